@@ -1,0 +1,50 @@
+#pragma once
+/// Deterministic parallel loops: the work is cut into blocks whose borders depend on the problem alone,
+/// never on the number of threads, so results have the same bits for any number of threads.
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+namespace cartan {
+
+using Index = std::int64_t;
+
+/// Threads used by parallel loops (default: OMP_NUM_THREADS, or the cores of the machine).
+int threads();
+/// Sets it; 0 restores the default.
+void set_threads(int count);
+
+namespace detail {
+using BlockFunction = void (*)(void* context, Index block);
+/// Runs function(context, b) for b in [0, blocks) on up to threads() threads. The first exception thrown
+/// by a block is rethrown here. A call from inside a block runs serially.
+void run_blocks(Index blocks, BlockFunction function, void* context);
+}  // namespace detail
+
+/// Calls body(begin, end) over [0, n) cut into blocks of `grain` (the last may be shorter).
+template <class Body>
+void parallel_for(Index n, Index grain, Body&& body) {
+  if (n <= 0) return;
+  if (n <= grain) {
+    body(Index{0}, n);
+    return;
+  }
+  struct Context {
+    std::remove_reference_t<Body>* body;
+    Index n, grain;
+  } context{&body, n, grain};
+  detail::run_blocks(
+      (n + grain - 1) / grain,
+      [](void* p, Index block) {
+        auto& c = *static_cast<Context*>(p);
+        (*c.body)(block * c.grain, std::min(c.n, (block + 1) * c.grain));
+      },
+      &context);
+}
+
+/// Sum in float64 by blocks of 4096 and a fixed pairwise tree: the same bits for any number of threads.
+double deterministic_sum(const float* x, Index n);
+double deterministic_sum(const double* x, Index n);
+
+}  // namespace cartan

@@ -1,0 +1,77 @@
+#include "cartan/core/parallel.hpp"
+
+#include <omp.h>
+
+#include <atomic>
+#include <exception>
+#include <vector>
+
+namespace cartan {
+namespace {
+std::atomic<int> thread_count{0};
+}
+
+int threads() {
+  const int n = thread_count.load(std::memory_order_relaxed);
+  return n > 0 ? n : omp_get_max_threads();
+}
+
+void set_threads(int count) { thread_count = count > 0 ? count : 0; }
+
+namespace detail {
+
+void run_blocks(Index blocks, BlockFunction function, void* context) {
+  const int team = static_cast<int>(std::min<Index>(threads(), blocks));
+  if (team <= 1 || omp_in_parallel()) {
+    for (Index b = 0; b < blocks; ++b) function(context, b);
+    return;
+  }
+  std::exception_ptr error;
+  std::atomic<bool> failed{false};
+#pragma omp parallel for num_threads(team) schedule(static)
+  for (Index b = 0; b < blocks; ++b) {
+    if (failed.load(std::memory_order_relaxed)) continue;
+    try {
+      function(context, b);
+    } catch (...) {
+      if (!failed.exchange(true)) error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace detail
+
+namespace {
+
+constexpr Index sum_block = 4096;
+
+template <class T>
+double block_sum(const T* x, Index n) {
+  constexpr int lanes = 16;  // fixed, so that the order of additions does not depend on the machine's vectors
+  double part[lanes] = {};
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (int l = 0; l < lanes; ++l) part[l] += static_cast<double>(x[i + l]);
+  for (int l = 0; i < n; ++i, ++l) part[l] += static_cast<double>(x[i]);
+  for (int width = lanes / 2; width > 0; width /= 2)
+    for (int l = 0; l < width; ++l) part[l] += part[l + width];
+  return part[0];
+}
+
+template <class T>
+double tree_sum(const T* x, Index n) {
+  if (n <= sum_block) return block_sum(x, n);
+  std::vector<double> part(static_cast<std::size_t>((n + sum_block - 1) / sum_block));
+  parallel_for(n, sum_block, [&](Index begin, Index end) {
+    part[static_cast<std::size_t>(begin / sum_block)] = block_sum(x + begin, end - begin);
+  });
+  return tree_sum(part.data(), static_cast<Index>(part.size()));
+}
+
+}  // namespace
+
+double deterministic_sum(const float* x, Index n) { return tree_sum(x, n); }
+double deterministic_sum(const double* x, Index n) { return tree_sum(x, n); }
+
+}  // namespace cartan
