@@ -1,0 +1,31 @@
+# The installed package: library, headers, CMake package `cartan` and cartan.pc. All of it is relocatable.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cartan)
+target_include_directories(cartan PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+install(TARGETS cartan EXPORT cartan-targets)
+install(DIRECTORY include/cartan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+install(EXPORT cartan-targets NAMESPACE cartan:: DESTINATION ${package_dir})
+
+configure_package_config_file(cmake/cartan-config.cmake.in ${PROJECT_BINARY_DIR}/cartan-config.cmake
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/cartan-config-version.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/cartan-config.cmake ${PROJECT_BINARY_DIR}/cartan-config-version.cmake
+        DESTINATION ${package_dir})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cartan)
+
+# pkg-config: a shared library brings what it needs, a static one leaves it to the caller's link line.
+set(pc_libs_private "")
+if(NOT BUILD_SHARED_LIBS)
+  set(libraries ${HDF5_C_LIBRARIES} ${ZLIB_LIBRARIES} ${OpenMP_CXX_LIBRARIES} -lxxhash -lstdc++ -lm)
+  if(CARTAN_CUDA)
+    list(APPEND libraries ${CUDA_cudart_LIBRARY})
+  endif()
+  list(JOIN libraries " " pc_libs_private)
+endif()
+file(RELATIVE_PATH pc_prefix /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x)
+string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
+configure_file(cmake/cartan.pc.in ${PROJECT_BINARY_DIR}/cartan.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/cartan.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
