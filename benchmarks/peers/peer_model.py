@@ -15,7 +15,7 @@ import torch
 warnings.filterwarnings("ignore")
 import warp as wp  # noqa: E402
 
-wp.config.quiet = True
+wp.config.log_level = 30
 from torchmdnet.models import tensornet as tn  # noqa: E402
 from torchmdnet.models.model import create_model  # noqa: E402
 
@@ -65,6 +65,8 @@ class ExplicitPairs(torch.nn.Module):
             i, j, s = ok.nonzero(as_tuple=True)
         vec = pos[i] - pos[j] - shift_vec[s]
         dist = vec.norm(dim=-1)
+        # the package divides by d only where i != j; an atom's edge to its own image must be a unit vector too
+        vec = torch.where((i == j)[:, None], vec / dist[:, None], vec)
         self.cross_image = int((shifts[s] != 0).any(-1).sum())
         own = torch.arange(n, device=dev)
         edge_index = torch.stack((torch.cat((i, own)), torch.cat((j, own))))
