@@ -18,8 +18,9 @@ namespace cartan::testing {
 /// Path of a file of the public data sets; it need not exist.
 inline std::string real_data(const std::string& relative) {
   const char* root = std::getenv("CARTAN_DATA");
-  const std::filesystem::path base =
-      root && *root ? std::filesystem::path(root) : std::filesystem::path(CARTAN_SOURCE_DIR) / "../shared/data";
+  const std::filesystem::path base = root && *root
+                                         ? std::filesystem::path(root)
+                                         : std::filesystem::path(CARTAN_SOURCE_DIR) / "../shared/data";
   return (base / relative).lexically_normal().string();
 }
 
