@@ -13,26 +13,40 @@ namespace cartan {
 
 std::size_t size_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return 4;
-    case DType::f64: return 8;
-    case DType::c64: return 8;
-    case DType::c128: return 16;
-    case DType::i32: return 4;
-    case DType::i64: return 8;
-    case DType::u8: return 1;
+    case DType::f32:
+      return 4;
+    case DType::f64:
+      return 8;
+    case DType::c64:
+      return 8;
+    case DType::c128:
+      return 16;
+    case DType::i32:
+      return 4;
+    case DType::i64:
+      return 8;
+    case DType::u8:
+      return 1;
   }
   throw std::invalid_argument("[size_of] unknown element type");
 }
 
 const char* name_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "float32";
-    case DType::f64: return "float64";
-    case DType::c64: return "complex64";
-    case DType::c128: return "complex128";
-    case DType::i32: return "int32";
-    case DType::i64: return "int64";
-    case DType::u8: return "uint8";
+    case DType::f32:
+      return "float32";
+    case DType::f64:
+      return "float64";
+    case DType::c64:
+      return "complex64";
+    case DType::c128:
+      return "complex128";
+    case DType::i32:
+      return "int32";
+    case DType::i64:
+      return "int64";
+    case DType::u8:
+      return "uint8";
   }
   return "unknown";
 }
@@ -50,14 +64,16 @@ Index size_of(const Shape& shape) {
   Index n = 1;
   for (Index d : shape) {
     require(d >= 0, "[shape] negative extent in ", shape);
-    require(d == 0 || n <= std::numeric_limits<Index>::max() / 16 / std::max<Index>(d, 1),
-            "[shape] ", shape, " has too many elements");
+    require(d == 0 || n <= std::numeric_limits<Index>::max() / 16 / std::max<Index>(d, 1), "[shape] ", shape,
+            " has too many elements");
     n *= d;
   }
   return n;
 }
 
-std::string to_string(const Shape& shape) { return text(shape); }
+std::string to_string(const Shape& shape) {
+  return text(shape);
+}
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   out << '(';
@@ -65,7 +81,9 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   return out << ')';
 }
 
-std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
+std::ostream& operator<<(std::ostream& out, DType dtype) {
+  return out << name_of(dtype);
+}
 
 Array Array::uninitialized(Shape shape, DType dtype) {
   Array a;
@@ -85,11 +103,14 @@ Array Array::zeros(Shape shape, DType dtype) {
 
 Array Array::full(Shape shape, double value, DType dtype) {
   Array a = uninitialized(std::move(shape), dtype);
-  dispatch_any(dtype, [&]<class T>(T) { std::fill_n(static_cast<T*>(a.data_), a.size_, static_cast<T>(value)); });
+  dispatch_any(dtype,
+               [&]<class T>(T) { std::fill_n(static_cast<T*>(a.data_), a.size_, static_cast<T>(value)); });
   return a;
 }
 
-Array Array::scalar(double value, DType dtype) { return full({}, value, dtype); }
+Array Array::scalar(double value, DType dtype) {
+  return full({}, value, dtype);
+}
 
 Array Array::copy_of(const void* values, Index count, Shape shape, DType dtype) {
   require(size_of(shape) == count, "[Array] ", count, " values for the shape ", shape);
@@ -124,7 +145,8 @@ double Array::item() const {
   require(size_ == 1, "[item] the array of shape ", shape_, " has ", size_, " elements, not one");
   require(!is_complex(dtype_), "[item] of a complex array");
   double value = 0;
-  dispatch_real_or_integer(dtype_, [&]<class T>(T) { value = static_cast<double>(*static_cast<const T*>(data_)); });
+  dispatch_real_or_integer(dtype_,
+                           [&]<class T>(T) { value = static_cast<double>(*static_cast<const T*>(data_)); });
   return value;
 }
 
@@ -156,7 +178,8 @@ Array Array::reshaped(Shape shape) const {
     require(known > 0 && size_ % known == 0, "[reshape] ", shape_, " does not fit ", shape);
     shape[static_cast<std::size_t>(open)] = size_ / known;
   }
-  require(size_of(shape) == size_, "[reshape] ", shape_, " has ", size_, " elements, ", shape, " has ", size_of(shape));
+  require(size_of(shape) == size_, "[reshape] ", shape_, " has ", size_, " elements, ", shape, " has ",
+          size_of(shape));
   Array a = *this;
   a.node_ = nullptr;
   a.shape_ = std::move(shape);
@@ -181,7 +204,8 @@ Array Array::as(DType dtype) const {
     a.node_ = nullptr;
     return a;
   }
-  require(!is_complex(dtype_) || is_complex(dtype), "[as] ", dtype_, " to ", dtype, " would lose the imaginary part");
+  require(!is_complex(dtype_) || is_complex(dtype), "[as] ", dtype_, " to ", dtype,
+          " would lose the imaginary part");
   Array out = uninitialized(shape_, dtype);
   dispatch_any(dtype_, [&]<class From>(From) {
     dispatch_any(dtype, [&]<class To>(To) {
@@ -191,7 +215,8 @@ Array Array::as(DType dtype) const {
         (void)x, (void)y;
       } else if constexpr (is_complex_v<From>) {
         for (Index i = 0; i < size_; ++i)
-          y[i] = To(static_cast<typename To::value_type>(x[i].real()), static_cast<typename To::value_type>(x[i].imag()));
+          y[i] = To(static_cast<typename To::value_type>(x[i].real()),
+                    static_cast<typename To::value_type>(x[i].imag()));
       } else if constexpr (is_complex_v<To>) {
         for (Index i = 0; i < size_; ++i) y[i] = To(static_cast<typename To::value_type>(x[i]));
       } else {
@@ -225,7 +250,8 @@ bool all_finite(const Array& a) {
 }
 
 bool identical(const Array& a, const Array& b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() && (a.size() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
+  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
+         (a.size() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
 }
 
 }  // namespace cartan

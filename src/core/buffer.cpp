@@ -75,6 +75,8 @@ Pool& pool() {
 }  // namespace
 
 Buffer::Buffer(std::size_t bytes) : size_class(class_of(bytes)), data(pool().take(size_class)) {}
-Buffer::~Buffer() { pool().give(data, size_class); }
+Buffer::~Buffer() {
+  pool().give(data, size_class);
+}
 
 }  // namespace cartan

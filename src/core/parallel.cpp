@@ -16,7 +16,9 @@ int threads() {
   return n > 0 ? n : omp_get_max_threads();
 }
 
-void set_threads(int count) { thread_count = count > 0 ? count : 0; }
+void set_threads(int count) {
+  thread_count = count > 0 ? count : 0;
+}
 
 namespace detail {
 
@@ -71,7 +73,11 @@ double tree_sum(const T* x, Index n) {
 
 }  // namespace
 
-double deterministic_sum(const float* x, Index n) { return tree_sum(x, n); }
-double deterministic_sum(const double* x, Index n) { return tree_sum(x, n); }
+double deterministic_sum(const float* x, Index n) {
+  return tree_sum(x, n);
+}
+double deterministic_sum(const double* x, Index n) {
+  return tree_sum(x, n);
+}
 
 }  // namespace cartan

@@ -26,24 +26,48 @@ std::size_t size_of(DType dtype);
 const char* name_of(DType dtype);
 /// "float32" or "f32", ... as in files and run descriptions; throws std::invalid_argument for others.
 DType dtype_from_name(const std::string& name);
-inline bool is_real(DType t) { return t == DType::f32 || t == DType::f64; }
-inline bool is_complex(DType t) { return t == DType::c64 || t == DType::c128; }
+inline bool is_real(DType t) {
+  return t == DType::f32 || t == DType::f64;
+}
+inline bool is_complex(DType t) {
+  return t == DType::c64 || t == DType::c128;
+}
 
 template <class T>
 struct dtype_of;
-template <> struct dtype_of<float> { static constexpr DType value = DType::f32; };
-template <> struct dtype_of<double> { static constexpr DType value = DType::f64; };
-template <> struct dtype_of<std::complex<float>> { static constexpr DType value = DType::c64; };
-template <> struct dtype_of<std::complex<double>> { static constexpr DType value = DType::c128; };
-template <> struct dtype_of<std::int32_t> { static constexpr DType value = DType::i32; };
-template <> struct dtype_of<std::int64_t> { static constexpr DType value = DType::i64; };
-template <> struct dtype_of<std::uint8_t> { static constexpr DType value = DType::u8; };
+template <>
+struct dtype_of<float> {
+  static constexpr DType value = DType::f32;
+};
+template <>
+struct dtype_of<double> {
+  static constexpr DType value = DType::f64;
+};
+template <>
+struct dtype_of<std::complex<float>> {
+  static constexpr DType value = DType::c64;
+};
+template <>
+struct dtype_of<std::complex<double>> {
+  static constexpr DType value = DType::c128;
+};
+template <>
+struct dtype_of<std::int32_t> {
+  static constexpr DType value = DType::i32;
+};
+template <>
+struct dtype_of<std::int64_t> {
+  static constexpr DType value = DType::i64;
+};
+template <>
+struct dtype_of<std::uint8_t> {
+  static constexpr DType value = DType::u8;
+};
 
 /// Number of elements of a shape; throws std::invalid_argument for a negative extent or on overflow.
 Index size_of(const Shape& shape);
 /// "(3, 4)"
 std::string to_string(const Shape& shape);
-std::ostream& operator<<(std::ostream& out, const Shape& shape);
 std::ostream& operator<<(std::ostream& out, DType dtype);
 
 struct Buffer;  // reference-counted 64-byte aligned memory, src/core/buffer.hpp

@@ -3,9 +3,11 @@
 /// "[operation] what was wrong, both values, what to do"; a bad file is a FormatError; a failing disk is
 /// an IoError. The library never prints, aborts or exits.
 
+#include <cstdint>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace cartan {
 
@@ -36,6 +38,10 @@ class DeviceError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+
+/// "(3, 4)": shapes in messages. Declared here, since argument-dependent lookup finds no operator of cartan
+/// for a std::vector.
+std::ostream& operator<<(std::ostream& out, const std::vector<std::int64_t>& shape);
 
 /// Text made from the printed form of every argument.
 template <class... Args>

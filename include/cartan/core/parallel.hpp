@@ -34,13 +34,12 @@ void parallel_for(Index n, Index grain, Body&& body) {
     std::remove_reference_t<Body>* body;
     Index n, grain;
   } context{&body, n, grain};
-  detail::run_blocks(
-      (n + grain - 1) / grain,
-      [](void* p, Index block) {
-        auto& c = *static_cast<Context*>(p);
-        (*c.body)(block * c.grain, std::min(c.n, (block + 1) * c.grain));
-      },
-      &context);
+  detail::run_blocks((n + grain - 1) / grain,
+                     [](void* p, Index block) {
+                       auto& c = *static_cast<Context*>(p);
+                       (*c.body)(block * c.grain, std::min(c.n, (block + 1) * c.grain));
+                     },
+                     &context);
 }
 
 /// Sum in float64 by blocks of 4096 and a fixed pairwise tree: the same bits for any number of threads.

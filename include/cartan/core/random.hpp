@@ -11,7 +11,8 @@
 namespace cartan {
 
 /// One block of Philox4x32-10: four 32-bit words from a 128-bit counter and a 64-bit key.
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key);
 
 /// The stream `stream` (a step, an epoch, a tensor's number) of the generator `seed`.
 class Random {

@@ -1,0 +1,171 @@
+// Products of matrices: Eigen's kernel on a fixed grid of output tiles. The inner dimension is never cut,
+// so the bits of a result depend neither on the threads nor on the tiling of other rows.
+#include <Eigen/Core>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/parallel.hpp"
+#include "core/dispatch.hpp"
+
+namespace cartan {
+namespace {
+
+template <class T>
+using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+template <class T>
+using View = Eigen::Map<const Matrix<T>, 0, Eigen::OuterStride<>>;
+
+struct Sizes {
+  Index batch = 1, m = 1, n = 1, k = 1;
+};
+
+constexpr Index tile_rows = 64;
+constexpr double serial_flops = 4e5;  // below this, threads cost more than they bring
+
+// c (m x n, row-major) = op(a) op(b), rows [first, last) only.
+template <class T>
+void multiply_rows(const T* a, const T* b, T* c, const Sizes& s, bool ta, bool tb, Index first, Index last,
+                   bool add_to) {
+  const Index rows = last - first;
+  Eigen::Map<Matrix<T>> out(c + first * s.n, rows, s.n);
+  const View<T> left(ta ? a + first : a + first * s.k, ta ? s.k : rows, ta ? rows : s.k,
+                     Eigen::OuterStride<>(ta ? s.m : s.k));
+  const View<T> right(b, tb ? s.n : s.k, tb ? s.k : s.n, Eigen::OuterStride<>(tb ? s.k : s.n));
+  auto run = [&](const auto& x, const auto& y) {
+    if (add_to)
+      out.noalias() += x * y;
+    else
+      out.noalias() = x * y;
+  };
+  if (ta && tb)
+    run(left.transpose(), right.transpose());
+  else if (ta)
+    run(left.transpose(), right);
+  else if (tb)
+    run(left, right.transpose());
+  else
+    run(left, right);
+}
+
+template <class T>
+void multiply_batch(const T* a, const T* b, const T* bias, T* c, const Sizes& s, bool ta, bool tb) {
+  const double flops = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
+  const Index tiles = flops < serial_flops ? 1 : (s.m + tile_rows - 1) / tile_rows;
+  const Index rows = tiles == 1 ? s.m : tile_rows;
+  const Index grain =
+      flops < serial_flops ? std::max<Index>(1, static_cast<Index>(serial_flops / (flops + 1))) : 1;
+  parallel_for(s.batch * tiles, grain, [&](Index begin, Index end) {
+    for (Index t = begin; t < end; ++t) {
+      const Index e = t / tiles, first = t % tiles * rows, last = std::min(s.m, first + rows);
+      T* out = c + e * s.m * s.n;
+      if (bias)
+        for (Index r = first; r < last; ++r) std::copy_n(bias, s.n, out + r * s.n);
+      multiply_rows(a + e * s.m * s.k, b + e * s.k * s.n, out, s, ta, tb, first, last, bias != nullptr);
+    }
+  });
+}
+
+// Both with the same leading axes.
+class MatMul : public Primitive {
+ public:
+  MatMul(Sizes sizes, Shape shape, bool ta, bool tb)
+      : sizes_(sizes), shape_(std::move(shape)), ta_(ta), tb_(tb) {}
+  const char* name() const override { return "matmul"; }
+  Array eval_cpu(const Arrays& in) const override {
+    if (sizes_.k == 0) return Array::zeros(shape_, in[0].dtype());
+    Array out = Array::uninitialized(shape_, in[0].dtype());
+    if (out.empty()) return out;
+    dispatch_field("matmul", out.dtype(), [&]<class T>(T) {
+      multiply_batch<T>(in[0].data<T>(), in[1].data<T>(), nullptr, out.mutable_data<T>(), sizes_, ta_, tb_);
+    });
+    return out;
+  }
+  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+    Arrays g(2);
+    // a' = c b^H or, transposed, conj(b) c^T; likewise for b
+    if (wanted[0])
+      g[0] = ta_ ? matmul(conjugate(in[1]), c, tb_, true) : matmul(c, conjugate(in[1]), false, !tb_);
+    if (wanted[1])
+      g[1] = tb_ ? matmul(c, conjugate(in[0]), true, ta_) : matmul(conjugate(in[0]), c, !ta_, false);
+    return g;
+  }
+
+ private:
+  Sizes sizes_;
+  Shape shape_;
+  bool ta_, tb_;
+};
+
+class Linear : public Primitive {
+ public:
+  const char* name() const override { return "linear"; }
+  Array eval_cpu(const Arrays& in) const override {
+    Shape shape = in[0].shape();
+    shape.back() = in[1].dim(0);
+    const Index k = in[1].dim(1);
+    Array out = Array::uninitialized(shape, in[0].dtype());
+    if (out.empty()) return out;
+    const Sizes sizes{1, in[0].size() / std::max<Index>(k, 1), shape.back(), k};
+    dispatch_field("linear", out.dtype(), [&]<class T>(T) {
+      multiply_batch<T>(in[0].data<T>(), in[1].data<T>(), in[2].data<T>(), out.mutable_data<T>(), sizes,
+                        false, true);
+    });
+    return out;
+  }
+  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+    Arrays g(3);
+    const Array rows = reshape(c, {-1, in[1].dim(0)});
+    if (wanted[0]) g[0] = matmul(c, conjugate(in[1]));
+    if (wanted[1]) g[1] = matmul(rows, conjugate(reshape(in[0], {-1, in[1].dim(1)})), true, false);
+    if (wanted[2]) g[2] = sum(rows, 0);
+    return g;
+  }
+};
+
+}  // namespace
+
+Array matmul(const Array& a, const Array& b, bool ta, bool tb) {
+  require(a.ndim() >= 2 && b.ndim() >= 2, "[matmul] shapes ", a.shape(), " and ", b.shape(),
+          " must have two axes or more");
+  require(a.dtype() == b.dtype(), "[matmul] types ", a.dtype(), " and ", b.dtype(), " differ; use cast");
+  const Index m = a.dim(ta ? -1 : -2), k = a.dim(ta ? -2 : -1), n = b.dim(tb ? -2 : -1);
+  require(b.dim(tb ? -1 : -2) == k, "[matmul] ", a.shape(), ta ? "^T" : "", " and ", b.shape(),
+          tb ? "^T" : "", ": inner extents ", k, " and ", b.dim(tb ? -1 : -2), " differ");
+  const Shape lead_a(a.shape().begin(), a.shape().end() - 2), lead_b(b.shape().begin(), b.shape().end() - 2);
+  if (lead_b.empty() && !lead_a.empty() && !ta) {  // one matrix for all rows: a single product
+    Shape shape = a.shape();
+    shape.back() = n;
+    return reshape(matmul(reshape(a, {-1, k}), b, false, tb), shape);
+  }
+  if (lead_a != lead_b) {
+    require(lead_a.empty() || lead_b.empty(), "[matmul] leading axes of ", a.shape(), " and ", b.shape(),
+            " differ");
+    const Shape& lead = lead_a.empty() ? lead_b : lead_a;
+    auto batched = [&](const Array& x) {
+      Shape shape = lead;
+      shape.insert(shape.end(), x.shape().end() - 2, x.shape().end());
+      return broadcast_to(x, shape);
+    };
+    return matmul(batched(a), batched(b), ta, tb);
+  }
+  Shape shape = lead_a;
+  shape.push_back(m);
+  shape.push_back(n);
+  return evaluate(std::make_shared<MatMul>(Sizes{size_of(lead_a), m, n, k}, std::move(shape), ta, tb),
+                  {a, b});
+}
+
+Array linear(const Array& x, const Array& weight, const Array& bias) {
+  require(x.ndim() >= 1 && weight.ndim() == 2 && x.dim(-1) == weight.dim(1), "[linear] input ", x.shape(),
+          " does not fit the weight ", weight.shape());
+  if (bias.empty()) {
+    if (x.ndim() == 1) return reshape(matmul(reshape(x, {1, -1}), weight, false, true), {weight.dim(0)});
+    return matmul(x, weight, false, true);
+  }
+  require(bias.ndim() == 1 && bias.dim(0) == weight.dim(0), "[linear] bias ", bias.shape(),
+          " does not fit the weight ", weight.shape());
+  require(x.dtype() == weight.dtype() && x.dtype() == bias.dtype(), "[linear] types ", x.dtype(), ", ",
+          weight.dtype(), " and ", bias.dtype(), " differ; use cast");
+  return evaluate(std::make_shared<Linear>(), {x, weight, bias});
+}
+
+}  // namespace cartan

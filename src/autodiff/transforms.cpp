@@ -1,0 +1,248 @@
+#include "cartan/autodiff/transforms.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <unordered_map>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+
+namespace cartan {
+namespace {
+
+class Identity : public Primitive {
+ public:
+  const char* name() const override { return "identity"; }
+  Array eval_cpu(const Arrays& in) const override { return in[0].with_node(nullptr); }
+  Arrays vjp(const Arrays&, const Array&, const Array& cotangent, const std::vector<bool>&) const override {
+    return {cotangent};
+  }
+};
+
+thread_local int transform_depth = 0;
+struct Depth {
+  Depth() { ++transform_depth; }
+  ~Depth() { --transform_depth; }
+};
+
+// Nodes between y and x (both included) in the order of computation.
+std::vector<std::shared_ptr<Node>> tape(const Arrays& y, const Arrays& x,
+                                        std::unordered_map<const Node*, std::size_t>& place) {
+  std::uint64_t first = std::numeric_limits<std::uint64_t>::max();
+  for (const Array& a : x) first = std::min(first, a.node()->number);
+  std::unordered_map<const Node*, bool> depends;
+  for (const Array& a : x) depends[a.node().get()] = true;
+
+  std::vector<std::shared_ptr<Node>> nodes, stack;
+  std::unordered_map<const Node*, char> seen;
+  auto visit = [&](const std::shared_ptr<Node>& node) {
+    if (node && node->number >= first && seen.emplace(node.get(), 1).second) {
+      nodes.push_back(node);
+      stack.push_back(node);
+    }
+  };
+  for (const Array& a : y) visit(a.node());
+  while (!stack.empty()) {
+    const std::shared_ptr<Node> node = stack.back();
+    stack.pop_back();
+    for (const Array& input : node->inputs) visit(input.node());
+  }
+  std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a->number < b->number; });
+
+  std::vector<std::shared_ptr<Node>> relevant;
+  for (const auto& node : nodes) {
+    bool hit = depends.count(node.get()) > 0;
+    for (const Array& input : node->inputs) hit = hit || (input.node() && place.count(input.node().get()));
+    if (!hit) continue;
+    place[node.get()] = relevant.size();
+    relevant.push_back(node);
+  }
+  return relevant;
+}
+
+}  // namespace
+
+Array track(const Array& x) {
+  if (x.tracked()) return evaluate(std::make_shared<Identity>(), {x});
+  return x.with_node(std::make_shared<Node>());
+}
+
+Array detach(const Array& x) {
+  return x.with_node(nullptr);
+}
+
+Arrays gradients(const Array& y, const Arrays& x, const Array& cotangent, bool create_graph) {
+  return gradients(Arrays{y}, x, cotangent.empty() && !y.empty() ? Arrays{} : Arrays{cotangent},
+                   create_graph);
+}
+
+Arrays gradients(const Arrays& y, const Arrays& x, const Arrays& cotangents, bool create_graph) {
+  require(cotangents.empty() || cotangents.size() == y.size(), "[gradients] ", y.size(), " outputs and ",
+          cotangents.size(), " cotangents");
+  for (const Array& a : x)
+    require(a.tracked(), "[gradients] an argument of shape ", a.shape(), " is not tracked; use track()");
+
+  std::unordered_map<const Node*, std::size_t> place;
+  const auto nodes = tape(y, x, place);
+  Arrays adjoint(nodes.size());
+  std::vector<char> filled(nodes.size(), 0);
+  Recording guard(create_graph);
+  auto accumulate = [&](std::size_t k, const Array& c) {
+    adjoint[k] = filled[k] ? add(adjoint[k], c) : c;
+    filled[k] = 1;
+  };
+  for (std::size_t k = 0; k < y.size(); ++k) {
+    const Array c = cotangents.empty() ? Array::full(y[k].shape(), 1, y[k].dtype()) : cotangents[k];
+    require(c.shape() == y[k].shape() && c.dtype() == y[k].dtype(), "[gradients] the cotangent has shape ",
+            c.shape(), " (", c.dtype(), "), the output ", y[k].shape(), " (", y[k].dtype(), ")");
+    if (!y[k].node()) continue;
+    if (auto it = place.find(y[k].node().get()); it != place.end()) accumulate(it->second, c);
+  }
+
+  std::unordered_map<const Node*, char> asked;
+  for (const Array& a : x) asked[a.node().get()] = 1;
+  for (std::size_t k = nodes.size(); k-- > 0;) {
+    const Node& node = *nodes[k];
+    if (!filled[k] || !node.primitive) continue;
+    std::vector<bool> wanted(node.inputs.size());
+    std::vector<std::size_t> target(node.inputs.size());
+    bool any = false;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const auto it = node.inputs[i].node() ? place.find(node.inputs[i].node().get()) : place.end();
+      if ((wanted[i] = it != place.end())) target[i] = it->second, any = true;
+    }
+    if (!any) continue;
+    const Arrays c = node.primitive->vjp(node.inputs, node.value.with_node(nodes[k]), adjoint[k], wanted);
+    if (!asked.count(&node)) adjoint[k] = Array();  // not needed again: free the memory early
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      if (wanted[i]) accumulate(target[i], c[i]);
+  }
+
+  Arrays result;
+  for (const Array& a : x) {
+    const auto it = place.find(a.node().get());
+    result.push_back(it != place.end() && filled[it->second] ? adjoint[it->second]
+                                                             : Array::zeros(a.shape(), a.dtype()));
+  }
+  return result;
+}
+
+namespace {
+
+// Whether y was also computed from tracked arrays other than x: then the derivative depends on them.
+bool depends_on_others(const Arrays& y, const Arrays& x) {
+  std::unordered_map<const Node*, char> seen;
+  for (const Array& a : x) seen[a.node().get()] = 1;
+  std::vector<const Node*> stack;
+  for (const Array& a : y) stack.push_back(a.node().get());
+  while (!stack.empty()) {
+    const Node* node = stack.back();
+    stack.pop_back();
+    if (!node || !seen.emplace(node, 1).second) continue;
+    if (!node->primitive) return true;
+    for (const Array& input : node->inputs) stack.push_back(input.node().get());
+  }
+  return false;
+}
+
+// Tracers for x, and whether the derivative itself is differentiated by somebody outside.
+Arrays tracers(const Arrays& x, bool& outer) {
+  outer = recording() && transform_depth > 1;
+  Arrays t;
+  for (const Array& a : x) {
+    outer = outer || (recording() && a.tracked());
+    t.push_back(track(a));
+  }
+  return t;
+}
+
+Arrays without_tape(Arrays a, bool outer) {
+  if (!outer)
+    for (Array& v : a) v = detach(v);
+  return a;
+}
+
+}  // namespace
+
+std::pair<Arrays, Arrays> vjp(const Function& f, const Arrays& x, const Arrays& cotangents) {
+  Depth depth;
+  bool outer = false;
+  const bool recorded = recording();
+  const Arrays t = tracers(x, outer);
+  Recording on(true);
+  const Arrays y = f(t);
+  outer = outer || (recorded && depends_on_others(y, t));
+  for (const Array& c : cotangents) outer = outer || (recorded && c.tracked());
+  Arrays g = gradients(y, t, cotangents, outer);
+  return {without_tape(y, outer), without_tape(std::move(g), outer)};
+}
+
+std::pair<Arrays, Arrays> jvp(const Function& f, const Arrays& x, const Arrays& tangents) {
+  Depth depth;
+  bool outer = false;
+  const bool recorded = recording();
+  const Arrays t = tracers(x, outer);
+  Recording on(true);
+  const Arrays y = f(t);
+  outer = outer || (recorded && depends_on_others(y, t));
+  Arrays u;
+  for (const Array& a : y) u.push_back(track(Array::zeros(a.shape(), a.dtype())));
+  const Arrays g = gradients(y, t, u, true);  // linear in u
+  Arrays j = gradients(g, u, tangents, outer);
+  return {without_tape(y, outer), without_tape(std::move(j), outer)};
+}
+
+Function grad(const ScalarFunction& f) {
+  return [f](const Arrays& x) { return value_and_grad(f, x).second; };
+}
+
+std::pair<Array, Arrays> value_and_grad(const ScalarFunction& f, const Arrays& x) {
+  auto [y, g] = vjp(
+      [&](const Arrays& t) {
+        Array value = f(t);
+        require(value.size() == 1, "[grad] the function's result has shape ", value.shape(),
+                ", not one element");
+        return Arrays{value};
+      },
+      x, {});
+  return {y[0], std::move(g)};
+}
+
+GradientReport check_gradients(const ScalarFunction& f, const Arrays& x, double step, Index samples) {
+  GradientReport report;
+  const Arrays analytic = value_and_grad(f, x).second;
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    require(x[k].dtype() == DType::f64, "[check_gradients] argument ", k, " is ", x[k].dtype(),
+            ", not float64");
+    const double* g = analytic[k].data<double>();
+    double largest = 1e-6;
+    for (Index i = 0; i < x[k].size(); ++i) largest = std::max(largest, std::abs(g[i]));
+    const Index count = samples > 0 ? std::min(samples, x[k].size()) : x[k].size();
+    for (Index s = 0; s < count; ++s) {
+      const Index i = s * x[k].size() / count;
+      auto value_at = [&](double delta) {
+        Arrays moved = x;
+        for (Array& a : moved) a = detach(a);
+        moved[k].mutable_data<double>()[i] += delta;
+        Recording off(false);
+        return f(moved).item();
+      };
+      const double numeric =
+          (8 * (value_at(step) - value_at(-step)) - (value_at(2 * step) - value_at(-2 * step))) / (12 * step);
+      const double error = std::abs(g[i] - numeric) / largest;
+      if (!std::isfinite(error)) report.finite = false;
+      if (!(error <= report.max_error)) {
+        report = {std::isfinite(error) ? error : std::numeric_limits<double>::infinity(),
+                  static_cast<int>(k),
+                  i,
+                  g[i],
+                  numeric,
+                  report.finite};
+      }
+    }
+  }
+  return report;
+}
+
+}  // namespace cartan
