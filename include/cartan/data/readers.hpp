@@ -2,6 +2,7 @@
 /// Files of atomic configurations: extended XYZ, rMD17 npz, deepmd folders, Cartan's HDF5 layout.
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,33 +12,52 @@
 namespace cartan::data {
 
 /// Reads every frame of a file or folder; the kind is known by name and content: `.xyz`/`.extxyz`, `.npz`
-/// (rMD17 layout, kcal/mol converted to eV), a folder with `type.raw` (deepmd), `.h5` (cartan-frames).
+/// (rMD17 layout, kcal/mol converted to eV), a folder with `type.raw` or a folder of such (deepmd), `.h5`
+/// (cartan-frames).
 /// @param range  "", "::2", "0:100", "-1": which frames, as in Python slices
 std::vector<Frame> read_frames(const std::string& path, const std::string& range = "");
-/// Writes frames; the kind follows from the name (`.xyz`, `.extxyz`, `.h5`, a name ending in '/': deepmd).
+/// The same frames one after another, for sets larger than memory (.npz and deepmd folders are read in large
+/// pieces). Stops when `receive` returns false. The range must not step backwards.
+void for_each_frame(const std::string& path, const std::function<bool(Frame&&)>& receive,
+                    const std::string& range = "");
+/// Writes frames; the kind follows from the name (`.xyz`, `.extxyz`, `.h5`, a name ending in '/': deepmd,
+/// `.npz`: rMD17 layout, which holds molecules of one kind only).
 void write_frames(const std::string& path, const std::vector<Frame>& frames);
 
-/// Extended XYZ, the whole dialect; errors name file, frame and line.
+/// Extended XYZ, the whole dialect; errors name file, frame (from 0) and line (from 1). Without `Properties`
+/// plain XYZ. Labels under energy, Energy, REF_energy, dft_energy, free_energy (the first that is there),
+/// forces, force, REF_forces, dft_forces, stress, virial, virials (-volume*stress), charge, total_charge;
+/// velocities under velo, velocities (Angstrom/fs) or momenta (ASE's unit). What is written reads back with
+/// the same bits.
 std::vector<Frame> read_extxyz(const std::string& path);
 void write_extxyz(const std::string& path, const std::vector<Frame>& frames);
 
-/// Cartan's frame layout in a Group (format "cartan-frames"): /offset (frames + 1), /number, /position,
-/// /cell, /pbc, /charge and, where given, /energy, /forces, /stress, /velocity; further names under /info and
-/// /arrays. A label that a frame lacks is NaN.
+/// Cartan's frame layout in a Group (format "cartan-frames"), F frames with N atoms in all: /offset (F+1),
+/// /number (N), /position (N, 3), /cell (F, 3, 3), /pbc (F, 3), /charge (F) and, where a frame has them,
+/// /energy (F), /forces (N, 3), /stress (F, 3, 3), /velocity (N, 3); NaN where a frame has not. Further
+/// values are columns under /info (by frame), /arrays and /labels (by atom): `kind` says what a column holds;
+/// NAME%frame lists the frames that have it (missing: all); texts lie end to end in bytes with ends in
+/// NAME%offset, info arrays of unequal shape end to end with NAME%shape; a name used with several types has
+/// columns NAME, NAME%n2, ... frames_to_group throws std::invalid_argument (lists that do not match the
+/// number of atoms); frames_from_group FormatError.
 Group frames_to_group(const std::vector<Frame>& frames);
 std::vector<Frame> frames_from_group(const Group& group);
 
-/// Frames of a cartan-frames file read on demand, for sets larger than memory.
+/// Frames of a cartan-frames file read on demand, for sets larger than memory. Throws as load() does; several
+/// threads may read.
 class FrameFile {
  public:
   explicit FrameFile(const std::string& path);
+  ~FrameFile();
+  FrameFile(FrameFile&&) noexcept;
   Index size() const;
+  Index atoms(Index frame) const;  ///< of one frame, known without reading it
   Frame read(Index frame) const;
   std::vector<Frame> read(Index begin, Index end) const;
 
  private:
-  Hdf5File file_;
-  std::vector<Index> offset_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 /// One array of a .npy file, or all of an .npz archive (stored or deflated).

@@ -1,0 +1,69 @@
+#pragma once
+// The .npy format (versions 1 to 3) and the .npz archive around it.
+
+#include <string>
+#include <vector>
+
+#include "cartan/core/array.hpp"
+#include "data/file_io.hpp"
+
+namespace cartan::data {
+
+/// What the header of a .npy says.
+struct NpyHeader {
+  char order = '<';       ///< '<', '>' or '|'
+  char kind = 'f';        ///< numpy's letter: f i u b c, and U S for texts
+  std::size_t width = 8;  ///< bytes of an element (of 'U': code points)
+  bool fortran = false;   ///< first index fastest
+  Shape shape;
+  std::size_t data_offset = 0;  ///< bytes of the header
+
+  std::size_t element_bytes() const { return kind == 'U' ? 4 * width : width; }
+  std::size_t data_bytes() const;  ///< checked against overflow by parse_npy_header
+};
+
+/// Reads a header from the first `size` bytes of a .npy of `total` bytes. Throws FormatError(path, object).
+NpyHeader parse_npy_header(const std::string& path, const std::string& object, const unsigned char* bytes,
+                           std::size_t size, std::uint64_t total);
+
+/// Bytes that suffice for any header this reader accepts.
+inline constexpr std::size_t npy_longest_header = 65536;
+
+/// The elements as an Array in native byte order, last index fastest. `bytes` may be changed.
+/// bool, u1 -> u8; i1, i2, u2, i4 -> i32; u4, i8, u8 -> i64. Texts and f2 are a FormatError.
+Array npy_elements(const std::string& path, const std::string& object, const NpyHeader& header,
+                   unsigned char* bytes);
+
+/// The header of a file.
+NpyHeader read_npy_header(const InputFile& file);
+
+/// Header bytes for writing.
+std::string npy_header_for(const Array& array);
+
+/// An .npz file open for reading: a zip archive of .npy members, stored or deflated, zip64 too.
+class NpzReader {
+ public:
+  explicit NpzReader(const std::string& path);
+  std::vector<std::string> names() const;  ///< without ".npy", in the order of the archive
+  bool has(const std::string& name) const;
+  /// Reads, inflates and checks one member (CRC-32).
+  Array read(const std::string& name) const;
+  /// A text or the first of an array of texts; "" when the member is no text.
+  std::string read_text(const std::string& name) const;
+
+ private:
+  struct Member {
+    std::string name;
+    std::uint16_t method = 0;
+    std::uint32_t crc = 0;
+    std::uint64_t packed = 0, size = 0, offset = 0;
+  };
+  void read_directory();
+  const Member& find(const std::string& name) const;
+  std::vector<unsigned char> unpack(const Member& member) const;
+
+  InputFile file_;
+  std::vector<Member> members_;
+};
+
+}  // namespace cartan::data
