@@ -22,7 +22,7 @@ demo:  ## build, train a small model, run it and draw the results
 	@bash apps/demo.sh build/release "$(DEMO_OUT)"
 
 test:  ## build with warnings as errors and run every test
-	@tools/packages.sh build test
+	@tools/packages.sh build test $(filter tsan,$(PRESET))
 	@tools/build.sh $(PRESET) $(JOBS)
 	@tools/test.sh $(PRESET) $(JOBS)
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that Cartan needs, as far as they are missing.
 #
-#   tools/packages.sh GROUP...   groups: build, test, bench, format
+#   tools/packages.sh GROUP...   groups: build, test, tsan, bench, format
 #
 # Says what it installs and asks for sudo when it is not root. PACKAGES=skip turns it off. On a system without
 # apt it names what is needed and stops, unless compiler, CMake and Ninja are there: CMake then finds the
@@ -11,6 +11,7 @@ set -eu
 build="g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev libhdf5-dev libboost-dev zlib1g-dev
   libxxhash-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev"
 test="libgtest-dev clang"
+tsan="libomp-dev"
 bench="libbenchmark-dev"
 format="clang-format"
 
@@ -19,9 +20,10 @@ for group in "$@"; do
   case $group in
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
+    tsan) wanted="$wanted $tsan" ;;
     bench) wanted="$wanted $bench" ;;
     format) wanted="$wanted $format" ;;
-    *) echo "packages.sh: unknown group '$group' (build, test, bench, format)" >&2; exit 2 ;;
+    *) echo "packages.sh: unknown group '$group' (build, test, tsan, bench, format)" >&2; exit 2 ;;
   esac
 done
 [ "${PACKAGES:-}" = skip ] && exit 0
@@ -39,7 +41,6 @@ fi
 
 missing=
 for package in $wanted; do
-  # Virtual packages and other architectures aside, this is the state that apt left.
   state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$state" = installed ] || missing="$missing $package"
 done
