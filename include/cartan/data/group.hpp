@@ -52,6 +52,7 @@ class Group {
 
   /// Where this group comes from ("file.h5:/model"), for error messages; set by load().
   void set_origin(std::string file, std::string path);
+  const std::string& file() const { return file_; }  ///< "" when it does not come from a file
 
  private:
   std::map<std::string, Item> items_;

@@ -1,0 +1,207 @@
+#include "data/hdf5_attributes.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cartan/core/error.hpp"
+
+namespace cartan::data {
+
+hid_t stored_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+    case DType::c64:
+      return H5T_IEEE_F32LE;
+    case DType::f64:
+    case DType::c128:
+      return H5T_IEEE_F64LE;
+    case DType::i32:
+      return H5T_STD_I32LE;
+    case DType::i64:
+      return H5T_STD_I64LE;
+    case DType::u8:
+      return H5T_STD_U8LE;
+  }
+  throw std::invalid_argument("[hdf5] unknown element type");
+}
+
+std::optional<DType> element_type(hid_t type, bool exact) {
+  for (DType t : {DType::f32, DType::f64, DType::i32, DType::i64, DType::u8})
+    if (H5Tequal(type, stored_type(t)) > 0) return t;
+  if (exact) return {};
+  if (H5Tequal(type, H5T_IEEE_F32BE) > 0) return DType::f32;
+  if (H5Tequal(type, H5T_IEEE_F64BE) > 0) return DType::f64;
+  for (hid_t small :
+       {H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_U16LE, H5T_STD_I16BE, H5T_STD_U16BE, H5T_STD_I32BE})
+    if (H5Tequal(type, small) > 0) return DType::i32;
+  for (hid_t large : {H5T_STD_U32LE, H5T_STD_U32BE, H5T_STD_I64BE})
+    if (H5Tequal(type, large) > 0) return DType::i64;
+  return {};
+}
+
+namespace {
+
+void write(hid_t object, const std::string& name, hid_t type, hid_t space, const void* values,
+           const Place& place) {
+  const Handle attribute = checked(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT),
+                                   H5Aclose, place, "an attribute cannot be made");
+  if (H5Sget_simple_extent_npoints(space) == 0) return;
+  checked(H5Awrite(attribute.get(), type, values), place, "an attribute cannot be written");
+}
+
+Handle scalar_space(const Place& place) {
+  return checked(H5Screate(H5S_SCALAR), H5Sclose, place, "out of memory");
+}
+
+Handle list_space(std::size_t count, const Place& place) {
+  const hsize_t n = count;
+  return checked(H5Screate_simple(1, &n, nullptr), H5Sclose, place, "out of memory");
+}
+
+/// UTF-8 text of `bytes` bytes and a closing zero.
+Handle text_type(std::size_t bytes, const Place& place) {
+  Handle type = checked(H5Tcopy(H5T_C_S1), H5Tclose, place, "out of memory");
+  checked(H5Tset_size(type.get(), bytes + 1), place, "text type");
+  checked(H5Tset_cset(type.get(), H5T_CSET_UTF8), place, "text type");
+  checked(H5Tset_strpad(type.get(), H5T_STR_NULLTERM), place, "text type");
+  return type;
+}
+
+struct Writer {
+  hid_t object;
+  const std::string& name;
+  const Place& place;
+
+  void operator()(std::int64_t v) const {
+    write(object, name, H5T_STD_I64LE, scalar_space(place).get(), &v, place);
+  }
+  void operator()(double v) const {
+    write(object, name, H5T_IEEE_F64LE, scalar_space(place).get(), &v, place);
+  }
+  void operator()(const std::string& v) const {
+    write(object, name, text_type(v.size(), place).get(), scalar_space(place).get(), v.c_str(), place);
+  }
+  void operator()(const std::vector<double>& v) const {
+    write(object, name, H5T_IEEE_F64LE, list_space(v.size(), place).get(), v.data(), place);
+  }
+  void operator()(const std::vector<std::int64_t>& v) const {
+    write(object, name, H5T_STD_I64LE, list_space(v.size(), place).get(), v.data(), place);
+  }
+  void operator()(const std::vector<std::string>& v) const {
+    std::size_t longest = 0;
+    for (const auto& s : v) longest = std::max(longest, s.size());
+    std::string all(v.size() * (longest + 1), '\0');
+    for (std::size_t i = 0; i < v.size(); ++i) all.replace(i * (longest + 1), v[i].size(), v[i]);
+    write(object, name, text_type(longest, place).get(), list_space(v.size(), place).get(), all.data(),
+          place);
+  }
+};
+
+template <class T>
+Attribute read_numbers(hid_t attribute, hid_t type, bool list, std::size_t count, const Place& place) {
+  std::vector<T> values(std::max<std::size_t>(count, 1));
+  if (count > 0) checked(H5Aread(attribute, type, values.data()), place, "an attribute cannot be read");
+  values.resize(count);
+  if (list) return values;
+  return values.at(0);
+}
+
+Attribute read_texts(hid_t attribute, hid_t type, bool list, std::size_t count, const Place& place) {
+  const std::size_t size = H5Tget_size(type);
+  std::vector<char> raw(size * count + 1);
+  if (count > 0) checked(H5Aread(attribute, type, raw.data()), place, "an attribute cannot be read");
+  std::vector<std::string> texts(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const char* begin = raw.data() + i * size;
+    texts[i].assign(begin, ::strnlen(begin, size));
+  }
+  if (list) return texts;
+  return texts.at(0);
+}
+
+/// Texts of variable length, from other programs' files.
+Attribute read_variable_texts(hid_t attribute, hid_t space, bool list, std::size_t count,
+                              const Place& place) {
+  const Handle type = checked(H5Tcopy(H5T_C_S1), H5Tclose, place, "out of memory");
+  checked(H5Tset_size(type.get(), H5T_VARIABLE), place, "text type");
+  checked(H5Tset_cset(type.get(), H5T_CSET_UTF8), place, "text type");
+  std::vector<char*> raw(count, nullptr);
+  std::vector<std::string> texts(count);
+  if (count > 0) checked(H5Aread(attribute, type.get(), raw.data()), place, "an attribute cannot be read");
+  for (std::size_t i = 0; i < count; ++i)
+    if (raw[i]) texts[i] = raw[i];
+  H5Dvlen_reclaim(type.get(), space, H5P_DEFAULT, raw.data());
+  if (list) return texts;
+  return texts.at(0);
+}
+
+}  // namespace
+
+void write_attribute(hid_t object, const std::string& name, const Attribute& value, const Place& place) {
+  std::visit(Writer{object, name, place}, value);
+}
+
+void write_digest(hid_t object, std::uint64_t digest, const Place& place) {
+  write(object, digest_name, H5T_STD_U64LE, scalar_space(place).get(), &digest, place);
+}
+
+std::optional<std::uint64_t> read_digest(hid_t object, const Place& place) {
+  const htri_t exists = H5Aexists(object, digest_name);
+  if (exists < 0) place.fail_with_message("damaged attributes");
+  if (exists == 0) return {};
+  const Handle attribute =
+      checked(H5Aopen(object, digest_name, H5P_DEFAULT), H5Aclose, place, "the digest cannot be read");
+  const Handle type = checked(H5Aget_type(attribute.get()), H5Tclose, place, "the digest cannot be read");
+  const Handle space = checked(H5Aget_space(attribute.get()), H5Sclose, place, "the digest cannot be read");
+  if (H5Tequal(type.get(), H5T_STD_U64LE) <= 0 || H5Sget_simple_extent_type(space.get()) != H5S_SCALAR)
+    return {};
+  std::uint64_t digest = 0;
+  checked(H5Aread(attribute.get(), H5T_STD_U64LE, &digest), place, "the digest cannot be read");
+  return digest;
+}
+
+Attributes AttributeReader::read_all(hid_t object, const Place& place) const {
+  std::vector<std::string> names;
+  hsize_t start = 0;
+  checked(H5Aiterate2(
+              object, H5_INDEX_NAME, H5_ITER_INC, &start,
+              [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
+                return guarded([&] { static_cast<std::vector<std::string>*>(out)->emplace_back(name); });
+              },
+              &names),
+          place, "damaged attributes");
+  Attributes attributes;
+  for (const std::string& name : names) {
+    if (!foreign && name == digest_name) continue;
+    const Place here{place.file, place.object + "@" + name};
+    const Handle attribute =
+        checked(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose, here, "cannot be opened");
+    const Handle type = checked(H5Aget_type(attribute.get()), H5Tclose, here, "damaged type");
+    const Handle space = checked(H5Aget_space(attribute.get()), H5Sclose, here, "damaged extent");
+    const H5S_class_t extent = H5Sget_simple_extent_type(space.get());
+    const int rank = extent == H5S_SIMPLE ? H5Sget_simple_extent_ndims(space.get()) : 0;
+    const bool list = rank == 1;
+    hsize_t count = 1;
+    if (list) H5Sget_simple_extent_dims(space.get(), &count, nullptr);
+    const H5T_class_t kind = H5Tget_class(type.get());
+    const bool variable = kind == H5T_STRING && H5Tis_variable_str(type.get()) > 0;
+    const std::uint64_t size = H5Tget_size(type.get());
+    const bool known = (kind == H5T_INTEGER && element_type(type.get(), false)) ||
+                       (kind == H5T_FLOAT && element_type(type.get(), false)) ||
+                       (kind == H5T_STRING && (!variable || foreign));
+    if (!known || extent == H5S_NULL || rank > 1 || rank < 0) {
+      if (foreign) continue;
+      here.fail("an attribute of a type or rank that Cartan does not write");
+    }
+    if (size == 0 || count > file_size / size) here.fail("an attribute larger than the file");
+    const auto n = static_cast<std::size_t>(count);
+    attributes[name] = variable             ? read_variable_texts(attribute.get(), space.get(), list, n, here)
+                       : kind == H5T_STRING ? read_texts(attribute.get(), type.get(), list, n, here)
+                       : kind == H5T_INTEGER
+                           ? read_numbers<std::int64_t>(attribute.get(), H5T_NATIVE_INT64, list, n, here)
+                           : read_numbers<double>(attribute.get(), H5T_NATIVE_DOUBLE, list, n, here);
+  }
+  return attributes;
+}
+
+}  // namespace cartan::data

@@ -1,0 +1,63 @@
+#include "data/hdf5_handle.hpp"
+
+#include "cartan/core/error.hpp"
+
+namespace cartan::data {
+namespace {
+
+std::recursive_mutex& hdf5_mutex() {
+  static auto* mutex = new std::recursive_mutex;  // never destroyed: files may be closed at exit
+  return *mutex;
+}
+
+}  // namespace
+
+Hdf5Session::Hdf5Session() : lock_(hdf5_mutex()) {
+  H5open();
+  H5Eget_auto2(H5E_DEFAULT, &report_, &report_data_);
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  H5PLget_loading_state(&plugins_);
+  H5PLset_loading_state(0);
+}
+
+Hdf5Session::~Hdf5Session() {
+  H5Eclear2(H5E_DEFAULT);
+  H5PLset_loading_state(plugins_);
+  H5Eset_auto2(H5E_DEFAULT, report_, report_data_);
+}
+
+std::string hdf5_message() {
+  std::string message;
+  H5Ewalk2(
+      H5E_DEFAULT, H5E_WALK_UPWARD,
+      [](unsigned n, const H5E_error2_t* error, void* out) -> herr_t {
+        try {
+          if (n == 0 && error->desc) *static_cast<std::string*>(out) = error->desc;
+        } catch (...) {
+          return -1;
+        }
+        return 0;
+      },
+      &message);
+  return message;
+}
+
+void Place::fail(const std::string& what) const {
+  throw FormatError(file, object, what);
+}
+
+void Place::fail_with_message(const std::string& what) const {
+  const std::string message = hdf5_message();
+  fail(message.empty() ? what : what + " (" + message + ")");
+}
+
+Place Place::at(const std::string& name) const {
+  return {file, object.empty() || object == "/" ? "/" + name : object + "/" + name};
+}
+
+Handle checked(hid_t id, Handle::Closer closer, const Place& place, const char* what) {
+  if (id < 0) place.fail_with_message(what);
+  return Handle(id, closer);
+}
+
+}  // namespace cartan::data
