@@ -1,0 +1,80 @@
+#pragma once
+/// Trajectories in HDF5 as H5MD 1.1 lays it out (de Buyl, Colberg, Hoefling 2014, https://nongnu.org/h5md),
+/// for any reader of that format (MDAnalysis, pyh5md, h5py, VMD):
+///
+///     /h5md                        version (1, 1); author/name; creator/name, version; modules/units
+///     /particles/atoms/box         dimension 3, boundary; edges (3, 3), rows are lattice vectors
+///     /particles/atoms/position    value (frames, n, 3), step, time; velocity and force alike
+///     /particles/atoms/species     (n) atomic numbers; mass (n)
+///     /observables/NAME            value (frames), step, time
+///
+/// Units are attributes `unit`: Angstrom, fs, eV, K, u.
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include <cartan/potentials/dynamics.hpp>
+
+namespace cartan::potentials {
+
+struct TrajectoryOptions {
+  bool velocities = true;
+  bool forces = false;
+  bool variable_cell = false;  ///< the box is written with every frame (npt, relaxation of the cell)
+  DType dtype = DType::f64;    ///< of positions, velocities and forces
+  std::string author;          ///< whose the run is; "unknown" where empty
+  std::string config;          ///< the resolved run description
+};
+
+/// Writes frame after frame. The file appears with close(); until then its frames are kept beside it, and
+/// flush() makes them outlive a kill. A run that goes on from a checkpoint gives the number of frames the
+/// trajectory had then: later ones are dropped.
+class TrajectoryWriter {
+ public:
+  /// A new file of the atoms of `frame` (and its cell, unless that is written with every frame).
+  /// Throws std::invalid_argument, IoError.
+  TrajectoryWriter(const std::string& path, const Frame& frame, const TrajectoryOptions& options = {});
+  /// Goes on after the first `keep` frames of what an earlier writer of the same frame and options left at
+  /// `path`, finished or not. Throws FormatError when there are fewer, or another number of atoms.
+  TrajectoryWriter(const std::string& path, const Frame& frame, const TrajectoryOptions& options, Index keep);
+  ~TrajectoryWriter();
+  TrajectoryWriter(TrajectoryWriter&&) noexcept;
+
+  /// The state of a run, with potential_energy, kinetic_energy, conserved_energy,
+  /// temperature and, where periodic in three directions, pressure and volume.
+  void append(const Dynamics& dynamics, const Observables& observables);
+  /// A frame (its velocities and forces where options ask for them) with observables by name, in eV unless
+  /// the name is one of those above. Every frame gives the same names, or std::invalid_argument is thrown.
+  void append(const Frame& frame, Index step, double time_fs,
+              const std::map<std::string, double>& observables);
+  Index frames() const;  ///< so far, those of earlier runs included
+  void flush();
+  /// Throws IoError. Without it (an exception on the way) the frames stay in the unfinished file.
+  void close();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Frames of a finished trajectory.
+class TrajectoryReader {
+ public:
+  /// Throws IoError, or FormatError when it is not H5MD of Cartan.
+  explicit TrajectoryReader(const std::string& path);
+  ~TrajectoryReader();
+  Index frames() const;
+  Index step(Index frame) const;
+  double time(Index frame) const;  ///< fs
+  /// Positions, cell, species; velocities, forces and energy where the file has them.
+  Frame read(Index frame) const;
+  /// A whole observable; throws FormatError when there is none of that name.
+  std::vector<double> observable(const std::string& name) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cartan::potentials
