@@ -67,6 +67,14 @@ Handle text_type(std::size_t bytes, const Place& place) {
   return type;
 }
 
+/// Text of any length: H5MD readers in Python (MDAnalysis) know the attribute `unit` in this form only.
+Handle variable_type(const Place& place) {
+  Handle type = checked(H5Tcopy(H5T_C_S1), H5Tclose, place, "out of memory");
+  checked(H5Tset_size(type.get(), H5T_VARIABLE), place, "text type");
+  checked(H5Tset_cset(type.get(), H5T_CSET_UTF8), place, "text type");
+  return type;
+}
+
 struct Writer {
   hid_t object;
   const std::string& name;
@@ -79,6 +87,11 @@ struct Writer {
     write(object, name, H5T_IEEE_F64LE, scalar_space(place).get(), &v, place);
   }
   void operator()(const std::string& v) const {
+    if (name == unit_name) {
+      const Handle type = variable_type(place);
+      const char* text = v.c_str();
+      return write(object, name, type.get(), scalar_space(place).get(), &text, place);
+    }
     write(object, name, text_type(v.size(), place).get(), scalar_space(place).get(), v.c_str(), place);
   }
   void operator()(const std::vector<double>& v) const {
@@ -119,12 +132,10 @@ Attribute read_texts(hid_t attribute, hid_t type, bool list, std::size_t count, 
   return texts.at(0);
 }
 
-/// Texts of variable length, from other programs' files.
+/// Texts of variable length: `unit`, and other programs' attributes.
 Attribute read_variable_texts(hid_t attribute, hid_t space, bool list, std::size_t count,
                               const Place& place) {
-  const Handle type = checked(H5Tcopy(H5T_C_S1), H5Tclose, place, "out of memory");
-  checked(H5Tset_size(type.get(), H5T_VARIABLE), place, "text type");
-  checked(H5Tset_cset(type.get(), H5T_CSET_UTF8), place, "text type");
+  const Handle type = variable_type(place);
   std::vector<char*> raw(count, nullptr);
   std::vector<std::string> texts(count);
   if (count > 0) checked(H5Aread(attribute, type.get(), raw.data()), place, "an attribute cannot be read");
@@ -188,7 +199,7 @@ Attributes AttributeReader::read_all(hid_t object, const Place& place) const {
     const std::uint64_t size = H5Tget_size(type.get());
     const bool known = (kind == H5T_INTEGER && element_type(type.get(), false)) ||
                        (kind == H5T_FLOAT && element_type(type.get(), false)) ||
-                       (kind == H5T_STRING && (!variable || foreign));
+                       (kind == H5T_STRING && (!variable || foreign || name == unit_name));
     if (!known || extent == H5S_NULL || rank > 1 || rank < 0) {
       if (foreign) continue;
       here.fail("an attribute of a type or rank that Cartan does not write");

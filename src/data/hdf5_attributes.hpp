@@ -40,5 +40,6 @@ herr_t guarded(Body&& body) noexcept {
 
 inline constexpr const char* digest_name = "digest";
 inline constexpr const char* complex_name = "complex";
+inline constexpr const char* unit_name = "unit";  ///< stored as text of variable length
 
 }  // namespace cartan::data

@@ -40,6 +40,10 @@ std::string unit_of(const std::string& observable) {
   return "eV";
 }
 
+bool has_cell(const Frame& f) {
+  return std::any_of(f.cell.begin(), f.cell.end(), [](double v) { return v != 0; });
+}
+
 /// Coordinates as one row of a growing dataset.
 Array row(const std::vector<double>& x, DType dtype) {
   return Array::from(x, {1, static_cast<Index>(x.size()) / 3, 3}).as(dtype);
@@ -50,13 +54,14 @@ Array row(const std::vector<double>& x, DType dtype) {
 struct TrajectoryWriter::State {
   TrajectoryOptions options;
   Index n;
+  bool cell;
   data::Hdf5Appender file;
   Index count = 0;                             // frames
   std::optional<std::set<std::string>> names;  // of the observables
   std::set<std::string> in_step;               // elements known to have no rows past the frames
 
   State(const std::string& path, const Frame& frame, const TrajectoryOptions& o, bool resume)
-      : options(o), n(frame.size()), file(path, header_of(o), resume) {}
+      : options(o), n(frame.size()), cell(has_cell(frame)), file(path, header_of(o), resume) {}
 
   void fixed(const std::string& name, const Array& array, const std::string& unit) {
     file.write(name, array, unit);
@@ -78,7 +83,6 @@ struct TrajectoryWriter::State {
     fixed(atoms + "/species",
           Array::from(std::vector<std::int32_t>(frame.numbers.begin(), frame.numbers.end())), "");
     fixed(atoms + "/mass", Array::from(masses_of(frame)), "u");
-    if (!options.variable_cell) fixed(box + "/edges", Array::from(frame.cell.data(), {3, 3}), "Angstrom");
     file.flush();
   }
 
@@ -86,7 +90,7 @@ struct TrajectoryWriter::State {
     std::vector<std::string> elements{atoms + "/position"};
     if (options.velocities) elements.push_back(atoms + "/velocity");
     if (options.forces) elements.push_back(atoms + "/force");
-    if (options.variable_cell) elements.push_back(box + "/edges");
+    if (cell) elements.push_back(box + "/edges");
     return elements;
   }
 
@@ -133,6 +137,8 @@ struct TrajectoryWriter::State {
     const std::size_t size = frame.positions.size();
     require(frame.size() == n && size == 3 * frame.numbers.size(), "[TrajectoryWriter] a frame of ",
             frame.size(), " atoms and ", size, " coordinates in a trajectory of ", n, " atoms");
+    require(has_cell(frame) == cell, "[TrajectoryWriter] a frame ", cell ? "without" : "with",
+            " a cell in a trajectory ", cell ? "with" : "without", " one; give all frames a cell or none");
     require(!options.velocities || frame.velocities.size() == size, "[TrajectoryWriter] ",
             frame.velocities.size(), " velocities for ", size,
             " coordinates; give them or switch options.velocities off");
@@ -161,8 +167,7 @@ struct TrajectoryWriter::State {
     if (options.velocities)
       add(atoms + "/velocity", row(frame.velocities, options.dtype), "Angstrom fs-1", step, time);
     if (options.forces) add(atoms + "/force", row(forces, options.dtype), "eV Angstrom-1", step, time);
-    if (options.variable_cell)
-      add(box + "/edges", Array::from(frame.cell.data(), {1, 3, 3}), "Angstrom", step, time);
+    if (cell) add(box + "/edges", Array::from(frame.cell.data(), {1, 3, 3}), "Angstrom", step, time);
     for (const auto& [name, value] : observables)
       add(observable(name), Array::from(std::vector<double>{value}), unit_of(name), step, time);
     ++count;

@@ -14,7 +14,7 @@ struct TrajectoryReader::State {
   std::string path;
   data::Hdf5File file;
   data::Group outline;
-  Frame frame;  // what does not change: species, pbc, masses, a fixed cell
+  Frame frame;  // what does not change: species, pbc, masses
   Index frames = 0;
 
   explicit State(const std::string& p) : path(p), file(p), outline(file.outline()) {
@@ -31,7 +31,6 @@ struct TrajectoryReader::State {
     if (boundary.size() != 3)
       throw FormatError(path, atoms + "/box", text("boundary has ", boundary.size(), " entries, wanted 3"));
     for (std::size_t k = 0; k < 3; ++k) frame.pbc[k] = boundary[k] == "periodic";
-    if (file.has(atoms + "/box/edges")) set_cell(frame, fixed(atoms + "/box/edges", {3, 3}));
   }
 
   static void set_cell(Frame& f, const Array& edges) {

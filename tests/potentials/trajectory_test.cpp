@@ -33,7 +33,6 @@ DynamicsOptions npt() {
 TrajectoryOptions everything() {
   TrajectoryOptions t;
   t.forces = true;
-  t.variable_cell = true;
   t.author = "A. Tester";
   t.config = "steps = 40";
   return t;
@@ -116,6 +115,9 @@ TEST(Trajectory, MoleculeWithoutCellInSinglePrecision) {
   f.positions[0] = 1;
   out.append(f, 4, 2.5, {{"potential_energy", -2.5}, {"dipole", 3}});
   EXPECT_THROW(out.append(f, 5, 3, {{"quadrupole", 2}}), std::invalid_argument);
+  Frame boxed = f;
+  boxed.cell[0] = 3;
+  EXPECT_THROW(out.append(boxed, 5, 3, {{"potential_energy", 1}, {"dipole", 3}}), std::invalid_argument);
   out.close();
   const TrajectoryReader in(path);
   EXPECT_EQ(in.frames(), 2);  // a refused frame leaves nothing behind

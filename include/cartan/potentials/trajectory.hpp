@@ -3,12 +3,14 @@
 /// for any reader of that format (MDAnalysis, pyh5md, h5py, VMD):
 ///
 ///     /h5md                        version (1, 1); author/name; creator/name, version; modules/units
-///     /particles/atoms/box         dimension 3, boundary; edges (3, 3), rows are lattice vectors
+///     /particles/atoms/box         dimension 3, boundary; edges/value (frames, 3, 3), rows are lattice
+///                                  vectors, step, time; no edges without a cell
 ///     /particles/atoms/position    value (frames, n, 3), step, time; velocity and force alike
 ///     /particles/atoms/species     (n) atomic numbers; mass (n)
 ///     /observables/NAME            value (frames), step, time
 ///
-/// Units are attributes `unit`: Angstrom, fs, eV, K, u.
+/// Units are attributes `unit`: Angstrom, fs, eV, K, u. (MDAnalysis 2 knows no force in eV/Angstrom and
+/// refuses files with forces.)
 
 #include <map>
 #include <memory>
@@ -21,10 +23,9 @@ namespace cartan::potentials {
 struct TrajectoryOptions {
   bool velocities = true;
   bool forces = false;
-  bool variable_cell = false;  ///< the box is written with every frame (npt, relaxation of the cell)
-  DType dtype = DType::f64;    ///< of positions, velocities and forces
-  std::string author;          ///< whose the run is; "unknown" where empty
-  std::string config;          ///< the resolved run description
+  DType dtype = DType::f64;  ///< of positions, velocities and forces
+  std::string author;        ///< whose the run is; "unknown" where empty
+  std::string config;        ///< the resolved run description
 };
 
 /// Writes frame after frame. The file appears with close(); until then its frames are kept beside it, and
@@ -32,7 +33,7 @@ struct TrajectoryOptions {
 /// trajectory had then: later ones are dropped.
 class TrajectoryWriter {
  public:
-  /// A new file of the atoms of `frame` (and its cell, unless that is written with every frame).
+  /// A new file of the atoms of `frame`, which has a cell where later frames have one.
   /// Throws std::invalid_argument, IoError.
   TrajectoryWriter(const std::string& path, const Frame& frame, const TrajectoryOptions& options = {});
   /// Goes on after the first `keep` frames of what an earlier writer of the same frame and options left at
