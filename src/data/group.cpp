@@ -40,8 +40,8 @@ const T& attribute(const Attributes& attributes, const std::string& file, const 
 }
 
 std::string join(const std::string& base, const std::string& path) {
-  if (base.empty() || base.back() == '/') return base.empty() ? "/" + path : base + path;
-  return base + "/" + path;
+  const std::string tail = path.substr(path.empty() || path[0] != '/' ? 0 : 1);
+  return base.empty() || base.back() != '/' ? base + "/" + tail : base + tail;
 }
 
 }  // namespace
