@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "potentials/lattice.hpp"
+
 namespace cartan::potentials {
 namespace {
 

@@ -3,10 +3,9 @@
 
 #include <cartan/potentials/relax.hpp>
 
+#include <array>
 #include <memory>
 #include <vector>
-
-#include "potentials/lattice.hpp"
 
 namespace cartan::potentials {
 
@@ -23,6 +22,8 @@ struct SurfacePoint {
 
 class Surface {
  public:
+  using Matrix = std::array<std::array<double, 3>, 3>;  // rows
+
   Surface(Potential& potential, const Frame& frame, const RelaxOptions& options);
   /// The starting point; throws what the potential throws.
   SurfacePoint start();
@@ -35,13 +36,13 @@ class Surface {
   const std::string& failure() const { return failure_; }
 
  private:
-  bool measure(SurfacePoint& point, const Mat3& f);
+  bool measure(SurfacePoint& point, const Matrix& f);
 
   Potential& potential_;
   const RelaxOptions& options_;
   Frame reference_;
   bool cell_ = false;
-  Mat3 projector_{};  // onto the periodic directions
+  Matrix projector_{};  // onto the periodic directions
   double weight_ = 1;
   Index evaluations_ = 0;
   std::string failure_;

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "../../src/potentials/relax_surface.hpp"
 #include "potentials/test_potentials.hpp"
 
 namespace cartan::potentials {
@@ -116,6 +117,40 @@ double best_lattice(double pressure) {
         enthalpy(p, pressure) < enthalpy(q, pressure) ? q : p;
   }
   return 0.5 * (low + high);
+}
+
+TEST(Relax, GeneralizedForcesAreDerivativesOfTheEnthalpy) {
+  for (const bool slab : {false, true}) {
+    LennardJones lj = argon();
+    Frame f = fcc(1, 5.3, 0.3);
+    f.cell[3] = 0.7;
+    f.pbc[2] = !slab;
+    RelaxOptions o;
+    o.cell = CellFreedom::full;
+    o.pressure = slab ? 0 : 0.02;
+    Surface surface(lj, f, o);
+    SurfacePoint point = surface.start();
+    const std::size_t n = f.positions.size();
+    std::vector<double> x = point.x;
+    const double weight = x[n], bend[9] = {0.1, 0.3, 0, -0.2, -0.1, 0, 0, 0, slab ? 0 : 0.15};
+    for (std::size_t c = 0; c < 9; ++c) x[n + c] += weight * bend[c];  // far from the identity, not symmetric
+    ASSERT_TRUE(surface.evaluate(x, point));
+    const auto at = [&](std::size_t c, double h) {
+      SurfacePoint near = point;
+      std::vector<double> y = x;
+      y[c] += h;
+      EXPECT_TRUE(surface.evaluate(y, near));
+      return near.enthalpy;
+    };
+    for (std::size_t c = 0; c < x.size(); ++c) {
+      const std::size_t k = c - n;  // a slab is not strained out of its plane
+      if (slab && c >= n && (k % 3 == 2 || k / 3 == 2)) {
+        EXPECT_NEAR_TO(point.force[c], 0, 1e-14);
+        continue;
+      }
+      EXPECT_NEAR_TO(point.force[c], (at(c, -1e-4) - at(c, 1e-4)) / 2e-4, 1e-6) << " variable " << c;
+    }
+  }
 }
 
 TEST(Relax, CrystalAndCellReachTheMinimumOfTheEnthalpy) {
