@@ -1,6 +1,6 @@
 #include "data/extxyz_header.hpp"
 
-#include <charconv>
+#include <algorithm>
 #include <cmath>
 
 #include "cartan/core/error.hpp"
@@ -8,7 +8,7 @@
 namespace cartan::data {
 namespace {
 
-constexpr int deepest_list = 16;
+constexpr std::size_t deepest_list = 16;
 
 std::vector<std::string_view> words(std::string_view text) {
   std::vector<std::string_view> out;
@@ -141,15 +141,18 @@ class HeaderParser {
 // The leaves of nested brackets and their shape; not `regular` when rows differ or leaves are quoted.
 struct List {
   std::vector<std::string_view> leaves;
-  Shape shape;
+  Shape shape = Shape(deepest_list, -1);
   bool regular = true;
 
-  explicit List(std::string_view text) : text_(text) { read(0); }
+  explicit List(std::string_view text) : text_(text) {
+    read(0);
+    shape.resize(rank_);
+  }
 
  private:
   void read(std::size_t depth) {
     if (depth >= deepest_list) throw HeaderError("brackets nested too deeply");
-    if (shape.size() == depth) shape.push_back(-1);
+    rank_ = std::max(rank_, depth + 1);
     Index count = 0;
     for (++at_; at_ < text_.size(); ++count) {
       while (is_blank(text_[at_]) || text_[at_] == ',') ++at_;
@@ -185,7 +188,7 @@ struct List {
   }
 
   std::string_view text_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, rank_ = 0;
   int leaf_depth_ = -1;
 };
 

@@ -157,8 +157,8 @@ TEST(Deepmd, ReadsWater) {
   // float32 in the file: 192 atoms in a box of liquid water
   EXPECT_NEAR(192 / f.volume(), 0.1, 0.02);
   double sum = 0;
-  for (std::size_t i = 0; i < f.forces.size(); i += 3) sum += f.forces[i];
-  EXPECT_TRUE(std::abs(sum) <= 1e-2);
+  for (const double x : f.forces) sum += std::abs(x);
+  EXPECT_NEAR(sum / static_cast<double>(f.forces.size()), 0.8, 0.5);  // eV/Angstrom, of a thermal liquid
   const auto all = read_frames(std::filesystem::path(path).parent_path().string());
   EXPECT_GT(all.size(), frames.size());
 }

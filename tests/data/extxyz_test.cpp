@@ -245,13 +245,13 @@ TEST(Extxyz, NamesFrameAndLineOfEveryError) {
   expect_error("0\n\n", "frame 0, line 1", "at least 1");
   expect_error("99999999999999999999\n\nH 0 0 0\n", "frame 0, line 1", "expected the number of atoms");
   expect_error("4611686018427387904\n\nH 0 0 0\n", "frame 0, line 1", "truncated");
-  expect_error(good + "2\n", "frame 1, line 4", "comment line");
+  expect_error(good + "2\n", "frame 1, line 4", "truncated");
+  expect_error(good + "1\n", "frame 1, line 4", "comment line");
   expect_error(good + "3\n" + properties + "\nH 0 0 0\nH 0 0 0\n", "frame 1, line 7",
                "the file ends after 2 of 3 atoms");
   expect_error(good + "H 0 0 0\n" + good, "frame 1, line 4",
                "expected the number of atoms");  // one atom too many
-  expect_error("2\n" + properties + "\nH 0 0 0\n" + good, "frame 0, line 4",
-               "symbol of an element, found '1'");
+  expect_error("2\n" + properties + "\nH 0 0 0\n" + good, "frame 0, line 4", "expected 4 fields, found 1");
   expect_error("1\n" + properties + "\nXx 0 0 0\n", "frame 0, line 3", "symbol of an element, found 'Xx'");
   expect_error("1\n" + properties + "\nH 0 0\n", "frame 0, line 3", "expected 4 fields, found 3");
   expect_error("1\n" + properties + "\nH 0 0 0 9\n", "frame 0, line 3", "expected 4 fields, found more");
