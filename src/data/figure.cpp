@@ -1,0 +1,291 @@
+#include "cartan/data/figure.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <unordered_set>
+
+#include "cartan/core/error.hpp"
+#include "data/atomic_file.hpp"
+#include "data/figure_axis.hpp"
+
+namespace cartan::data {
+namespace {
+
+// Okabe and Ito's palette (2008), which colour-blind readers can tell apart.
+constexpr const char* colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
+                                   "#E69F00", "#56B4E9", "#000000"};
+constexpr const char* dashes[] = {"", " stroke-dasharray=\"7 3\"", " stroke-dasharray=\"2 3\""};
+constexpr double small = 12, normal = 13, large = 15;  // font sizes
+
+std::string number(double x) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.1f", x);
+  std::string out = buffer;
+  if (out.size() > 2 && out.compare(out.size() - 2, 2, ".0") == 0) out.resize(out.size() - 2);
+  return out == "-0" ? "0" : out;
+}
+
+std::string label(double x, double y, double size, const char* anchor, const std::string& words,
+                  const std::string& more = "") {
+  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" font-size=\"" + number(size) +
+         "\" text-anchor=\"" + anchor + "\"" + more + ">" + escape_xml(words) + "</text>\n";
+}
+
+struct Point {
+  double x = 0, y = 0;
+};
+
+class Drawing {
+ public:
+  Drawing(const Figure& figure, int width, int height) : figure_(figure), width_(width), height_(height) {
+    make_axes();
+    lay_out();
+  }
+
+  std::string svg() {
+    out_ = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + std::to_string(width_) + "\" height=\"" +
+           std::to_string(height_) + "\" viewBox=\"0 0 " + std::to_string(width_) + " " +
+           std::to_string(height_) +
+           "\" font-family=\"DejaVu Sans, Verdana, Helvetica, Arial, sans-serif\" fill=\"#222\">\n<title>" +
+           escape_xml(figure_.title) + "</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n";
+    draw_grid();
+    out_ += "<clipPath id=\"plot\"><rect x=\"" + number(left_) + "\" y=\"" + number(top_) + "\" width=\"" +
+            number(right_ - left_) + "\" height=\"" + number(bottom_ - top_) +
+            "\"/></clipPath>\n<g clip-path=\"url(#plot)\">\n";
+    if (figure_.diagonal)
+      out_ += "<path d=\"M" + number(left_) + " " + number(bottom_) + "L" + number(right_) + " " +
+              number(top_) + "\" stroke=\"#888\" stroke-dasharray=\"5 4\"/>\n";
+    for (std::size_t i = 0; i < figure_.series.size(); ++i) draw_series(i);
+    out_ += "</g>\n";
+    draw_frame();
+    draw_legend();
+    return out_ + "</svg>\n";
+  }
+
+ private:
+  void make_axes() {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    std::array<double, 4> range{infinity, -infinity, infinity, -infinity};
+    for (const Series& s : figure_.series) {
+      require(s.x.size() == s.y.size(), "[Figure] series '", s.name, "' has ", s.x.size(), " x and ",
+              s.y.size(), " y");
+      for (std::size_t i = 0; i < s.x.size(); ++i) {
+        const double x = s.x[i], y = s.y[i];
+        if (!std::isfinite(x) || !std::isfinite(y) || (figure_.log_x && x <= 0) || (figure_.log_y && y <= 0))
+          continue;
+        range = {std::min(range[0], x), std::max(range[1], x), std::min(range[2], y), std::max(range[3], y)};
+        ++points_;
+      }
+    }
+    if (figure_.diagonal) {
+      range[0] = range[2] = std::min(range[0], range[2]);
+      range[1] = range[3] = std::max(range[1], range[3]);
+    }
+    const int side = std::min(width_, height_);
+    y_ = make_axis(range[2], range[3], figure_.log_y, std::max(2, height_ / 65));
+    x_ =
+        make_axis(range[0], range[1], figure_.log_x, std::max(2, figure_.diagonal ? side / 65 : width_ / 95));
+  }
+
+  void lay_out() {
+    double widest = 0;
+    for (const Tick& tick : y_.ticks) widest = std::max(widest, text_width(tick.label) * small);
+    left_ = 14 + widest + (figure_.y_label.empty() ? 0 : 24);
+    right_ = width_ - 20;
+    top_ = 14 + (figure_.title.empty() ? 0 : 22) + (figure_.note.empty() ? 0 : 18) +
+           (y_.factor.empty() ? 0 : 12);
+    bottom_ = height_ - 28 - (figure_.x_label.empty() ? 0 : 22) -
+              (x_.factor.empty() || !figure_.x_label.empty() ? 0 : 12);
+    right_ = std::max(right_, left_ + 10);
+    bottom_ = std::max(bottom_, top_ + 10);
+    if (!figure_.diagonal) return;
+    const double side = std::min(right_ - left_, bottom_ - top_);  // equal scales
+    const double spare = right_ - left_ - side;
+    left_ += spare / 2;
+    right_ = left_ + side;
+    bottom_ = top_ + side;
+  }
+
+  // Pixels; far outside the picture all places are alike.
+  double px(double x) const { return left_ + std::clamp(x_.place(x), -100.0, 100.0) * (right_ - left_); }
+  double py(double y) const { return bottom_ - std::clamp(y_.place(y), -100.0, 100.0) * (bottom_ - top_); }
+
+  void draw_grid() {
+    std::string grid, marks;
+    for (const Tick& t : x_.ticks) {
+      const std::string x = number(px(t.value));
+      if (!t.label.empty()) grid += "M" + x + " " + number(top_) + "V" + number(bottom_);
+      marks += "M" + x + " " + number(bottom_) + "v" + (t.label.empty() ? "3" : "5");
+    }
+    for (const Tick& t : y_.ticks) {
+      const std::string y = number(py(t.value));
+      if (!t.label.empty()) grid += "M" + number(left_) + " " + y + "H" + number(right_);
+      marks += "M" + number(left_) + " " + y + "h-" + (t.label.empty() ? "3" : "5");
+    }
+    out_ += "<path d=\"" + grid + "\" stroke=\"#e4e4e4\" fill=\"none\"/>\n<path d=\"" + marks +
+            "\" stroke=\"#444\" fill=\"none\"/>\n";
+    for (const Tick& t : x_.ticks)
+      if (!t.label.empty()) out_ += label(px(t.value), bottom_ + 18, small, "middle", t.label);
+    for (const Tick& t : y_.ticks)
+      if (!t.label.empty()) out_ += label(left_ - 8, py(t.value) + 4, small, "end", t.label);
+  }
+
+  void draw_frame() {
+    out_ += "<path d=\"M" + number(left_) + " " + number(top_) + "V" + number(bottom_) + "H" +
+            number(right_) + "\" stroke=\"#444\" fill=\"none\"/>\n";
+    const double middle = (left_ + right_) / 2;
+    double y = 24;
+    if (!figure_.title.empty()) {
+      out_ += label(middle, y, large, "middle", figure_.title, " font-weight=\"bold\"");
+      y += 19;
+    }
+    if (!figure_.note.empty()) out_ += label(middle, y, small, "middle", figure_.note, " fill=\"#555\"");
+    if (!y_.factor.empty()) out_ += label(left_ - 8, top_ - 8, small, "start", y_.factor);
+    if (!x_.factor.empty()) out_ += label(right_, bottom_ + 33, small, "end", x_.factor);
+    if (!figure_.x_label.empty()) out_ += label(middle, bottom_ + 38, normal, "middle", figure_.x_label);
+    if (!figure_.y_label.empty()) {
+      double widest = 0;
+      for (const Tick& tick : y_.ticks) widest = std::max(widest, text_width(tick.label) * small);
+      const std::string x = number(left_ - 14 - widest - 6), at = number((top_ + bottom_) / 2);
+      out_ += label(left_ - 14 - widest - 6, (top_ + bottom_) / 2, normal, "middle", figure_.y_label,
+                    " transform=\"rotate(-90 " + x + " " + at + ")\"");
+    }
+    if (points_ == 0)
+      out_ += label(middle, (top_ + bottom_) / 2, normal, "middle", "no data", " fill=\"#888\"");
+  }
+
+  // Points that the axes can show; a gap (nothing shown) between runs.
+  std::vector<std::vector<Point>> runs(const Series& s) const {
+    std::vector<std::vector<Point>> out(1);
+    for (std::size_t i = 0; i < s.x.size(); ++i) {
+      if (x_.shows(s.x[i]) && y_.shows(s.y[i]))
+        out.back().push_back({px(s.x[i]), py(s.y[i])});
+      else if (!out.back().empty())
+        out.emplace_back();
+    }
+    if (out.back().empty()) out.pop_back();
+    return out;
+  }
+
+  // Of many points within one column of pixels: the first, the lowest, the highest and the last.
+  static std::vector<Point> thinned(const std::vector<Point>& points) {
+    std::vector<Point> out;
+    for (std::size_t i = 0; i < points.size();) {
+      std::size_t end = i, low = i, high = i;
+      for (; end < points.size() && std::floor(points[end].x * 2) == std::floor(points[i].x * 2); ++end) {
+        if (points[end].y < points[low].y) low = end;
+        if (points[end].y > points[high].y) high = end;
+      }
+      std::array<std::size_t, 4> keep{i, std::min(low, high), std::max(low, high), end - 1};
+      for (std::size_t k = 0; k < 4; ++k)
+        if (k == 0 || keep[k] != keep[k - 1]) out.push_back(points[keep[k]]);
+      i = end;
+    }
+    return out;
+  }
+
+  void draw_series(std::size_t index) {
+    const Series& s = figure_.series[index];
+    const std::string colour = colours[index % std::size(colours)];
+    std::string path, dots;
+    std::unordered_set<std::int64_t> seen;
+    for (const auto& run : runs(s)) {
+      if (s.line && run.size() > 1) {
+        char command = 'M';
+        for (const Point& p : thinned(run)) {
+          path += command + number(p.x) + " " + number(p.y);
+          command = 'L';
+        }
+        continue;
+      }
+      for (const Point& p : run) {  // one dot for all points at the same quarter of a pixel
+        const auto cell = static_cast<std::int64_t>(p.x * 4) * 10000000 + static_cast<std::int64_t>(p.y * 4);
+        if (seen.insert(cell).second) dots += "M" + number(p.x) + " " + number(p.y) + "h0";
+      }
+    }
+    if (!path.empty())
+      out_ += "<path d=\"" + path + "\" stroke=\"" + colour + "\" stroke-width=\"" +
+              (s.x.size() > 2000 ? "1.2" : "1.8") + "\" stroke-linejoin=\"round\" fill=\"none\"" +
+              dash(index) + "/>\n";
+    if (!dots.empty())
+      out_ += "<path d=\"" + dots + "\" stroke=\"" + colour + "\" stroke-width=\"" +
+              (seen.size() > 20000  ? "2"
+               : seen.size() > 2000 ? "3"
+                                    : "5") +
+              "\" stroke-linecap=\"round\" stroke-opacity=\"0.75\" fill=\"none\"/>\n";
+  }
+
+  // Lines beyond the palette are dashed.
+  static std::string dash(std::size_t index) {
+    return dashes[index / std::size(colours) % std::size(dashes)];
+  }
+
+  void draw_legend() {
+    double width = 0;
+    std::size_t rows = 0;
+    for (const Series& s : figure_.series)
+      if (!s.name.empty()) {
+        width = std::max(width, text_width(s.name) * small + 44);
+        ++rows;
+      }
+    if (rows == 0) return;
+    const double height = 18 * static_cast<double>(rows) + 8;
+    // The corner where it hides the fewest points.
+    const double low = bottom_ - height - 8, far = right_ - width - 8;
+    std::array<Point, 4> corners{Point{far, top_ + 8}, Point{left_ + 10, top_ + 8}, Point{far, low},
+                                 Point{left_ + 10, low}};
+    if (figure_.diagonal) std::swap(corners[0], corners[1]);
+    std::array<std::size_t, 4> hidden{};
+    for (const Series& s : figure_.series) {
+      for (const auto& run : runs(s))
+        for (const Point& p : run)
+          for (std::size_t c = 0; c < 4; ++c)
+            hidden[c] += p.x > corners[c].x - 4 && p.x < corners[c].x + width + 4 && p.y > corners[c].y - 4 &&
+                         p.y < corners[c].y + height + 4;
+    }
+    const auto best =
+        static_cast<std::size_t>(std::min_element(hidden.begin(), hidden.end()) - hidden.begin());
+    const Point at = corners[best];
+    out_ += "<rect x=\"" + number(at.x) + "\" y=\"" + number(at.y) + "\" width=\"" + number(width) +
+            "\" height=\"" + number(height) +
+            "\" rx=\"3\" fill=\"#fff\" fill-opacity=\"0.88\" stroke=\"#ccc\"/>\n";
+    double y = at.y + 17;
+    for (std::size_t i = 0; i < figure_.series.size(); ++i) {
+      const Series& s = figure_.series[i];
+      if (s.name.empty()) continue;
+      out_ += "<path d=\"M" + number(at.x + (s.line ? 8 : 19)) + " " + number(y - 4) + "h" +
+              (s.line ? "22" : "0") + "\" stroke=\"" + colours[i % std::size(colours)] +
+              "\" stroke-width=\"" + (s.line ? "2" : "6") + "\"" +
+              (s.line ? dash(i) : " stroke-linecap=\"round\"") + " fill=\"none\"/>\n";
+      out_ += label(at.x + 37, y, small, "start", s.name);
+      y += 18;
+    }
+  }
+
+  const Figure& figure_;
+  int width_, height_;
+  Axis x_, y_;
+  double left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;
+  std::size_t points_ = 0;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string Figure::svg(int width, int height) const {
+  require(width >= 100 && height >= 80 && width <= 20000 && height <= 20000, "[Figure] a picture of ", width,
+          " x ", height, " pixels; expected from 100 x 80 to 20000 x 20000");
+  return Drawing(*this, width, height).svg();
+}
+
+void Figure::save(const std::string& path) const {
+  const std::string picture = svg();
+  AtomicFile file(path);
+  file.write(picture.data(), picture.size());
+  file.commit();
+}
+
+}  // namespace cartan::data

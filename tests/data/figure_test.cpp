@@ -1,0 +1,156 @@
+#include <cartan/core/error.hpp>
+#include <cartan/data/figure.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "temporary.hpp"
+
+using namespace cartan::data;
+using cartan::testing::Temporary;
+
+namespace {
+
+std::size_t count(const std::string& text, const std::string& what) {
+  std::size_t n = 0;
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += what.size()) ++n;
+  return n;
+}
+
+// Balanced tags, quoted attributes, no stray & or <: what an XML parser would refuse fails here.
+void expect_well_formed(const std::string& svg) {
+  std::vector<std::string> open;
+  for (std::size_t i = 0; i < svg.size(); ++i) {
+    if (svg[i] == '&') {
+      const std::size_t end = svg.find(';', i);
+      ASSERT_NE(end, std::string::npos);
+      const std::string entity = svg.substr(i + 1, end - i - 1);
+      ASSERT_TRUE(entity == "amp" || entity == "lt" || entity == "gt" || entity == "quot") << entity;
+    }
+    ASSERT_TRUE(static_cast<unsigned char>(svg[i]) >= 32 || svg[i] == '\n');
+    if (svg[i] != '<') continue;
+    const std::size_t end = svg.find('>', i);
+    ASSERT_NE(end, std::string::npos);
+    const std::string tag = svg.substr(i + 1, end - i - 1);
+    ASSERT_EQ(tag.find('<'), std::string::npos) << tag;
+    ASSERT_EQ(count(tag, "\"") % 2, 0u) << tag;
+    const std::string name = tag.substr(0, tag.find_first_of(" /", 1));
+    if (tag[0] == '/') {
+      ASSERT_FALSE(open.empty());
+      ASSERT_EQ("/" + open.back(), tag);
+      open.pop_back();
+    } else if (tag.back() != '/') {
+      open.push_back(name);
+    }
+    i = end;
+  }
+  EXPECT_TRUE(open.empty());
+  EXPECT_EQ(svg.rfind("<svg ", 0), 0u);
+  for (const char* bad : {"nan", "inf", "e+", "e-0"}) EXPECT_EQ(svg.find(bad), std::string::npos) << bad;
+}
+
+Figure curve(std::vector<double> x, std::vector<double> y) {
+  Figure f;
+  Series s;
+  s.x = std::move(x);
+  s.y = std::move(y);
+  f.series.push_back(s);
+  return f;
+}
+
+std::size_t has(const std::string& svg, const std::string& label) {
+  return count(svg, ">" + label + "</text>");
+}
+
+}  // namespace
+
+TEST(Figure, DrawsCurvesWithRoundTicksAndALegend) {
+  Figure f = curve({0, 50, 100}, {1, 2, 3});
+  f.series[0].name = "a < b & \"c\"";
+  f.title = "Energy \x01 <E>";
+  f.x_label = "time (ps)";
+  f.y_label = "energy (eV)";
+  f.note = "RMSE 12 meV/Å";
+  const std::string svg = f.svg();
+  expect_well_formed(svg);
+  EXPECT_EQ(has(svg, "a &lt; b &amp; &quot;c&quot;"), 1u);
+  EXPECT_EQ(has(svg, "RMSE 12 meV/Å"), 1u);
+  for (const char* tick : {"0", "20", "40", "60", "80", "100", "1.0", "1.5", "2.0", "2.5", "3.0"})
+    EXPECT_EQ(has(svg, tick), 1u) << tick;
+  EXPECT_EQ(svg, f.svg());
+}
+
+TEST(Figure, LabelsLogAxesByDecades) {
+  Figure f = curve({1, 10, 100, 1000, 10000}, {1, 1e-2, 1e-4, 1e-6, 1e-8});
+  f.log_x = f.log_y = true;
+  const std::string svg = f.svg();
+  expect_well_formed(svg);
+  EXPECT_EQ(has(svg, "10⁴"), 1u);
+  EXPECT_EQ(has(svg, "10⁻⁴"), 1u);
+  Figure narrow = curve({0, 1}, {0.1, 0.9});
+  narrow.log_y = true;
+  for (const char* tick : {"0.1", "0.2", "0.5"}) EXPECT_GE(has(narrow.svg(), tick), 1u) << tick;
+}
+
+TEST(Figure, BreaksLinesAtNanAndDropsWhatALogAxisCannotShow) {
+  const double nan = std::nan("");
+  const std::string whole = curve({0, 1, 2, 3}, {0, 1, 2, 3}).svg(),
+                    broken = curve({0, 1, 2, 3, 4}, {0, 1, nan, 3, 4}).svg();
+  const auto moves = [](const std::string& svg) {
+    const std::size_t at = svg.find("<g clip-path");
+    return count(svg.substr(at, svg.find("</g>") - at), "M");
+  };
+  EXPECT_EQ(moves(whole), 1u);
+  EXPECT_EQ(moves(broken), 2u);
+  Figure f = curve({0, 1, 2, 3, 4}, {1, 10, 0, -5, std::numeric_limits<double>::infinity()});
+  f.log_y = true;
+  expect_well_formed(f.svg());
+  EXPECT_EQ(moves(f.svg()), 1u);
+}
+
+TEST(Figure, StaysWellFormedForStrangeData) {
+  const double huge = std::numeric_limits<double>::max(), tiny = std::numeric_limits<double>::denorm_min();
+  const std::vector<std::vector<double>> values{
+      {},           {0},         {5, 5, 5}, {-1, -1}, {huge, -huge}, {tiny, 2 * tiny}, {1e15, 1e15 + 1},
+      {tiny, huge}, {1e-320, 0}, {-3, -2}};
+  for (const auto& y : values)
+    for (const bool log : {false, true})
+      for (const bool diagonal : {false, true}) {
+        std::vector<double> x(y.size());
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i);
+        Figure f = curve(x, y);
+        f.log_x = f.log_y = log;
+        f.diagonal = diagonal;
+        f.series[0].line = !diagonal;
+        expect_well_formed(f.svg());
+        expect_well_formed(f.svg(100, 80));
+      }
+  EXPECT_EQ(has(Figure().svg(), "no data"), 1u);
+}
+
+TEST(Figure, ManyPointsMakeASmallFile) {
+  std::vector<double> x, y;
+  for (int i = 0; i < 300000; ++i) {
+    x.push_back(i);
+    y.push_back(std::sin(0.1 * i) + i * 1e-5);
+  }
+  Figure f = curve(x, y);
+  EXPECT_LT(f.svg().size(), 100000u);
+  f.series[0].line = false;
+  EXPECT_LT(f.svg().size(), 8000000u);
+  // the extremes survive the thinning
+  y[123456] = 100;
+  EXPECT_NE(curve(x, y).svg().size(), 0u);
+  EXPECT_EQ(has(curve(x, y).svg(), "100"), 1u);
+}
+
+TEST(Figure, RefusesWhatItCannotDraw) {
+  EXPECT_THROW(curve({1, 2}, {1}).svg(), std::invalid_argument);
+  EXPECT_THROW(Figure().svg(10, 10), std::invalid_argument);
+  Temporary t;
+  curve({1, 2}, {1, 2}).save(t.path("a.svg"));
+  EXPECT_EQ(Temporary::contents(t.path("a.svg")), curve({1, 2}, {1, 2}).svg());
+  EXPECT_THROW(curve({1}, {1}).save(t.path("no/a.svg")), cartan::IoError);
+}
