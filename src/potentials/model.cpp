@@ -69,7 +69,7 @@ Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) co
   return out;
 }
 
-void Model::save(data::Group& group) const {
+void Model::save_description(data::Group& group) const {
   config().save(group);
   group.attributes["scale"] = scale;
   std::vector<std::string> elements;
@@ -80,7 +80,11 @@ void Model::save(data::Group& group) const {
   }
   group.attributes["elements"] = elements;
   group.set("reference_energy", Array::from(energies), "eV", "element");
-  TensorNet copy = network_;
+}
+
+void Model::save(data::Group& group) const {
+  save_description(group);
+  TensorNet copy = network_;  // collect() hands out writable pointers
   nn::ParameterRefs refs;
   copy.collect("", refs);
   nn::save_parameters(refs, group["parameters"]);
@@ -102,7 +106,7 @@ Model Model::load(const data::Group& group) {
 }
 
 Model Model::open(const std::string& path) {
-  const data::Group root = data::load(path);
+  const data::Group root = data::load(path, "cartan-model");
   return load(root.group("model"));
 }
 

@@ -45,8 +45,9 @@ class Model {
 
   /// Into and from a group of a file; the exact bits.
   void save(data::Group& group) const;
+  void save_description(data::Group& group) const;  ///< all but the parameters
   static Model load(const data::Group& group);
-  /// The model of a "cartan-model" or "cartan-checkpoint" file.
+  /// The model of a file of format "cartan-model".
   static Model open(const std::string& path);
 
  private:

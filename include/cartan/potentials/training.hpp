@@ -1,0 +1,89 @@
+#pragma once
+/// Training and judging of potentials on frames with energies, forces and stress.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <cartan/nn/trainer.hpp>
+#include <cartan/potentials/model.hpp>
+
+namespace cartan::potentials {
+
+/// Frames with the name that errors give them (a file's).
+struct FrameSet {
+  std::string name;
+  std::vector<Frame> frames;
+};
+
+/// Weights of the labels in the loss
+///   energy * e(E/N - E*/N) + forces * e(F - F*) + stress * e(sigma - sigma*),
+/// e the mean of squares (or of the Huber function) over molecules and components; eV, Angstrom. A weight of
+/// zero leaves the label unused.
+struct LossOptions {
+  double energy = 1;
+  double forces = 1;
+  double stress = 0;
+  bool energy_per_atom = true;  ///< false: total energies, not divided by the number of atoms
+  std::string kind = "mse";     ///< "mse", "mae", "huber"
+  double huber_delta = 0.01;    ///< in the units of the label
+};
+
+/// Energies of the elements that fit the frames best: least squares on composition, of minimal norm where
+/// compositions do not tell elements apart.
+std::map<int, double> fit_reference_energies(const FrameSet& set);
+/// Given energies (of isolated atoms), and one shift an atom so that the mean residual of the frames is zero.
+/// Throws std::invalid_argument when an element of the frames has none.
+std::map<int, double> shifted_reference_energies(const FrameSet& set, const std::map<int, double>& given);
+/// Root mean square of the force components; without forces, the spread of the energies per atom about the
+/// references. eV per unit of the network.
+double fit_scale(const FrameSet& set, const std::map<int, double>& reference);
+
+/// Errors of a model on labelled frames. Labels that frames lack are left out; an absent value is NaN.
+struct Errors {
+  Index n_frames = 0;
+  double energy_rmse = 0, energy_mae = 0;                    ///< eV
+  double energy_per_atom_rmse = 0, energy_per_atom_mae = 0;  ///< eV
+  double forces_rmse = 0, forces_mae = 0;                    ///< eV/Angstrom, over components
+  double stress_rmse = 0, stress_mae = 0;                    ///< eV/Angstrom^3, over nine components
+  bool has_energy = false, has_forces = false, has_stress = false;
+};
+
+/// Labels beside predictions, in the order of the frames: for pictures, tables and files.
+struct Predictions {
+  std::vector<double> energy;                 ///< one a frame, eV
+  std::vector<std::vector<double>> forces;    ///< atoms x 3, eV/Angstrom
+  std::vector<std::array<double, 9>> stress;  ///< eV/Angstrom^3; zero where not periodic
+};
+
+/// Predicts in batches of about `atoms_per_batch` atoms. Stress is computed where a frame is periodic.
+Predictions predict(const Model& model, const FrameSet& set, bool stress, Index atoms_per_batch = 256,
+                    const ProgressCallback& progress = {}, const StopFlag* stop = nullptr);
+Errors compare(const FrameSet& set, const Predictions& predictions);
+
+/// A Model under training; validation metrics are the loss and the errors on the validation set.
+class PotentialTask : public nn::Task {
+ public:
+  /// Searches all neighbours once. Throws std::invalid_argument naming set and frame where a label with a
+  /// non-zero weight is missing or not finite, or an element is unknown to the model.
+  PotentialTask(Model& model, FrameSet train, FrameSet validation, const LossOptions& loss);
+
+  nn::ParameterRefs parameters() override { return model_.parameters(); }
+  Index samples() const override { return static_cast<Index>(train_.frames.size()); }
+  Array loss(const nn::Batch& batch) override;
+  nn::Metrics validate() override;
+  void save(data::Group& group) const override;
+  void load(const data::Group& group) override;
+
+ private:
+  Array loss_of(const FrameSet& set, const std::vector<NeighborList>& lists,
+                const std::vector<Index>& samples, bool create_graph, std::vector<double>* sums) const;
+
+  Model& model_;
+  FrameSet train_, validation_;
+  LossOptions loss_;
+  std::vector<NeighborList> train_lists_, validation_lists_;
+};
+
+}  // namespace cartan::potentials

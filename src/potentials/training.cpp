@@ -1,0 +1,205 @@
+#include "cartan/potentials/training.hpp"
+
+#include <cmath>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/core/parallel.hpp"
+#include "cartan/nn/loss.hpp"
+
+namespace cartan::potentials {
+namespace {
+
+Array label_loss(const LossOptions& o, const Array& prediction, const Array& target,
+                 const Array& weight = {}) {
+  if (o.kind == "mse") return nn::mse(prediction, target, weight);
+  if (o.kind == "mae") return nn::mae(prediction, target, weight);
+  return nn::huber(prediction, target, o.huber_delta, weight);
+}
+
+bool finite(const std::vector<double>& v) {
+  for (double x : v)
+    if (!std::isfinite(x)) return false;
+  return true;
+}
+
+void check_labels(const FrameSet& set, const LossOptions& loss, const Model& model) {
+  for (std::size_t k = 0; k < set.frames.size(); ++k) {
+    const Frame& f = set.frames[k];
+    const std::string where = set.name + ": frame " + std::to_string(k) + ": ";
+    require(f.size() > 0, where, "has no atoms");
+    if (loss.energy > 0)
+      require(f.energy && std::isfinite(*f.energy), where,
+              f.energy ? "the energy is not finite" : "has no energy",
+              "; mend the data or set the energy's weight to 0");
+    if (loss.forces > 0) {
+      require(!f.forces.empty(), where, "has no forces; mend the data or set their weight to 0");
+      require(finite(f.forces), where, "a force is not finite");
+    }
+    if (loss.stress > 0 && f.periodic()) {
+      require(f.stress.has_value(), where,
+              "is periodic and has no stress; mend the data or set its weight to 0");
+      require(finite({f.stress->begin(), f.stress->end()}), where, "the stress is not finite");
+    }
+    for (int z : f.numbers)
+      require(model.reference.count(z) > 0, where, "has ", data::element_symbol(z),
+              ", which the model does not know");
+  }
+}
+
+std::vector<NeighborList> lists_of(const FrameSet& set, double cutoff) {
+  std::vector<NeighborList> lists(set.frames.size());
+  parallel_for(static_cast<Index>(lists.size()), 1, [&](Index b, Index e) {
+    for (auto k = static_cast<std::size_t>(b); k < static_cast<std::size_t>(e); ++k) {
+      try {
+        lists[k] = neighbor_list(set.frames[k], cutoff);
+      } catch (const std::invalid_argument& error) {
+        throw std::invalid_argument(text(set.name, ": frame ", k, ": ", error.what()));
+      }
+    }
+  });
+  return lists;
+}
+
+}  // namespace
+
+PotentialTask::PotentialTask(Model& model, FrameSet train, FrameSet validation, const LossOptions& loss)
+    : model_(model), train_(std::move(train)), validation_(std::move(validation)), loss_(loss) {
+  require(
+      loss.energy >= 0 && loss.forces >= 0 && loss.stress >= 0 && loss.energy + loss.forces + loss.stress > 0,
+      "[loss] weights must not be negative, and one must be positive");
+  require(loss.kind == "mse" || loss.kind == "mae" || loss.kind == "huber",
+          "[loss] kind must be mse, mae or huber, not ", loss.kind);
+  require(!train_.frames.empty(), train_.name, ": has no frames to train on");
+  check_labels(train_, loss, model);
+  check_labels(validation_, loss, model);
+  train_lists_ = lists_of(train_, model.cutoff());
+  validation_lists_ = lists_of(validation_, model.cutoff());
+}
+
+Array PotentialTask::loss_of(const FrameSet& set, const std::vector<NeighborList>& lists,
+                             const std::vector<Index>& samples, bool create_graph,
+                             std::vector<double>* sums) const {
+  std::vector<const Frame*> frames;
+  std::vector<const NeighborList*> neighbors;
+  for (Index s : samples) {
+    frames.push_back(&set.frames[static_cast<std::size_t>(s)]);
+    neighbors.push_back(&lists[static_cast<std::size_t>(s)]);
+  }
+  const Graph graph = make_graph(frames, neighbors);
+  const bool stress = loss_.stress > 0;
+  const Prediction p = model_.predict(graph, {loss_.forces > 0, stress, create_graph});
+
+  Array total = Array::scalar(0, DType::f64);
+  const Index molecules = graph.molecules;
+  std::vector<double> energy, per_atom, forces, inverse_volume, sigma, periodic;
+  for (const Frame* f : frames) {
+    energy.push_back(loss_.energy > 0 ? *f->energy : 0);
+    per_atom.push_back(1 / static_cast<double>(f->size()));
+    if (loss_.forces > 0) forces.insert(forces.end(), f->forces.begin(), f->forces.end());
+    if (!stress) continue;
+    inverse_volume.push_back(f->periodic() ? 1 / f->volume() : 0);
+    for (std::size_t k = 0; k < 9; ++k) {
+      sigma.push_back(f->periodic() ? (*f->stress)[k] : 0);
+      periodic.push_back(f->periodic() ? 1 : 0);
+    }
+  }
+  const auto add_term = [&](double weight, const Array& term) {
+    total = total + scale(cast(term, DType::f64), weight);
+  };
+  if (loss_.energy > 0) {
+    const Array factor =
+        loss_.energy_per_atom ? Array::from(per_atom) : Array::full({molecules}, 1, DType::f64);
+    const Array difference = (p.energy - Array::from(energy)) * factor;
+    add_term(loss_.energy, label_loss(loss_, difference, Array::zeros({molecules}, DType::f64)));
+    if (sums)
+      for (Index b = 0; b < molecules; ++b) {
+        const double d = p.energy.data<double>()[b] - energy[static_cast<std::size_t>(b)];
+        (*sums)[0] += d * d;
+        (*sums)[1] += 1;
+      }
+  }
+  if (loss_.forces > 0) {
+    const Array target = Array::from(forces, {graph.atoms(), 3}).as(p.forces.dtype());
+    add_term(loss_.forces, label_loss(loss_, p.forces, target));
+    if (sums) {
+      const auto predicted = p.forces.to_vector<double>();
+      for (std::size_t k = 0; k < forces.size(); ++k) {
+        const double d = predicted[k] - forces[k];
+        (*sums)[2] += d * d;
+        (*sums)[3] += std::abs(d);
+      }
+      (*sums)[4] += static_cast<double>(forces.size());
+    }
+  }
+  if (stress) {
+    const DType t = p.strain.dtype();
+    const Array predicted = p.strain * Array::from(inverse_volume, {molecules, 1}).as(t);
+    add_term(loss_.stress, label_loss(loss_, predicted, Array::from(sigma, {molecules, 9}).as(t),
+                                      Array::from(periodic, {molecules, 9}).as(t)));
+    if (sums) {
+      const auto v = predicted.to_vector<double>();
+      for (std::size_t k = 0; k < v.size(); ++k) {
+        (*sums)[5] += periodic[k] * (v[k] - sigma[k]) * (v[k] - sigma[k]);
+        (*sums)[6] += periodic[k];
+      }
+    }
+  }
+  return total;
+}
+
+Array PotentialTask::loss(const nn::Batch& batch) {
+  return loss_of(train_, train_lists_, batch.samples, true, nullptr);
+}
+
+nn::Metrics PotentialTask::validate() {
+  if (validation_.frames.empty()) return {};
+  std::vector<double> sums(7, 0.0);
+  double loss = 0, weight = 0;
+  std::vector<Index> batch;
+  Index atoms = 0;
+  const auto flush = [&] {
+    if (batch.empty()) return;
+    Recording off(false);
+    loss += loss_of(validation_, validation_lists_, batch, false, &sums).item() *
+            static_cast<double>(batch.size());
+    weight += static_cast<double>(batch.size());
+    batch.clear();
+    atoms = 0;
+  };
+  for (std::size_t k = 0; k < validation_.frames.size(); ++k) {
+    batch.push_back(static_cast<Index>(k));
+    atoms += validation_.frames[k].size();
+    if (atoms >= 256) flush();
+  }
+  flush();
+  nn::Metrics m{{"loss", loss / weight}};
+  if (loss_.energy > 0) m.emplace_back("energy_rmse_ev", std::sqrt(sums[0] / sums[1]));
+  if (loss_.forces > 0) {
+    m.emplace_back("forces_rmse_ev_per_ang", std::sqrt(sums[2] / sums[4]));
+    m.emplace_back("forces_mae_ev_per_ang", sums[3] / sums[4]);
+  }
+  if (loss_.stress > 0 && sums[6] > 0)
+    m.emplace_back("stress_rmse_ev_per_ang3", std::sqrt(sums[5] / sums[6]));
+  return m;
+}
+
+void PotentialTask::save(data::Group& group) const {
+  model_.save_description(group);
+}
+
+void PotentialTask::load(const data::Group& group) {
+  data::Group mine;
+  model_.save_description(mine);
+  for (const auto& [name, value] : mine.attributes) {
+    const auto it = group.attributes.find(name);
+    if (it == group.attributes.end() || it->second != value)
+      throw FormatError(group.file(), name,
+                        "the checkpoint was made for another model or another training set");
+  }
+  if (!identical(mine.array("reference_energy"), group.array("reference_energy")))
+    throw FormatError(group.file(), "reference_energy",
+                      "the checkpoint was made with other reference energies");
+}
+
+}  // namespace cartan::potentials
