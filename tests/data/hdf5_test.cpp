@@ -225,7 +225,10 @@ TEST(Hdf5, SeveralThreads) {
 Group small_sample() {
   Group g;
   g.set("chunked", random_normal({20, 9}, DType::f64, Random(3)), "eV", "a,b");
-  g.set("zeros", Array::zeros({300}, DType::f32));
+  // Fletcher-32 cannot tell 0x0000 from 0xffff here: only the digest sees that damage.
+  std::vector<float> sparse(300, 0.0f);
+  sparse[0] = 1;
+  g.set("sparse", Array::from(sparse));
   g.set("scalar", Array::scalar(-1, DType::f64));
   g.set("complex", Array::full({3}, 2, DType::c64));
   g.set("sub/i", Array::from(std::vector<std::int32_t>{1, 2, 3}));
