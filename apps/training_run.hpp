@@ -1,0 +1,25 @@
+#pragma once
+// A training run from its description to its files.
+
+#include <cartan/core/progress.hpp>
+#include <functional>
+#include <string>
+
+#include "run_file.hpp"
+
+namespace cartan::apps {
+
+struct TrainingResult {
+  nn::Summary summary;
+  potentials::Errors validation;  // of the model that was written
+  Index parameters = 0, train_frames = 0, validation_frames = 0;
+  std::string model, checkpoint, history, curve;  // files
+};
+
+/// Trains as `run` says, writing into run.out: checkpoint.h5 while it goes on; at the end model.h5,
+/// history.csv, learning_curve.svg, run.toml. `say` gets lines for the log.
+TrainingResult train_potential(const Run& run, bool resume,
+                               const std::function<void(const std::string&)>& say,
+                               const ProgressCallback& progress, const StopFlag* stop);
+
+}  // namespace cartan::apps
