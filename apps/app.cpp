@@ -1,0 +1,98 @@
+#include "app.hpp"
+
+#include <cartan/core/error.hpp>
+#include <cartan/core/parallel.hpp>
+
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+namespace cartan::app {
+
+Context& context() {
+  static Context instance;
+  return instance;
+}
+
+void add_threads_option(CLI::App* verb) {
+  verb->add_option_function<int>(
+          "--threads", [](int count) { set_threads(count); },
+          "Threads to use (default: OMP_NUM_THREADS or all cores)")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N");
+}
+
+void add_json_option(CLI::App* verb, bool& json) {
+  verb->add_flag("--json", json, "Print one JSON object on standard output");
+}
+
+void add_force_option(CLI::App* verb, bool& force) {
+  verb->add_flag("--force", force, "Replace files that exist");
+}
+
+void add_example(CLI::App* verb, const std::string& command) {
+  verb->footer("Example:\n  " + command);
+}
+
+void refuse_existing(const std::vector<std::string>& paths, bool force) {
+  for (const std::string& path : paths) {
+    std::error_code ignored;
+    require(force || !std::filesystem::exists(path, ignored), path, " exists; --force replaces it");
+  }
+}
+
+std::string duration(double seconds) {
+  const auto s = static_cast<long long>(std::llround(std::max(0.0, std::min(seconds, 1e9))));
+  if (s < 60) return text(s, " s");
+  if (s < 3600) return text(s / 60, " min ", s % 60, " s");
+  if (s < 86400) return text(s / 3600, " h ", s % 3600 / 60, " min");
+  return text(s / 86400, " d ", s % 86400 / 3600, " h");
+}
+
+ProgressBar::ProgressBar(std::string task)
+    : task_(std::move(task)), terminal_(::isatty(STDERR_FILENO) != 0), start_(Clock::now()), last_(start_) {
+  const char* kind = std::getenv("TERM");
+  if (kind && std::string(kind) == "dumb") terminal_ = false;
+}
+
+void ProgressBar::operator()(const Progress& progress) {
+  const auto now = Clock::now();
+  const bool complete = progress.total > 0 && progress.done >= progress.total;
+  if (std::chrono::duration<double>(now - last_).count() < (terminal_ ? 0.1 : 10) && !(complete && terminal_))
+    return;
+  last_ = now;
+  const double elapsed = std::chrono::duration<double>(now - start_).count();
+  const double rate = elapsed > 0 ? static_cast<double>(progress.done) / elapsed : 0;
+
+  std::string line = task_ + " ";
+  if (progress.total > 0) {
+    const double part = static_cast<double>(progress.done) / static_cast<double>(progress.total);
+    if (terminal_) {
+      const int filled = static_cast<int>(20 * std::min(1.0, std::max(0.0, part)));
+      line += "[" + std::string(static_cast<std::size_t>(filled), '=') +
+              std::string(static_cast<std::size_t>(20 - filled), ' ') + "] ";
+    }
+    line += text(progress.done, "/", progress.total);
+  } else {
+    line += text(progress.done);
+  }
+  char words[64];
+  std::snprintf(words, sizeof words, "  %.3g/s", rate);
+  line += words;
+  if (progress.total > progress.done && rate > 0)
+    line += "  " + duration(static_cast<double>(progress.total - progress.done) / rate) + " left";
+  if (!progress.message.empty()) line += "  " + progress.message;
+  std::fprintf(stderr, terminal_ ? "\r%s\033[K" : "%s\n", line.c_str());
+  std::fflush(stderr);
+  shown_ = true;
+}
+
+void ProgressBar::finish() {
+  if (shown_ && terminal_) std::fprintf(stderr, "\r\033[K");
+  shown_ = false;
+}
+
+}  // namespace cartan::app

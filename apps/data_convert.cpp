@@ -1,0 +1,98 @@
+// cartan data convert IN OUT: from one kind of file to another.
+
+#include <cartan/core/error.hpp>
+#include <cartan/core/units.hpp>
+#include <cartan/data/readers.hpp>
+
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "app.hpp"
+#include "verbs.hpp"
+
+namespace cartan::app {
+namespace {
+
+struct Options {
+  std::string in, out, range, energy = "eV", length = "angstrom", force;
+  bool force_overwrite = false;
+};
+
+const std::map<std::string, double> energy_units{{"eV", 1},
+                                                 {"meV", 1e-3},
+                                                 {"kcal/mol", units::kcal_per_mol},
+                                                 {"kJ/mol", units::kj_per_mol},
+                                                 {"hartree", units::hartree},
+                                                 {"rydberg", units::hartree / 2}};
+const std::map<std::string, double> length_units{{"angstrom", 1}, {"bohr", units::bohr}, {"nm", 10}};
+
+// eV/Angstrom of a unit such as "hartree/bohr" or "kcal/mol/angstrom".
+double force_unit(const std::string& name) {
+  const std::size_t slash = name.rfind('/');
+  const auto energy = energy_units.find(name.substr(0, slash));
+  const auto length =
+      slash == std::string::npos ? length_units.end() : length_units.find(name.substr(slash + 1));
+  require(energy != energy_units.end() && length != length_units.end(), "--force-units ", name,
+          ": expected an energy and a length, e.g. hartree/bohr or kcal/mol/angstrom");
+  return energy->second / length->second;
+}
+
+void scale(std::vector<double>& values, double factor) {
+  for (double& x : values) x *= factor;
+}
+
+void to_own_units(data::Frame& frame, double energy, double length, double force) {
+  if (frame.energy) *frame.energy *= energy;
+  scale(frame.positions, length);
+  scale(frame.velocities, length);
+  scale(frame.forces, force);
+  for (double& x : frame.cell) x *= length;
+  if (frame.stress)
+    for (double& x : *frame.stress) x *= energy / (length * length * length);
+}
+
+void run(const Options& o) {
+  refuse_existing({o.out}, o.force_overwrite);
+  const double energy = energy_units.at(o.energy), length = length_units.at(o.length);
+  const double force = o.force.empty() ? energy / length : force_unit(o.force);
+  const bool own_units = energy == 1 && length == 1 && force == 1;
+  require(own_units || std::filesystem::path(o.in).extension() != ".npz",
+          "an .npz has units of its own (kcal/mol unless it says otherwise); --units is for .xyz, .h5 and "
+          "deepmd folders");
+  auto frames = data::read_frames(o.in, o.range);
+  stop_if_asked();
+  if (!own_units)
+    for (auto& frame : frames) to_own_units(frame, energy, length, force);
+  data::write_frames(o.out, frames);
+  std::cout << frames.size() << (frames.size() == 1 ? " frame" : " frames") << " from " << o.in << " to "
+            << o.out << "\n";
+}
+
+}  // namespace
+
+void add_data_convert(CLI::App& data) {
+  CLI::App* verb = data.add_subcommand("convert", "Convert frames from one kind of file to another");
+  auto o = std::make_shared<Options>();
+  verb->add_option("in", o->in, "Frames: .xyz .extxyz .h5 .npz (rMD17, sGDML) or a deepmd folder")
+      ->required();
+  verb->add_option("out", o->out,
+                   "File to write: .xyz .extxyz .h5 .npz, or a name ending in / for a deepmd folder")
+      ->required();
+  verb->add_option("--range", o->range, "Which frames, as a Python slice: 0:100, ::10, -1");
+  std::vector<std::string> energies, lengths;
+  for (const auto& unit : energy_units) energies.push_back(unit.first);
+  for (const auto& unit : length_units) lengths.push_back(unit.first);
+  verb->add_option("--units", o->energy, "Energies of IN (default eV)")->check(CLI::IsMember(energies));
+  verb->add_option("--length-units", o->length, "Positions and cells of IN (default angstrom)")
+      ->check(CLI::IsMember(lengths));
+  verb->add_option("--force-units", o->force, "Forces of IN, e.g. hartree/bohr (default: energy by length)");
+  add_force_option(verb, o->force_overwrite);
+  add_threads_option(verb);
+  add_example(verb, "cartan data convert data/start/glycine.xyz glycine.h5");
+  verb->callback([o] { run(*o); });
+}
+
+}  // namespace cartan::app

@@ -1,0 +1,176 @@
+// cartan data info FILE: what a file holds.
+
+#include <cartan/core/error.hpp>
+#include <cartan/data/readers.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "app.hpp"
+#include "frame_summary.hpp"
+#include "verbs.hpp"
+
+namespace cartan::app {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Options {
+  std::string file;
+  bool json = false, config = false;
+};
+
+std::string lower_extension(const std::string& path) {
+  std::string out = std::filesystem::path(path).extension().string();
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+// Smallest, largest and number of NaN of a real array.
+ordered_json describe(const Array& a) {
+  ordered_json out{{"dtype", name_of(a.dtype())}, {"shape", a.shape()}};
+  if (a.empty() || is_complex(a.dtype())) return out;
+  double low = INFINITY, high = -INFINITY;
+  Index missing = 0;
+  for (const double x : a.as(DType::f64).to_vector<double>()) {
+    if (std::isnan(x))
+      ++missing;
+    else
+      low = std::min(low, x), high = std::max(high, x);
+  }
+  if (low <= high) out["min"] = low, out["max"] = high;
+  if (missing) out["nan"] = missing;
+  return out;
+}
+
+void print_array(const std::string& name, const ordered_json& d) {
+  std::cout << "  " << name << "  " << d["dtype"].get<std::string>() << " "
+            << to_string(d["shape"].get<Shape>());
+  if (d.contains("min")) std::cout << "  " << d["min"] << " to " << d["max"];
+  if (d.contains("nan")) std::cout << ", " << d["nan"] << " NaN";
+  if (d.contains("units")) std::cout << "  [" << d["units"].get<std::string>() << "]";
+  std::cout << "\n";
+}
+
+void show_arrays(const Options& o, const std::vector<std::pair<std::string, Array>>& arrays,
+                 const char* kind) {
+  ordered_json all = ordered_json::object();
+  for (const auto& [name, array] : arrays) all[name] = describe(array);
+  if (o.json) {
+    std::cout << ordered_json{{"file", o.file}, {"format", kind}, {"arrays", all}}.dump(2) << "\n";
+    return;
+  }
+  std::cout << o.file << ": " << kind << ", " << arrays.size()
+            << (arrays.size() == 1 ? " array\n" : " arrays\n");
+  for (const auto& [name, d] : all.items()) print_array(name, d);
+}
+
+ordered_json to_json(const data::Attribute& attribute) {
+  return std::visit([](const auto& value) { return ordered_json(value); }, attribute);
+}
+
+// The tree of an HDF5 file as one flat list of objects.
+void list_group(const data::Hdf5File& file, const data::Group& group, const std::string& path,
+                ordered_json& out) {
+  ordered_json attributes = ordered_json::object();
+  for (const auto& [name, value] : group.attributes) attributes[name] = to_json(value);
+  out.push_back({{"name", path.empty() ? "/" : path}, {"attributes", attributes}});
+  for (const auto& [name, item] : group.items()) {
+    const std::string full = path + "/" + name;
+    ordered_json d{{"name", full}, {"dtype", name_of(file.dtype(full))}, {"shape", file.shape(full)}};
+    for (const auto& [key, value] : item.attributes)
+      d[key == "units" ? "units" : "attribute " + key] = to_json(value);
+    out.push_back(d);
+  }
+  for (const auto& [name, sub] : group.groups()) list_group(file, sub, path + "/" + name, out);
+}
+
+void show_tree(const Options& o, const data::Hdf5File& file) {
+  const data::Header& h = file.header();
+  ordered_json objects = ordered_json::array();
+  list_group(file, file.outline(), "", objects);
+  if (o.json) {
+    std::cout
+        << ordered_json{{"file", o.file},       {"format", h.format}, {"format_version", h.format_version},
+                        {"creator", h.creator}, {"config", h.config}, {"objects", objects}}
+               .dump(2)
+        << "\n";
+    return;
+  }
+  std::cout << o.file << ": " << (h.format.empty() ? "HDF5 of another program" : h.format);
+  if (!h.format.empty()) std::cout << " " << h.format_version << ", written by " << h.creator;
+  std::cout << "\n";
+  for (const auto& d : objects) {
+    if (d.contains("dtype")) {
+      print_array(d["name"], d);
+      continue;
+    }
+    if (d["name"] != "/") std::cout << "  " << d["name"].get<std::string>() << "/\n";
+    for (const auto& [key, value] : d["attributes"].items()) {
+      std::string shown = value.dump();
+      if (shown.size() > 80) shown = shown.substr(0, 76) + " ...";
+      std::cout << "    " << key << " = " << shown << "\n";
+    }
+  }
+  if (h.config.empty()) return;
+  if (o.config)
+    std::cout << "configuration:\n" << h.config << (h.config.back() == '\n' ? "" : "\n");
+  else
+    std::cout << "  configuration of " << h.config.size() << " bytes: --config shows it\n";
+}
+
+void show_frames(const Options& o, const std::string& kind) {
+  FrameSummary summary;
+  ProgressBar bar("reading");
+  data::for_each_frame(o.file, [&](data::Frame&& frame) {
+    summary.add(frame);
+    Progress progress;
+    progress.done = summary.frames();
+    bar(progress);
+    stop_if_asked();
+    return true;
+  });
+  bar.finish();
+  if (o.json)
+    std::cout << summary.json(o.file, kind).dump(2) << "\n";
+  else
+    summary.print(std::cout, o.file, kind);
+}
+
+void run(const Options& o) {
+  const std::string extension = lower_extension(o.file);
+  if (std::filesystem::is_directory(o.file)) return show_frames(o, "deepmd folder");
+  if (extension == ".npy") return show_arrays(o, {{"array", data::read_npy(o.file)}}, "npy");
+  if (extension == ".npz") {
+    try {
+      return show_frames(o, "rMD17 npz");
+    } catch (const FormatError&) {  // not frames, or damaged: then this says so
+      return show_arrays(o, data::read_npz(o.file), "npz");
+    }
+  }
+  if (extension == ".h5" || extension == ".hdf5") {
+    const data::Hdf5File file(o.file);
+    if (file.header().format != "cartan-frames") return show_tree(o, file);
+    return show_frames(o, "cartan-frames");
+  }
+  show_frames(o, extension == ".xyz" || extension == ".extxyz" ? "extended xyz" : "frames");
+}
+
+}  // namespace
+
+void add_data_info(CLI::App& data) {
+  CLI::App* verb = data.add_subcommand("info", "Say what a file of frames, arrays or a model holds");
+  auto options = std::make_shared<Options>();
+  verb->add_option("file", options->file, "Frames (.xyz .extxyz .h5 .npz, deepmd folder), HDF5, .npy or .npz")
+      ->required();
+  verb->add_flag("--config", options->config, "Show the configuration stored in an HDF5 file");
+  add_json_option(verb, options->json);
+  add_threads_option(verb);
+  add_example(verb, "cartan data info data/start/glycine.xyz");
+  verb->callback([options] { run(*options); });
+}
+
+}  // namespace cartan::app

@@ -1,0 +1,88 @@
+// The command `cartan`: one verb a file, see verbs.hpp.
+
+#include <cartan/core/error.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <new>
+
+#include "app.hpp"
+#include "verbs.hpp"
+
+namespace {
+
+using namespace cartan;
+using namespace cartan::app;
+
+extern "C" void on_signal(int) {
+  context().stop = true;
+}
+
+void catch_signals() {
+  context();  // made here, not in the handler
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one has its usual effect
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+std::string version() {
+  return "cartan " CARTAN_VERSION "\ncompiler  " CARTAN_COMPILER " (" CARTAN_BUILD_TYPE ", " CARTAN_ARCH
+         ")\nlibraries " CARTAN_LIBRARIES "\nCUDA      " CARTAN_CUDA;
+}
+
+int complain(int code, const char* what) {
+  std::fprintf(stderr, "cartan: %s\n", what);
+  return code;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Scientific computing and equivariant machine learning", "cartan"};
+  app.set_version_flag("--version", version(), "Show the version, compiler and libraries");
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  app.footer(
+      "`cartan GROUP VERB --help` shows the options of a verb and an example.\n"
+      "Exit codes: 0 done, 1 not reached, 2 usage, 3 bad input file, 4 input/output, 5 device, 130 "
+      "interrupted.");
+  add_data_verbs(app);
+  add_potential_verbs(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? done : usage;
+  }
+  std::cout.flush();
+  if (!std::cout) throw IoError("standard output", "cannot write");
+  return context().exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  catch_signals();
+  try {
+    return run(argc, argv);
+  } catch (const Interrupted&) {
+    return complain(interrupted, "interrupted");
+  } catch (const std::invalid_argument& error) {
+    return complain(usage, error.what());
+  } catch (const FormatError& error) {
+    return complain(bad_file, error.what());
+  } catch (const IoError& error) {
+    return complain(input_output, error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return complain(input_output, error.what());
+  } catch (const DeviceError& error) {
+    return complain(no_device, error.what());
+  } catch (const std::bad_alloc&) {
+    return complain(input_output, "not enough memory");
+  } catch (const std::exception& error) {
+    return complain(internal, error.what());
+  }
+}

@@ -1,0 +1,16 @@
+#pragma once
+// The groups of verbs. Each verb is a function in a file of its own.
+
+#include <CLI/CLI.hpp>
+
+namespace cartan::app {
+
+void add_data_verbs(CLI::App& app);
+void add_potential_verbs(CLI::App& app);
+
+// data
+void add_data_info(CLI::App& data);
+void add_data_convert(CLI::App& data);
+void add_data_split(CLI::App& data);
+
+}  // namespace cartan::app
