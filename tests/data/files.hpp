@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -21,7 +22,8 @@ namespace cartan::testing {
 /// A folder of its own, removed at the end; in memory where the system has such a place.
 class Folder : public Temporary {
  public:
-  Folder() : Temporary(::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path()) {}
+  Folder()
+      : Temporary(::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path()) {}
   std::string operator/(const std::string& name) const { return path(name); }
   std::vector<std::string> names() const {
     std::vector<std::string> out;
@@ -46,6 +48,7 @@ class Child {
   template <class Body>
   explicit Child(const Body& body) {
     if (::pipe(pipe_) != 0) throw std::runtime_error("pipe");
+    std::fflush(nullptr);  // a child that exits would print it again
     pid_ = ::fork();
     if (pid_ != 0) {
       ::close(pipe_[1]);

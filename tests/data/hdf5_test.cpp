@@ -212,7 +212,7 @@ TEST(Hdf5, SeveralThreads) {
     threads.emplace_back([&, t] {
       for (int k = 0; k < 5; ++k) {
         good += identical(file.read_rows("group/large", t, t + 50), g.array("group/large").rows(t, t + 50));
-        const std::string name = folder / ("t" + std::to_string(t) + ".h5");
+        const std::string name = folder / text("t", t, ".h5");
         save(name, g, header);
         good += same(load(name), g);
       }
