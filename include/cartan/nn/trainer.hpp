@@ -1,0 +1,135 @@
+#pragma once
+/// The training loop. A Task says what is minimised; the Trainer does the rest: shuffling, steps, clipping,
+/// learning rates, moving averages, validation, checkpoints, resuming.
+///
+/// Everything is a function of (task, options, step), so that a resumed run continues bit for bit, whatever
+/// the step it was stopped at; a time limit is the one exception.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <cartan/core/progress.hpp>
+#include <cartan/nn/optimizer.hpp>
+#include <cartan/nn/schedule.hpp>
+
+namespace cartan::nn {
+
+/// Samples of one step. `step` and `epoch` may key random augmentation: Random(seed, step).
+struct Batch {
+  std::vector<Index> samples;
+  std::int64_t step = 0, epoch = 0;
+};
+
+/// Named values; the first is the criterion, of which less is better.
+using Metrics = std::vector<std::pair<std::string, double>>;
+
+/// What is trained.
+class Task {
+ public:
+  virtual ~Task() = default;
+  /// The trained arrays; the same names, order and places at every call.
+  virtual ParameterRefs parameters() = 0;
+  virtual Index samples() const = 0;
+  /// The loss of a batch, one element, from the parameters, which are tracked during the call.
+  virtual Array loss(const Batch& batch) = 0;
+  /// Called with the weights to judge (the averaged ones with an EMA) in place, not tracked. The same names
+  /// at every call. Empty: no validation; the criterion is then the mean training loss of the epoch.
+  virtual Metrics validate() { return {}; }
+  /// What else a checkpoint must hold: the description of the model, running averages of the task, ...
+  virtual void save(data::Group&) const {}
+  virtual void load(const data::Group&) {}
+};
+
+struct HistoryRow {
+  std::int64_t step = 0, epoch = 0;  ///< steps and epochs done
+  double learning_rate = 0;          ///< of the last step
+  double train_loss = 0;             ///< mean over the samples of the epoch; NaN without a finite one
+  double seconds = 0;                ///< of training so far, over all runs
+  std::vector<double> metrics;       ///< of validate(); empty when this epoch had none
+};
+
+struct TrainerOptions {
+  std::int64_t epochs = 0;     ///< 0: no limit
+  std::int64_t max_steps = 0;  ///< 0: no limit
+  /// Seconds of training over all runs, the last validation included as far as its time is known; 0: no
+  /// limit. At least one of the three limits is needed.
+  double time_limit_seconds = 0;
+  Index batch_size = 1;
+  bool drop_last = false;  ///< leave out the incomplete batch at the end of an epoch
+  std::uint64_t seed = 0;  ///< of the shuffling
+
+  AdamWOptions adamw;
+  /// The cosine runs over max(step/steps in all, seconds/time limit): with a time limit, the run depends on
+  /// the machine's speed.
+  ScheduleOptions schedule;
+  double clip_norm = 0;  ///< largest global norm of the gradient; 0: any
+  double ema_decay = 0;  ///< 0: no moving average of the weights
+  bool ema_warm_up = true;
+  std::int64_t validate_every = 1;      ///< epochs
+  std::int64_t early_stopping = 0;      ///< stop after that many validations without improvement; 0: never
+  double early_stopping_threshold = 0;  ///< relative
+  std::int64_t max_consecutive_skips = 10;  ///< steps in a row whose loss or gradient is not finite
+
+  std::string checkpoint_path;  ///< "": none. The one before is kept as path + ".previous"
+  std::int64_t checkpoint_every_steps = 0;
+  double checkpoint_every_seconds = 0;
+  std::string config;  ///< resolved run description, for the header of checkpoints
+
+  /// Called with every new row of the history.
+  std::function<void(const HistoryRow&)> on_row;
+};
+
+enum class Status { finished, early_stopped, time_limit, interrupted, diverged };
+const char* name_of(Status status);
+
+struct Summary {
+  Status status = Status::finished;
+  bool interrupted = false;  ///< by the stop flag, after writing a checkpoint where a path was given
+  std::int64_t steps = 0, epochs = 0;
+  std::int64_t skipped = 0;  ///< steps not taken since loss or gradient was not finite
+  double best = 0;           ///< the lowest criterion; NaN when there was none
+  std::int64_t best_step = 0;
+  double last_loss = 0;
+  double seconds = 0;
+  std::vector<std::string> metric_names;
+  std::vector<HistoryRow> history;
+  std::string message;  ///< one line on how it ended
+};
+
+class Trainer {
+ public:
+  /// The task must outlive the trainer. Throws std::invalid_argument for options that make no sense.
+  Trainer(Task& task, TrainerOptions options);
+  ~Trainer();
+  Trainer(Trainer&&) noexcept;
+
+  /// Trains until a limit is met or `stop` is set. Afterwards the task's parameters are the best ones by
+  /// validation, without a validation the last ones; of the averaged weights with an EMA. Another run()
+  /// continues with the weights of the last step.
+  Summary run(const ProgressCallback& progress = {}, const StopFlag* stop = nullptr);
+
+  /// The whole state. load() throws FormatError when it does not fit the task or was made with another seed,
+  /// batch size or number of samples.
+  void save(data::Group& group) const;
+  void load(const data::Group& group);
+  /// To and from a file of format "cartan-checkpoint".
+  void save_checkpoint(const std::string& path) const;
+  void load_checkpoint(const std::string& path);
+
+  std::int64_t step() const;  ///< steps done
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Trainer(task, options).run(...), after loading options.checkpoint_path when `resume` and that file, or
+/// else the one before it, exists; a damaged checkpoint falls back to the one before it.
+Summary train(Task& task, const TrainerOptions& options, bool resume = false,
+              const ProgressCallback& progress = {}, const StopFlag* stop = nullptr);
+
+}  // namespace cartan::nn
