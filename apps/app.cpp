@@ -21,7 +21,7 @@ void add_threads_option(CLI::App* verb) {
   verb->add_option_function<int>(
           "--threads", [](int count) { set_threads(count); },
           "Threads to use (default: OMP_NUM_THREADS or all cores)")
-      ->check(CLI::Range(1, 4096))
+      ->check(CLI::Range(1, 4096).description(""))
       ->type_name("N");
 }
 

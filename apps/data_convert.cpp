@@ -81,14 +81,20 @@ void add_data_convert(CLI::App& data) {
   verb->add_option("out", o->out,
                    "File to write: .xyz .extxyz .h5 .npz, or a name ending in / for a deepmd folder")
       ->required();
-  verb->add_option("--range", o->range, "Which frames, as a Python slice: 0:100, ::10, -1");
+  verb->add_option("--range", o->range, "Which frames, as a Python slice: 0:100, ::10, -1")
+      ->type_name("A:B:C");
   std::vector<std::string> energies, lengths;
   for (const auto& unit : energy_units) energies.push_back(unit.first);
   for (const auto& unit : length_units) lengths.push_back(unit.first);
-  verb->add_option("--units", o->energy, "Energies of IN (default eV)")->check(CLI::IsMember(energies));
-  verb->add_option("--length-units", o->length, "Positions and cells of IN (default angstrom)")
-      ->check(CLI::IsMember(lengths));
-  verb->add_option("--force-units", o->force, "Forces of IN, e.g. hartree/bohr (default: energy by length)");
+  verb->add_option("--units", o->energy,
+                   "Energies of IN: eV (default), meV, kcal/mol, kJ/mol, hartree, rydberg")
+      ->check(CLI::IsMember(energies).description(""))
+      ->type_name("UNIT");
+  verb->add_option("--length-units", o->length, "Positions and cells of IN: angstrom (default), bohr, nm")
+      ->check(CLI::IsMember(lengths).description(""))
+      ->type_name("UNIT");
+  verb->add_option("--force-units", o->force, "Forces of IN, e.g. hartree/bohr (default: energy by length)")
+      ->type_name("UNIT");
   add_force_option(verb, o->force_overwrite);
   add_threads_option(verb);
   add_example(verb, "cartan data convert data/start/glycine.xyz glycine.h5");

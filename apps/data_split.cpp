@@ -168,20 +168,26 @@ void add_data_split(CLI::App& data) {
   CLI::App* verb = data.add_subcommand("split", "Split frames into training, validation and test sets");
   auto o = std::make_shared<Options>();
   verb->add_option("in", o->in, "Frames in any kind of file that `data info` knows")->required();
+  // A list is one word with commas: `--by run FILE` must not take FILE for a key.
+  const auto list = [](CLI::Option* option, const char* shown) {
+    return option->delimiter(',')->allow_extra_args(false)->type_name(shown);
+  };
   auto* fractions =
-      verb->add_option("--fractions", o->fractions, "Parts of the whole, e.g. 0.8,0.1,0.1")->delimiter(',');
-  fractions->check(CLI::Range(0.0, 1.0));
-  verb->add_option("--counts", o->counts, "Numbers of frames, e.g. 950,50")
-      ->delimiter(',')
-      ->check(CLI::PositiveNumber)
+      list(verb->add_option("--fractions", o->fractions, "Parts of the whole, e.g. 0.8,0.1,0.1"), "A,B,..");
+  fractions->check(CLI::Range(0.0, 1.0).description(""));
+  list(verb->add_option("--counts", o->counts, "Numbers of frames, e.g. 950,50"), "M,N,..")
+      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
       ->excludes(fractions);
-  verb->add_option("--seed", o->seed, "Seed of the random order (default 0)");
-  verb->add_option("--out-prefix", o->prefix, "PREFIX of the files: PREFIX_train.h5, ...")->required();
-  verb->add_option("--by", o->by, "Info keys, e.g. run: frames with the same values stay together")
-      ->delimiter(',');
-  verb->add_option("--names", o->names, "Names of the parts (default train,valid,test)")->delimiter(',');
+  verb->add_option("--seed", o->seed, "Seed of the random order (default 0)")->type_name("N");
+  verb->add_option("--out-prefix", o->prefix, "The files are PREFIX_train.h5, ...")
+      ->required()
+      ->type_name("PREFIX");
+  list(verb->add_option("--by", o->by, "Info keys, e.g. run: frames with the same values stay together"),
+       "KEY,..");
+  list(verb->add_option("--names", o->names, "Names of the parts (default train,valid,test)"), "NAME,..");
   verb->add_option("--format", o->format, "h5, xyz or extxyz (default: as IN, or h5)")
-      ->check(CLI::IsMember({"h5", "xyz", "extxyz"}));
+      ->check(CLI::IsMember({"h5", "xyz", "extxyz"}).description(""))
+      ->type_name("KIND");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);

@@ -34,6 +34,10 @@ std::string label(double x, double y, double size, const char* anchor, const std
          "\" text-anchor=\"" + anchor + "\"" + more + ">" + escape_xml(words) + "</text>\n";
 }
 
+void add(std::string& out, std::initializer_list<std::string> parts) {
+  for (const std::string& part : parts) out += part;
+}
+
 struct Point {
   double x = 0, y = 0;
 };
@@ -117,13 +121,13 @@ class Drawing {
     std::string grid, marks;
     for (const Tick& t : x_.ticks) {
       const std::string x = number(px(t.value));
-      if (!t.label.empty()) grid += "M" + x + " " + number(top_) + "V" + number(bottom_);
-      marks += "M" + x + " " + number(bottom_) + "v" + (t.label.empty() ? "3" : "5");
+      if (!t.label.empty()) add(grid, {"M", x, " ", number(top_), "V", number(bottom_)});
+      add(marks, {"M", x, " ", number(bottom_), "v", t.label.empty() ? "3" : "5"});
     }
     for (const Tick& t : y_.ticks) {
       const std::string y = number(py(t.value));
-      if (!t.label.empty()) grid += "M" + number(left_) + " " + y + "H" + number(right_);
-      marks += "M" + number(left_) + " " + y + "h-" + (t.label.empty() ? "3" : "5");
+      if (!t.label.empty()) add(grid, {"M", number(left_), " ", y, "H", number(right_)});
+      add(marks, {"M", number(left_), " ", y, "h-", t.label.empty() ? "3" : "5"});
     }
     out_ += "<path d=\"" + grid + "\" stroke=\"#e4e4e4\" fill=\"none\"/>\n<path d=\"" + marks +
             "\" stroke=\"#444\" fill=\"none\"/>\n";
@@ -203,7 +207,7 @@ class Drawing {
       }
       for (const Point& p : run) {  // one dot for all points at the same quarter of a pixel
         const auto cell = static_cast<std::int64_t>(p.x * 4) * 10000000 + static_cast<std::int64_t>(p.y * 4);
-        if (seen.insert(cell).second) dots += "M" + number(p.x) + " " + number(p.y) + "h0";
+        if (seen.insert(cell).second) add(dots, {"M", number(p.x), " ", number(p.y), "h0"});
       }
     }
     if (!path.empty())

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string_view>
 
 namespace cartan::data {
 namespace {
@@ -17,10 +18,10 @@ std::string superscript(int n) {
 std::string fixed(double value, int decimals) {
   char buffer[400];
   std::snprintf(buffer, sizeof buffer, "%.*f", decimals, value);
-  std::string out = buffer;
-  if (out.find_first_not_of("-0.") == std::string::npos && out[0] == '-') out.erase(0, 1);
-  if (out[0] == '-') out.replace(0, 1, "−");
-  return out;
+  const std::string_view digits = buffer;
+  if (digits[0] != '-') return buffer;
+  const std::string size(digits.substr(1));
+  return digits.find_first_not_of("-0.") == std::string_view::npos ? size : "−" + size;
 }
 
 // The smallest of 1, 2, 5 times a power of ten that is not below x.
