@@ -8,7 +8,7 @@
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
-namespace cartan::apps {
+namespace cartan::app {
 namespace {
 
 // Reads typed keys of the file and remembers which, so that a misspelt key is an error.
@@ -223,4 +223,4 @@ Run read_run(const std::string& path, const std::vector<std::string>& overrides)
   return r;
 }
 
-}  // namespace cartan::apps
+}  // namespace cartan::app

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace cartan::apps {
+namespace cartan::app {
 
 struct Run {
   // [data]
@@ -30,4 +30,4 @@ struct Run {
 /// file. Throws FormatError with line for TOML that does not parse, for unknown keys and for wrong types.
 Run read_run(const std::string& path, const std::vector<std::string>& overrides);
 
-}  // namespace cartan::apps
+}  // namespace cartan::app

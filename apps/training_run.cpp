@@ -10,7 +10,7 @@
 #include <map>
 #include <set>
 
-namespace cartan::apps {
+namespace cartan::app {
 namespace {
 
 using potentials::FrameSet;
@@ -180,4 +180,4 @@ TrainingResult train_potential(const Run& run, bool resume,
   return result;
 }
 
-}  // namespace cartan::apps
+}  // namespace cartan::app

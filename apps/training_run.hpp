@@ -7,7 +7,7 @@
 
 #include "run_file.hpp"
 
-namespace cartan::apps {
+namespace cartan::app {
 
 struct TrainingResult {
   nn::Summary summary;
@@ -22,4 +22,4 @@ TrainingResult train_potential(const Run& run, bool resume,
                                const std::function<void(const std::string&)>& say,
                                const ProgressCallback& progress, const StopFlag* stop);
 
-}  // namespace cartan::apps
+}  // namespace cartan::app

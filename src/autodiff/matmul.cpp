@@ -18,7 +18,7 @@ struct Sizes {
   Index batch = 1, m = 1, n = 1, k = 1;
 };
 
-constexpr Index tile_rows = 64;
+constexpr Index tile_rows = 128;  // Eigen packs the right factor once a tile: taller tiles pay it less often
 constexpr double serial_flops = 4e5;  // below this, threads cost more than they bring
 
 // c (m x n, row-major) = op(a) op(b), rows [first, last) only.

@@ -7,6 +7,8 @@
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
+#include "cartan/core/parallel.hpp"
+#include "core/dispatch.hpp"
 
 namespace cartan {
 namespace {
@@ -19,6 +21,17 @@ class Identity : public Primitive {
     return {cotangent};
   }
 };
+
+// a += b, without a new array where a's memory is its own.
+void add_in_place(Array& a, const Array& b) {
+  dispatch_field("add", a.dtype(), [&]<class T>(T) {
+    T* x = a.mutable_data<T>();
+    const T* y = b.data<T>();
+    parallel_for(a.size(), 16384, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) x[i] += y[i];
+    });
+  });
+}
 
 thread_local int transform_depth = 0;
 struct Depth {
@@ -89,7 +102,12 @@ Arrays gradients(const Arrays& y, const Arrays& x, const Arrays& cotangents, boo
   std::vector<char> filled(nodes.size(), 0);
   Recording guard(create_graph);
   auto accumulate = [&](std::size_t k, const Array& c) {
-    adjoint[k] = filled[k] ? add(adjoint[k], c) : c;
+    if (!filled[k])
+      adjoint[k] = c;
+    else if (create_graph)
+      adjoint[k] = add(adjoint[k], c);
+    else
+      add_in_place(adjoint[k], c);
     filled[k] = 1;
   };
   for (std::size_t k = 0; k < y.size(); ++k) {

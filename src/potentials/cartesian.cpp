@@ -64,7 +64,7 @@ class RankDot : public Primitive {
     const Index atoms = in[0].dim(1), channels = in[0].dim(2);
     Array out = Array::uninitialized({atoms, ranks_, channels}, in[0].dtype());
     dispatch_real("rank_dot", out.dtype(), [&]<class T>(T) {
-      const T *x = in[0].data<T>(), *y = in[1].data<T>();
+      const T *x = in[0].data<T>(), *y = in.back().data<T>();
       T* z = out.mutable_data<T>();
       parallel_for(atoms, atom_grain(channels), [&](Index b, Index e) {
         for (Index i = b; i < e; ++i)
@@ -81,6 +81,7 @@ class RankDot : public Primitive {
     return out;
   }
   Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+    if (in.size() == 1) return {gate(in[0], scale(c, 2))};  // a square: one term instead of two equal ones
     Arrays g(2);
     if (wanted[0]) g[0] = gate(in[1], c);
     if (wanted[1]) g[1] = gate(in[0], c);
@@ -104,7 +105,7 @@ class RankLinear : public Primitive {
     dispatch_real("rank_linear", out.dtype(), [&]<class T>(T) {
       const T *x = in[0].data<T>(), *w = in[1].data<T>();
       T* y = out.mutable_data<T>();
-      constexpr Index rows = 64;  // tiles of rows within one rank; the borders depend on the sizes alone
+      constexpr Index rows = 128;  // tiles of rows within one rank; the borders depend on the sizes alone
       Index tiles[4] = {};
       for (std::size_t k = 0; k < 3; ++k)
         tiles[k + 1] = tiles[k] + ((rank_begin[k + 1] - rank_begin[k]) * atoms + rows - 1) / rows;
@@ -146,7 +147,7 @@ class RankOuter : public Primitive {
     dispatch_real("rank_outer", out.dtype(), [&]<class T>(T) {
       const T *y = in[0].data<T>(), *x = in[1].data<T>();
       T* w = out.mutable_data<T>();
-      constexpr Index rows = 32;  // tiles of the result; the sum over atoms is never cut
+      constexpr Index rows = 64;  // tiles of the result; the sum over atoms is never cut
       const Index tiles = (outer + rows - 1) / rows;
       const Index grain = atoms * inner * outer < 20000 ? 3 * tiles : 1;
       parallel_for(3 * tiles, grain, [&](Index b, Index e) {
@@ -212,7 +213,7 @@ class MatrixProduct : public Primitive {
     const Index count = in[0].dim(1) * in[0].dim(2);
     Array out = Array::uninitialized(in[0].shape(), in[0].dtype());
     dispatch_real(name(), out.dtype(), [&]<class T>(T) {
-      const T *x = in[0].data<T>(), *y = in[1].data<T>();
+      const T *x = in[0].data<T>(), *y = in.back().data<T>();
       T* z = out.mutable_data<T>();
       parallel_for(count, 2048, [&](Index b, Index e) {
         for_strips<T>(e - b, [&]<class V>(V, Index at) {
@@ -235,6 +236,7 @@ class MatrixProduct : public Primitive {
     return out;
   }
   Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+    if (in.size() == 1) return {anticommutator(c, in[0], false, true)};  // X X
     Arrays g(2);
     if (symmetric_) {  // <C, {X^s, Y^t}>: by X it is {C, Y^t'}^s
       if (wanted[0]) g[0] = tx_ ? anticommutator(c, in[1], true, ty_) : anticommutator(c, in[1], false, !ty_);
@@ -264,7 +266,8 @@ Array rank_dot(const Array& x, const Array& y, int ranks) {
   check_field("rank_dot", x);
   check_same("rank_dot", x, y);
   require(ranks == 1 || ranks == 3, "[rank_dot] ranks must be 1 or 3, not ", ranks);
-  return evaluate(std::make_shared<RankDot>(ranks), {x, y});
+  const bool same = x.raw() == y.raw() && x.node() == y.node();
+  return evaluate(std::make_shared<RankDot>(ranks), same ? Arrays{x} : Arrays{x, y});
 }
 
 Array rank_linear(const Array& x, const Array& w, bool transposed) {
@@ -285,7 +288,8 @@ Array rank_outer(const Array& y, const Array& x) {
 Array matrix_product(const Array& x, const Array& y, bool tx, bool ty) {
   check_field("matrix_product", x);
   check_same("matrix_product", x, y);
-  return evaluate(std::make_shared<MatrixProduct>(false, tx, ty), {x, y});
+  const bool square = x.raw() == y.raw() && x.node() == y.node() && !tx && !ty;
+  return evaluate(std::make_shared<MatrixProduct>(false, tx, ty), square ? Arrays{x} : Arrays{x, y});
 }
 
 Array anticommutator(const Array& x, const Array& y, bool tx, bool ty) {

@@ -254,23 +254,28 @@ class Embedding : public Primitive {
   template <class T>
   void by_y(const T* w, const T* z, const T* x, T* y, Index channels) const {
     const Index plane = n_->atoms * channels;
+    constexpr Index width = 64 / sizeof(T);
+    using Strip = typename vector_of<T>::type;
+    const Index whole = channels / width * width;
     parallel_for(n_->pairs + 1, pair_grain, [&](Index b, Index e) {
       for (Index row = b; row < e; ++row) {
-        T total[9] = {};
+        Strip wide[9] = {};
+        T tail[9] = {};
         const T* radial = w + row * 3 * channels;
         edges_of(row, [&](Index edge) {
           const T sign = edge < 2 * n_->pairs && edge % 2 ? T(-1) : T(1);
           const T* from = x + receiver(edge) * channels;
-          for_strips<T>(channels, [&]<class V>(V, Index f) {
+          const auto strip = [&]<class V>(V(&total)[9], Index f) {
             const V u = load<V>(z + edge * channels + f);
             V r[3];
             for (int k = 0; k < 3; ++k) r[k] = u * load<V>(radial + k * channels + f);
             r[1] *= sign;
-            for (int c = 0; c < 9; ++c)
-              total[c] += horizontal_sum<T>(V(r[rank_of[at(c)]] * load<V>(from + c * plane + f)));
-          });
+            for (int c = 0; c < 9; ++c) total[c] += r[rank_of[at(c)]] * load<V>(from + c * plane + f);
+          };
+          for (Index f = 0; f < whole; f += width) strip(wide, f);
+          for (Index f = whole; f < channels; ++f) strip(tail, f);
         });
-        for (int c = 0; c < 9; ++c) y[row * 9 + c] = total[c];
+        for (int c = 0; c < 9; ++c) y[row * 9 + c] = horizontal_sum<T>(wide[c]) + tail[c];
       }
     });
   }

@@ -1,0 +1,119 @@
+// cartan potential eval MODEL.h5 FRAMES: errors on labelled frames, or labels for frames without.
+
+#include <cartan/core/error.hpp>
+#include <cartan/data/figure.hpp>
+#include <cartan/data/readers.hpp>
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app.hpp"
+#include "errors_json.hpp"
+#include "verbs.hpp"
+
+namespace cartan::app {
+namespace {
+
+struct Options {
+  std::string model, frames, range, out, parity;
+  bool json = false, force = false;
+};
+
+data::Figure parity(const std::string& what, const std::string& unit, std::vector<double> x,
+                    std::vector<double> y, double rmse) {
+  data::Figure f;
+  f.title = what;
+  f.x_label = "reference, " + unit;
+  f.y_label = "predicted, " + unit;
+  f.diagonal = true;
+  f.note = text("RMSE ", std::round(1e6 * rmse) / 1e3, " m", unit);
+  f.series.push_back({what, std::move(x), std::move(y), false});
+  return f;
+}
+
+std::vector<std::string> draw_parity(const std::string& prefix, const potentials::FrameSet& set,
+                                     const potentials::Predictions& p, const potentials::Errors& e) {
+  std::vector<std::string> files;
+  std::vector<double> x, y;
+  if (e.has_energy) {
+    for (std::size_t k = 0; k < set.frames.size(); ++k) {
+      if (!set.frames[k].energy) continue;
+      x.push_back(*set.frames[k].energy / static_cast<double>(set.frames[k].size()));
+      y.push_back(p.energy[k] / static_cast<double>(set.frames[k].size()));
+    }
+    files.push_back(prefix + "_energy.svg");
+    parity("Energy per atom", "eV", x, y, e.energy_per_atom_rmse).save(files.back());
+  }
+  if (e.has_forces) {
+    x.clear(), y.clear();
+    for (std::size_t k = 0; k < set.frames.size(); ++k) {
+      x.insert(x.end(), set.frames[k].forces.begin(), set.frames[k].forces.end());
+      if (!set.frames[k].forces.empty()) y.insert(y.end(), p.forces[k].begin(), p.forces[k].end());
+    }
+    files.push_back(prefix + "_forces.svg");
+    parity("Force components", "eV/A", x, y, e.forces_rmse).save(files.back());
+  }
+  return files;
+}
+
+void eval(const Options& o) {
+  if (!o.out.empty()) refuse_existing({o.out}, o.force);
+  const potentials::Model model = potentials::Model::open(o.model);
+  const potentials::FrameSet set{o.frames, data::read_frames(o.frames, o.range)};
+  require(!set.frames.empty(), o.frames, ": has no frames");
+  bool periodic = false;
+  for (const data::Frame& f : set.frames) periodic = periodic || f.periodic();
+
+  ProgressBar bar("evaluating");
+  const potentials::Predictions p =
+      potentials::predict(model, set, periodic, 256, bar.callback(), &context().stop);
+  bar.finish();
+  stop_if_asked();
+  const potentials::Errors errors = potentials::compare(set, p);
+  std::vector<std::string> files;
+  if (!o.out.empty()) {
+    std::vector<data::Frame> predicted = set.frames;
+    for (std::size_t k = 0; k < predicted.size(); ++k) {
+      predicted[k].energy = p.energy[k];
+      predicted[k].forces = p.forces[k];
+      if (predicted[k].periodic()) predicted[k].stress = p.stress[k];
+    }
+    data::write_frames(o.out, predicted);
+    files.push_back(o.out);
+  }
+  if (!o.parity.empty())
+    for (std::string& f : draw_parity(o.parity, set, p, errors)) files.push_back(std::move(f));
+
+  if (o.json) {
+    nlohmann::json j = to_json(errors);
+    j["files"] = files;
+    std::cout << j.dump(2) << "\n";
+    return;
+  }
+  std::cout << o.model << " on " << o.frames << ", " << table(errors);
+  if (!errors.has_energy && !errors.has_forces)
+    std::cout << "  (the frames have no labels to compare with; --out writes the predictions)\n";
+  for (const std::string& f : files) std::cout << "written " << f << "\n";
+}
+
+}  // namespace
+
+void add_potential_eval(CLI::App& potential) {
+  CLI::App* verb = potential.add_subcommand("eval", "Errors of a model on frames, and its predictions");
+  auto o = std::make_shared<Options>();
+  verb->add_option("model", o->model, "model file")->required();
+  verb->add_option("frames", o->frames, "frames: .xyz, .npz, .h5, deepmd folder")->required();
+  verb->add_option("--range", o->range, "which frames, as a Python slice: 0:100, ::2, -1");
+  verb->add_option("--out", o->out, "write the frames with predicted energies, forces and stress");
+  verb->add_option("--parity", o->parity, "draw PREFIX_energy.svg and PREFIX_forces.svg");
+  add_force_option(verb, o->force);
+  add_json_option(verb, o->json);
+  add_threads_option(verb);
+  add_example(verb,
+              "cartan potential eval demo/model.h5 data/xtb_molecules.h5 --range ::10 --parity demo/parity");
+  verb->callback([o] { eval(*o); });
+}
+
+}  // namespace cartan::app
