@@ -1,0 +1,173 @@
+#include <cartan/core/parallel.hpp>
+#include <cartan/core/random.hpp>
+#include <cartan/potentials/training.hpp>
+
+#include "golden.hpp"
+
+using namespace cartan;
+using namespace cartan::potentials;
+
+namespace {
+
+// Molecules of unequal size with made-up labels.
+FrameSet small_set() {
+  FrameSet set{"made-up", {}};
+  const Random random(17);
+  std::uint64_t draw = 0;
+  for (int k = 0; k < 12; ++k) {
+    Frame f = k % 3 ? golden::molecule() : golden::crystal();
+    for (double& x : f.positions) x += 0.05 * random.normal(draw++);
+    f.energy = -3.0 * static_cast<double>(f.size()) + random.normal(draw++);
+    for (std::size_t i = 0; i < f.positions.size(); ++i) f.forces.push_back(random.normal(draw++));
+    if (f.periodic()) f.stress = {0.01, 0, 0, 0, 0.02, 0, 0, 0, -0.01};
+    set.frames.push_back(std::move(f));
+  }
+  return set;
+}
+
+TensorNetConfig small_config(DType dtype = DType::f32) {
+  TensorNetConfig c;
+  c.channels = 16;
+  c.layers = 1;
+  c.radial = 8;
+  c.cutoff = 3.5;
+  c.dtype = dtype;
+  return c;
+}
+
+nn::TrainerOptions options_for(std::int64_t steps) {
+  nn::TrainerOptions o;
+  o.max_steps = steps;
+  o.batch_size = 5;
+  o.schedule.learning_rate = 1e-3;
+  o.ema_decay = 0.9;
+  o.clip_norm = 10;
+  return o;
+}
+
+Arrays train(int threads, std::int64_t steps) {
+  set_threads(threads);
+  const FrameSet set = small_set();
+  Model model(small_config(), 3);
+  model.reference = fit_reference_energies(set);
+  model.scale = fit_scale(set, model.reference);
+  PotentialTask task(model, set, set, {1, 1, 10});
+  const nn::Summary s = nn::train(task, options_for(steps));
+  EXPECT_EQ(s.steps, steps);
+  EXPECT_LT(s.history.back().train_loss, s.history.front().train_loss);
+  set_threads(0);
+  return nn::values_of(model.parameters());
+}
+
+std::string message_of(FrameSet set, LossOptions loss = {}) {
+  Model model(small_config(), 3);
+  model.reference = {{1, 0.0}, {6, 0.0}, {7, 0.0}, {8, 0.0}};
+  try {
+    PotentialTask(model, std::move(set), {}, loss);
+  } catch (const std::invalid_argument& e) {
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST(Training, LossCurveOfThePeer) {
+  FrameSet set{"golden", {golden::molecule(), golden::molecule()}};
+  for (std::size_t i = 0; i < 12; ++i)
+    set.frames[1].positions[i] += 0.05 * std::sin(1.7 * static_cast<double>(i) + 0.3);
+  set.frames[0].energy = 1;
+  set.frames[1].energy = -1;
+  for (Frame& f : set.frames) f.forces.assign(12, 0.0);
+  Model model = golden::model();
+  LossOptions loss;
+  loss.energy = loss.forces = 0.5;
+  loss.energy_per_atom = false;
+  PotentialTask task(model, set, {}, loss);
+  nn::TrainerOptions o;
+  o.max_steps = 21;
+  o.batch_size = 2;
+  o.schedule.learning_rate = 1e-3;
+  const nn::Summary s = nn::train(task, o);
+  const auto& expected = golden::value("training.loss");
+  ASSERT_EQ(s.history.size(), expected.size());
+  for (std::size_t k = 0; k < expected.size(); ++k)
+    EXPECT_LE(std::abs(s.history[k].train_loss - expected[k]), 1e-9 * expected[k]) << "step " << k;
+}
+
+TEST(Training, SameBitsForAnyNumberOfThreads) {
+  const Arrays one = train(1, 20);
+  for (int n : {2, 3, 4}) {
+    const Arrays other = train(n, 20);
+    for (std::size_t k = 0; k < one.size(); ++k)
+      EXPECT_TRUE(identical(one[k], other[k])) << n << " threads, tensor " << k;
+  }
+}
+
+TEST(Training, ReferenceEnergiesByLeastSquares) {
+  FrameSet set = small_set();
+  const std::map<int, double> exact{{1, -1.5}, {6, -10.25}, {7, -12.0}, {8, -20.0}};
+  set.frames.push_back(golden::molecule());
+  set.frames.back().numbers = {6, 6, 1, 1};
+  set.frames.push_back(golden::molecule());
+  set.frames.back().numbers = {8, 8, 1, 6};
+  for (Frame& f : set.frames) {
+    f.energy = 0;
+    for (int z : f.numbers) *f.energy += exact.at(z);
+  }
+  for (const auto& [z, e] : fit_reference_energies(set)) EXPECT_LE(std::abs(e - exact.at(z)), 1e-10) << z;
+  std::map<int, double> given = exact;
+  for (auto& [z, e] : given) e += 0.5;  // isolated atoms lie higher
+  for (const auto& [z, e] : shifted_reference_energies(set, given))
+    EXPECT_LE(std::abs(e - exact.at(z)), 1e-10) << z;
+  given.erase(7);
+  EXPECT_THROW(shifted_reference_energies(set, given), std::invalid_argument);
+}
+
+TEST(Training, ErrorsOfAPredictionThatIsOff) {
+  FrameSet set = small_set();
+  Predictions p;
+  for (const Frame& f : set.frames) {
+    p.energy.push_back(*f.energy + 0.5);
+    p.forces.push_back(f.forces);
+    for (double& x : p.forces.back()) x -= 0.25;
+    p.stress.push_back(f.stress.value_or(std::array<double, 9>{}));
+  }
+  const Errors e = compare(set, p);
+  EXPECT_LE(std::abs(e.energy_rmse - 0.5), 1e-12);
+  EXPECT_LE(std::abs(e.forces_mae - 0.25), 1e-12);
+  EXPECT_LE(std::abs(e.stress_rmse), 1e-15);
+  p.energy[3] = std::nan("");
+  EXPECT_TRUE(std::isnan(compare(set, p).energy_rmse));
+}
+
+TEST(Training, PredictionsDoNotDependOnTheBatch) {
+  const FrameSet set = small_set();
+  Model model(small_config(DType::f64), 3);
+  model.reference = fit_reference_energies(set);
+  const Predictions one = predict(model, set, true, 1), all = predict(model, set, true, 1000);
+  EXPECT_LE(golden::difference(one.energy, all.energy), 1e-13);
+  for (std::size_t k = 0; k < set.frames.size(); ++k)
+    EXPECT_LE(golden::difference(one.forces[k], all.forces[k]), 1e-12);
+}
+
+TEST(Training, BadLabelsAreNamed) {
+  FrameSet set = small_set();
+  set.frames[4].forces.clear();
+  EXPECT_EQ(message_of(set).substr(0, 40), "made-up: frame 4: has no forces; mend th");
+  set = small_set();
+  set.frames[2].energy = std::nan("");
+  EXPECT_NE(message_of(set).find("frame 2: the energy is not finite"), std::string::npos);
+  set = small_set();
+  set.frames[3].stress.reset();
+  EXPECT_EQ(message_of(set), "");
+  EXPECT_NE(message_of(set, {1, 1, 1}).find("frame 3: is periodic and has no stress"), std::string::npos);
+  set = small_set();
+  set.frames[1].numbers[0] = 9;
+  EXPECT_NE(message_of(set).find("frame 1: has F, which the model does not know"), std::string::npos);
+  set = small_set();
+  set.frames[1].positions[3] = set.frames[1].positions[0] + 1e-4;
+  set.frames[1].positions[4] = set.frames[1].positions[1];
+  set.frames[1].positions[5] = set.frames[1].positions[2];
+  EXPECT_NE(message_of(set).find("made-up: frame 1: "), std::string::npos) << message_of(set);
+}
