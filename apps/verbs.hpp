@@ -13,4 +13,10 @@ void add_data_info(CLI::App& data);
 void add_data_convert(CLI::App& data);
 void add_data_split(CLI::App& data);
 
+// potential
+void add_potential_train(CLI::App& potential);
+void add_potential_eval(CLI::App& potential);
+void add_potential_md(CLI::App& potential);
+void add_potential_relax(CLI::App& potential);
+
 }  // namespace cartan::app

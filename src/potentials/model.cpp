@@ -25,19 +25,32 @@ nn::ParameterRefs Model::parameters() {
   return refs;
 }
 
-Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) const {
-  std::vector<double> offset;
-  for (int z : graph.numbers) {
-    const auto it = reference.find(z);
-    if (it == reference.end()) {
-      std::string known;
-      for (const auto& [number, energy] : reference)
-        known += (known.empty() ? "" : " ") + data::element_symbol(number);
-      throw std::invalid_argument("[Model] the frame has " + data::element_symbol(z) +
-                                  ", the model was trained for " + known);
-    }
-    offset.push_back(it->second);
+Model Model::as(DType dtype) const {
+  TensorNetConfig converted = config();
+  converted.dtype = dtype;
+  Model out(converted, 0), source = *this;
+  out.scale = scale;
+  out.reference = reference;
+  const nn::ParameterRefs from = source.parameters(), to = out.parameters();
+  for (std::size_t k = 0; k < to.size(); ++k) *to[k].value = from[k].value->as(dtype);
+  return out;
+}
+
+void Model::check_elements(const std::vector<int>& numbers) const {
+  for (int z : numbers) {
+    if (reference.count(z) > 0) continue;
+    std::string known;
+    for (const auto& [number, energy] : reference)
+      known += (known.empty() ? "" : " ") + data::element_symbol(number);
+    throw std::invalid_argument("[Model] the frame has " + data::element_symbol(z) +
+                                ", the model was trained for " + known);
   }
+}
+
+Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) const {
+  check_elements(graph.numbers);
+  std::vector<double> offset;
+  for (int z : graph.numbers) offset.push_back(reference.at(z));
 
   const bool differentiate = derivatives.forces || derivatives.strain;
   Recording on(differentiate || recording());

@@ -39,6 +39,10 @@ class Model {
   const TensorNetConfig& config() const { return network_.config(); }
   double cutoff() const { return config().cutoff; }
   nn::ParameterRefs parameters();
+  /// The same function in another precision (f32, f64): parameters converted, not tracked.
+  Model as(DType dtype) const;
+  /// Throws std::invalid_argument naming the first element that the model was not made for.
+  void check_elements(const std::vector<int>& numbers) const;
 
   double scale = 1;                 ///< eV per unit of the network
   std::map<int, double> reference;  ///< eV, of every element the model knows

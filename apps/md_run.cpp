@@ -1,0 +1,170 @@
+#include "md_run.hpp"
+
+#include <cartan/core/error.hpp>
+#include <cartan/core/parallel.hpp>
+#include <cartan/core/units.hpp>
+#include <cartan/potentials/relax.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+
+#include "app.hpp"
+#include "md_checkpoint.hpp"
+
+namespace cartan::app {
+
+using nlohmann::ordered_json;
+using namespace cartan::potentials;
+
+namespace {
+
+// What a run that goes on must have in common with the one before.
+ordered_json settings_of(const MdOptions& o, const Model& model) {
+  const DynamicsOptions& d = o.dynamics;
+  ordered_json j{{"ensemble", o.ensemble},
+                 {"dt_fs", d.dt},
+                 {"temperature_k", d.temperature},
+                 {"seed", d.seed},
+                 {"precision", name_of(model.config().dtype)},
+                 {"sample_every", o.sample_every}};
+  if (d.ensemble != Ensemble::nve) {
+    j["thermostat"] = o.thermostat;
+    if (d.thermostat == Thermostat::langevin)
+      j["friction_per_fs"] = d.friction;
+    else
+      j["tau_fs"] = d.tau;
+  }
+  if (d.ensemble == Ensemble::npt) {
+    j["pressure_gpa"] = o.pressure_gpa;
+    j["pressure_tau_fs"] = d.pressure_tau;
+    j["compressibility_per_gpa"] = o.compressibility_per_gpa;
+    j["barostat_every"] = d.barostat_every;
+  }
+  j["remove_rotation"] = d.remove_rotation;
+  j["trajectory"] = !o.out.empty();
+  return j;
+}
+
+void relax_start(ModelPotential& potential, data::Frame& frame) {
+  RelaxOptions options;
+  options.fmax = 0.02;
+  ProgressBar bar("relaxing");
+  const RelaxSummary s = relax(
+      potential, frame, options,
+      [&](const RelaxProgress& p) {
+        bar({p.step, options.steps, text("fmax ", p.fmax, " eV/A")});
+      },
+      &context().stop);
+  bar.finish();
+  stop_if_asked();
+  std::cerr << "relaxed in " << s.steps << " steps to " << s.energy << " eV, largest force " << s.fmax
+            << " eV/A" << (s.converged ? "" : " (not converged)") << "\n";
+}
+
+data::Frame first_frame(const MdOptions& o, ModelPotential& potential) {
+  data::Frame frame = read_start(o.start, potential.model());
+  if (o.keep_velocities)
+    require(!frame.velocities.empty(), o.start.file, ": frame ", o.start.frame,
+            " has no velocities; leave --keep-velocities away to draw them");
+  else
+    frame.velocities.clear();
+  if (o.relax_first) relax_start(potential, frame);
+  return frame;
+}
+
+}  // namespace
+
+void MdOptions::complete() {
+  dynamics.ensemble = ensemble_from_name(ensemble);
+  dynamics.thermostat = thermostat_from_name(thermostat);
+  dynamics.pressure = pressure_gpa * units::gigapascal;
+  dynamics.compressibility = compressibility_per_gpa / units::gigapascal;
+  dynamics.sample_every = 1;  // the record looks at every step
+  const auto beside = [&](const char* extension) {
+    return std::filesystem::path(out).replace_extension(extension).string();
+  };
+  if (!out.empty() && plot.empty()) plot = beside(".svg");
+  if (!out.empty() && checkpoint.empty()) checkpoint = beside(".restart.h5");
+  require(!resume || !checkpoint.empty(), "--resume needs --out or --checkpoint: where the run was saved");
+  require(out != checkpoint || out.empty(), "--out and --checkpoint are both ", out);
+}
+
+MdRun::MdRun(const MdOptions& o)
+    : o_(o), potential_(open_model(o.model)), settings_(settings_of(o, potential_.model())) {
+  if (o.resume && std::filesystem::exists(o.checkpoint)) {
+    resume();
+    return;
+  }
+  if (o.resume) std::cerr << o.checkpoint << " is not there yet: the run starts at its first step\n";
+  if (!o.out.empty()) refuse_existing({o.out, o.out + ".part"}, o.force);
+  if (!o.checkpoint.empty()) refuse_existing({o.checkpoint}, o.force);
+  begin();
+}
+
+TrajectoryOptions MdRun::trajectory() const {
+  TrajectoryOptions t;
+  t.config = ordered_json{{"command", "potential md"},
+                          {"model", o_.model.model},
+                          {"start", o_.start.file},
+                          {"frame", o_.start.frame},
+                          {"dynamics", settings_}}
+                 .dump(2);
+  return t;
+}
+
+void MdRun::begin() {
+  dynamics_.emplace(potential_, first_frame(o_, potential_), o_.dynamics);
+  record_.emplace(dynamics_->state().frame.size());
+  if (!o_.out.empty()) writer_.emplace(o_.out, dynamics_->state().frame, trajectory());
+  if (!dynamics_->exploded()) save();
+}
+
+void MdRun::resume() {
+  MdCheckpoint c = MdCheckpoint::load(o_.checkpoint, settings_);
+  check_model(potential_, c.state, o_.checkpoint);
+  record_.emplace(std::move(c.record));
+  dynamics_.emplace(potential_, std::move(c.state), o_.dynamics);
+  if (!o_.out.empty()) writer_.emplace(o_.out, dynamics_->state().frame, trajectory(), c.frames);
+  std::cerr << "going on after step " << dynamics_->state().step << " of " << o_.checkpoint << "\n";
+}
+
+// The trajectory first: the checkpoint must not know of frames that are not on the disk.
+void MdRun::save() {
+  saved_ = Clock::now();
+  if (writer_) writer_->flush();
+  if (!o_.checkpoint.empty())
+    MdCheckpoint::save(o_.checkpoint, settings_, dynamics_->state(), *record_,
+                       writer_ ? writer_->frames() : 0);
+}
+
+DynamicsSummary MdRun::advance() {
+  const Index first = dynamics_->state().step, wanted = std::max<Index>(0, o_.steps - first);
+  std::cerr << describe(dynamics_->state().frame) << ", " << o_.ensemble << ", " << o_.dynamics.dt
+            << " fs, steps " << first << " to " << std::max(first, o_.steps) << ", " << threads()
+            << (threads() == 1 ? " thread\n" : " threads\n");
+  ProgressBar bar("dynamics");
+  auto shown = Clock::now();
+  const auto each = [&](const Dynamics& d, const Observables& now) {
+    record_->add(now);
+    if (writer_ && now.step % o_.sample_every == 0) writer_->append(d, now);
+    const auto time = Clock::now();
+    if (time - shown > std::chrono::milliseconds(100) || now.step == o_.steps) {
+      shown = time;
+      char words[80];
+      std::snprintf(words, sizeof words, "%.3f ps  %.0f K  %.4f eV", 1e-3 * now.time, now.temperature,
+                    now.potential);
+      bar({now.step - first, wanted, words});
+    }
+    if (time - saved_ > std::chrono::duration<double>(o_.checkpoint_seconds)) save();
+  };
+  DynamicsSummary summary = potentials::run(*dynamics_, wanted, each, &context().stop);
+  bar.finish();
+  if (summary.status != DynamicsStatus::exploded) save();
+  if (writer_) writer_->close();
+  if (!o_.plot.empty()) record_->figure("Molecular dynamics, " + o_.ensemble).save(o_.plot);
+  return summary;
+}
+
+}  // namespace cartan::app

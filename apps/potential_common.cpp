@@ -1,0 +1,84 @@
+#include "potential_common.hpp"
+
+#include <cartan/core/device.hpp>
+#include <cartan/core/error.hpp>
+#include <cartan/data/readers.hpp>
+#include <cartan/potentials/trajectory.hpp>
+
+#include <filesystem>
+#include <map>
+
+namespace cartan::app {
+namespace {
+
+bool is_trajectory(const std::string& path) {
+  const std::string extension = std::filesystem::path(path).extension().string();
+  return (extension == ".h5" || extension == ".hdf5") && data::Hdf5File(path).header().format == "h5md";
+}
+
+data::Frame read_frame(const StartOptions& o) {
+  if (is_trajectory(o.file)) {
+    const potentials::TrajectoryReader trajectory(o.file);
+    const Index frame = o.frame < 0 ? o.frame + trajectory.frames() : o.frame;
+    require(0 <= frame && frame < trajectory.frames(), "there is no frame ", o.frame, " among ",
+            trajectory.frames());
+    return trajectory.read(frame);
+  }
+  return data::read_frames(o.file, std::to_string(o.frame)).at(0);
+}
+
+}  // namespace
+
+void add_model_options(CLI::App* verb, ModelOptions& o) {
+  verb->add_option("model", o.model, "Model file, as `potential train` writes it")->required();
+  verb->add_option("--precision", o.precision, "float32 or float64 (default: as the model was trained)")
+      ->check(CLI::IsMember({"float32", "float64"}));
+  verb->add_option("--device", o.device, "cpu or cuda (default cpu)")->check(CLI::IsMember({"cpu", "cuda"}));
+}
+
+potentials::Model open_model(const ModelOptions& o) {
+  if (o.device == "cuda") {
+    require_device(Device::cuda);
+    throw DeviceError("potentials run on the CPU only; leave --device cuda away");
+  }
+  potentials::Model model = potentials::Model::open(o.model);
+  return o.precision.empty() ? model : model.as(dtype_from_name(o.precision));
+}
+
+void add_start_options(CLI::App* verb, StartOptions& o) {
+  verb->add_option("start", o.file, "Frames (.xyz .extxyz .h5 .npz, deepmd folder) or a trajectory")
+      ->required();
+  verb->add_option("--frame", o.frame, "Which frame of START; -1 is the last (default 0)");
+}
+
+data::Frame read_start(const StartOptions& o, const potentials::Model& model) {
+  data::Frame frame;
+  try {
+    frame = read_frame(o);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(o.file + ": " + error.what());
+  }
+  check_frame(model, frame, o.file, o.frame);
+  return frame;
+}
+
+void check_frame(const potentials::Model& model, const data::Frame& frame, const std::string& file,
+                 Index index) {
+  try {
+    require(frame.size() > 0, "the frame has no atoms");
+    model.check_elements(frame.numbers);
+    potentials::neighbor_list(frame, model.cutoff());
+  } catch (const std::invalid_argument& error) {
+    throw FormatError(file, text("frame ", index), error.what());
+  }
+}
+
+std::string describe(const data::Frame& frame) {
+  std::map<int, Index> count;
+  for (const int z : frame.numbers) ++count[z];
+  std::string out;
+  for (const auto& [z, n] : count) out += data::element_symbol(z) + (n > 1 ? std::to_string(n) : "") + " ";
+  return out + text("(", frame.size(), frame.size() == 1 ? " atom)" : " atoms)");
+}
+
+}  // namespace cartan::app

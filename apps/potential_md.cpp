@@ -1,0 +1,147 @@
+// cartan potential md MODEL.h5 START: molecular dynamics with a trained model.
+
+#include <cartan/core/parallel.hpp>
+#include <cartan/core/units.hpp>
+
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "app.hpp"
+#include "md_run.hpp"
+#include "verbs.hpp"
+
+namespace cartan::app {
+namespace {
+
+using nlohmann::ordered_json;
+using namespace cartan::potentials;
+
+ordered_json report(const MdOptions& o, const MdRun& run, const DynamicsSummary& s) {
+  const MdRecord& r = run.record();
+  const DynamicsState& state = run.dynamics().state();
+  const char* const names[] = {"finished", "interrupted", "exploded"};
+  ordered_json j{{"status", names[static_cast<int>(s.status)]},
+                 {"n_atoms", state.frame.size()},
+                 {"steps", state.step},
+                 {"steps_now", s.steps},
+                 {"time_ps", 1e-3 * state.time},
+                 {"seconds", s.seconds},
+                 {"ns_per_day", s.ns_per_day},
+                 {"us_per_atom_step", s.us_per_atom_step},
+                 {"energy_drift_ev_per_atom_per_ps", r.drift()},
+                 {"energy_deviation_ev_per_atom", r.deviation()},
+                 {"temperature_mean_k", r.temperature()},
+                 {"potential_mean_ev", r.potential()},
+                 {"energy_last_ev", state.evaluation.energy}};
+  if (std::isfinite(r.pressure())) {
+    j["pressure_mean_gpa"] = r.pressure() / units::gigapascal;
+    j["volume_mean_ang3"] = r.volume();
+  }
+  if (o.dynamics.ensemble == Ensemble::npt) j["volume_acceptance"] = s.volume_acceptance;
+  if (!s.message.empty()) j["message"] = s.message;
+  j["threads"] = threads();
+  j.update(run.settings());
+  j["trajectory"] = o.out.empty() ? ordered_json() : ordered_json(o.out);
+  j["checkpoint"] = o.checkpoint.empty() ? ordered_json() : ordered_json(o.checkpoint);
+  j["energy_plot"] = o.plot.empty() ? ordered_json() : ordered_json(o.plot);
+  return j;
+}
+
+void print(const MdOptions& o, const ordered_json& j) {
+  const auto line = [](const char* what, double value, const char* unit) {
+    std::printf("%-22s %.6g %s\n", what, value, unit);
+  };
+  std::printf("%-22s %lld, %.6g ps in all\n", "steps", j["steps"].get<long long>(),
+              j["time_ps"].get<double>());
+  line("speed", j["ns_per_day"], "ns/day");
+  line("", j["us_per_atom_step"], "us/atom/step");
+  line("temperature, mean", j["temperature_mean_k"], "K");
+  line("potential, mean", j["potential_mean_ev"], "eV");
+  if (j.contains("pressure_mean_gpa")) {
+    line("pressure, mean", j["pressure_mean_gpa"], "GPa");
+    line("volume, mean", j["volume_mean_ang3"], "A^3");
+  }
+  line("energy drift", 1e3 * j["energy_drift_ev_per_atom_per_ps"].get<double>(), "meV/atom/ps");
+  line("energy, largest change", 1e3 * j["energy_deviation_ev_per_atom"].get<double>(), "meV/atom");
+  if (!o.out.empty()) std::printf("%-22s %s\n", "trajectory", o.out.c_str());
+  if (!o.plot.empty()) std::printf("%-22s %s\n", "energy plot", o.plot.c_str());
+  if (!o.checkpoint.empty()) std::printf("%-22s %s\n", "checkpoint", o.checkpoint.c_str());
+  std::fflush(stdout);
+}
+
+void md(MdOptions& o) {
+  o.complete();
+  MdRun run(o);
+  const DynamicsSummary summary = run.advance();
+  const ordered_json j = report(o, run, summary);
+  if (o.json)
+    std::cout << j.dump(2) << "\n";
+  else
+    print(o, j);
+  if (summary.status == DynamicsStatus::stopped) {
+    context().exit_code = interrupted;
+    std::cerr << "cartan: interrupted"
+              << (o.checkpoint.empty() ? "" : "; the same command with --resume goes on") << "\n";
+  }
+  if (summary.status == DynamicsStatus::exploded) {
+    context().exit_code = not_reached;
+    std::cerr << "cartan: the run exploded at " << summary.message << "; "
+              << (o.out.empty() ? "" : "the trajectory ends before. ")
+              << "Try a smaller --dt, --relax-first, or a model trained on such geometries\n";
+  }
+}
+
+void add_options(CLI::App* verb, MdOptions& o) {
+  DynamicsOptions& d = o.dynamics;
+  add_model_options(verb, o.model);
+  add_start_options(verb, o.start);
+  verb->add_option("--ensemble", o.ensemble, "nve, nvt or npt")
+      ->required()
+      ->check(CLI::IsMember({"nve", "nvt", "npt"}));
+  verb->add_option("--steps", o.steps, "Steps of the whole run, those before --resume included")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--dt", d.dt, "Time step, fs (default 1)");
+  verb->add_option("--temperature", d.temperature,
+                   "K, of the thermostat and the velocities drawn at the start (default 300)");
+  verb->add_option("--out", o.out, "Trajectory (H5MD)");
+  verb->add_option("--sample-every", o.sample_every, "Steps between frames of the trajectory (default 10)")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--seed", d.seed, "Seed of velocities and noise (default 0)");
+  verb->add_flag("--keep-velocities", o.keep_velocities, "Start with START's velocities");
+  verb->add_flag("--relax-first", o.relax_first, "Relax START before velocities are drawn");
+  verb->add_flag("--remove-rotation", d.remove_rotation, "Start without angular momentum (no pbc)");
+  verb->add_option("--thermostat", o.thermostat, "langevin or nose-hoover (default langevin)")
+      ->check(CLI::IsMember({"langevin", "nose-hoover"}));
+  verb->add_option("--friction", d.friction, "Langevin, 1/fs (default 0.01)");
+  verb->add_option("--tau", d.tau, "Nose-Hoover, relaxation time, fs (default 100)");
+  verb->add_option("--pressure", o.pressure_gpa, "npt, GPa (default 0)");
+  verb->add_option("--pressure-tau", d.pressure_tau, "npt, relaxation time of the volume, fs (default 1000)");
+  verb->add_option("--compressibility", o.compressibility_per_gpa,
+                   "npt, 1/GPa, roughly the sample's (default 0.455, water)");
+  verb->add_option("--barostat-every", d.barostat_every, "npt, steps between volume moves (default 10)");
+  verb->add_option("--checkpoint", o.checkpoint, "Where the run is saved (default: OUT with .restart.h5)");
+  verb->add_option("--checkpoint-seconds", o.checkpoint_seconds, "How often it is saved (default 60)")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_flag("--resume", o.resume, "Go on from the checkpoint, bit for bit; START is not read");
+  verb->add_option("--energy-plot", o.plot, "Picture of the conserved energy (default: OUT with .svg)");
+  add_force_option(verb, o.force);
+  add_json_option(verb, o.json);
+  add_threads_option(verb);
+}
+
+}  // namespace
+
+void add_potential_md(CLI::App& potential) {
+  CLI::App* verb = potential.add_subcommand("md", "Molecular dynamics with a model");
+  auto o = std::make_shared<MdOptions>();
+  add_options(verb, *o);
+  add_example(verb,
+              "cartan potential md demo/model.h5 data/xtb_molecules.h5 --ensemble nvt --steps 1000 --dt 0.5 "
+              "--temperature 300 --out demo/md.h5 --force");
+  verb->callback([o] { md(*o); });
+}
+
+}  // namespace cartan::app
