@@ -16,7 +16,7 @@ say "1/4  data: three molecules labelled with GFN2-xTB (data/README.md), split b
 "$cartan" data split data/xtb_molecules.h5 --by run --fractions 0.6,0.2,0.2 --seed 1 --out-prefix "$out/molecules" --force
 
 say "2/4  training a TensorNet for $seconds s"
-"$cartan" potential train data/demo.toml --data "$out/molecules_train.h5" --data.validation "$out/molecules_validation.h5" \
+"$cartan" potential train data/demo.toml --data "$out/molecules_train.h5" --data.validation "$out/molecules_valid.h5" \
   --training.time_limit_seconds "$seconds" --out "$out" --force
 
 say "3/4  errors on trajectories it has not seen"
@@ -24,7 +24,7 @@ say "3/4  errors on trajectories it has not seen"
 
 say "4/4  dynamics: $steps steps of 0.5 fs at constant energy, from a relaxed molecule at 300 K"
 "$cartan" potential md "$out/model.h5" "$out/molecules_test.h5" --ensemble nve --steps "$steps" --dt 0.5 --temperature 300 \
-  --relax-first --precision float64 --out "$out/trajectory.h5" --force
+  --relax-first --out "$out/trajectory.h5" --force
 
 cat <<END
 

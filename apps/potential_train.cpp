@@ -1,9 +1,12 @@
 // cartan potential train RUN.toml: a potential from quantum-chemical data.
 
+#include <cmath>
+#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "app.hpp"
 #include "errors_json.hpp"
@@ -37,24 +40,35 @@ std::vector<std::string> overrides_from(const std::vector<std::string>& words) {
   return out;
 }
 
+// One epoch for the log; the metrics come in the order of PotentialTask::validate().
+std::string log_line(const nn::HistoryRow& row, const potentials::LossOptions& loss) {
+  std::ostringstream out;
+  out << "epoch " << row.epoch << "  step " << row.step << std::setprecision(3) << "  rate "
+      << row.learning_rate << "  loss " << row.train_loss;
+  if (!row.metrics.empty()) {
+    std::size_t k = 0;
+    const auto next = [&] { return k < row.metrics.size() ? row.metrics[k++] : std::nan(""); };
+    out << "  validation " << next() << std::setprecision(4);
+    if (loss.energy > 0) out << "  E " << 1e3 * next() << " meV";
+    if (loss.forces > 0) out << "  F " << 1e3 * next() << " (MAE " << 1e3 * next() << ") meV/A";
+    if (k < row.metrics.size()) out << "  stress " << 1e3 * next() << " meV/A^3";
+  }
+  out << "  " << duration(row.seconds);
+  return out.str();
+}
+
 void train(const Options& o, const std::vector<std::string>& extras) {
   std::vector<std::string> overrides = overrides_from(extras);
+  if (!o.data.empty())
+    overrides.push_back("data.train='" + std::filesystem::absolute(o.data).lexically_normal().string() + "'");
+  if (!o.out.empty()) overrides.push_back("output.folder='" + o.out + "'");
   Run run = read_run(o.run, overrides);
-  if (!o.data.empty()) {
-    run.train = o.data;
-    run.train_range.clear();
-  }
-  if (!o.out.empty()) run.out = o.out;
   if (!o.resume) refuse_existing({run.out + "/model.h5", run.out + "/checkpoint.h5"}, o.force);
 
   ProgressBar bar("training");
   run.training.on_row = [&](const nn::HistoryRow& row) {
     bar.finish();
-    std::cerr << "epoch " << row.epoch << "  step " << row.step << "  rate " << std::setprecision(3)
-              << row.learning_rate << "  loss " << row.train_loss;
-    for (std::size_t k = 0; k < row.metrics.size(); ++k)
-      std::cerr << (k ? " " : "  validation ") << row.metrics[k];
-    std::cerr << "  (" << duration(row.seconds) << ")\n";
+    std::cerr << log_line(row, run.loss) << "\n";
   };
   const TrainingResult r = train_potential(
       run, o.resume, [](const std::string& line) { std::cerr << line << "\n"; }, bar.callback(),

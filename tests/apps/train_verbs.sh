@@ -1,0 +1,111 @@
+#!/bin/sh
+# The verbs `cartan potential train` and `eval`: files, resuming, exit codes, messages.
+#
+#   tests/apps/train_verbs.sh CARTAN ROOT    CARTAN the command, ROOT the source tree
+set -u
+cartan=$1 root=$2
+work=$(mktemp -d) && cd "$work" || exit 1
+trap 'rm -rf "$work"' EXIT
+failures=0 checks=0
+
+complain() { echo "FAILED: $*"; sed 's/^/    /' stdout.txt stderr.txt; failures=$((failures + 1)); }
+
+# expect CODE PATTERN COMMAND...: the exit code, and PATTERN in what it prints
+expect() {
+  code=$1 pattern=$2
+  shift 2
+  checks=$((checks + 1))
+  "$@" > stdout.txt 2> stderr.txt
+  got=$?
+  if [ $got -ne "$code" ]; then complain "$* ended with $got, expected $code"; return; fi
+  if ! cat stdout.txt stderr.txt | grep -q -e "$pattern"; then complain "$* does not print '$pattern'"; fi
+}
+
+"$cartan" data convert "$root/data/xtb_molecules.h5" frames.xyz --range ::15 > stdout.txt 2> stderr.txt || complain "cannot convert the sample set"
+cat > run.toml <<'END'
+[data]
+train = "frames.xyz"
+validation_frames = 6
+[model]
+channels = 8
+layers = 1
+radial = 8
+cutoff = 4.0
+[training]
+max_steps = 30
+batch_size = 4
+warmup_steps = 5
+checkpoint_every_steps = 5
+[output]
+folder = "out"
+END
+
+# a run and its files
+expect 0 'validation, 6 frames' "$cartan" potential train run.toml
+for f in model.h5 checkpoint.h5 history.csv learning_curve.svg run.toml; do
+  checks=$((checks + 1))
+  [ -s out/$f ] || complain "out/$f is missing"
+done
+cp out/model.h5 straight.h5
+expect 2 'exists' "$cartan" potential train run.toml
+expect 0 'forces' "$cartan" potential eval out/model.h5 frames.xyz --out predicted.xyz --parity parity
+expect 0 '"energy_per_atom_rmse_ev"' "$cartan" potential eval out/model.h5 frames.xyz --json
+for key in n_frames energy_rmse_ev energy_mae_ev forces_rmse_ev_per_ang forces_mae_ev_per_ang; do
+  checks=$((checks + 1))
+  grep -q "\"$key\"" stdout.txt || complain "eval --json has no $key"
+done
+expect 0 ' 0.000 *0.000 *meV/A$' "$cartan" potential eval out/model.h5 predicted.xyz
+
+# kill -9 at some moment, then --resume: the same bytes as the straight run, wherever it was stopped
+rm -rf out
+for pause in 0.3 0.5 0.8; do
+  "$cartan" potential train run.toml $( [ -e out/checkpoint.h5 ] && echo --resume || echo --force ) > stdout.txt 2>&1 &
+  victim=$!
+  sleep $pause
+  kill -9 $victim 2> /dev/null
+  wait $victim 2> /dev/null
+done
+expect 0 'finished' "$cartan" potential train run.toml --resume
+checks=$((checks + 1))
+cmp -s out/model.h5 straight.h5 || complain "a killed and resumed run differs from a straight one"
+
+# Ctrl-C writes a checkpoint and ends with 130
+rm -rf out
+"$cartan" potential train run.toml --training.max_steps 100000 > stdout.txt 2> stderr.txt &
+victim=$!
+sleep 1
+kill -INT $victim
+wait $victim
+got=$?
+checks=$((checks + 1))
+[ $got -eq 130 ] && [ -s out/checkpoint.h5 ] || complain "SIGINT ended with $got"
+
+
+# overrides, and what is wrong with a run file
+expect 0 'SO(3), 2 layers' "$cartan" potential train run.toml --out b --model.group 'SO(3)' --model.layers=2 --training.max_steps 2
+expect 3 'unknown key; \[model\] has ' "$cartan" potential train run.toml --out c --model.chanels 8
+expect 3 'must be a whole number' "$cartan" potential train run.toml --out c --training.max_steps soon
+expect 2 'needs a value' "$cartan" potential train run.toml --out c --training.max_steps
+expect 4 'absent.toml' "$cartan" potential train absent.toml
+expect 4 'absent.xyz' "$cartan" potential train run.toml --out c --data absent.xyz
+echo 'x = [' > broken.toml
+expect 3 'broken.toml: line' "$cartan" potential train broken.toml
+
+# data that cannot be trained on: file, frame and object are named
+sed '0,/energy=/s/energy=[^ ]*/energy=nan/' frames.xyz > nan.xyz
+expect 3 'nan.xyz: frame 0' "$cartan" potential train run.toml --out c --data nan.xyz
+sed 's/:forces:R:3//' frames.xyz | awk 'NF == 7 { print $1, $2, $3, $4; next } 1' > bare.xyz
+expect 2 'bare.xyz: frame [0-9]*: has no forces' "$cartan" potential train run.toml --out c --data bare.xyz
+printf '2\nProperties=species:S:1:pos:R:3 pbc="F F F"\nH 0 0 0\nF 0 0 0.9\n' > fluoride.xyz
+expect 2 'has F, the model was trained for C H N O\|has F, the model was trained for H C N O' "$cartan" potential eval straight.h5 fluoride.xyz
+printf '2\nProperties=species:S:1:pos:R:3 pbc="F F F"\nH 0 0 0\nH 0 0 0.001\n' > overlap.xyz
+expect 2 'overlap.xyz: frame 0' "$cartan" potential eval straight.h5 overlap.xyz
+printf '1\nLattice="1 0 0 2 0 0 0 0 1" Properties=species:S:1:pos:R:3\nH 0 0 0\n' > flat.xyz
+expect 2 'flat.xyz: frame 0' "$cartan" potential eval straight.h5 flat.xyz
+head -c 2000 straight.h5 > truncated.h5
+expect 3 'truncated.h5' "$cartan" potential eval truncated.h5 frames.xyz
+expect 3 'frames.xyz' "$cartan" potential eval frames.xyz frames.xyz
+[ -d c ] && [ -e c/model.h5 ] && complain "a failed run left a model"
+
+echo "$checks checks, $failures failures"
+[ $failures -eq 0 ]
