@@ -89,6 +89,7 @@ void ExtxyzReader::read_header(std::string_view line, Frame& frame, std::vector<
     column.name = fields[i];
     std::int64_t width = 0;
     const std::string& type = fields[i + 1];
+    if (column.name.empty()) fail("Properties: expected the name of a column before ':" + type + ":'");
     if (type != "S" && type != "R" && type != "I" && type != "L")
       fail("Properties: type of column " + column.name + ": expected S, R, I or L, found '" + type + "'");
     if (!parse_integer(fields[i + 2], width) || width < 1 || width > 100000)

@@ -292,7 +292,7 @@ TEST(Extxyz, RefusesBadProperties) {
   for (const char* p :
        {"species:S:1", "pos:R:3", "species:S:1:pos:R", "species:S:1:pos:R:2", "species:X:1:pos:R:3",
         "species:S:1:pos:R:3:a:R:0", "species:S:1:pos:R:3:a:R:99999999999", "species:S:1:pos:R:3:pos:R:3",
-        "species:S:1:pos:R:3:forces:R:1", ""})
+        "species:S:1:pos:R:3:forces:R:1", "species:S:1:pos:R:3::R:3", ""})
     EXPECT_THROW(parse(std::string("1\nProperties=\"") + p + "\"\nH 0 0 0 0 0 0\n"), FormatError) << p;
 }
 
