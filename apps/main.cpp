@@ -2,8 +2,11 @@
 
 #include <cartan/core/error.hpp>
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -29,6 +32,15 @@ void catch_signals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one has its usual effect
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+}
+
+// Threads that wait for the next loop should spin for a moment only: libgomp's default, milliseconds, makes
+// programs that share the cores wait for each other. libgomp reads this when it is loaded, hence the new
+// start.
+void limit_spinning(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  setenv("GOMP_SPINCOUNT", "300", 1);
+  execv("/proc/self/exe", argv);  // on failure: as it was
 }
 
 std::string version() {
@@ -65,6 +77,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  limit_spinning(argv);
   catch_signals();
   try {
     return run(argc, argv);

@@ -4,6 +4,7 @@
 #include <cartan/data/figure.hpp>
 #include <cartan/data/readers.hpp>
 
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -33,18 +34,25 @@ data::Figure parity(const std::string& what, const std::string& unit, std::vecto
   return f;
 }
 
-std::vector<std::string> draw_parity(const std::string& prefix, const potentials::FrameSet& set,
-                                     const potentials::Predictions& p, const potentials::Errors& e) {
+// Energies are drawn per atom and relative to the model's reference energies, so that compositions far apart
+// share one scale.
+std::vector<std::string> draw_parity(const std::string& prefix, const potentials::Model& model,
+                                     const potentials::FrameSet& set, const potentials::Predictions& p,
+                                     const potentials::Errors& e) {
   std::vector<std::string> files;
   std::vector<double> x, y;
   if (e.has_energy) {
     for (std::size_t k = 0; k < set.frames.size(); ++k) {
-      if (!set.frames[k].energy) continue;
-      x.push_back(*set.frames[k].energy / static_cast<double>(set.frames[k].size()));
-      y.push_back(p.energy[k] / static_cast<double>(set.frames[k].size()));
+      const data::Frame& f = set.frames[k];
+      if (!f.energy) continue;
+      double reference = 0;
+      for (const int z : f.numbers) reference += model.reference.at(z);
+      x.push_back((*f.energy - reference) / static_cast<double>(f.size()));
+      y.push_back((p.energy[k] - reference) / static_cast<double>(f.size()));
     }
     files.push_back(prefix + "_energy.svg");
-    parity("Energy per atom", "eV", x, y, e.energy_per_atom_rmse).save(files.back());
+    parity("Energy per atom, less the reference energies", "eV", x, y, e.energy_per_atom_rmse)
+        .save(files.back());
   }
   if (e.has_forces) {
     x.clear(), y.clear();
@@ -84,7 +92,7 @@ void eval(const Options& o) {
     files.push_back(o.out);
   }
   if (!o.parity.empty())
-    for (std::string& f : draw_parity(o.parity, set, p, errors)) files.push_back(std::move(f));
+    for (std::string& f : draw_parity(o.parity, model, set, p, errors)) files.push_back(std::move(f));
 
   if (o.json) {
     nlohmann::json j = to_json(errors);
