@@ -97,7 +97,7 @@ void add_data_convert(CLI::App& data) {
       ->type_name("UNIT");
   add_force_option(verb, o->force_overwrite);
   add_threads_option(verb);
-  add_example(verb, "cartan data convert data/start/glycine.xyz glycine.h5");
+  add_example(verb, "cartan data convert data/xtb_molecules.h5 molecules.extxyz");
   verb->callback([o] { run(*o); });
 }
 

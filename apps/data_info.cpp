@@ -169,7 +169,7 @@ void add_data_info(CLI::App& data) {
   verb->add_flag("--config", options->config, "Show the configuration stored in an HDF5 file");
   add_json_option(verb, options->json);
   add_threads_option(verb);
-  add_example(verb, "cartan data info data/start/glycine.xyz");
+  add_example(verb, "cartan data info data/xtb_molecules.h5");
   verb->callback([options] { run(*options); });
 }
 

@@ -80,6 +80,9 @@ void md(MdOptions& o) {
     std::cout << j.dump(2) << "\n";
   else
     print(o, j);
+  if (run.record().deviation() > 0.1)
+    std::cerr << "cartan: warning: the conserved energy changed by " << run.record().deviation()
+              << " eV/atom; a smaller --dt keeps it\n";
   if (summary.status == DynamicsStatus::stopped) {
     context().exit_code = interrupted;
     std::cerr << "cartan: interrupted"
@@ -122,6 +125,8 @@ void add_options(CLI::App* verb, MdOptions& o) {
   verb->add_option("--compressibility", o.compressibility_per_gpa,
                    "npt, 1/GPa, roughly the sample's (default 0.455, water)");
   verb->add_option("--barostat-every", d.barostat_every, "npt, steps between volume moves (default 10)");
+  verb->add_option("--max-temperature", d.max_temperature, "K; beyond it the run has exploded (default 1e6)")
+      ->check(CLI::PositiveNumber);
   verb->add_option("--checkpoint", o.checkpoint, "Where the run is saved (default: OUT with .restart.h5)");
   verb->add_option("--checkpoint-seconds", o.checkpoint_seconds, "How often it is saved (default 60)")
       ->check(CLI::NonNegativeNumber);

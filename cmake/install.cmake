@@ -1,4 +1,4 @@
-# The installed package: library, headers, CMake package `cartan` and cartan.pc. All of it is relocatable.
+# The installed package: library, headers, the command `cartan`, CMake package `cartan` and cartan.pc. All of it is relocatable.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -14,6 +14,11 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/cartan-config-version.cma
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/cartan-config.cmake ${PROJECT_BINARY_DIR}/cartan-config-version.cmake
         DESTINATION ${package_dir})
+if(TARGET cartan_cli)
+  file(RELATIVE_PATH from_bin /x/${CMAKE_INSTALL_BINDIR} /x/${CMAKE_INSTALL_LIBDIR})
+  set_target_properties(cartan_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${from_bin}")
+  install(TARGETS cartan_cli)
+endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cartan)
 
 # pkg-config: a shared library brings what it needs, a static one leaves it to the caller's link line.

@@ -24,6 +24,9 @@ case $mode in
       echo "these files hold the folder they were installed to"
       exit 1
     fi
+    if [ -e "$work/prefix/bin/cartan" ]; then
+      "$work/prefix/bin/cartan" --version
+    fi
     echo "installed $(find "$work/prefix" -type f | wc -l) files"
     ;;
   cmake)

@@ -1,0 +1,191 @@
+#!/bin/sh
+# The verbs `cartan potential md` and `relax` on a small random model: files, resuming, exit codes.
+#
+#   tests/apps/md_verbs.sh CARTAN MAKE_MODEL    the command, and the program that makes the model
+set -u
+cartan=$1 make_model=$2
+work=$(mktemp -d) && cd "$work" || exit 1
+trap 'rm -rf "$work"' EXIT
+failures=0 checks=0
+
+complain() { echo "FAILED: $*"; sed 's/^/    /' out err; failures=$((failures + 1)); }
+
+# expect CODE PATTERN COMMAND...: the exit code, and PATTERN in what it prints
+expect() {
+  code=$1 pattern=$2
+  shift 2
+  checks=$((checks + 1))
+  "$@" > out 2> err
+  got=$?
+  if [ $got -ne "$code" ]; then complain "$* ended with $got, expected $code"; return; fi
+  if ! cat out err | grep -q -e "$pattern"; then complain "$* does not print '$pattern'"; fi
+}
+same() { checks=$((checks + 1)); cmp -s "$1" "$2" || complain "$1 and $2 differ"; }
+absent() { checks=$((checks + 1)); [ ! -e "$1" ] || complain "$1 was left"; }
+# value KEY: a number of the JSON in `out`
+value() { sed -n "s/^ *\"$1\": \"\\{0,1\\}\\([^\",]*\\).*/\\1/p" out; }
+# holds EXPRESSION: of numbers, in awk
+holds() { checks=$((checks + 1)); awk "BEGIN { exit !($1) }" || complain "not so: $1"; }
+
+"$make_model" model.h5 || exit 1
+cat > ethanol.xyz << END
+9
+Properties=species:S:1:pos:R:3 pbc="F F F"
+C -0.75 0.01 0.02
+C 0.60 -0.63 0.01
+O 1.62 0.37 -0.02
+H -1.55 -0.74 0.01
+H -0.85 0.65 0.90
+H -0.86 0.63 -0.88
+H 0.71 -1.27 0.89
+H 0.70 -1.26 -0.88
+H 2.47 -0.08 -0.01
+END
+cat > bad.xyz << END
+2
+Properties=species:S:1:pos:R:3 pbc="F F F"
+C 0 0 0
+O 0 0 1.2
+2
+Properties=species:S:1:pos:R:3 pbc="F F F"
+C 0 0 0
+Si 0 0 1.2
+2
+Properties=species:S:1:pos:R:3 pbc="F F F"
+C 0 0 0
+C 0 0 0.001
+2
+Lattice="5 0 0 0 5 0 5 5 0" Properties=species:S:1:pos:R:3 pbc="T T T"
+C 0 0 0
+C 0 0 1.2
+2
+Lattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3 pbc="T T T"
+C 0 0 0
+O 0 0 1.2
+END
+
+md() { "$cartan" potential md model.h5 "$@" --threads 1; }
+short() { start=$1; shift; md "$start" --dt 0.2 --temperature 300 "$@"; }
+
+# a run, its files and its JSON
+expect 0 'energy drift' short ethanol.xyz --ensemble nve --steps 50 --out straight.h5
+for file in straight.h5 straight.svg straight.restart.h5; do [ -s $file ] || complain "no $file"; done
+absent straight.h5.part
+expect 0 'position/value.*(6, 9, 3)' "$cartan" data info straight.h5
+expect 0 'svg' cat straight.svg
+expect 2 'exists; --force' short ethanol.xyz --ensemble nve --steps 50 --out straight.h5
+expect 0 '"steps": 50' short ethanol.xyz --ensemble nve --steps 50 --json
+for key in steps ns_per_day us_per_atom_step energy_drift_ev_per_atom_per_ps temperature_mean_k; do
+  checks=$((checks + 1))
+  [ -n "$(value $key)" ] || complain "md --json has no $key"
+done
+holds "$(value energy_deviation_ev_per_atom) < 1e-4 && $(value temperature_mean_k) > 50"
+holds "$(value us_per_atom_step) > 0 && $(value ns_per_day) > 0"
+
+# what was stopped and goes on has the bits of what never stopped; every ensemble
+for ensemble in nve 'nvt --thermostat langevin' 'nvt --thermostat nose-hoover --tau 20'; do
+  rm -f a.* b.*
+  expect 0 . short ethanol.xyz --ensemble $ensemble --steps 40 --seed 3 --out a.h5
+  expect 0 . short ethanol.xyz --ensemble $ensemble --steps 17 --seed 3 --out b.h5
+  expect 0 'after step 17' short ethanol.xyz --ensemble $ensemble --steps 40 --seed 3 --out b.h5 --resume
+  same a.h5 b.h5
+  same a.restart.h5 b.restart.h5
+  same a.svg b.svg
+done
+expect 2 'seed 3, now 4' short ethanol.xyz --ensemble $ensemble --steps 50 --seed 4 --out b.h5 --resume
+expect 2 'dt_fs 0.2, now 0.1' md ethanol.xyz --ensemble $ensemble --dt 0.1 --steps 50 --seed 3 --out b.h5 --resume
+expect 2 'precision "float64", now "float32"' \
+  short ethanol.xyz --ensemble $ensemble --steps 50 --seed 3 --out b.h5 --resume --precision float32
+expect 3 'b.svg' short ethanol.xyz --ensemble nve --steps 50 --checkpoint b.svg --resume
+expect 0 'starts at its first step' short ethanol.xyz --ensemble nve --steps 5 --out fresh.h5 --resume
+
+# constant pressure
+expect 0 '"volume_mean_ang3"' short bad.xyz --frame -1 --ensemble npt --pressure 1 --steps 20 --json
+expect 2 'npt needs pbc' short ethanol.xyz --ensemble npt --steps 20
+
+# Ctrl-C and SIGTERM leave a trajectory and a checkpoint, from which the run goes on; so does a kill
+for signal in INT TERM KILL; do
+  rm -f c.*
+  checks=$((checks + 1))
+  "$cartan" potential md model.h5 ethanol.xyz --dt 0.2 --ensemble nvt --steps 1000000 --out c.h5 --threads 1 \
+    --checkpoint-seconds 0.1 > out 2> err &
+  run=$!
+  tries=0
+  while [ ! -s c.restart.h5 ] && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+  sleep 0.4
+  kill -$signal $run
+  wait $run 2> /dev/null
+  got=$?
+  if [ $signal = KILL ]; then
+    [ $got -eq 137 ] || complain "SIGKILL ended with $got"
+    [ -s c.h5.part ] || complain "a killed run left no frames"
+  else
+    [ $got -eq 130 ] || complain "SIG$signal ended with $got, expected 130"
+    [ -s c.h5 ] || complain "no trajectory after SIG$signal"
+  fi
+  "$cartan" data info c.restart.h5 > out 2> err
+  step=$(sed -n 's/^ *step = //p' out)
+  steps=$((step + 7))
+  expect 0 "after step $step " md ethanol.xyz --dt 0.2 --ensemble nvt --steps $steps --out c.h5 --resume
+  absent c.h5.part
+  rm -f d.*
+  expect 0 . md ethanol.xyz --dt 0.2 --ensemble nvt --steps $steps --out d.h5
+  same c.h5 d.h5
+  same c.restart.h5 d.restart.h5
+done
+
+# a run that explodes keeps what it has
+boom() { md ethanol.xyz --dt 500 --ensemble nve --steps 100 --max-temperature 5000 "$@"; }
+expect 1 'exploded at step .*temperature' boom --out boom.h5 --sample-every 1
+expect 1 '"status": "exploded"' boom --json
+steps=$(value steps)
+expect 0 "position/value.*($((steps + 1)), 9, 3)" "$cartan" data info boom.h5
+
+# velocities, precision, trajectories as starts
+expect 0 . short straight.h5 --frame -1 --keep-velocities --ensemble nve --steps 3 --json
+kept=$(value energy_last_ev)
+expect 0 . short straight.h5 --frame 5 --ensemble nve --steps 3 --json
+holds "$kept != $(value energy_last_ev)"
+expect 2 'has no velocities' short ethanol.xyz --keep-velocities --ensemble nve --steps 3
+expect 0 '"precision": "float32"' short ethanol.xyz --ensemble nve --steps 3 --precision float32 --json
+single=$(value energy_last_ev)
+expect 0 '"precision": "float64"' short ethanol.xyz --ensemble nve --steps 3 --precision float64 --json
+holds "$single != $(value energy_last_ev) && ($single - $(value energy_last_ev))^2 < 1e-6"
+expect 0 'relaxed in' short ethanol.xyz --relax-first --ensemble nve --steps 3
+
+# bad input names file and frame
+expect 3 'bad.xyz: frame 1: .*Si' short bad.xyz --frame 1 --ensemble nve --steps 3
+expect 3 'bad.xyz: frame 2: ' short bad.xyz --frame 2 --ensemble nve --steps 3
+expect 3 'bad.xyz: frame 3: ' short bad.xyz --frame 3 --ensemble nve --steps 3
+expect 2 'bad.xyz: .*no frame 9' short bad.xyz --frame 9 --ensemble nve --steps 3
+expect 4 'absent.xyz' short absent.xyz --ensemble nve --steps 3
+expect 4 'absent.h5' "$cartan" potential md absent.h5 ethanol.xyz --ensemble nve --steps 3
+expect 3 'straight.h5' "$cartan" potential md straight.h5 ethanol.xyz --ensemble nve --steps 3
+expect 4 'no/such' short ethanol.xyz --ensemble nve --steps 3 --out no/such/run.h5
+expect 2 'time step' md ethanol.xyz --dt 0 --ensemble nve --steps 3
+expect 2 'ensemble' md ethanol.xyz --ensemble nvx --steps 3
+expect 2 'resume' md ethanol.xyz --ensemble nve --steps 3 --resume
+expect 5 . short ethanol.xyz --ensemble nve --steps 3 --device cuda
+
+# relaxation
+relax() { "$cartan" potential relax model.h5 "$@" --threads 1; }
+expect 0 'largest force' relax ethanol.xyz
+expect 0 'energy=.*' cat relaxed.extxyz
+expect 0 '"converged": true' relax ethanol.xyz --json --force --optimizer fire --fmax 0.02
+fire=$(value energy_ev)
+holds "$(value fmax_ev_per_ang) <= 0.02 && $(value energy_ev) < $(value energy_start_ev)"
+for key in steps evaluations seconds; do [ -n "$(value $key)" ] || complain "relax --json has no $key"; done
+expect 0 '"steps": 0' relax relaxed.extxyz --out again.extxyz --fmax 0.02 --json
+holds "($(value energy_ev) - $fire)^2 < 1e-18"
+expect 2 'exists' relax ethanol.xyz
+expect 1 'not converged' relax ethanol.xyz --steps 1 --out one.extxyz --fmax 1e-6
+expect 0 'forces:R:3' cat one.extxyz
+expect 1 '"status": "step_limit"' relax bad.xyz --frame 4 --cell full --pressure 0.5 --out cell.extxyz --json --steps 3
+holds "($(value volume_ang3) - 125)^2 > 1e-3 && $(value smax_ev_per_ang3) > 0"
+expect 0 'stress=' cat cell.extxyz
+expect 2 'needs a cell' relax ethanol.xyz --pressure 1 --out p.extxyz
+expect 3 'bad.xyz: frame 2: ' relax bad.xyz --frame 2 --out p.extxyz
+absent p.extxyz
+
+echo "$checks checks, $failures failed"
+[ $failures -eq 0 ]
