@@ -13,6 +13,9 @@ std::recursive_mutex& hdf5_mutex() {
 }  // namespace
 
 Hdf5Session::Hdf5Session() : lock_(hdf5_mutex()) {
+  // Every file is closed explicitly. HDF5's own closing at exit would print "infinite loop closing library"
+  // after a file with damaged metadata was refused. No effect where HDF5 is in use already.
+  [[maybe_unused]] static const herr_t once = H5dont_atexit();
   H5open();
   H5Eget_auto2(H5E_DEFAULT, &report_, &report_data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
