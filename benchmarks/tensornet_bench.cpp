@@ -37,9 +37,11 @@ Workload make(const std::string& file, int batch, DType dtype) {
   const char* root = std::getenv("CARTAN_DATA");
   TensorNetConfig config;
   config.dtype = dtype;
-  Workload w{Model(config, 1),
-             data::read_frames(std::string(root ? root : "../shared/data") + "/" + file,
-                               "0:" + std::to_string(batch)),};
+  Workload w{
+      Model(config, 1),
+      data::read_frames(std::string(root ? root : "../shared/data") + "/" + file,
+                        "0:" + std::to_string(batch)),
+  };
   for (int z = 1; z < 20; ++z) w.model.reference[z] = 0;
   return w;
 }

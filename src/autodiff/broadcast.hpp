@@ -12,6 +12,13 @@ namespace cartan {
 
 inline constexpr Index elementwise_grain = 16384;
 
+// The axis counted from the front; throws for one that the array does not have.
+inline std::size_t axis_of(const char* op, const Array& a, int axis) {
+  const int n = a.ndim();
+  require(axis >= -n && axis < n, "[", op, "] axis ", axis, " of an array of shape ", a.shape());
+  return static_cast<std::size_t>(axis < 0 ? axis + n : axis);
+}
+
 inline Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
   if (a == b) return a;
   Shape out(std::max(a.size(), b.size()), 1);

@@ -118,12 +118,6 @@ class BroadcastTo : public Primitive {
   Shape shape_;
 };
 
-std::size_t axis_of(const char* op, const Array& a, int axis) {
-  const int n = a.ndim();
-  require(axis >= -n && axis < n, "[", op, "] axis ", axis, " of an array of shape ", a.shape());
-  return static_cast<std::size_t>(axis < 0 ? axis + n : axis);
-}
-
 }  // namespace
 
 Array sum(const Array& a) {

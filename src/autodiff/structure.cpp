@@ -8,12 +8,6 @@
 namespace cartan {
 namespace {
 
-std::size_t axis_of(const char* op, const Array& a, int axis) {
-  const int n = a.ndim();
-  require(axis >= -n && axis < n, "[", op, "] axis ", axis, " of an array of shape ", a.shape());
-  return static_cast<std::size_t>(axis < 0 ? axis + n : axis);
-}
-
 Index product(const Shape& shape, std::size_t begin, std::size_t end) {
   Index n = 1;
   for (std::size_t k = begin; k < end; ++k) n *= shape[k];

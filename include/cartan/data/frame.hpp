@@ -19,19 +19,19 @@ using InfoValue = std::variant<double, std::int64_t, bool, std::string, Array>;
 
 /// n atoms, in eV, Angstrom, fs, amu, elementary charge.
 struct Frame {
-  std::vector<int> numbers;              ///< atomic numbers, n
-  std::vector<double> positions;         ///< n x 3, Angstrom
-  std::array<double, 9> cell{};          ///< lattice vectors as rows, Angstrom; all zero: none
-  std::array<bool, 3> pbc{};             ///< periodic along lattice vector k
-  double charge = 0;                     ///< total charge, e
+  std::vector<int> numbers;       ///< atomic numbers, n
+  std::vector<double> positions;  ///< n x 3, Angstrom
+  std::array<double, 9> cell{};   ///< lattice vectors as rows, Angstrom; all zero: none
+  std::array<bool, 3> pbc{};      ///< periodic along lattice vector k
+  double charge = 0;              ///< total charge, e
 
-  std::optional<double> energy;                  ///< eV
-  std::vector<double> forces;                    ///< n x 3, eV/Angstrom; empty: not given
-  std::optional<std::array<double, 9>> stress;   ///< eV/Angstrom^3, symmetric, positive under tension
-  std::vector<double> velocities;                ///< n x 3, Angstrom/fs; empty: not given
+  std::optional<double> energy;                 ///< eV
+  std::vector<double> forces;                   ///< n x 3, eV/Angstrom; empty: not given
+  std::optional<std::array<double, 9>> stress;  ///< eV/Angstrom^3, symmetric, positive under tension
+  std::vector<double> velocities;               ///< n x 3, Angstrom/fs; empty: not given
 
-  std::map<std::string, InfoValue> info;   ///< everything else said of the frame
-  std::map<std::string, Array> arrays;     ///< other per-atom numbers, first extent n
+  std::map<std::string, InfoValue> info;                   ///< everything else said of the frame
+  std::map<std::string, Array> arrays;                     ///< other per-atom numbers, first extent n
   std::map<std::string, std::vector<std::string>> labels;  ///< other per-atom texts, n
 
   Index size() const { return static_cast<Index>(numbers.size()); }

@@ -12,8 +12,8 @@
 
 namespace cartan::data {
 
-using Attribute = std::variant<std::int64_t, double, std::string, std::vector<double>, std::vector<std::int64_t>,
-                               std::vector<std::string>>;
+using Attribute = std::variant<std::int64_t, double, std::string, std::vector<double>,
+                               std::vector<std::int64_t>, std::vector<std::string>>;
 using Attributes = std::map<std::string, Attribute>;
 
 /// An array in a Group with what is said of it ("units", "axes", ...).
