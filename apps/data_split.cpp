@@ -191,8 +191,8 @@ void add_data_split(CLI::App& data) {
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);
-  add_example(
-      verb, "cartan data split data/xtb_molecules.extxyz --fractions 0.6,0.2,0.2 --by run --out-prefix xtb");
+  add_example(verb,
+              "cartan data split data/xtb_molecules.h5 --fractions 0.6,0.2,0.2 --by run --out-prefix xtb");
   verb->callback([o] { run(*o); });
 }
 
