@@ -6,7 +6,7 @@
 #   ./make_molecules.sh check [DIR]  check the files that are there: geometry, labels, finite differences
 #   ./make_molecules.sh stats [DIR]  a table of energies and forces
 #
-# Needs bash, awk and xtb 6.5. JOBS=2 runs two trajectories at a time (default 1); the result does not depend on it.
+# Needs bash, awk, xtb 6.5 and the command cartan (CARTAN=path). JOBS=2 runs two trajectories at a time (default 1), same result.
 # The time is about 40 minutes on one core. See README.md for the method and for what is reproducible.
 set -euo pipefail
 export LC_ALL=C OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
@@ -210,7 +210,7 @@ check_frames() {  # FILE.extxyz
       k++; e[k] = $1; x[k] = $2; y[k] = $3; z[k] = $4
       if (!start) {
         if (NF != 7) bad("line with " NF " fields")
-        for (c = 5; c <= 7; c++) if ($c !~ /^-?[0-9]+\.[0-9]+$/ || $c > 40 || $c < -40) bad("force " $c)
+        for (c = 5; c <= 7; c++) if ($c !~ /^-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?$/ || $c > 40 || $c < -40) bad("force " $c)
         fx[k] = $5; fy[k] = $6; fz[k] = $7
       }
       if (k < n) next
