@@ -376,7 +376,9 @@ TEST(Hdf5, KilledWhileSavingLeavesOldOrNew) {
       for (int k = before + 1;; ++k) save(path, state(k), header);
       return 0;
     });
-    ::usleep(static_cast<useconds_t>(Random(5).bits(static_cast<std::uint64_t>(trial)) % 30000));
+    // at random, and later and later until a slow machine gets a file written
+    const std::uint64_t pause = Random(5).bits(static_cast<std::uint64_t>(trial)) % 30000;
+    ::usleep(static_cast<useconds_t>(pause + (before == 0 ? static_cast<std::uint64_t>(trial) * 30000 : 0)));
     child.kill();
     const Group g = load(path);
     const int k = static_cast<int>(g.array("k").item());

@@ -4,7 +4,6 @@
 #include <cartan/core/random.hpp>
 #include <cartan/potentials/neighbor_list.hpp>
 
-#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <set>
@@ -263,7 +262,7 @@ TEST(NeighborList, NonPeriodicCellMayBeMissing) {
   EXPECT_EQ(neighbor_list(Frame{}, 3).size(), 0);
 }
 
-TEST(NeighborList, LargeSystemFastAndTheSameForAnyThreads) {
+TEST(NeighborList, LargeSystemIsTheSameForAnyThreads) {
   Frame f;
   const int m = 47;  // 103823 atoms
   const Random random(1);
@@ -280,14 +279,10 @@ TEST(NeighborList, LargeSystemFastAndTheSameForAnyThreads) {
                                 0.4 * random.uniform(draw++));
       }
   set_threads(1);
-  const auto start = std::chrono::steady_clock::now();
   const auto one = neighbor_list(f, 5);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   set_threads(3);
   const auto three = neighbor_list(f, 5);
   set_threads(0);
-  RecordProperty("milliseconds", static_cast<int>(1000 * seconds));
-  EXPECT_LT(seconds, 5);  // one slow core; usually a quarter of a second
   const double expected =
       double(f.size()) * double(f.size()) / det(f.cell) * 4 / 3 * 3.14159265358979 * 125 / 2;
   EXPECT_TRUE(std::abs(double(one.size()) / expected - 1) <= 0.05) << one.size() << " " << expected;
