@@ -102,11 +102,13 @@ Predictions predict(const Model& model, const FrameSet& set, bool stress, Index 
            (end == begin || atoms + set.frames[static_cast<std::size_t>(end)].size() <= atoms_per_batch);
          ++end) {
       const Frame& f = set.frames[static_cast<std::size_t>(end)];
+      const std::string where = "frame " + std::to_string(end);
+      if (f.size() == 0) throw FormatError(set.name, where, "has no atoms");
       try {
-        require(f.size() > 0, "has no atoms");
+        model.check_elements(f.numbers);
         lists.push_back(neighbor_list(f, model.cutoff()));
       } catch (const std::invalid_argument& error) {
-        throw std::invalid_argument(text(set.name, ": frame ", end, ": ", error.what()));
+        throw FormatError(set.name, where, error.what());
       }
       frames.push_back(&f);
       atoms += f.size();
@@ -114,12 +116,7 @@ Predictions predict(const Model& model, const FrameSet& set, bool stress, Index 
     std::vector<const NeighborList*> list_of;
     for (const NeighborList& l : lists) list_of.push_back(&l);
     const Graph graph = make_graph(frames, list_of);
-    Prediction p;
-    try {
-      p = model.predict(graph, {true, stress, false});
-    } catch (const std::invalid_argument& error) {
-      throw std::invalid_argument(text(set.name, ": frames ", begin, " to ", end - 1, ": ", error.what()));
-    }
+    const Prediction p = model.predict(graph, {true, stress, false});
     const auto energy = p.energy.to_vector<double>(), forces = p.forces.to_vector<double>();
     const auto strain = stress ? p.strain.to_vector<double>() : std::vector<double>();
     for (std::size_t b = 0; b < frames.size(); ++b) {

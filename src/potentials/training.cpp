@@ -23,27 +23,31 @@ bool finite(const std::vector<double>& v) {
   return true;
 }
 
+// A frame of the set is at fault: its file, or the program that made the set, must be mended.
+void demand(bool condition, const FrameSet& set, std::size_t frame, const std::string& what) {
+  if (!condition) throw FormatError(set.name, "frame " + std::to_string(frame), what);
+}
+
 void check_labels(const FrameSet& set, const LossOptions& loss, const Model& model) {
   for (std::size_t k = 0; k < set.frames.size(); ++k) {
     const Frame& f = set.frames[k];
-    const std::string where = set.name + ": frame " + std::to_string(k) + ": ";
-    require(f.size() > 0, where, "has no atoms");
-    if (loss.energy > 0)
-      require(f.energy && std::isfinite(*f.energy), where,
-              f.energy ? "the energy is not finite" : "has no energy",
-              "; mend the data or set the energy's weight to 0");
+    demand(f.size() > 0, set, k, "has no atoms");
+    if (loss.energy > 0) {
+      demand(f.energy.has_value(), set, k, "has no energy; mend the data or set its weight to 0");
+      demand(std::isfinite(*f.energy), set, k, "the energy is not finite");
+    }
     if (loss.forces > 0) {
-      require(!f.forces.empty(), where, "has no forces; mend the data or set their weight to 0");
-      require(finite(f.forces), where, "a force is not finite");
+      demand(!f.forces.empty(), set, k, "has no forces; mend the data or set their weight to 0");
+      demand(finite(f.forces), set, k, "a force is not finite");
     }
     if (loss.stress > 0 && f.periodic()) {
-      require(f.stress.has_value(), where,
-              "is periodic and has no stress; mend the data or set its weight to 0");
-      require(finite({f.stress->begin(), f.stress->end()}), where, "the stress is not finite");
+      demand(f.stress.has_value(), set, k,
+             "is periodic and has no stress; mend the data or set its weight to 0");
+      demand(finite({f.stress->begin(), f.stress->end()}), set, k, "the stress is not finite");
     }
     for (int z : f.numbers)
-      require(model.reference.count(z) > 0, where, "has ", data::element_symbol(z),
-              ", which the model does not know");
+      demand(model.reference.count(z) > 0, set, k,
+             "has " + data::element_symbol(z) + ", which the model does not know");
   }
 }
 
@@ -54,7 +58,7 @@ std::vector<NeighborList> lists_of(const FrameSet& set, double cutoff) {
       try {
         lists[k] = neighbor_list(set.frames[k], cutoff);
       } catch (const std::invalid_argument& error) {
-        throw std::invalid_argument(text(set.name, ": frame ", k, ": ", error.what()));
+        demand(false, set, k, error.what());
       }
     }
   });

@@ -95,13 +95,13 @@ expect 3 'broken.toml: line' "$cartan" potential train broken.toml
 sed '0,/energy=/s/energy=[^ ]*/energy=nan/' frames.xyz > nan.xyz
 expect 3 'nan.xyz: frame 0' "$cartan" potential train run.toml --out c --data nan.xyz
 sed 's/:forces:R:3//' frames.xyz | awk 'NF == 7 { print $1, $2, $3, $4; next } 1' > bare.xyz
-expect 2 'bare.xyz: frame [0-9]*: has no forces' "$cartan" potential train run.toml --out c --data bare.xyz
+expect 3 'bare.xyz: frame [0-9]*: has no forces' "$cartan" potential train run.toml --out c --data bare.xyz
 printf '2\nProperties=species:S:1:pos:R:3 pbc="F F F"\nH 0 0 0\nF 0 0 0.9\n' > fluoride.xyz
-expect 2 'has F, the model was trained for C H N O\|has F, the model was trained for H C N O' "$cartan" potential eval straight.h5 fluoride.xyz
+expect 3 'has F, the model was trained for C H N O\|has F, the model was trained for H C N O' "$cartan" potential eval straight.h5 fluoride.xyz
 printf '2\nProperties=species:S:1:pos:R:3 pbc="F F F"\nH 0 0 0\nH 0 0 0.001\n' > overlap.xyz
-expect 2 'overlap.xyz: frame 0' "$cartan" potential eval straight.h5 overlap.xyz
+expect 3 'overlap.xyz: frame 0' "$cartan" potential eval straight.h5 overlap.xyz
 printf '1\nLattice="1 0 0 2 0 0 0 0 1" Properties=species:S:1:pos:R:3\nH 0 0 0\n' > flat.xyz
-expect 2 'flat.xyz: frame 0' "$cartan" potential eval straight.h5 flat.xyz
+expect 3 'flat.xyz: frame 0' "$cartan" potential eval straight.h5 flat.xyz
 head -c 2000 straight.h5 > truncated.h5
 expect 3 'truncated.h5' "$cartan" potential eval truncated.h5 frames.xyz
 expect 3 'frames.xyz' "$cartan" potential eval frames.xyz frames.xyz

@@ -1,3 +1,4 @@
+#include <cartan/core/error.hpp>
 #include <cartan/core/parallel.hpp>
 #include <cartan/core/random.hpp>
 #include <cartan/potentials/training.hpp>
@@ -64,7 +65,7 @@ std::string message_of(FrameSet set, LossOptions loss = {}) {
   model.reference = {{1, 0.0}, {6, 0.0}, {7, 0.0}, {8, 0.0}};
   try {
     PotentialTask(model, std::move(set), {}, loss);
-  } catch (const std::invalid_argument& e) {
+  } catch (const FormatError& e) {
     return e.what();
   }
   return "";

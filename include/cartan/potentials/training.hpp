@@ -58,6 +58,7 @@ struct Predictions {
 };
 
 /// Predicts in batches of about `atoms_per_batch` atoms. Stress is computed where a frame is periodic.
+/// Throws FormatError naming set and frame for unknown elements, overlapping atoms, a cell of zero volume.
 Predictions predict(const Model& model, const FrameSet& set, bool stress, Index atoms_per_batch = 256,
                     const ProgressCallback& progress = {}, const StopFlag* stop = nullptr);
 Errors compare(const FrameSet& set, const Predictions& predictions);
@@ -65,7 +66,7 @@ Errors compare(const FrameSet& set, const Predictions& predictions);
 /// A Model under training; validation metrics are the loss and the errors on the validation set.
 class PotentialTask : public nn::Task {
  public:
-  /// Searches all neighbours once. Throws std::invalid_argument naming set and frame where a label with a
+  /// Searches all neighbours once. Throws FormatError naming set and frame where a label with a
   /// non-zero weight is missing or not finite, or an element is unknown to the model.
   PotentialTask(Model& model, FrameSet train, FrameSet validation, const LossOptions& loss);
 
