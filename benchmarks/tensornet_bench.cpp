@@ -78,8 +78,8 @@ void infer(benchmark::State& state, const char* file, int batch, DType dtype) {
   const Workload w = make(file, batch, dtype);
   Recording off(false);
   for (auto _ : state) benchmark::DoNotOptimize(w.model.predict(w.graph(), {true, false, false}));
-  state.counters["us_per_atom"] =
-      benchmark::Counter(static_cast<double>(w.graph().atoms()) * 1e-6,
+  state.counters["per_atom"] =
+      benchmark::Counter(static_cast<double>(w.graph().atoms()),
                          benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
   set_threads(0);
 }
