@@ -80,6 +80,11 @@ void eval(const Options& o) {
   bar.finish();
   stop_if_asked();
   const potentials::Errors errors = potentials::compare(set, p);
+  for (std::size_t k = 0; k < p.energy.size(); ++k)
+    if (!std::isfinite(p.energy[k])) {
+      std::cerr << "cartan: " << o.frames << ": frame " << k << ": the predicted energy is not finite\n";
+      context().exit_code = not_reached;
+    }
   std::vector<std::string> files;
   if (!o.out.empty()) {
     std::vector<data::Frame> predicted = set.frames;

@@ -164,16 +164,20 @@ bool depends_on_others(const Arrays& y, const Arrays& x) {
   return false;
 }
 
-// Tracers for x, and whether the derivative itself is differentiated by somebody outside.
-Arrays tracers(const Arrays& x, bool& outer) {
-  outer = recording() && transform_depth > 1;
-  Arrays t;
-  for (const Array& a : x) {
-    outer = outer || (recording() && a.tracked());
-    t.push_back(track(a));
+// f evaluated on tracers of x, and whether the derivative itself is differentiated by somebody outside.
+struct Traced {
+  Traced(const Function& f, const Arrays& x) : recorded(recording()), outer(recorded && transform_depth > 1) {
+    for (const Array& a : x) {
+      outer = outer || (recorded && a.tracked());
+      tracers.push_back(track(recorded ? a : detach(a)));  // where recording is off, nobody outside asks
+    }
+    Recording on(true);
+    y = f(tracers);
+    outer = outer || (recorded && depends_on_others(y, tracers));
   }
-  return t;
-}
+  bool recorded, outer;
+  Arrays tracers, y;
+};
 
 Arrays without_tape(Arrays a, bool outer) {
   if (!outer)
@@ -185,30 +189,22 @@ Arrays without_tape(Arrays a, bool outer) {
 
 std::pair<Arrays, Arrays> vjp(const Function& f, const Arrays& x, const Arrays& cotangents) {
   Depth depth;
-  bool outer = false;
-  const bool recorded = recording();
-  const Arrays t = tracers(x, outer);
-  Recording on(true);
-  const Arrays y = f(t);
-  outer = outer || (recorded && depends_on_others(y, t));
-  for (const Array& c : cotangents) outer = outer || (recorded && c.tracked());
-  Arrays g = gradients(y, t, cotangents, outer);
-  return {without_tape(y, outer), without_tape(std::move(g), outer)};
+  const Traced traced(f, x);
+  bool outer = traced.outer;
+  for (const Array& c : cotangents) outer = outer || (traced.recorded && c.tracked());
+  return {without_tape(traced.y, outer),
+          without_tape(gradients(traced.y, traced.tracers, cotangents, outer), outer)};
 }
 
 std::pair<Arrays, Arrays> jvp(const Function& f, const Arrays& x, const Arrays& tangents) {
   Depth depth;
-  bool outer = false;
-  const bool recorded = recording();
-  const Arrays t = tracers(x, outer);
-  Recording on(true);
-  const Arrays y = f(t);
-  outer = outer || (recorded && depends_on_others(y, t));
+  const Traced traced(f, x);
+  bool outer = traced.outer;
+  for (const Array& t : tangents) outer = outer || (traced.recorded && t.tracked());
   Arrays u;
-  for (const Array& a : y) u.push_back(track(Array::zeros(a.shape(), a.dtype())));
-  const Arrays g = gradients(y, t, u, true);  // linear in u
-  Arrays j = gradients(g, u, tangents, outer);
-  return {without_tape(y, outer), without_tape(std::move(j), outer)};
+  for (const Array& a : traced.y) u.push_back(track(Array::zeros(a.shape(), a.dtype())));
+  const Arrays g = gradients(traced.y, traced.tracers, u, true);  // linear in u
+  return {without_tape(traced.y, outer), without_tape(gradients(g, u, tangents, outer), outer)};
 }
 
 Function grad(const ScalarFunction& f) {

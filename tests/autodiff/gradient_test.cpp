@@ -148,6 +148,14 @@ TEST(Gradient, ClosuresOverTrackedArraysStayLinked) {
   EXPECT_EQ(gradients(g[0], {p})[0].item(), 6.0);
 }
 
+TEST(Gradient, TransformsWorkWhereRecordingIsOff) {
+  const Array x = track(Array::scalar(3.0, DType::f64));
+  Recording off(false);
+  const Arrays g = grad([](const Arrays& a) { return square(a[0]); })({x});
+  EXPECT_EQ(g[0].item(), 6.0);
+  EXPECT_FALSE(g[0].tracked());
+}
+
 TEST(Gradient, JvpAndVjpAreAdjoint) {
   const Function f = [](const Arrays& a) { return Arrays{silu(matmul(a[0], a[1])), exp(sum(a[1], 0))}; };
   const Arrays x{normal({3, 4}, 20), normal({4, 5}, 21)}, t{normal({3, 4}, 22), normal({4, 5}, 23)},
