@@ -18,7 +18,7 @@ set -eu
 table='core:
 autodiff: core
 data: core
-linalg: core
+linalg: data
 so3: autodiff
 nn: autodiff data
 potentials: so3 nn
