@@ -1,0 +1,108 @@
+// Other formats to tensor trains.
+#include <cmath>
+
+#include "cartan/linalg/hosvd.hpp"
+#include "core/dispatch.hpp"
+#include "linalg/basis.hpp"
+#include "linalg/format.hpp"
+#include "linalg/hosvd.hpp"
+#include "linalg/tensor_train.hpp"
+
+namespace cartan::linalg {
+
+Result<TensorTrain> to_tensor_train(const Array& x, double tolerance, const std::vector<Index>& max_ranks) {
+  HosvdOptions options;
+  options.tolerance = tolerance;
+  check_options("to_tensor_train", x.shape(), x.dtype(), options);
+  check_ranks("to_tensor_train", x.shape(), tolerance, max_ranks);
+  const int d = x.ndim();
+  const double floor = rounding_floor(x.dtype(), x.shape());
+  const double target = std::max(tolerance, floor);
+  Result<TensorTrain> result;
+  result.tensor.cores.resize(static_cast<std::size_t>(d));
+  dispatch_real("to_tensor_train", x.dtype(), [&]<class T>(T) {
+    const double square = sum_of_squares(x.data<T>(), x.size());
+    require(std::isfinite(square), "[to_tensor_train] the tensor holds numbers that are not finite");
+    // From the last bond to the first: rows are all modes in front, columns mode k and the bond behind it.
+    Array left = x;
+    double lost = 0;
+    Index after = 1;
+    for (int k = d - 1; k > 0; --k) {
+      const Index n = x.dim(k), columns = n * after;
+      const ModeView v{left.size() / columns, columns, 1};
+      const Method method = gram_or_lq(target / std::sqrt(d), columns);
+      if (k == d - 1) result.report.method = name_of(method);
+      const Basis basis = basis_of(left.data<T>(), v, method);
+      const double budget = std::max(0.0, target * target * square - lost) / k;
+      Index rank = rank_of(basis.s, std::sqrt(budget));
+      if (!max_ranks.empty()) rank = std::min(rank, max_ranks[static_cast<std::size_t>(k - 1)]);
+      const Matrix u = first_columns(basis.u, rank);
+      Array next = Array::uninitialized({v.left, rank}, x.dtype());
+      lost += project(left.data<T>(), v, u, next.mutable_data<T>()).residual;
+      result.tensor.cores[static_cast<std::size_t>(k)] = array_of(transposed(u), {rank, n, after}, x.dtype());
+      left = std::move(next);
+      after = rank;
+    }
+    result.tensor.cores[0] = left.reshaped({1, x.dim(0), after});
+    result.report.ranks = result.tensor.ranks();
+    options.ranks = max_ranks;
+    finish_report(result.report, square > 0 ? std::sqrt(lost / square) : 0, options, floor);
+  });
+  return result;
+}
+
+Result<TensorTrain> to_tensor_train(const Canonical& x, double tolerance,
+                                    const std::vector<Index>& max_ranks) {
+  x.check("to_tensor_train");
+  check_ranks("to_tensor_train", x.shape(), tolerance, max_ranks);
+  const std::size_t d = x.factors.size();
+  const Index terms = x.rank();
+  // What is carried holds, for every term, its first modes in an orthonormal basis: cores of R^2 n are never
+  // formed in front of the QR decompositions.
+  Train t;
+  Matrix carried = matrix_of(x.weights, 1, terms);
+  for (std::size_t k = 0; k < d; ++k) {
+    const Matrix a = matrix_of(x.factors[k]);
+    const bool end = k + 1 == d;
+    Matrix next(carried.rows * a.rows, end ? 1 : terms);
+    for (Index p = 0; p < carried.rows; ++p)
+      for (Index i = 0; i < a.rows; ++i)
+        for (Index r = 0; r < terms; ++r) next(p * a.rows + i, end ? 0 : r) += carried(p, r) * a(i, r);
+    if (end) {
+      t.push_back({std::move(next), a.rows});
+    } else {
+      QR f = qr(next);
+      t.push_back({std::move(f.q), a.rows});
+      carried = std::move(f.r);
+    }
+  }
+  return finish_train(t, tolerance, max_ranks, x.dtype());
+}
+
+Result<TensorTrain> to_tensor_train(const Tucker& x, double tolerance, const std::vector<Index>& max_ranks) {
+  x.check("to_tensor_train");
+  check_ranks("to_tensor_train", x.shape(), tolerance, max_ranks);
+  // A train of the core with orthonormal factors; the factors go into the cores, which keeps norms and
+  // errors.
+  std::vector<Matrix> q;
+  Tucker y{x.core.as(DType::f64), {}};
+  for (const Array& f : x.factors) y.factors.push_back(f.as(DType::f64));
+  y = orthogonalized(y);
+  const double floor = rounding_floor(x.dtype(), x.shape());
+  Result<TensorTrain> result = to_tensor_train(y.core, std::max(tolerance, floor), max_ranks);
+  for (int k = 0; k < x.order(); ++k) {
+    Array& core = result.tensor.cores[static_cast<std::size_t>(k)];
+    const Matrix u = matrix_of(y.factors[static_cast<std::size_t>(k)]);
+    const Index before = core.dim(0), after = core.dim(2);
+    Matrix wide(before * u.rows, after);
+    for (Index p = 0; p < before; ++p)
+      multiply_serial<double>(u.rows, after, u.cols, u.view(),
+                              {core.data<double>() + p * u.cols * after, after}, wide.row(p * u.rows), after);
+    core = array_of(wide, {before, u.rows, after}, x.dtype());
+  }
+  result.report.converged =
+      result.report.relative_error <= std::max(tolerance, floor) || (tolerance == 0 && !max_ranks.empty());
+  return result;
+}
+
+}  // namespace cartan::linalg

@@ -1,0 +1,168 @@
+#include "linalg/kernels.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cartan/core/parallel.hpp"
+
+namespace cartan::linalg {
+
+ModeView view_of(const Shape& shape, int mode) {
+  ModeView v{1, shape[static_cast<std::size_t>(mode)], 1};
+  for (std::size_t k = 0; k < shape.size(); ++k) {
+    if (static_cast<int>(k) < mode) v.left *= shape[k];
+    if (static_cast<int>(k) > mode) v.right *= shape[k];
+  }
+  return v;
+}
+
+template <class T>
+void mode_product(const T* x, ModeView v, Operand<T> m, Index rows, T* y) {
+  if (v.right == 1) return multiply<T>(v.left, rows, v.n, {x, v.n}, transposed(m), y, rows);
+  if (v.left == 1) return multiply<T>(rows, v.right, v.n, m, {x, v.right}, y, v.right);
+  const double flops = 2.0 * static_cast<double>(rows * v.n) * static_cast<double>(v.right);
+  if (flops > 4e8) {  // few large products: each on all threads
+    for (Index l = 0; l < v.left; ++l)
+      multiply<T>(rows, v.right, v.n, m, {x + l * v.n * v.right, v.right}, y + l * rows * v.right, v.right);
+    return;
+  }
+  const Index grain = std::max<Index>(1, static_cast<Index>(4e5 / (flops + 1)));
+  parallel_for(v.left, grain, [&](Index begin, Index end) {
+    for (Index l = begin; l < end; ++l)
+      multiply_serial<T>(rows, v.right, v.n, m, {x + l * v.n * v.right, v.right}, y + l * rows * v.right,
+                         v.right);
+  });
+}
+
+template <class T>
+void contract_left(const T* z, ModeView v, const T* a, T* y) {
+  const Index columns = v.right;
+  parallel_for(v.n, std::max<Index>(1, 65536 / std::max<Index>(1, v.left * columns)),
+               [&](Index begin, Index end) {
+                 for (Index i = begin; i < end; ++i) {
+                   T* out = y + i * columns;
+                   std::fill_n(out, columns, T(0));
+                   for (Index l = 0; l < v.left; ++l) {
+                     const T *p = z + (l * v.n + i) * columns, *q = a + l * columns;
+                     for (Index r = 0; r < columns; ++r) out[r] += p[r] * q[r];
+                   }
+                 }
+               });
+}
+
+namespace {
+
+constexpr Index pack_length = 256;
+
+/// Columns [begin, end) of X_(k), counted as l * right + r, as rows of n doubles each: a block of X_(k)^T.
+template <class T>
+void pack(const T* x, ModeView v, Index begin, Index end, double* rows) {
+  if (v.right == 1) {
+    std::transform(x + begin * v.n, x + end * v.n, rows, [](T e) { return static_cast<double>(e); });
+    return;
+  }
+  for (Index c = begin; c < end;) {
+    const Index l = c / v.right, r = c % v.right, count = std::min(end - c, v.right - r);
+    const T* from = x + l * v.n * v.right + r;
+    double* to = rows + (c - begin) * v.n;
+    constexpr Index tile = 16;
+    for (Index i0 = 0; i0 < v.n; i0 += tile)
+      for (Index j0 = 0; j0 < count; j0 += tile)
+        for (Index i = i0; i < std::min(v.n, i0 + tile); ++i)
+          for (Index j = j0; j < std::min(count, j0 + tile); ++j)
+            to[j * v.n + i] = static_cast<double>(from[i * v.right + j]);
+    c += count;
+  }
+}
+
+/// Parts of the columns of an unfolding that are worked on in parallel; they depend on the sizes alone.
+Index parts_of(ModeView v) {
+  const Index columns = v.left * v.right;
+  const Index by_work = columns / (4 * pack_length) + 1, by_memory = (Index{1} << 27) / (v.n * v.n + 1) + 1;
+  return std::clamp<Index>(std::min(by_work, by_memory), 1, 16);
+}
+
+template <class Body>
+void for_parts(ModeView v, Index parts, const Body& body) {
+  const Index columns = v.left * v.right;
+  const Index blocks = (columns + pack_length - 1) / pack_length, share = (blocks + parts - 1) / parts;
+  parallel_for(parts, 1, [&](Index first, Index last) {
+    std::vector<double> rows(static_cast<std::size_t>(pack_length * v.n));
+    for (Index p = first; p < last; ++p)
+      for (Index b = p * share; b < std::min(blocks, (p + 1) * share); ++b)
+        body(p, b * pack_length, std::min(columns, (b + 1) * pack_length), rows.data());
+  });
+}
+
+}  // namespace
+
+template <class T>
+Matrix mode_gram(const T* x, ModeView v) {
+  const Index parts = parts_of(v);
+  std::vector<Matrix> partial(static_cast<std::size_t>(parts), Matrix(v.n, v.n));
+  for_parts(v, parts, [&](Index p, Index begin, Index end, double* rows) {
+    pack(x, v, begin, end, rows);
+    add_gram(v.n, end - begin, rows, partial[static_cast<std::size_t>(p)].data.data());
+  });
+  Matrix g = std::move(partial[0]);
+  for (std::size_t p = 1; p < partial.size(); ++p)
+    for (std::size_t i = 0; i < g.data.size(); ++i) g.data[i] += partial[p].data[i];
+  for (Index i = 0; i < v.n; ++i)
+    for (Index j = i + 1; j < v.n; ++j) g(i, j) = g(j, i);
+  return g;
+}
+
+template <class T>
+Matrix mode_triangle(const T* x, ModeView v) {
+  const Index parts = parts_of(v);
+  std::vector<TriangularFactor> partial(static_cast<std::size_t>(parts), TriangularFactor(v.n));
+  for_parts(v, parts, [&](Index p, Index begin, Index end, double* rows) {
+    pack(x, v, begin, end, rows);
+    partial[static_cast<std::size_t>(p)].add(rows, end - begin);
+  });
+  TriangularFactor all(v.n);
+  for (const TriangularFactor& f : partial)
+    if (f.r().rows > 0) all.add(f.r().data.data(), f.r().rows);
+  return all.r();
+}
+
+template <class T>
+double sum_of_squares(const T* x, Index size) {
+  constexpr Index block = 65536;
+  std::vector<double> part(static_cast<std::size_t>((size + block - 1) / block));
+  parallel_for(size, block, [&](Index begin, Index end) {
+    double lanes[16] = {};
+    Index i = begin;
+    for (; i + 16 <= end; i += 16)
+      for (int j = 0; j < 16; ++j) lanes[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
+    for (int j = 0; i < end; ++i, ++j) lanes[j] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    for (int w = 8; w > 0; w /= 2)
+      for (int j = 0; j < w; ++j) lanes[j] += lanes[j + w];
+    part[static_cast<std::size_t>(begin / block)] = lanes[0];
+  });
+  return deterministic_sum(part.data(), static_cast<Index>(part.size()));
+}
+
+template <class T>
+Projection project(const T* x, ModeView v, const Matrix& u, T* y) {
+  const std::vector<T> basis(u.data.begin(), u.data.end());
+  const Operand<T> m{basis.data(), u.cols, false};
+  mode_product<T>(x, v, transposed(m), u.cols, y);
+  std::vector<T> back(static_cast<std::size_t>(v.size()));
+  mode_product<T>(y, {v.left, u.cols, v.right}, m, v.n, back.data());
+  for (Index i = 0; i < v.size(); ++i) back[static_cast<std::size_t>(i)] -= x[i];
+  return {sum_of_squares(back.data(), v.size()), sum_of_squares(x, v.size())};
+}
+
+#define CARTAN_INSTANTIATE(T)                                            \
+  template void mode_product(const T*, ModeView, Operand<T>, Index, T*); \
+  template void contract_left(const T*, ModeView, const T*, T*);         \
+  template Matrix mode_gram(const T*, ModeView);                         \
+  template Matrix mode_triangle(const T*, ModeView);                     \
+  template double sum_of_squares(const T*, Index);                       \
+  template Projection project(const T*, ModeView, const Matrix&, T*);
+CARTAN_INSTANTIATE(float)
+CARTAN_INSTANTIATE(double)
+#undef CARTAN_INSTANTIATE
+
+}  // namespace cartan::linalg
