@@ -8,44 +8,19 @@
 #include <algorithm>
 #include <array>
 #include <boost/math/special_functions/legendre.hpp>
-#include <boost/multiprecision/cpp_bin_float.hpp>
-#include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
-#include <map>
-#include <mutex>
 
 #include "cartan/core/error.hpp"
+#include "so3/exact.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-using Integer = boost::multiprecision::cpp_int;
-using Quad = boost::multiprecision::cpp_bin_float_quad;
 
 inline std::size_t at(int k) {
   return static_cast<std::size_t>(k);
 }
 
-template <class T>
-T factorial(int n) {
-  T f = 1;
-  for (int k = 2; k <= n; ++k) f *= k;
-  return f;
-}
-
-// Rows of Pascal's triangle; Int holds products of three of them.
-template <class Int>
-std::vector<Int> binomials(int n) {
-  std::vector<Int> row(at(n) + 1);
-  Int c = 1;
-  for (int k = 0; k <= n; ++k) {
-    row[at(k)] = c;
-    c = c * (n - k) / (k + 1);
-  }
-  return row;
-}
-
-// One triple of degrees, prepared for every (m1, m2).
+// One triple of degrees, prepared for every (m1, m2). Int holds products of three binomials.
 template <class Int>
 class Racah {
  public:
@@ -90,11 +65,6 @@ class Racah {
   std::vector<std::vector<Quad>> t_;
   Quad prefactor_;
 };
-
-double signed_root(const Quad& square) {
-  return square < 0 ? -static_cast<double>(Quad(sqrt(Quad(-square))))
-                    : static_cast<double>(Quad(sqrt(square)));
-}
 
 bool triangle(int a, int b, int c) {
   return a >= 0 && b >= 0 && c >= std::abs(a - b) && c <= a + b;
@@ -148,26 +118,6 @@ std::vector<double> real_3j(int a, int b, int c) {
     }
   return out;
 }
-
-// A map from degrees to a table, filled on demand.
-template <class Key, class Value>
-class Cache {
- public:
-  template <class Make>
-  const Value& get(const Key& key, Make&& make) {
-    {
-      std::lock_guard lock(mutex_);
-      if (auto it = tables_.find(key); it != tables_.end()) return it->second;
-    }
-    Value made = make();
-    std::lock_guard lock(mutex_);
-    return tables_.try_emplace(key, std::move(made)).first->second;
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<Key, Value> tables_;
-};
 
 using Triple = std::array<int, 3>;
 // Products of three binomials of rows up to 40 stay below 2^127.

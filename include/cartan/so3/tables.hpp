@@ -24,6 +24,22 @@ struct Coupling {
 };
 const std::vector<Coupling>& couplings(int l1, int l2, int l3);
 
+/// A matrix by its entries that are not zero, ordered by row and column.
+struct Entry {
+  int row, column;
+  double value;
+};
+
+/// J_l (2 l + 1, 2 l + 1), row-major: symmetric, J^2 = 1, J Z(beta) J = D(R_x(beta)) where Z(beta) is D of a
+/// rotation about y. J_l = (-1)^l D_l(pi about (1, 1, 0)/sqrt(2)), J_1 = (-y, -x, z). Every entry is an
+/// integer times the square root of a rational, rounded once.
+const std::vector<double>& wigner_j(int l);
+const std::vector<Entry>& wigner_j_entries(int l);
+
+/// The generator X_a of rotations about axis a = 0, 1, 2 (x, y, z): D(exp of an angle t about n) = exp(t sum
+/// of n_a X_a). Antisymmetric; [X_x, X_y] = X_z and so on; (X_a)_bc = -epsilon_abc for l = 1.
+const std::vector<Entry>& generator(int l, int axis);
+
 /// Integrals of three harmonics of `component` normalisation over the sphere (its mean value) are
 /// gaunt(l1, l2, l3) C[i, j, k], with gaunt = sqrt((2 l1 + 1)(2 l2 + 1)(2 l3 + 1)) |(l1 l2 l3; 0 0 0)|, zero
 /// for odd l1 + l2 + l3. Products of functions follow: the (l3, k) coordinate of f g is the sum of gaunt C[i,
