@@ -1,0 +1,54 @@
+#pragma once
+/// Tensor products along the edges of a graph, summed at the receivers:
+///
+///   out[i] = sum over edges e with receiver(e) = i of  TP(x[sender(e)], y[e]; w[e])
+///
+/// in one pass, without an array of the size of edges times features. The sums run over the edges of a node
+/// in the order in which they are listed: the same bits for any number of threads.
+
+#include <cstdint>
+#include <vector>
+
+#include <cartan/autodiff/indices.hpp>
+#include <cartan/so3/tensor_product.hpp>
+
+namespace cartan::so3 {
+
+/// A directed graph. Cheap to copy; edges by receiver and by sender are sorted once.
+class EdgeList {
+ public:
+  EdgeList() = default;
+  /// @param senders, receivers  one a edge, in [0, nodes); throws std::invalid_argument otherwise
+  EdgeList(std::vector<std::int32_t> senders, std::vector<std::int32_t> receivers, Index nodes);
+  /// Senders and receivers of different sets, such as atoms with ghosts and atoms without.
+  EdgeList(std::vector<std::int32_t> senders, std::vector<std::int32_t> receivers, Index sender_nodes,
+           Index receiver_nodes);
+
+  Index size() const { return senders_.size(); }
+  Index sender_nodes() const { return senders_.extent(); }
+  Index receiver_nodes() const { return receivers_.extent(); }
+  const Indices& senders() const { return senders_; }
+  const Indices& receivers() const { return receivers_; }
+
+ private:
+  Indices senders_, receivers_;
+};
+
+class Convolution {
+ public:
+  explicit Convolution(TensorProduct product) : product_(std::move(product)) {}
+
+  /// @param x (sender nodes, in1.dim())   @param y (edges, in2.dim())
+  /// @param weights (weight_numel()), shared, or (edges, weight_numel()); may be left out where no path has
+  /// any
+  /// @return (receiver nodes, out.dim()); differentiable to any order in x, y and weights
+  Array operator()(const EdgeList& edges, const Array& x, const Array& y, const Array& weights = {}) const;
+
+  const TensorProduct& product() const noexcept { return product_; }
+  const Plan& plan() const noexcept { return product_.plan(); }
+
+ private:
+  TensorProduct product_;
+};
+
+}  // namespace cartan::so3

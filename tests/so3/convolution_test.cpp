@@ -1,0 +1,88 @@
+// Convolutions along edges against their definition, and their derivatives.
+#include "cartan/so3/convolution.hpp"
+
+#include <gtest/gtest.h>
+
+#include "cartan/autodiff/transforms.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/core/parallel.hpp"
+#include "nn/check_twice.hpp"
+#include "so3/tensor_oracle.hpp"
+
+namespace cartan::so3 {
+namespace {
+
+using oracle::difference;
+using oracle::normal;
+
+struct RandomEdges {
+  std::vector<std::int32_t> senders, receivers;
+  RandomEdges(unsigned seed, Index nodes, Index edges) {
+    oracle::Dice dice(seed);
+    for (Index e = 0; e < edges; ++e) {
+      senders.push_back(static_cast<std::int32_t>(dice(0, static_cast<int>(nodes) - 1)));
+      receivers.push_back(static_cast<std::int32_t>(dice(0, static_cast<int>(nodes) - 1)));
+    }
+  }
+};
+
+TEST(Convolution, RandomOnesEqualTheDefinition) {
+  for (unsigned seed = 0; seed < 80; ++seed) {
+    const TensorProduct tp = oracle::random_product(seed);
+    const Index nodes = 1 + seed % 9, count = seed % 4 == 0 ? 0 : seed % 23;
+    const RandomEdges list(seed, nodes, count);
+    const EdgeList edges(list.senders, list.receivers, nodes);
+    const Array x = normal({nodes, tp.irreps_in1().dim()}, 1), y = normal({count, tp.irreps_in2().dim()}, 2);
+    for (const Array& w : {normal({count, tp.weight_numel()}, 3), normal({tp.weight_numel()}, 4)})
+      ASSERT_LE(difference(Convolution(tp)(edges, x, y, w),
+                           oracle::convolution(tp, list.senders, list.receivers, nodes, x, y, w)),
+                1e-13)
+          << "seed " << seed << ": " << tp.irreps_in1() << tp.irreps_in2() << tp.irreps_out();
+  }
+}
+
+TEST(Convolution, DerivativesOfRandomOnes) {
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    const TensorProduct tp = oracle::random_product(seed, 2);
+    const Index nodes = 3, count = 5, size = tp.irreps_out().dim();
+    const RandomEdges list(seed, nodes, count);
+    const EdgeList edges(list.senders, list.receivers, nodes);
+    const Array c = normal({nodes, size}, 5);
+    for (const Shape& shape : {Shape{count, tp.weight_numel()}, Shape{tp.weight_numel()}}) {
+      if (size_of(shape) > 300) continue;
+      SCOPED_TRACE(text("seed ", seed, tp.irreps_in1(), tp.irreps_in2(), tp.irreps_out()));
+      check_twice([&](const Arrays& a) { return sum(c * square(Convolution(tp)(edges, a[0], a[1], a[2]))); },
+                  {normal({nodes, tp.irreps_in1().dim()}, 1), normal({count, tp.irreps_in2().dim()}, 2),
+                   normal(shape, 3)},
+                  1e-8);
+    }
+  }
+}
+
+TEST(Convolution, SendersAndReceiversOfDifferentSets) {
+  const auto tp = TensorProduct::channelwise("3x0e+3x1o", "0e+1o", "0e+1o");
+  const EdgeList edges({6, 1, 4}, {0, 0, 1}, 7, 2);
+  const Array x = normal({7, tp.irreps_in1().dim()}, 1), y = normal({3, 4}, 2),
+              w = normal({3, tp.weight_numel()}, 3);
+  const Array out = Convolution(tp)(edges, x, y, w);
+  EXPECT_LE(difference(out, scatter_add(tp(gather(x, edges.senders()), y, w), edges.receivers())), 1e-14);
+}
+
+TEST(Convolution, RefusesWhatDoesNotFit) {
+  EXPECT_THROW(EdgeList({0, 1}, {0}, 2), std::invalid_argument);
+  EXPECT_THROW(EdgeList({0, 2}, {0, 1}, 2), std::invalid_argument);
+  EXPECT_THROW(EdgeList({0, -1}, {0, 1}, 2), std::invalid_argument);
+  const auto tp = TensorProduct::channelwise("3x0e", "1o", "1o");
+  const Convolution conv(tp);
+  const EdgeList edges({0, 1}, {1, 0}, 2);
+  const Array x = normal({2, 3}, 1), y = normal({2, 3}, 2), w = normal({2, 3}, 3);
+  EXPECT_NO_THROW(conv(edges, x, y, w));
+  EXPECT_THROW(conv(edges, normal({3, 3}, 1), y, w), std::invalid_argument);
+  EXPECT_THROW(conv(edges, x, normal({3, 3}, 1), w), std::invalid_argument);
+  EXPECT_THROW(conv(edges, x, y, normal({3, 3}, 1)), std::invalid_argument);
+  EXPECT_THROW(conv(edges, x, y), std::invalid_argument);
+  EXPECT_THROW(conv(edges, cast(x, DType::f32), y, w), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace cartan::so3
