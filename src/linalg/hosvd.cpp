@@ -8,6 +8,7 @@
 #include "core/dispatch.hpp"
 #include "linalg/basis.hpp"
 #include "linalg/hosvd.hpp"
+#include "linalg/randomized.hpp"
 
 namespace cartan::linalg {
 
@@ -54,54 +55,178 @@ void finish_report(Report& report, double error, const HosvdOptions& o, double f
   report.converged = error <= std::max(o.tolerance, floor) || (o.tolerance == 0 && !o.ranks.empty());
 }
 
-namespace {
-
-std::vector<int> order_by_cost(const Shape& shape, const HosvdOptions& o) {
+std::vector<int> mode_order(const Shape& shape, const HosvdOptions& o, bool largest_first) {
   if (!o.order.empty()) return o.order;
   std::vector<int> order(shape.size());
-  std::iota(order.begin(), order.end(), 0);
+  std::iota(order.begin(), order.end(), -1);  // of equal extents the last first: its fibres are contiguous
+  order[0] = static_cast<int>(shape.size()) - 1;
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-    return shape[static_cast<std::size_t>(a)] < shape[static_cast<std::size_t>(b)];
+    const Index m = shape[static_cast<std::size_t>(a)], n = shape[static_cast<std::size_t>(b)];
+    return largest_first ? m > n : m < n;
   });
   return order;
 }
 
+void note_method(Report& report, const char* method) {
+  if (report.method.find(method) == std::string::npos)
+    report.method += (report.method.empty() ? "" : "+") + std::string(method);
+}
+
+double power_of_two_near(double x) {
+  return std::ldexp(1.0, std::ilogb(x));
+}
+
+namespace {
+
+constexpr Index least_randomized = Index{1} << 18;  // entries from which a sketch pays
+
+/// The state between truncations.
+struct Steps {
+  Array x;
+  Tucker tensor;
+  Report report;
+  double tolerance, square = -1, spent = 0;  ///< relative; ||x||^2, once it is known; squared error so far
+
+  /// What the next of `left` truncations may leave behind, squared.
+  double budget(std::size_t left) const {
+    return std::max(0.0, tolerance * tolerance * square - spent) / static_cast<double>(left);
+  }
+  void take(int mode, Matrix u, Array y, double residual) {
+    spent += residual;
+    x = std::move(y);
+    Array& factor = tensor.factors[static_cast<std::size_t>(mode)];
+    factor = array_of(factor.ndim() == 2 ? product(matrix_of(factor), u) : u, DType::f64);
+  }
+};
+
+template <class T>
+void exact_step(Steps& s, int mode, std::size_t left, Index cap, Method asked) {
+  const ModeView v = view_of(s.x.shape(), mode);
+  const Method method = asked == Method::gram || asked == Method::lq
+                            ? asked
+                            : gram_or_lq(s.tolerance / std::sqrt(s.x.ndim()), v.n);
+  note_method(s.report, name_of(method));
+  const Basis basis = basis_of(s.x.data<T>(), v, method);
+  if (s.square < 0) s.square = std::pow(tail(basis.s, 0), 2);
+  Matrix u = first_columns(basis.u, std::min(rank_of(basis.s, std::sqrt(s.budget(left))), cap));
+  Shape shape = s.x.shape();
+  shape[static_cast<std::size_t>(mode)] = u.cols;
+  Array y = Array::uninitialized(shape, s.x.dtype());
+  const double residual = project(s.x.data<T>(), v, u, y.mutable_data<T>()).residual;
+  s.take(mode, std::move(u), std::move(y), residual);
+}
+
+/// False where a sketch does not pay.
+template <class T>
+bool randomized_step(Steps& s, int mode, std::size_t left, Index cap, const HosvdOptions& o) {
+  const double allowed = s.square < 0 ? s.tolerance / std::sqrt(left)
+                                      : std::sqrt(s.budget(left) / std::max(s.square - s.spent, 1e-300));
+  std::optional<Compression> c = compress<T>(s.x, allowed, cap, {o.oversampling, o.seed, mode});
+  if (!c) return false;
+  note_method(s.report, name_of(Method::randomized));
+  if (s.square < 0) s.square = c->sums.square;
+  if (!in_range<T>(s.square, s.x.size())) return true;  // the caller looks closer
+  s.report.iterations = std::max(s.report.iterations, c->passes);
+  s.take(mode, std::move(c->u), std::move(c->y), c->sums.residual);
+  return true;
+}
+
+template <class T>
+Steps decompose(const Array& x, const HosvdOptions& o, double tolerance) {
+  Steps s;
+  s.x = x;
+  s.tolerance = tolerance;
+  s.tensor.factors.resize(x.shape().size());
+  const double floor = rounding_floor(x.dtype(), x.shape());
+  const bool sketches =
+      o.method == Method::randomized || (o.method == Method::automatic && x.size() >= least_randomized &&
+                                         (tolerance > 1e3 * floor || !o.ranks.empty()));
+  s.report.order = mode_order(x.shape(), o, sketches);
+  bool sketched = false;
+  for (std::size_t left = s.report.order.size(); left > 0; --left) {
+    const int mode = s.report.order[s.report.order.size() - left];
+    const Index cap = largest_rank(o, x.shape(), mode);
+    if (sketches && randomized_step<T>(s, mode, left, cap, o))
+      sketched = true;
+    else
+      exact_step<T>(s, mode, left, cap, o.method);
+    if (!in_range<T>(s.square, x.size())) return s;
+  }
+  if (sketched)  // the small core: exact truncation to the least ranks
+    for (std::size_t left = s.report.order.size(); left > 0; --left) {
+      const int mode = s.report.order[s.report.order.size() - left];
+      Report kept = s.report;
+      exact_step<T>(s, mode, left, largest_rank(o, x.shape(), mode), Method::automatic);
+      s.report = std::move(kept);
+    }
+  return s;
+}
+
 }  // namespace
 
-Result<Tucker> st_hosvd(const Array& input, const HosvdOptions& o) {
-  check_options("st_hosvd", input.shape(), input.dtype(), o);
+template <class T>
+bool in_range(double square, Index size) {
+  // Squares of single numbers are formed in T as well.
+  const double mean = square / static_cast<double>(size), wide = sizeof(T) == 4 ? 1e20 : 1e200;
+  return mean > 1 / wide && mean < wide;
+}
+template bool in_range<float>(double, Index);
+template bool in_range<double>(double, Index);
+
+Result<Tucker> zero_tucker(const Shape& shape, DType dtype) {
+  Result<Tucker> zero;
+  zero.tensor.core = Array::zeros(Shape(shape.size(), 1), dtype);
+  for (Index n : shape) {
+    Matrix u(n, 1);
+    u(0, 0) = 1;
+    zero.tensor.factors.push_back(array_of(u, dtype));
+  }
+  zero.report.ranks = zero.tensor.ranks();
+  zero.report.method = "zero tensor";
+  return zero;
+}
+
+template <class T>
+double largest_entry(const char* caller, const T* x, Index size) {
+  double largest = 0;
+  for (Index i = 0; i < size; ++i) {
+    const double e = std::abs(static_cast<double>(x[i]));
+    require(std::isfinite(e), "[", caller, "] the tensor holds numbers that are not finite");
+    largest = std::max(largest, e);
+  }
+  return largest;
+}
+template double largest_entry(const char*, const float*, Index);
+template double largest_entry(const char*, const double*, Index);
+
+Result<Tucker> st_hosvd(const Array& x, const HosvdOptions& o) {
+  check_options("st_hosvd", x.shape(), x.dtype(), o);
+  const double floor = rounding_floor(x.dtype(), x.shape());
   Result<Tucker> result;
-  dispatch_real("st_hosvd", input.dtype(), [&]<class T>(T) {
-    const double square = sum_of_squares(input.data<T>(), input.size());
-    require(std::isfinite(square), "[st_hosvd] the tensor holds numbers that are not finite");
-    const double floor = rounding_floor(input.dtype(), input.shape());
-    const double tolerance = std::max(o.tolerance, floor);
-    result.report.order = order_by_cost(input.shape(), o);
-    result.tensor.factors.resize(input.shape().size());
-    Array x = input;
-    double spent = 0;
-    for (std::size_t step = 0; step < result.report.order.size(); ++step) {
-      const int mode = result.report.order[step];
-      const ModeView v = view_of(x.shape(), mode);
-      const Method method = o.method == Method::gram || o.method == Method::lq
-                                ? o.method
-                                : gram_or_lq(tolerance / std::sqrt(x.ndim()), v.n);
-      result.report.method = name_of(method);
-      const Basis basis = basis_of(x.data<T>(), v, method);
-      const double left = static_cast<double>(result.report.order.size() - step);
-      const double allowed = std::sqrt(std::max(0.0, tolerance * tolerance * square - spent) / left);
-      const Index rank = std::min(rank_of(basis.s, allowed), largest_rank(o, input.shape(), mode));
-      const Matrix u = first_columns(basis.u, rank);
-      Shape shape = x.shape();
-      shape[static_cast<std::size_t>(mode)] = rank;
-      Array y = Array::uninitialized(shape, x.dtype());
-      spent += project(x.data<T>(), v, u, y.mutable_data<T>()).residual;
-      x = std::move(y);
-      result.tensor.factors[static_cast<std::size_t>(mode)] = array_of(u, x.dtype());
+  dispatch_real("st_hosvd", x.dtype(), [&]<class T>(T) {
+    double scale = 1;
+    Steps s = decompose<T>(x, o, std::max(o.tolerance, floor));
+    if (!in_range<T>(s.square, x.size())) {  // squares overflow or vanish, or the entries are not finite
+      const double largest = largest_entry("st_hosvd", x.data<T>(), x.size());
+      if (largest == 0) {
+        result = zero_tucker(x.shape(), x.dtype());
+        return;
+      }
+      scale = power_of_two_near(largest);
+      Array scaled = Array::uninitialized(x.shape(), x.dtype());
+      T* to = scaled.mutable_data<T>();
+      for (Index i = 0; i < x.size(); ++i)
+        to[i] = static_cast<T>(static_cast<double>(x.data<T>()[i]) / scale);
+      s = decompose<T>(scaled, o, std::max(o.tolerance, floor));
     }
-    result.tensor.core = std::move(x);
+    result.tensor = std::move(s.tensor);
+    for (Array& f : result.tensor.factors) f = f.as(x.dtype());
+    T* core = s.x.mutable_data<T>();
+    for (Index i = 0; i < s.x.size(); ++i) core[i] = static_cast<T>(static_cast<double>(core[i]) * scale);
+    result.tensor.core = std::move(s.x);
+    result.report = std::move(s.report);
     result.report.ranks = result.tensor.ranks();
-    finish_report(result.report, square > 0 ? std::sqrt(spent / square) : 0, o, floor);
+    finish_report(result.report, s.square > 0 ? std::sqrt(s.spent / s.square) : 0, o, floor);
   });
   return result;
 }

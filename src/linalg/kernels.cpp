@@ -144,23 +144,121 @@ double sum_of_squares(const T* x, Index size) {
 }
 
 template <class T>
-Projection project(const T* x, ModeView v, const Matrix& u, T* y) {
+Projection project(const T* x, ModeView v, const Matrix& u, T* y, bool by_norms) {
+  if (v.right == 1) return project_rows(x, v.left, u, y, by_norms && sizeof(T) == 8);
+  // Tiles of columns of every x[l], small enough to stay in cache between the product and its residual.
   const std::vector<T> basis(u.data.begin(), u.data.end());
   const Operand<T> m{basis.data(), u.cols, false};
-  mode_product<T>(x, v, transposed(m), u.cols, y);
-  std::vector<T> back(static_cast<std::size_t>(v.size()));
-  mode_product<T>(y, {v.left, u.cols, v.right}, m, v.n, back.data());
-  for (Index i = 0; i < v.size(); ++i) back[static_cast<std::size_t>(i)] -= x[i];
-  return {sum_of_squares(back.data(), v.size()), sum_of_squares(x, v.size())};
+  const Index r = u.cols, width = std::min<Index>(v.right, std::clamp<Index>(65536 / v.n, 16, 512));
+  const Index tiles = (v.right + width - 1) / width, total = v.left * tiles;
+  const Index grain = std::max<Index>(1, 65536 / (v.n * width));
+  std::vector<Projection> sums(static_cast<std::size_t>((total + grain - 1) / grain));
+  parallel_for(total, grain, [&](Index begin, Index end) {
+    std::vector<T> back(static_cast<std::size_t>(v.n * width));
+    Projection sum;
+    for (Index t = begin; t < end; ++t) {
+      const Index l = t / tiles, c = t % tiles * width, count = std::min(width, v.right - c);
+      const T* from = x + l * v.n * v.right + c;
+      T* to = y + l * r * v.right + c;
+      multiply_serial<T>(r, count, v.n, transposed(m), {from, v.right}, to, v.right);
+      multiply_serial<T>(v.n, count, r, m, {to, v.right}, back.data(), count);
+      for (Index i = 0; i < v.n; ++i) {
+        T lost = 0, all = 0;
+        for (Index j = 0; j < count; ++j) {
+          const T e = from[i * v.right + j], d = e - back[static_cast<std::size_t>(i * count + j)];
+          lost += d * d;
+          all += e * e;
+        }
+        sum.residual += static_cast<double>(lost);
+        sum.square += static_cast<double>(all);
+      }
+    }
+    sums[static_cast<std::size_t>(begin / grain)] = sum;
+  });
+  Projection sum;
+  for (const Projection& p : sums) {
+    sum.residual += p.residual;
+    sum.square += p.square;
+  }
+  return sum;
 }
 
-#define CARTAN_INSTANTIATE(T)                                            \
-  template void mode_product(const T*, ModeView, Operand<T>, Index, T*); \
-  template void contract_left(const T*, ModeView, const T*, T*);         \
-  template Matrix mode_gram(const T*, ModeView);                         \
-  template Matrix mode_triangle(const T*, ModeView);                     \
-  template double sum_of_squares(const T*, Index);                       \
-  template Projection project(const T*, ModeView, const Matrix&, T*);
+namespace {
+
+/// Signs of row `column` of the sketch matrix, +1 or -1.
+void signs(const Random& random, Index column, Index count, double* row) {
+  for (Index c = 0; c < count; c += 64) {
+    std::uint64_t bits =
+        random.bits(static_cast<std::uint64_t>(column) * 64 + static_cast<std::uint64_t>(c / 64));
+    for (Index j = c; j < std::min(count, c + 64); ++j, bits >>= 1) row[j] = (bits & 1) != 0 ? 1.0 : -1.0;
+  }
+}
+
+/// sum over columns of (column of X_(k)) (row of b)^T, with rows of b made block by block: n x p.
+template <class T, class Rows>
+Matrix outer_sum(const T* x, ModeView v, Index p, const Rows& rows_of_b) {
+  const Index parts = parts_of(v);
+  std::vector<Matrix> partial(static_cast<std::size_t>(parts), Matrix(v.n, p));
+  for_parts(v, parts, [&](Index part, Index begin, Index end, double* rows) {
+    std::vector<double> b(static_cast<std::size_t>(pack_length * p));
+    pack(x, v, begin, end, rows);
+    rows_of_b(begin, end, b.data());
+    multiply_serial<double>(v.n, p, end - begin, {rows, v.n, true}, {b.data(), p},
+                            partial[static_cast<std::size_t>(part)].data.data(), p, true);
+  });
+  Matrix sum = std::move(partial[0]);
+  for (std::size_t q = 1; q < partial.size(); ++q)
+    for (std::size_t i = 0; i < sum.data.size(); ++i) sum.data[i] += partial[q].data[i];
+  return sum;
+}
+
+}  // namespace
+
+template <class T>
+Matrix sketch(const T* x, ModeView v, Index p, const Random& random, Index first) {
+  return outer_sum(x, v, p, [&](Index begin, Index end, double* b) {
+    for (Index c = begin; c < end; ++c) signs(random, first + c, p, b + (c - begin) * p);
+  });
+}
+
+template <class T>
+Matrix cross_gram(const T* x, ModeView v, const T* y, Index r) {
+  return outer_sum(x, v, r, [&](Index begin, Index end, double* b) {
+    pack(y, {v.left, r, v.right}, begin, end, b);
+  });
+}
+
+template <class T>
+Matrix sample_columns(const T* x, ModeView v, Index count, const Random& random) {
+  const Index columns = v.left * v.right, run = 8;
+  if (count >= columns) {
+    Matrix all(columns, v.n);
+    pack(x, v, 0, columns, all.data.data());
+    return all;
+  }
+  const Index runs = std::max<Index>(1, count / run);
+  Matrix rows(runs * run, v.n);
+  parallel_for(runs, 16, [&](Index begin, Index end) {
+    for (Index t = begin; t < end; ++t) {  // one run from each of equal shares
+      const Index from = t * columns / runs, room = (t + 1) * columns / runs - from - run;
+      const Index start = from + static_cast<Index>(random.uniform(static_cast<std::uint64_t>(t)) *
+                                                    static_cast<double>(std::max<Index>(room, 0) + 1));
+      pack(x, v, std::min(start, columns - run), std::min(start, columns - run) + run, rows.row(t * run));
+    }
+  });
+  return rows;
+}
+
+#define CARTAN_INSTANTIATE(T)                                               \
+  template void mode_product(const T*, ModeView, Operand<T>, Index, T*);    \
+  template void contract_left(const T*, ModeView, const T*, T*);            \
+  template Matrix mode_gram(const T*, ModeView);                            \
+  template Matrix mode_triangle(const T*, ModeView);                        \
+  template double sum_of_squares(const T*, Index);                          \
+  template Projection project(const T*, ModeView, const Matrix&, T*, bool); \
+  template Matrix sketch(const T*, ModeView, Index, const Random&, Index);  \
+  template Matrix cross_gram(const T*, ModeView, const T*, Index);          \
+  template Matrix sample_columns(const T*, ModeView, Index, const Random&);
 CARTAN_INSTANTIATE(float)
 CARTAN_INSTANTIATE(double)
 #undef CARTAN_INSTANTIATE

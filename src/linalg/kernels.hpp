@@ -4,7 +4,9 @@
 #include <cstdint>
 
 #include "cartan/core/array.hpp"
+#include "cartan/core/random.hpp"
 #include "linalg/matrix.hpp"
+#include "linalg/project_rows.hpp"
 
 namespace cartan::linalg {
 
@@ -35,11 +37,21 @@ Matrix mode_triangle(const T* x, ModeView v);
 template <class T>
 double sum_of_squares(const T* x, Index size);
 
-/// y (left, r, right) = u^T x with u (n x r), and what is left behind: sum of (x - u y)^2, of x^2.
-struct Projection {
-  double residual = 0, square = 0;
-};
+/// y (left, r, right) = u^T x with u (n x r), and what is left behind; x is read from memory once.
 template <class T>
-Projection project(const T* x, ModeView v, const Matrix& u, T* y);
+Projection project(const T* x, ModeView v, const Matrix& u, T* y, bool by_norms = false);
+
+/// X_(k) S for a matrix S of p columns of random signs (n x p). Row c of S depends on `first` + c alone, c =
+/// l right + r: the sketches of slabs add up to that of the tensor.
+template <class T>
+Matrix sketch(const T* x, ModeView v, Index p, const Random& random, Index first = 0);
+
+/// X_(k) Y_(k)^T for y (left, r, right): n x r.
+template <class T>
+Matrix cross_gram(const T* x, ModeView v, const T* y, Index r);
+
+/// About `count` columns of X_(k), in short runs drawn from all parts, as rows.
+template <class T>
+Matrix sample_columns(const T* x, ModeView v, Index count, const Random& random);
 
 }  // namespace cartan::linalg
