@@ -6,6 +6,7 @@
 #include "linalg/basis.hpp"
 #include "linalg/format.hpp"
 #include "linalg/hosvd.hpp"
+#include "linalg/scaling.hpp"
 #include "linalg/tensor_train.hpp"
 
 namespace cartan::linalg {
@@ -21,10 +22,9 @@ Result<TensorTrain> to_tensor_train(const Array& x, double tolerance, const std:
   Result<TensorTrain> result;
   result.tensor.cores.resize(static_cast<std::size_t>(d));
   dispatch_real("to_tensor_train", x.dtype(), [&]<class T>(T) {
-    const double square = sum_of_squares(x.data<T>(), x.size());
-    require(std::isfinite(square), "[to_tensor_train] the tensor holds numbers that are not finite");
+    const auto [safe, scale, square] = with_safe_squares<T>("to_tensor_train", x);
     // From the last bond to the first: rows are all modes in front, columns mode k and the bond behind it.
-    Array left = x;
+    Array left = safe;
     double lost = 0;
     Index after = 1;
     for (int k = d - 1; k > 0; --k) {
@@ -43,7 +43,7 @@ Result<TensorTrain> to_tensor_train(const Array& x, double tolerance, const std:
       left = std::move(next);
       after = rank;
     }
-    result.tensor.cores[0] = left.reshaped({1, x.dim(0), after});
+    result.tensor.cores[0] = multiplied(left, scale == 0 ? 1 : scale).reshaped({1, x.dim(0), after});
     result.report.ranks = result.tensor.ranks();
     options.ranks = max_ranks;
     finish_report(result.report, square > 0 ? std::sqrt(lost / square) : 0, options, floor);

@@ -9,6 +9,7 @@
 #include "linalg/basis.hpp"
 #include "linalg/hosvd.hpp"
 #include "linalg/randomized.hpp"
+#include "linalg/scaling.hpp"
 
 namespace cartan::linalg {
 
@@ -70,10 +71,6 @@ std::vector<int> mode_order(const Shape& shape, const HosvdOptions& o, bool larg
 void note_method(Report& report, const char* method) {
   if (report.method.find(method) == std::string::npos)
     report.method += (report.method.empty() ? "" : "+") + std::string(method);
-}
-
-double power_of_two_near(double x) {
-  return std::ldexp(1.0, std::ilogb(x));
 }
 
 namespace {
@@ -164,14 +161,11 @@ Steps decompose(const Array& x, const HosvdOptions& o, double tolerance) {
 
 }  // namespace
 
-template <class T>
-bool in_range(double square, Index size) {
-  // Squares of single numbers are formed in T as well.
-  const double mean = square / static_cast<double>(size), wide = sizeof(T) == 4 ? 1e20 : 1e200;
-  return mean > 1 / wide && mean < wide;
+bool settled(double last, double error, double change, DType dtype) {
+  const double eps = dtype == DType::f32 ? static_cast<double>(std::numeric_limits<float>::epsilon())
+                                         : std::numeric_limits<double>::epsilon();
+  return std::abs(last - error) <= change || std::abs(last * last - error * error) <= 8 * eps;
 }
-template bool in_range<float>(double, Index);
-template bool in_range<double>(double, Index);
 
 Result<Tucker> zero_tucker(const Shape& shape, DType dtype) {
   Result<Tucker> zero;
@@ -186,19 +180,6 @@ Result<Tucker> zero_tucker(const Shape& shape, DType dtype) {
   return zero;
 }
 
-template <class T>
-double largest_entry(const char* caller, const T* x, Index size) {
-  double largest = 0;
-  for (Index i = 0; i < size; ++i) {
-    const double e = std::abs(static_cast<double>(x[i]));
-    require(std::isfinite(e), "[", caller, "] the tensor holds numbers that are not finite");
-    largest = std::max(largest, e);
-  }
-  return largest;
-}
-template double largest_entry(const char*, const float*, Index);
-template double largest_entry(const char*, const double*, Index);
-
 Result<Tucker> st_hosvd(const Array& x, const HosvdOptions& o) {
   check_options("st_hosvd", x.shape(), x.dtype(), o);
   const double floor = rounding_floor(x.dtype(), x.shape());
@@ -207,26 +188,20 @@ Result<Tucker> st_hosvd(const Array& x, const HosvdOptions& o) {
     double scale = 1;
     Steps s = decompose<T>(x, o, std::max(o.tolerance, floor));
     if (!in_range<T>(s.square, x.size())) {  // squares overflow or vanish, or the entries are not finite
-      const double largest = largest_entry("st_hosvd", x.data<T>(), x.size());
-      if (largest == 0) {
+      const Scaled safe = with_safe_squares<T>("st_hosvd", x);
+      if (safe.scale == 0) {
         result = zero_tucker(x.shape(), x.dtype());
         return;
       }
-      scale = power_of_two_near(largest);
-      Array scaled = Array::uninitialized(x.shape(), x.dtype());
-      T* to = scaled.mutable_data<T>();
-      for (Index i = 0; i < x.size(); ++i)
-        to[i] = static_cast<T>(static_cast<double>(x.data<T>()[i]) / scale);
-      s = decompose<T>(scaled, o, std::max(o.tolerance, floor));
+      scale = safe.scale;
+      s = decompose<T>(safe.array, o, std::max(o.tolerance, floor));
     }
     result.tensor = std::move(s.tensor);
     for (Array& f : result.tensor.factors) f = f.as(x.dtype());
-    T* core = s.x.mutable_data<T>();
-    for (Index i = 0; i < s.x.size(); ++i) core[i] = static_cast<T>(static_cast<double>(core[i]) * scale);
-    result.tensor.core = std::move(s.x);
+    result.tensor.core = multiplied(s.x, scale);
     result.report = std::move(s.report);
     result.report.ranks = result.tensor.ranks();
-    finish_report(result.report, s.square > 0 ? std::sqrt(s.spent / s.square) : 0, o, floor);
+    finish_report(result.report, std::sqrt(s.spent / s.square), o, floor);
   });
   return result;
 }

@@ -16,12 +16,8 @@ void finish_report(Report& report, double error, const HosvdOptions& o, double f
 std::vector<int> mode_order(const Shape& shape, const HosvdOptions& o, bool largest_first);
 /// Adds a method to the report unless it is there.
 void note_method(Report& report, const char* method);
-/// False where sums of squares of T overflow, lose digits, or are not finite.
-template <class T>
-bool in_range(double square, Index size);
-/// max |x|; throws std::invalid_argument unless every entry is finite.
-template <class T>
-double largest_entry(const char* caller, const T* x, Index size);
+/// An iteration's relative error changed by no more than `change`, or its square by no more than rounding.
+bool settled(double last, double error, double change, DType dtype);
 /// Rank 1, with orthonormal factors.
 Result<Tucker> zero_tucker(const Shape& shape, DType dtype);
 

@@ -50,6 +50,22 @@ void contract_left(const T* z, ModeView v, const T* a, T* y) {
                });
 }
 
+template <class T>
+void contract_right(const T* z, ModeView v, const T* a, T* y) {
+  const Index columns = v.right;
+  parallel_for(v.left, std::max<Index>(1, 65536 / std::max<Index>(1, v.n * columns)),
+               [&](Index begin, Index end) {
+                 for (Index l = begin; l < end; ++l) {
+                   T* out = y + l * columns;
+                   std::fill_n(out, columns, T(0));
+                   for (Index i = 0; i < v.n; ++i) {
+                     const T *p = z + (l * v.n + i) * columns, *q = a + i * columns;
+                     for (Index r = 0; r < columns; ++r) out[r] += p[r] * q[r];
+                   }
+                 }
+               });
+}
+
 namespace {
 
 constexpr Index pack_length = 256;
@@ -144,8 +160,13 @@ double sum_of_squares(const T* x, Index size) {
 }
 
 template <class T>
-Projection project(const T* x, ModeView v, const Matrix& u, T* y, bool by_norms) {
-  if (v.right == 1) return project_rows(x, v.left, u, y, by_norms && sizeof(T) == 8);
+Projection project(const T* x, ModeView v, const Matrix& u, T* y, Residual how) {
+  if (v.right == 1) return project_rows(x, v.left, u, y, how);
+  if (how == Residual::none) {
+    const std::vector<T> narrow(u.data.begin(), u.data.end());
+    mode_product<T>(x, v, Operand<T>{narrow.data(), u.cols, true}, u.cols, y);
+    return {};
+  }
   // Tiles of columns of every x[l], small enough to stay in cache between the product and its residual.
   const std::vector<T> basis(u.data.begin(), u.data.end());
   const Operand<T> m{basis.data(), u.cols, false};
@@ -249,15 +270,16 @@ Matrix sample_columns(const T* x, ModeView v, Index count, const Random& random)
   return rows;
 }
 
-#define CARTAN_INSTANTIATE(T)                                               \
-  template void mode_product(const T*, ModeView, Operand<T>, Index, T*);    \
-  template void contract_left(const T*, ModeView, const T*, T*);            \
-  template Matrix mode_gram(const T*, ModeView);                            \
-  template Matrix mode_triangle(const T*, ModeView);                        \
-  template double sum_of_squares(const T*, Index);                          \
-  template Projection project(const T*, ModeView, const Matrix&, T*, bool); \
-  template Matrix sketch(const T*, ModeView, Index, const Random&, Index);  \
-  template Matrix cross_gram(const T*, ModeView, const T*, Index);          \
+#define CARTAN_INSTANTIATE(T)                                                   \
+  template void mode_product(const T*, ModeView, Operand<T>, Index, T*);        \
+  template void contract_left(const T*, ModeView, const T*, T*);                \
+  template void contract_right(const T*, ModeView, const T*, T*);               \
+  template Matrix mode_gram(const T*, ModeView);                                \
+  template Matrix mode_triangle(const T*, ModeView);                            \
+  template double sum_of_squares(const T*, Index);                              \
+  template Projection project(const T*, ModeView, const Matrix&, T*, Residual); \
+  template Matrix sketch(const T*, ModeView, Index, const Random&, Index);      \
+  template Matrix cross_gram(const T*, ModeView, const T*, Index);              \
   template Matrix sample_columns(const T*, ModeView, Index, const Random&);
 CARTAN_INSTANTIATE(float)
 CARTAN_INSTANTIATE(double)

@@ -25,6 +25,10 @@ void mode_product(const T* x, ModeView v, Operand<T> m, Index rows, T* y);
 template <class T>
 void contract_left(const T* z, ModeView v, const T* a, T* y);
 
+/// y[l, r] = sum_i z[l, i, r] a[i, r].
+template <class T>
+void contract_right(const T* z, ModeView v, const T* a, T* y);
+
 /// X_(k) X_(k)^T in float64, both triangles.
 template <class T>
 Matrix mode_gram(const T* x, ModeView v);
@@ -39,7 +43,7 @@ double sum_of_squares(const T* x, Index size);
 
 /// y (left, r, right) = u^T x with u (n x r), and what is left behind; x is read from memory once.
 template <class T>
-Projection project(const T* x, ModeView v, const Matrix& u, T* y, bool by_norms = false);
+Projection project(const T* x, ModeView v, const Matrix& u, T* y, Residual how = Residual::formed);
 
 /// X_(k) S for a matrix S of p columns of random signs (n x p). Row c of S depends on `first` + c alone, c =
 /// l right + r: the sketches of slabs add up to that of the tensor.

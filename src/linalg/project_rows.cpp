@@ -14,16 +14,21 @@ constexpr Index lanes = 64 / sizeof(T);
 
 constexpr double least_difference = 1e-9;  // of two squared norms that leaves six digits in float64
 
-/// y[b, :] = sum_k x[b, k] u[k, :] for B rows and W vectors of columns, in registers.
+/// y[b, :] = sum_k x[b, k] u[k, :] for B rows and W vectors of columns, in registers. The next B rows are
+/// fetched on the way: a row is too short for the hardware to guess.
 template <class T, int B, int W>
 void forward(const T* x, Index n, const T* u, Index u_stride, T* y, Index y_stride) {
   using V = typename vector_of<T>::type;
   V sum[B][W] = {};
-  for (Index k = 0; k < n; ++k) {
-    V row[W];
-    for (int w = 0; w < W; ++w) row[w] = load<V>(u + k * u_stride + w * lanes<T>);
-    for (int b = 0; b < B; ++b)
-      for (int w = 0; w < W; ++w) sum[b][w] += x[b * n + k] * row[w];
+  for (Index start = 0; start < n; start += lanes<T>) {
+    for (int b = 0; b < B; ++b) __builtin_prefetch(x + (B + b) * n + start);
+    const Index end = std::min(n, start + lanes<T>);
+    for (Index k = start; k < end; ++k) {
+      V row[W];
+      for (int w = 0; w < W; ++w) row[w] = load<V>(u + k * u_stride + w * lanes<T>);
+      for (int b = 0; b < B; ++b)
+        for (int w = 0; w < W; ++w) sum[b][w] += x[b * n + k] * row[w];
+    }
   }
   for (int b = 0; b < B; ++b)
     for (int w = 0; w < W; ++w) store(y + b * y_stride + w * lanes<T>, sum[b][w]);
@@ -91,21 +96,21 @@ struct Bases {
 };
 
 template <class T, int B>
-Projection group(const T* x, const Bases& s, const T* u, const T* across, bool by_norms, T* y) {
+Projection group(const T* x, const Bases& s, const T* u, const T* across, Residual how, T* y) {
   constexpr Index L = lanes<T>;
-  // The next group of rows: a row is too short for the hardware to guess.
-  for (Index k = 0; k < B * s.n; k += L) __builtin_prefetch(x + B * s.n + k);
   Index c = 0;
   for (; c + 2 * L <= s.padded; c += 2 * L) forward<T, B, 2>(x, s.n, u + c, s.padded, y + c, s.padded);
   if (c < s.padded) forward<T, B, 1>(x, s.n, u + c, s.padded, y + c, s.padded);
-  if (by_norms) return squares<T, B>(x, s.n, s.r, y, s.padded);
+  if (how == Residual::none) return {};
+  if (how == Residual::by_norms) return squares<T, B>(x, s.n, s.r, y, s.padded);
   return backward<T, B>(x, s.n, s.r, across, s.across_stride, y, s.padded);
 }
 
 }  // namespace
 
 template <class T>
-Projection project_rows(const T* x, Index rows, const Matrix& u, T* y, bool by_norms) {
+Projection project_rows(const T* x, Index rows, const Matrix& u, T* y, Residual how) {
+  if (sizeof(T) == 4 && how == Residual::by_norms) how = Residual::formed;
   constexpr Index L = lanes<T>;
   constexpr int B = 12;
   const Index n = u.rows, r = u.cols;
@@ -127,7 +132,7 @@ Projection project_rows(const T* x, Index rows, const Matrix& u, T* y, bool by_n
     for (Index i = begin; i < end;) {
       const bool whole = i + B <= end;
       const auto one_group = whole ? group<T, B> : group<T, 1>;
-      const Projection p = one_group(x + i * n, s, basis.data(), across.data(), by_norms, out.data());
+      const Projection p = one_group(x + i * n, s, basis.data(), across.data(), how, out.data());
       residual[at] += p.residual;
       square[at] += p.square;
       const Index count = whole ? B : 1;
@@ -137,11 +142,12 @@ Projection project_rows(const T* x, Index rows, const Matrix& u, T* y, bool by_n
   });
   const Projection sum{deterministic_sum(residual.data(), static_cast<Index>(blocks)),
                        deterministic_sum(square.data(), static_cast<Index>(blocks))};
-  if (by_norms && !(sum.residual > least_difference * sum.square)) return project_rows(x, rows, u, y, false);
+  if (how == Residual::by_norms && !(sum.residual > least_difference * sum.square))
+    return project_rows(x, rows, u, y, Residual::formed);
   return sum;
 }
 
-template Projection project_rows(const float*, Index, const Matrix&, float*, bool);
-template Projection project_rows(const double*, Index, const Matrix&, double*, bool);
+template Projection project_rows(const float*, Index, const Matrix&, float*, Residual);
+template Projection project_rows(const double*, Index, const Matrix&, double*, Residual);
 
 }  // namespace cartan::linalg

@@ -11,10 +11,12 @@ struct Projection {
   double residual = 0, square = 0;  ///< sum of (x - y u^T)^2, and of x^2
 };
 
-/// y (rows x r) = x u for x (rows x n), u (n x r) with orthonormal columns. `by_norms` (float64 alone): the
-/// residual is
-/// ||x||^2 - ||y||^2 where that leaves six digits or more, which saves half the work; otherwise it is formed.
+/// How the residual of a projection is found: not at all, as ||x||^2 - ||y||^2 (float64; half the work) where
+/// that leaves six digits or more, or formed.
+enum class Residual { none, by_norms, formed };
+
+/// y (rows x r) = x u for x (rows x n), u (n x r); the residual needs orthonormal columns.
 template <class T>
-Projection project_rows(const T* x, Index rows, const Matrix& u, T* y, bool by_norms = false);
+Projection project_rows(const T* x, Index rows, const Matrix& u, T* y, Residual residual = Residual::formed);
 
 }  // namespace cartan::linalg

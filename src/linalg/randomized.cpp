@@ -33,7 +33,7 @@ Compression projected(const Array& x, ModeView v, int mode, Matrix u, int passes
   Shape shape = x.shape();
   shape[static_cast<std::size_t>(mode)] = u.cols;
   c.y = Array::uninitialized(shape, x.dtype());
-  c.sums = project(x.data<T>(), v, u, c.y.mutable_data<T>(), true);
+  c.sums = project(x.data<T>(), v, u, c.y.mutable_data<T>(), Residual::by_norms);
   c.u = std::move(u);
   c.passes = passes + 1;
   return c;
