@@ -1,0 +1,73 @@
+#pragma once
+/// Equivariant convolution along edges in the frame of the edge (eSCN, Passaro and Zitnick, ICML 2023).
+///
+/// In a frame whose y axis is the edge, a linear equivariant map commutes with rotations about y, so it joins
+/// only the orders m and -m: with z = D(R)^T x the sender's features in that frame, R = R_y(alpha) R_x(beta)
+/// taking +y to the edge,
+///
+///   m = 0:  z'_0 = W_0 z_0,     0 < m <= mmax:  z'_m  = W1_m z_m - W2_m z_-m
+///                                               z'_-m = W2_m z_m + W1_m z_-m
+///
+/// and y = sum over the edges that arrive of D(R) z'. That is every SO(3)-equivariant map of (x, direction)
+/// that is linear in x; orders |m| > mmax are dropped, which is exact equivariance still. The roll about y
+/// does not matter, so no gauge enters the result.
+///
+/// Edges are worked on in small blocks: gathered, turned, multiplied, turned back and summed while in cache;
+/// nothing of the size of all edges' features exists. Derivatives by the direction use the invariance of the
+/// form <g, y> under a common rotation instead of derivatives of D, so they are exact at every direction,
+/// poles included, and of any order.
+
+#include <memory>
+
+#include <cartan/so3/convolution.hpp>
+#include <cartan/so3/irreps.hpp>
+
+namespace cartan::so3 {
+
+struct SO2Shape;  // src/so3/so2_shape.hpp
+
+class SO2Convolution {
+ public:
+  /// A block of the weights: W1 (cosine) or W2 (sine) between two terms, (out.mul, in.mul) row-major.
+  struct Block {
+    int m;
+    bool sine;
+    std::size_t out, in;  ///< terms of irreps_out(), irreps_in()
+    Index offset;         ///< of its first element in the weights
+    Index rows, columns;
+  };
+
+  /// @param mmax    largest order kept; -1: all
+  /// @param parity  O(3): keep W1 where the parities of the two terms differ by (-1)^(l + l'), W2 elsewhere.
+  ///                Without it (SO(3)) parities are ignored.
+  SO2Convolution(Irreps in, Irreps out, int mmax = -1, bool parity = false);
+
+  const Irreps& irreps_in() const;
+  const Irreps& irreps_out() const;
+  int mmax() const;
+  bool parity() const;
+  /// By m, cosine before sine, out term, in term.
+  const std::vector<Block>& blocks() const;
+  Index weight_size() const;
+  /// One factor an edge, order |m| and channel of the input: for m = 0 .. mmax the terms of degree l >= m,
+  /// their channels. Both signs of m share it, as in EquiformerV2.
+  Index radial_size() const;
+
+  /// @param x        (sender nodes, irreps_in().dim()), Layout::ir_mul
+  /// @param weights  (weight_size())
+  /// @param radial   (edges, radial_size()), multiplies z before the weights; empty: none
+  /// @param vectors  (edges, 3), of one sense for all edges; their lengths do not enter. A zero vector has no
+  ///                 direction: std::invalid_argument
+  /// @return (receiver nodes, irreps_out().dim()), Layout::ir_mul; differentiable by the four arrays to any
+  ///         order (each order by the vectors doubles the work)
+  Array operator()(const EdgeList& edges, const Array& x, const Array& weights, const Array& radial,
+                   const Array& vectors) const;
+
+  /// Additions and multiplications of one edge, forward.
+  double flops_per_edge() const;
+
+ private:
+  std::shared_ptr<const SO2Shape> shape_;
+};
+
+}  // namespace cartan::so3

@@ -1,0 +1,134 @@
+#include "cartan/so3/so2_convolution.hpp"
+
+#include <cmath>
+
+#include "cartan/core/error.hpp"
+#include "so3/so2_form.hpp"
+
+namespace cartan::so3 {
+namespace {
+
+inline std::size_t at(Index k) {
+  return static_cast<std::size_t>(k);
+}
+
+bool is_natural(Irrep ir) {
+  return ir.p == (ir.l % 2 == 0 ? 1 : -1);
+}
+
+SO2Side make_side(const Irreps& irreps, int mmax, bool parity) {
+  SO2Side side;
+  side.dim = irreps.dim();
+  side.lmax = std::max(irreps.lmax(), 0);
+  for (std::size_t k = 0; k < irreps.size(); ++k)
+    side.terms.push_back({irreps[k].ir.l, irreps[k].mul, round_up(irreps[k].mul, pad_channels),
+                          irreps.offset(k), parity && !is_natural(irreps[k].ir)});
+  for (int m = 0; m <= mmax; ++m) {
+    Index columns = 0;
+    std::vector<Index> column;
+    for (const auto& t : side.terms) {
+      column.push_back(t.l >= m ? columns : -1);
+      if (t.l >= m) columns += t.padded;
+    }
+    side.columns.push_back(columns);
+    side.column.push_back(std::move(column));
+  }
+  return side;
+}
+
+}  // namespace
+
+SO2Convolution::SO2Convolution(Irreps in, Irreps out, int mmax, bool parity) {
+  require(in.lmax() >= 0 && out.lmax() >= 0, "[so2_convolution] from ", in, " to ", out,
+          ": both sides need at least one channel");
+  require(mmax >= -1, "[so2_convolution] mmax ", mmax, ": an order, or -1 for all");
+  const int largest = std::min(in.lmax(), out.lmax());
+  auto s = std::make_shared<SO2Shape>();
+  s->in = std::move(in), s->out = std::move(out);
+  s->mmax = mmax < 0 ? largest : std::min(mmax, largest);
+  s->parity = parity;
+  s->from = make_side(s->in, s->mmax, parity);
+  s->to = make_side(s->out, s->mmax, parity);
+  for (int m = 0; m <= s->mmax; ++m) {
+    for (bool sine : {false, true})
+      for (std::size_t o = 0; o < s->out.size(); ++o)
+        for (std::size_t i = 0; i < s->in.size(); ++i) {
+          const MulIrrep &a = s->out[o], &b = s->in[i];
+          if (a.ir.l < m || b.ir.l < m || (sine && m == 0)) continue;
+          if (parity && sine != (is_natural(a.ir) != is_natural(b.ir))) continue;
+          s->blocks.push_back({m, sine, o, i, s->weight_size, a.mul, b.mul});
+          s->weight_size += a.mul * b.mul;
+        }
+    s->radial_place.emplace_back();
+    for (const auto& t : s->in) {
+      s->radial_place.back().push_back(s->radial_size);
+      if (t.ir.l >= m) s->radial_size += t.mul;
+    }
+  }
+  shape_ = std::move(s);
+}
+
+const Irreps& SO2Convolution::irreps_in() const {
+  return shape_->in;
+}
+const Irreps& SO2Convolution::irreps_out() const {
+  return shape_->out;
+}
+int SO2Convolution::mmax() const {
+  return shape_->mmax;
+}
+bool SO2Convolution::parity() const {
+  return shape_->parity;
+}
+const std::vector<SO2Convolution::Block>& SO2Convolution::blocks() const {
+  return shape_->blocks;
+}
+Index SO2Convolution::weight_size() const {
+  return shape_->weight_size;
+}
+Index SO2Convolution::radial_size() const {
+  return shape_->radial_size;
+}
+
+double SO2Convolution::flops_per_edge() const {
+  double flops = 0;
+  for (const auto& b : shape_->blocks) {
+    const double pairs = b.m == 0 ? 1 : 2;
+    flops += 2 * pairs * static_cast<double>(b.rows) * static_cast<double>(b.columns);
+  }
+  for (const Irreps* side : {&shape_->in, &shape_->out})
+    for (const auto& t : *side)
+      flops += 2.0 * static_cast<double>(t.dim()) * (2 * std::min(t.ir.l, shape_->mmax) + 1);
+  return flops;
+}
+
+Array SO2Convolution::operator()(const EdgeList& edges, const Array& x, const Array& weights,
+                                 const Array& radial, const Array& vectors) const {
+  const Index n = edges.size();
+  const DType dtype = x.dtype();
+  require(is_real(dtype) && weights.dtype() == dtype && vectors.dtype() == dtype &&
+              (radial.empty() || radial.dtype() == dtype),
+          "[so2_convolution] types of x, weights, radial, vectors: ", dtype, ", ", weights.dtype(), ", ",
+          radial.dtype(), ", ", vectors.dtype(), ": all float32 or all float64; use cast");
+  require(x.shape() == Shape({edges.sender_nodes(), shape_->from.dim}), "[so2_convolution] x ", x.shape(),
+          ": it must be (", edges.sender_nodes(), ", ", shape_->from.dim, ") for ", shape_->in);
+  require(weights.shape() == Shape({shape_->weight_size}), "[so2_convolution] weights ", weights.shape(),
+          ": they must be (", shape_->weight_size, ")");
+  require(vectors.shape() == Shape({n, 3}), "[so2_convolution] vectors ", vectors.shape(), ": they must be (",
+          n, ", 3), one an edge");
+  const bool scaled = !radial.empty();
+  require(!scaled || radial.shape() == Shape({n, shape_->radial_size}), "[so2_convolution] radial ",
+          radial.shape(), ": it must be (", n, ", ", shape_->radial_size, ") or empty");
+  const auto r = vectors.to_vector<double>();
+  for (Index e = 0; e < n; ++e) {
+    const double length = std::hypot(r[at(3 * e)], r[at(3 * e + 1)], r[at(3 * e + 2)]);
+    require(length > 0 && std::isfinite(length), "[so2_convolution] the vector of edge ", e, " has length ",
+            length, ": it has no direction; leave out edges from an atom to itself");
+  }
+  Arrays in{x, weights};
+  if (scaled) in.push_back(radial);
+  in.push_back(vectors);
+  return evaluate(std::make_shared<SO2Form>(shape_, edges, scaled, 0, SO2Form::G), std::move(in));
+}
+
+}  // namespace cartan::so3

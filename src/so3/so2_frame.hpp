@@ -1,0 +1,241 @@
+#pragma once
+// Features of edges in the frame of the edge: gathered and turned in, turned back and added, and
+// infinitesimal rotations of them.
+
+#include <vector>
+
+#include "cartan/so3/tables.hpp"
+#include "so3/so2_gemm.hpp"
+#include "so3/wigner_kernel.hpp"
+
+namespace cartan::so3 {
+
+inline constexpr Index block_edges = 96;  // a block; whole tiles
+
+inline std::size_t at(Index k) {
+  return static_cast<std::size_t>(k);
+}
+
+// `count` channels, or a whole vector of them; zeros beyond.
+template <class V, class T>
+inline V load_channels(const T* p, Index count) {
+  if (count * static_cast<Index>(sizeof(T)) >= static_cast<Index>(sizeof(V))) return load<V>(p);
+  V v{};
+  std::memcpy(&v, p, at(count) * sizeof(T));
+  return v;
+}
+template <class V, class T>
+inline void add_channels(T* p, Index count, const V& v) {
+  if (count * static_cast<Index>(sizeof(T)) >= static_cast<Index>(sizeof(V)))
+    return store(p, V(load<V>(p) + v));
+  for (Index k = 0; k < count; ++k) p[k] += v[k];
+}
+
+// sum[r] = sum over j of coefficient[r * row_step + j * step] x(j), R rows at a time.
+template <int R, class V, class T, class Load, class Result>
+inline void combine_rows(const T* coefficient, Index row_step, Index step, Index n, Load&& x,
+                         Result&& result) {
+  V sum[R] = {};
+  for (Index j = 0; j < n; ++j) {
+    const V v = x(j);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) sum[r] += coefficient[r * row_step + j * step] * v;
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) result(r, sum[r]);
+}
+
+template <class V, class T, class Load, class Result>
+inline void combine(const T* coefficient, Index rows, Index row_step, Index step, Index n, Load&& x,
+                    Result&& result) {
+  const auto run = [&]<int R>(Index first) {
+    combine_rows<R, V>(coefficient + first * row_step, row_step, step, n, x,
+                       [&](int r, const V& v) { result(first + r, v); });
+  };
+  Index first = 0;
+  for (; first + 7 <= rows; first += 7) run.template operator()<7>(first);
+  switch (rows - first) {
+    case 6:
+      return run.template operator()<6>(first);
+    case 5:
+      return run.template operator()<5>(first);
+    case 4:
+      return run.template operator()<4>(first);
+    case 3:
+      return run.template operator()<3>(first);
+    case 2:
+      return run.template operator()<2>(first);
+    case 1:
+      return run.template operator()<1>(first);
+    default:
+      return;
+  }
+}
+
+// One side of the convolution with orders |m| <= rows kept.
+template <class T>
+class FrameSide {
+ public:
+  using V = typename vector_of<T>::type;
+  static constexpr Index lanes = 64 / sizeof(T);
+
+  FrameSide(const SO2Side& side, int rows, const WignerLayout& wigner)
+      : side_(side), rows_(rows), wigner_(wigner) {
+    place_ = side.frame(rows, size_);
+  }
+  Index size() const { return size_; }
+  const SO2Side& side() const { return side_; }
+
+  // frame = D^T x
+  void turn_in(const T* d, const T* x, T* frame) const {
+    each_term(
+        d,
+        [&](const SO2Side::Term& t, const T* block, Index width, T* z) {
+          const Index n = 2 * t.l + 1;
+          for (Index u = 0; u < t.mul; u += lanes)
+            combine<V>(
+                block, width, 1, width, n,
+                [&](Index m) { return load_channels<V>(x + t.place + m * t.mul + u, t.mul - u); },
+                [&](Index r, const V& v) { store(z + r * t.padded + u, v); });
+          for (Index u = round_up(t.mul, lanes); u < t.padded; u += lanes)
+            for (Index r = 0; r < width; ++r) store(z + r * t.padded + u, V{});
+        },
+        frame);
+  }
+
+  // y += D frame
+  void turn_back(const T* d, T* frame, T* y) const {
+    each_term(
+        d,
+        [&](const SO2Side::Term& t, const T* block, Index width, T* z) {
+          for (Index u = 0; u < t.mul; u += lanes)
+            combine<V>(
+                block, 2 * t.l + 1, width, 1, width, [&](Index m) { return load<V>(z + m * t.padded + u); },
+                [&](Index r, const V& v) { add_channels(y + t.place + r * t.mul + u, t.mul - u, v); });
+        },
+        frame);
+  }
+
+  // out = scale X(omega) frame, omega in the frame of the edge
+  void generate(const double omega[3], double scale, const T* frame, T* out) const {
+    std::fill_n(out, size_, T(0));
+    for (std::size_t k = 0; k < side_.terms.size(); ++k) {
+      const auto& t = side_.terms[k];
+      const int w = std::min(t.l, rows_);
+      for (int a = 0; a < 3; ++a)
+        for (const Entry& e : generator(t.l, a)) {
+          const int row = e.row - t.l, column = e.column - t.l;
+          if (std::abs(row) > w || std::abs(column) > w) continue;
+          const T factor = static_cast<T>(scale * e.value * omega[a]);
+          const T* z = frame + place_[k] + (w + column) * t.padded;
+          T* o = out + place_[k] + (w + row) * t.padded;
+          for (Index u = 0; u < t.padded; u += lanes)
+            store(o + u, V(load<V>(o + u) + factor * load<V>(z + u)));
+        }
+    }
+  }
+
+  // tau[a] += <X_a p, q>
+  void torque(const T* p, const T* q, double tau[3]) const {
+    for (std::size_t k = 0; k < side_.terms.size(); ++k) {
+      const auto& t = side_.terms[k];
+      const int w = std::min(t.l, rows_);
+      for (int a = 0; a < 3; ++a) {
+        V total{};
+        for (const Entry& e : generator(t.l, a)) {
+          const int row = e.row - t.l, column = e.column - t.l;
+          if (e.row > e.column || std::abs(row) > w || std::abs(column) > w) continue;
+          const Index i = place_[k] + (w + row) * t.padded, j = place_[k] + (w + column) * t.padded;
+          V sum{};
+          for (Index u = 0; u < t.padded; u += lanes)
+            sum += load<V>(p + j + u) * load<V>(q + i + u) - load<V>(p + i + u) * load<V>(q + j + u);
+          total += static_cast<T>(e.value) * sum;
+        }
+        tau[a] += static_cast<double>(horizontal_sum<T>(total));
+      }
+    }
+  }
+
+  // Calls f(row, column, plus, minus) for order m of a frame: a term's rows +m and -m (m = 0: twice the
+  // same), its first column in the matrices of order m.
+  template <class F>
+  void each_of_order(int m, T* frame, F&& f) const {
+    for (std::size_t k = 0; k < side_.terms.size(); ++k) {
+      const auto& t = side_.terms[k];
+      if (t.l < m) continue;
+      const int w = std::min(t.l, rows_);
+      f(k, side_.column[at(m)][k], frame + place_[k] + (w + m) * t.padded,
+        frame + place_[k] + (w - m) * t.padded);
+    }
+  }
+
+ private:
+  template <class F>
+  void each_term(const T* d, F&& f, T* frame) const {
+    for (std::size_t k = 0; k < side_.terms.size(); ++k) {
+      const auto& t = side_.terms[k];
+      f(t, d + wigner_.offset[at(t.l)], Index{2 * wigner_.width(t.l) + 1}, frame + place_[k]);
+    }
+  }
+
+  const SO2Side& side_;
+  int rows_;
+  const WignerLayout& wigner_;
+  std::vector<Index> place_;
+  Index size_ = 0;
+};
+
+// Directions of the edges of a block and their D, columns |m| <= rows.
+template <class T>
+class EdgeFrames {
+ public:
+  explicit EdgeFrames(const WignerKernel& kernel) : kernel_(kernel) {}
+  void prepare(const T* vectors, const std::int32_t* edges, Index count) {
+    const Index size = kernel_.layout().size;
+    d_.reserve(size * block_edges);
+    Lanes* lanes = lanes_.reserve(size + kernel_.scratch_size());
+    for (Index first = 0; first < count; first += lane_count) {
+      const Index samples = std::min(lane_count, count - first);
+      CayleyKlein parameters[lane_count];
+      for (Index s = 0; s < samples; ++s) {
+        double* n = direction_[first + s];
+        const T* r = vectors + 3 * edges[first + s];
+        for (int a = 0; a < 3; ++a) n[a] = static_cast<double>(r[a]);
+        const double length = std::hypot(n[0], n[1], n[2]);
+        for (int a = 0; a < 3; ++a) n[a] /= length;
+        parameters[s] = cayley_klein_of_edge(n);
+      }
+      kernel_(parameters, samples, lanes, lanes + size);
+      from_lanes(lanes, size, d_.data() + first * size, size, samples);
+    }
+  }
+  const T* d(Index e) const { return d_.data() + e * kernel_.layout().size; }
+
+  // A vector in the frame of edge e, R^T v, and back.
+  void into(Index e, const double v[3], double out[3]) const {
+    double r[3][3];
+    matrix(e, r);
+    for (int i = 0; i < 3; ++i) out[i] = r[0][i] * v[0] + r[1][i] * v[1] + r[2][i] * v[2];
+  }
+  void back(Index e, const double v[3], double out[3]) const {
+    double r[3][3];
+    matrix(e, r);
+    for (int i = 0; i < 3; ++i) out[i] = r[i][0] * v[0] + r[i][1] * v[1] + r[i][2] * v[2];
+  }
+
+ private:
+  void matrix(Index e, double r[3][3]) const {  // R_y(alpha) R_x(beta)
+    const double* n = direction_[e];
+    const double sb = std::hypot(n[0], n[2]), cb = n[1];
+    const double ca = sb > 0 ? n[2] / sb : 1, sa = sb > 0 ? n[0] / sb : 0;
+    const double rows[3][3] = {{ca, sa * sb, sa * cb}, {0, cb, -sb}, {-sa, ca * sb, ca * cb}};
+    std::memcpy(r, rows, sizeof rows);
+  }
+
+  const WignerKernel& kernel_;
+  double direction_[block_edges][3];
+  Memory<T> d_;
+  Memory<Lanes> lanes_;
+};
+
+}  // namespace cartan::so3

@@ -1,0 +1,281 @@
+// SO(2) convolution against a sum over dense Wigner matrices in another gauge, as an equivariant map, and its
+// derivatives of three orders.
+#include "cartan/so3/so2_convolution.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/autodiff/transforms.hpp"
+#include "cartan/core/parallel.hpp"
+#include "cartan/core/random.hpp"
+#include "cartan/so3/wigner.hpp"
+
+namespace cartan::so3 {
+namespace {
+
+std::size_t at(Index k) {
+  return static_cast<std::size_t>(k);
+}
+
+Array normal(const Shape& shape, std::uint64_t stream, DType dtype = DType::f64) {
+  return random_normal(shape, DType::f64, Random(5, stream)).as(dtype);
+}
+
+double largest(const Array& a) {
+  double worst = 0;
+  for (double v : a.to_vector<double>())
+    if (!(std::abs(v) <= worst)) worst = std::abs(v);
+  return worst;
+}
+
+// largest difference over largest value
+double difference(const Array& a, const Array& b) {
+  return a.shape() == b.shape() ? largest(a.as(DType::f64) - b.as(DType::f64)) / largest(b) : INFINITY;
+}
+
+EdgeList random_edges(Index edges, Index senders, Index receivers, std::uint64_t stream) {
+  std::vector<std::int32_t> s, r;
+  const Random random(3, stream);
+  for (Index e = 0; e < edges; ++e) {
+    s.push_back(static_cast<std::int32_t>(random.bits(static_cast<std::uint64_t>(2 * e)) %
+                                          static_cast<std::uint64_t>(senders)));
+    r.push_back(static_cast<std::int32_t>(random.bits(static_cast<std::uint64_t>(2 * e + 1)) %
+                                          static_cast<std::uint64_t>(receivers)));
+  }
+  return {s, r, senders, receivers};
+}
+
+// Random directions, with every axis and directions 1e-12 from the poles among the first ones.
+Array edge_vectors(Index edges, std::uint64_t stream) {
+  std::vector<double> v = normal({edges, 3}, stream).to_vector<double>();
+  const double special[][3] = {{0, 1.3, 0},     {0, -0.7, 0},     {1, 0, 0},     {-1, 0, 0},
+                               {0, 0, 1},       {0, 0, -2},       {1e-12, 1, 0}, {0, -1, 1e-12},
+                               {-1e-300, 1, 0}, {-0.0, -1, -0.0}, {0, 1e-12, -1}};
+  for (std::size_t k = 0; k < std::size(special) && 3 * k < v.size(); ++k)
+    for (std::size_t a = 0; a < 3; ++a) v[3 * k + a] = special[k][a];
+  return Array::from(v, {edges, 3});
+}
+
+// The sum as it is written down, edge by edge, in the gauge R_y(alpha) R_x(beta) R_y(gamma).
+Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Array& x, const Array& w,
+                        const Array& s, const Array& r, double gamma) {
+  const auto &in = c.irreps_in(), &out = c.irreps_out();
+  std::vector<double> y(at(edges.receiver_nodes() * out.dim()), 0.0);
+  const double* weights = w.data<double>();
+  for (Index e = 0; e < edges.size(); ++e) {
+    const double* v = r.data<double>() + 3 * e;
+    const double rho = std::hypot(v[0], v[2]);
+    const Array rotation = rotation_from_angles(
+        Array::from<double>({rho > 0 ? std::atan2(v[0], v[2]) : 0, std::atan2(rho, v[1]), gamma}, {1, 3}));
+    const Array z = rotate(wigner_d(rotation, in.lmax()), x.rows(edges.senders()[e], edges.senders()[e] + 1),
+                           in, Layout::ir_mul, true);
+    std::vector<double> t(at(out.dim()), 0.0);
+    for (const auto& b : c.blocks()) {
+      const Index mul_in = in[b.in].mul, mul_out = out[b.out].mul;
+      Index radial_place = 0;  // orders before, then terms before
+      for (int m = 0; m <= b.m; ++m)
+        for (std::size_t k = 0; k < in.size(); ++k)
+          if (in[k].ir.l >= m && (m < b.m || k < b.in)) radial_place += in[k].mul;
+      const auto add = [&](int row, int column, double sign) {
+        for (Index i = 0; i < mul_out; ++i)
+          for (Index j = 0; j < mul_in; ++j) {
+            const double factor = s.empty() ? 1 : s.data<double>()[e * c.radial_size() + radial_place + j];
+            t[at(out.offset(b.out) + (out[b.out].ir.l + row) * mul_out + i)] +=
+                sign * weights[b.offset + i * mul_in + j] * factor *
+                z.data<double>()[in.offset(b.in) + (in[b.in].ir.l + column) * mul_in + j];
+          }
+      };
+      if (b.m == 0) {
+        add(0, 0, 1);
+      } else if (!b.sine) {
+        add(b.m, b.m, 1), add(-b.m, -b.m, 1);
+      } else {
+        add(b.m, -b.m, -1), add(-b.m, b.m, 1);
+      }
+    }
+    const Array turned =
+        rotate(wigner_d(rotation, out.lmax()), Array::from(t, {1, out.dim()}), out, Layout::ir_mul);
+    for (Index k = 0; k < out.dim(); ++k)
+      y[at(edges.receivers()[e] * out.dim() + k)] += turned.data<double>()[k];
+  }
+  return Array::from(y, {edges.receiver_nodes(), out.dim()});
+}
+
+struct Case {
+  const char *in, *out;
+  int mmax;
+  bool parity;
+};
+const Case cases[] = {
+    {"4x0e+4x1e+4x2e", "4x0e+4x1e+4x2e", -1, false},
+    {"16x0e+16x1o+16x2e+16x3o", "32x0e+32x1o+32x2e+32x3o", 2, false},
+    {"3x0e+17x1o+1x2e+2x4e", "5x2e+33x0o+2x1e+1x6e", 3, false},
+    {"3x0e+17x1o+1x2e+2x4e", "5x2e+33x0o+2x1e+1x6e", -1, true},
+    {"2x0e+3x0o+2x1o+3x1e+2x2e+1x2o", "3x1o+1x1e+2x2o+2x2e+2x0e+1x0o", -1, true},
+    {"2x3o", "1x0e+1x5e", 0, false},
+    {"7x8e+1x0e", "2x8e+3x3e", -1, false},
+};
+
+TEST(SO2Convolution, EqualsDenseMatricesInAnyGauge) {
+  for (const auto& t : cases) {
+    const SO2Convolution c(t.in, t.out, t.mmax, t.parity);
+    const EdgeList edges = random_edges(23, 5, 6, 1);
+    const Array x = normal({5, c.irreps_in().dim()}, 2), w = normal({c.weight_size()}, 3),
+                s = normal({23, c.radial_size()}, 4), r = edge_vectors(23, 5);
+    EXPECT_LE(difference(c(edges, x, w, s, r), by_dense_matrices(c, edges, x, w, s, r, 0.0)), 1e-13) << t.in;
+    EXPECT_LE(difference(c(edges, x, w, {}, r), by_dense_matrices(c, edges, x, w, {}, r, 1.234)), 1e-13)
+        << t.in;
+  }
+}
+
+// More blocks than one, rows that cross blocks, rows without edges; the same bits for any number of threads.
+TEST(SO2Convolution, ManyEdges) {
+  const SO2Convolution c("5x0e+5x1o+5x2e", "4x0e+4x1o+4x2e", 1);
+  const Index n = 1003;
+  const EdgeList edges = random_edges(n, 9, 7, 6);
+  EdgeList few(std::vector<std::int32_t>(edges.senders().data(), edges.senders().data() + n),
+               std::vector<std::int32_t>(edges.receivers().data(), edges.receivers().data() + n), 9, 400);
+  const Array x = normal({9, c.irreps_in().dim()}, 7), w = normal({c.weight_size()}, 8),
+              s = normal({n, c.radial_size()}, 9), r = edge_vectors(n, 10);
+  for (const EdgeList& list : {edges, few})
+    EXPECT_LE(difference(c(list, x, w, s, r), by_dense_matrices(c, list, x, w, s, r, -0.4)), 1e-13);
+  for (DType dtype : {DType::f32, DType::f64}) {
+    const auto run = [&] {
+      const Arrays a{track(x.as(dtype)), track(w.as(dtype)), track(s.as(dtype)), track(r.as(dtype))};
+      Arrays result = gradients(sum(square(c(edges, a[0], a[1], a[2], a[3]))), a);
+      result.push_back(c(edges, a[0], a[1], a[2], a[3]));
+      return result;
+    };
+    set_threads(1);
+    const Arrays one = run();
+    for (int threads : {2, 3, 4}) {
+      set_threads(threads);
+      const Arrays many = run();
+      for (std::size_t k = 0; k < one.size(); ++k)
+        EXPECT_TRUE(identical(detach(one[k]), detach(many[k]))) << k;
+    }
+    set_threads(0);
+  }
+}
+
+TEST(SO2Convolution, IsEquivariantForAnyMmax) {
+  for (int lmax : {2, 4, 8})
+    for (int mmax : {0, 1, 2, lmax}) {
+      std::vector<MulIrrep> terms;
+      for (int l = 0; l <= lmax; ++l) terms.push_back({16, {l, 1}});
+      const SO2Convolution c(terms, terms, mmax);
+      const EdgeList edges = random_edges(40, 6, 6, 11);
+      const Array x = normal({6, c.irreps_in().dim()}, 12), r = edge_vectors(40, 13),
+                  w = normal({c.weight_size()}, 14) * (1 / std::sqrt(16.0 * lmax));
+      const Array q = rotation_from_quaternion(normal({1, 4}, 15));
+      const Array all = broadcast_to(q, {6, 3, 3});
+      for (DType dtype : {DType::f64, DType::f32}) {
+        const auto f = [&](const Array& a, const Array& b) {
+          return c(edges, a.as(dtype), w.as(dtype), {}, b.as(dtype)).as(DType::f64);
+        };
+        const Array turned =
+            f(rotate_features(all, x, terms, Layout::ir_mul), matmul(r, q.reshaped({3, 3}), false, true));
+        EXPECT_LE(difference(turned, rotate_features(all, f(x, r), terms, Layout::ir_mul)),
+                  dtype == DType::f64 ? 1e-13 : 2e-6)
+            << lmax << " " << mmax << " " << dtype;
+      }
+    }
+}
+
+TEST(SO2Convolution, IsEquivariantUnderInversion) {
+  const Case& t = cases[4];
+  const SO2Convolution c(t.in, t.out, t.mmax, true);
+  const EdgeList edges = random_edges(20, 4, 4, 16);
+  const Array x = normal({4, c.irreps_in().dim()}, 17), r = edge_vectors(20, 18),
+              w = normal({c.weight_size()}, 19);
+  const Array q = -rotation_from_quaternion(normal({1, 4}, 20)), all = broadcast_to(q, {4, 3, 3});
+  const Array turned = c(edges, rotate_features(all, x, t.in, Layout::ir_mul), w, {},
+                         matmul(r, q.reshaped({3, 3}), false, true));
+  EXPECT_LE(difference(turned, rotate_features(all, c(edges, x, w, {}, r), t.out, Layout::ir_mul)), 1e-13);
+}
+
+void check_orders(const ScalarFunction& f, const Arrays& x, int orders) {
+  EXPECT_LE(check_gradients(f, x, 1e-3).max_error, 2e-9);
+  if (orders == 1) return;
+  Arrays u;
+  for (std::size_t k = 0; k < x.size(); ++k)
+    u.push_back(normal(x[k].shape(), 100 * static_cast<std::uint64_t>(orders) + k));
+  check_orders(
+      [f, u](const Arrays& t) {
+        const Arrays d = grad(f)(t);
+        Array total = sum(d[0] * u[0]);
+        for (std::size_t k = 1; k < d.size(); ++k) total = total + sum(d[k] * u[k]);
+        return total;
+      },
+      x, orders - 1);
+}
+
+TEST(SO2Gradient, FirstAndSecondDerivatives) {
+  for (const Case& t : {Case{"2x0e+1x1o+1x2e", "1x0e+2x1o+1x3o", -1, false},
+                        Case{"1x0e+1x1o+1x2e", "1x0e+1x1o+2x2e", 1, false},
+                        Case{"1x1o+1x1e+1x2e", "1x0e+1x1o+1x1e+1x2o", -1, true}}) {
+    const SO2Convolution c(t.in, t.out, t.mmax, t.parity);
+    const EdgeList edges = random_edges(5, 2, 3, 21);
+    const Array weight = normal({3, c.irreps_out().dim()}, 22);
+    const Arrays x{normal({2, c.irreps_in().dim()}, 23), normal({c.weight_size()}, 24),
+                   normal({5, c.radial_size()}, 25), edge_vectors(5, 26)};
+    check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[1], a[2], a[3]))); }, x,
+                 2);
+    check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[1], {}, a[2]))); },
+                 {x[0], x[1], x[3]}, 2);
+  }
+}
+
+// The first eleven directions: axes, poles, beside poles; three orders by the vectors.
+TEST(SO2Gradient, ThirdDerivativesByTheVectors) {
+  const SO2Convolution c("1x0e+1x1o+1x2e", "1x0e+1x1o+1x2e", 1);
+  const EdgeList edges({0, 1, 1, 0}, {0, 0, 1, 1}, 2);
+  const Array x = normal({2, 9}, 27), w = normal({c.weight_size()}, 28), weight = normal({2, 9}, 29);
+  for (Index first : {0, 4, 7})
+    check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, x, w, {}, a[0]))); },
+                 {edge_vectors(11, 30).rows(first, first + 4)}, 3);
+}
+
+// Directions alone enter: the derivative along an edge is zero, forces do no work there.
+TEST(SO2Gradient, IsNormalToTheEdgeAndItsCurlIsZero) {
+  const SO2Convolution c("3x0e+3x1o+3x2e+3x3o", "2x0e+2x1o+2x2e+2x3o", 2);
+  const EdgeList edges = random_edges(14, 3, 4, 31);
+  const Array x = normal({3, c.irreps_in().dim()}, 32), w = normal({c.weight_size()}, 33),
+              r = edge_vectors(14, 34);
+  const ScalarFunction f = [&](const Arrays& a) { return sum(square(c(edges, x, w, {}, a[0]))); };
+  const Array g = value_and_grad(f, {r}).second[0];
+  const auto along = sum(g * r, 1).to_vector<double>();
+  for (double v : along) EXPECT_LE(std::abs(v), 1e-12 * largest(g));
+  const Array u = normal({14, 3}, 35), v = normal({14, 3}, 36);
+  const auto hessian = [&](const Array& t) { return jvp(grad(f), {r}, {t}).second[0]; };
+  const double uv = sum(u * hessian(v)).item(), vu = sum(v * hessian(u)).item();
+  EXPECT_LE(std::abs(uv - vu), 1e-11 * largest(hessian(u)));
+}
+
+TEST(SO2Convolution, RefusesWhatDoesNotFit) {
+  const SO2Convolution c("2x0e+2x1o", "2x0e+2x1o");
+  const EdgeList edges = random_edges(4, 2, 2, 40);
+  const Array x = normal({2, 8}, 41), w = normal({c.weight_size()}, 42);
+  Array r = normal({4, 3}, 43);
+  EXPECT_NO_THROW(c(edges, x, w, {}, r));
+  EXPECT_THROW(c(edges, x, w, {}, r.rows(0, 3)), std::invalid_argument);
+  EXPECT_THROW(c(edges, x, w, normal({4, 2}, 1), r), std::invalid_argument);
+  EXPECT_THROW(c(edges, x.as(DType::f32), w, {}, r), std::invalid_argument);
+  EXPECT_THROW(c(edges, x, w.rows(0, 3), {}, r), std::invalid_argument);
+  EXPECT_THROW(SO2Convolution("", "1x0e"), std::invalid_argument);
+  EXPECT_THROW(SO2Convolution("1x0e", "1x0e", -2), std::invalid_argument);
+  for (double bad : {0.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
+    Array zero = r;
+    for (Index k = 3; k < 6; ++k) zero.mutable_data<double>()[k] = bad;
+    EXPECT_THROW(c(edges, x, w, {}, zero), std::invalid_argument);
+  }
+  // no edges: zeros
+  const Array none = c(EdgeList({}, {}, 2), x, w, {}, Array::zeros({0, 3}, DType::f64));
+  EXPECT_EQ(none.shape(), (Shape{2, 8}));
+  EXPECT_EQ(largest(none), 0);
+}
+
+}  // namespace
+}  // namespace cartan::so3
