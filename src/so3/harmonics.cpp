@@ -24,6 +24,9 @@ Point<T> times(const Lanes<T>& f, const Point<T>& p) {
   return {f * p.x, f * p.y, f * p.z};
 }
 
+// Bytes of a result that no cache will hold until it is read.
+constexpr Index beyond_caches = Index{1} << 23;
+
 // The work on one block of points in full rows.
 template <class T, int L>
 class Worker {
@@ -37,15 +40,19 @@ class Worker {
         outputs_(table.outputs()),
         harmonics_(at(outputs_)) {}
 
-  void operator()(const T* x, const T* w, const T* v, T* out) {
+  // meanwhile(): something to do now and then, lmax + 1 times
+  template <class F>
+  void operator()(const T* x, const T* w, const T* v, T* out, F&& meanwhile) {
     const Point<T> p = load_points(x);
     V inverse;
     const Point<T> u = normalize_ ? to_unit<T>(p, inverse) : p;
-    block_.set(u);
     V* h = harmonics_.data();
+    if (what_ == HarmonicsOf::values)
+      block_.values(u, h, meanwhile);
+    else
+      block_.set(u, meanwhile);
     switch (what_) {
       case HarmonicsOf::values:
-        block_.values(h);
         return block_to_rows<T>(h, outputs_, out);
       case HarmonicsOf::gradient: {
         rows_to_block<T>(w, outputs_, h);
@@ -85,30 +92,112 @@ class Worker {
   std::vector<V> harmonics_;
 };
 
-// A full block of rows: the rows themselves, or a copy of the last ones filled up with zeros.
+// A full block of rows: those of an array, or a copy of its last ones filled up with zeros.
 template <class T>
-class Rows {
+class InRows {
  public:
-  explicit Rows(Index width) : width_(width) {}
-  const T* in(const T* rows, Index count) {
-    if (!rows || count == lane_count<T>) return rows;
-    copy_.assign(size(), T(0));
-    std::copy_n(rows, count * width_, copy_.begin());
-    return copy_.data();
+  InRows(const T* rows, Index width) : rows_(rows), width_(width) {}
+  const T* operator()(Index first, Index count) {
+    if (!rows_) return nullptr;
+    const T* block = rows_ + first * width_;
+    if (count < lane_count<T>) {
+      last_.assign(static_cast<std::size_t>(width_ * lane_count<T>), T(0));
+      std::copy_n(block, count * width_, last_.begin());
+      return last_.data();
+    }
+    ahead_ = block + width_ * lane_count<T>;
+    return block;
   }
-  T* out(T* rows, Index count) {
-    if (count == lane_count<T>) return rows;
-    copy_.resize(size());
-    return copy_.data();
-  }
-  void done(T* rows, Index count) {
-    if (count != lane_count<T>) std::copy_n(copy_.begin(), count * width_, rows);
+  // Asks for some lines of the next block: a transpose touches many rows in turn, which the processor does
+  // not foresee.
+  void some(Index lines) {
+    if (!rows_) return;
+    for (; lines > 0; --lines, ahead_ += lane_count<T>) __builtin_prefetch(ahead_);
   }
 
  private:
-  std::size_t size() const { return static_cast<std::size_t>(width_ * lane_count<T>); }
+  const T* rows_;
   Index width_;
-  std::vector<T> copy_;
+  const T* ahead_ = nullptr;
+  std::vector<T> last_;
+};
+
+// Rows on their way to memory. They are put together in the first-level cache and moved in one piece, one
+// block behind: a transpose writes parts of many lines, which is slow where the lines are far away. Arrays
+// larger than the caches are written past them, a few lines at a time while the next block is computed, since
+// a processor waits when it has many such lines to write.
+template <class T>
+class OutRows {
+ public:
+  using V = Lanes<T>;
+
+  OutRows(T* rows, Index width, bool past_caches)
+      : rows_(rows), width_(width), buffer_(static_cast<std::size_t>(2 * width)), past_caches_(past_caches) {}
+  // Where to put the rows of the next block.
+  T* operator()(Index first, Index count) {
+    first_ = first, count_ = count;
+    half_ = 1 - half_;
+    return buffer();
+  }
+  // Moves some lines of the block before.
+  void some(Index lines) {
+    if (past_caches_) move(std::min(left_, lines));
+  }
+  // To be called when the block is complete: moves what is left of the one before.
+  void done() {
+    move(left_);
+    target_ = rows_ + first_ * width_;
+    source_ = buffer();
+    if (count_ < lane_count<T>) {
+      std::copy_n(source_, count_ * width_, target_);
+      return;
+    }
+    left_ = width_;
+    if (!past_caches_) return;
+    // Whole lines; what is before the first and after the last goes the usual way.
+    constexpr std::uintptr_t line = 64;
+    const auto offset = reinterpret_cast<std::uintptr_t>(target_) % line;
+    if (offset == 0) return;
+    const Index head = static_cast<Index>((line - offset) / sizeof(T)), tail = lane_count<T> - head;
+    left_ = width_ - 1;
+    std::copy_n(source_, head, target_);
+    const Index end = width_ * lane_count<T> - tail;
+    std::copy_n(source_ + end, tail, target_ + end);
+    source_ += head, target_ += head;
+  }
+  void finish() {
+    move(left_);
+#ifdef __AVX512F__
+    if (past_caches_) _mm_sfence();
+#endif
+  }
+
+ private:
+  T* buffer() {
+    return reinterpret_cast<T*>(buffer_.data() + half_ * width_);
+  }
+  void move(Index lines) {
+    left_ -= lines;
+#ifdef __AVX512F__
+    if (past_caches_) {
+      for (; lines > 0; --lines, source_ += lane_count<T>, target_ += lane_count<T>)
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(target_), load<__m512i>(source_));
+      return;
+    }
+#endif
+    for (; lines > 0; --lines, source_ += lane_count<T>, target_ += lane_count<T>)
+      store(target_, load<V>(source_));
+  }
+
+  T* rows_;
+  Index width_;
+  std::vector<V> buffer_;
+  bool past_caches_;
+  int half_ = 0;
+  Index first_ = 0, count_ = 0;
+  const T* source_ = nullptr;  // what is left of the block before, and where it goes
+  T* target_ = nullptr;
+  Index left_ = 0;
 };
 
 template <class T, int L>
@@ -116,18 +205,21 @@ void run(HarmonicsOf what, int lmax, HarmonicsOptions options, Index n, const T*
          T* out) {
   const auto& table = harmonics_table<T>(lmax, options.normalization);
   const Index k = table.outputs();
-  const bool wide = what == HarmonicsOf::values || what == HarmonicsOf::directional;
-  const Index out_width = wide ? k : 3;
+  const Index width = what == HarmonicsOf::values || what == HarmonicsOf::directional ? k : 3;
+  const bool past_caches = n * width * static_cast<Index>(sizeof(T)) > beyond_caches;
   parallel_for(n, 64 * lane_count<T>, [&](Index begin, Index end) {
     Worker<T, L> work(what, table, options.normalize);
-    Rows<T> xs(3), vs(3), ws(k), outs(out_width);
+    InRows<T> xs(x, 3), vs(v, 3), ws(w, k);
+    OutRows<T> outs(out, width, past_caches);
     for (Index p = begin; p < end; p += lane_count<T>) {
       const Index count = std::min<Index>(lane_count<T>, end - p);
-      T* target = out + p * out_width;
-      work(xs.in(x + 3 * p, count), ws.in(w ? w + k * p : nullptr, count),
-           vs.in(v ? v + 3 * p : nullptr, count), outs.out(target, count));
-      outs.done(target, count);
+      work(xs(p, count), ws(p, count), vs(p, count), outs(p, count), [&] {
+        ws.some(lmax + 1);
+        outs.some(lmax + 1);
+      });
+      outs.done();
     }
+    outs.finish();
   });
 }
 
@@ -136,17 +228,22 @@ void run(HarmonicsOf what, int lmax, HarmonicsOptions options, Index n, const T*
 template <class T>
 void evaluate_harmonics(HarmonicsOf what, int lmax, HarmonicsOptions options, Index n, const T* x, const T* w,
                         const T* v, T* out) {
-  switch (lmax) {
+  const auto with = [&]<int L>() { run<T, L>(what, lmax, options, n, x, w, v, out); };
+  switch (what == HarmonicsOf::hessian && lmax > 4 ? -1 : lmax) {  // too many registers when unrolled
     case 1:
-      return run<T, 1>(what, lmax, options, n, x, w, v, out);
+      return with.template operator()<1>();
     case 2:
-      return run<T, 2>(what, lmax, options, n, x, w, v, out);
+      return with.template operator()<2>();
     case 3:
-      return run<T, 3>(what, lmax, options, n, x, w, v, out);
+      return with.template operator()<3>();
     case 4:
-      return run<T, 4>(what, lmax, options, n, x, w, v, out);
+      return with.template operator()<4>();
+    case 5:
+      return with.template operator()<5>();
+    case 6:
+      return with.template operator()<6>();
     default:
-      return run<T, -1>(what, lmax, options, n, x, w, v, out);
+      return with.template operator()<-1>();
   }
 }
 

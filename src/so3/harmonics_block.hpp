@@ -4,6 +4,9 @@
 
 #include <cstring>
 #include <utility>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #include "core/simd.hpp"
 
@@ -20,17 +23,13 @@ template <class T, int N>
 struct small_vector {
   typedef T type __attribute__((vector_size(N * sizeof(T))));
 };
-typedef small_vector<float, 8>::type Float8;
 typedef small_vector<double, 4>::type Double4;
 typedef small_vector<float, 4>::type Float4;
+typedef small_vector<double, 2>::type Double2;
 
 // Two pieces of 16 bytes side by side.
-template <class V, class T>
-inline V load_two(const T* low, const T* high) {
-  T both[32 / sizeof(T)];
-  std::memcpy(both, low, 16);
-  std::memcpy(both + 16 / sizeof(T), high, 16);
-  return load<V>(both);
+inline Double4 load_two(const double* low, const double* high) {
+  return __builtin_shufflevector(load<Double2>(low), load<Double2>(high), 0, 1, 2, 3);
 }
 
 // out[j * so + i] = in[i * si + j], i, j < 4
@@ -46,29 +45,56 @@ inline void transpose4(const float* in, Index si, float* out, Index so) {
 }
 inline void transpose4(const double* in, Index si, double* out, Index so) {
   for (int h = 0; h < 4; h += 2) {
-    const Double4 a = load_two<Double4>(in + h, in + 2 * si + h),
-                  b = load_two<Double4>(in + si + h, in + 3 * si + h);
+    const Double4 a = load_two(in + h, in + 2 * si + h), b = load_two(in + si + h, in + 3 * si + h);
     store(out + h * so, __builtin_shufflevector(a, b, 0, 4, 2, 6));
     store(out + (h + 1) * so, __builtin_shufflevector(a, b, 1, 5, 3, 7));
   }
 }
-// The same for i, j < 8, a half of the columns at a time.
-inline void transpose8(const float* in, Index si, float* out, Index so) {
-  for (int h = 0; h < 8; h += 4) {
-    const float* p = in + h;
-    const Float8 a = load_two<Float8>(p, p + 4 * si), b = load_two<Float8>(p + si, p + 5 * si),
-                 c = load_two<Float8>(p + 2 * si, p + 6 * si), d = load_two<Float8>(p + 3 * si, p + 7 * si);
-    const Float8 e = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13),
-                 f = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15),
-                 g = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13),
-                 i = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+#ifdef __AVX512F__
+// The same for i, j < 64 / sizeof(T): pieces of 16 bytes are put in their lanes as they are loaded, which
+// leaves exchanges inside the lanes.
+inline void transpose_lanes(const float* in, Index si, float* out, Index so) {
+  for (int h = 0; h < 16; h += 4) {
+    const auto four = [&](Index first) {
+      const float* p = in + first * si + h;
+      __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+      v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 4 * si), 1);
+      v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 8 * si), 2);
+      return _mm512_insertf32x4(v, _mm_loadu_ps(p + 12 * si), 3);
+    };
+    const __m512 a = four(0), b = four(1), c = four(2), d = four(3);
+    const __m512 e = _mm512_unpacklo_ps(a, b), f = _mm512_unpackhi_ps(a, b), g = _mm512_unpacklo_ps(c, d),
+                 i = _mm512_unpackhi_ps(c, d);
     float* o = out + h * so;
-    store(o, __builtin_shufflevector(e, g, 0, 1, 8, 9, 4, 5, 12, 13));
-    store(o + so, __builtin_shufflevector(e, g, 2, 3, 10, 11, 6, 7, 14, 15));
-    store(o + 2 * so, __builtin_shufflevector(f, i, 0, 1, 8, 9, 4, 5, 12, 13));
-    store(o + 3 * so, __builtin_shufflevector(f, i, 2, 3, 10, 11, 6, 7, 14, 15));
+    _mm512_storeu_ps(o, _mm512_shuffle_ps(e, g, 0x44));
+    _mm512_storeu_ps(o + so, _mm512_shuffle_ps(e, g, 0xee));
+    _mm512_storeu_ps(o + 2 * so, _mm512_shuffle_ps(f, i, 0x44));
+    _mm512_storeu_ps(o + 3 * so, _mm512_shuffle_ps(f, i, 0xee));
   }
 }
+inline void transpose_lanes(const double* in, Index si, double* out, Index so) {
+  for (int h = 0; h < 8; h += 2) {
+    const auto four = [&](Index first) {
+      const double* p = in + first * si + h;
+      const auto piece = [&](Index k) { return _mm_castpd_ps(_mm_loadu_pd(p + k * si)); };
+      __m512 v = _mm512_castps128_ps512(piece(0));
+      v = _mm512_insertf32x4(v, piece(2), 1);
+      v = _mm512_insertf32x4(v, piece(4), 2);
+      return _mm512_castps_pd(_mm512_insertf32x4(v, piece(6), 3));
+    };
+    const __m512d a = four(0), b = four(1);
+    _mm512_storeu_pd(out + h * so, _mm512_unpacklo_pd(a, b));
+    _mm512_storeu_pd(out + (h + 1) * so, _mm512_unpackhi_pd(a, b));
+  }
+}
+#else
+template <class T>
+inline void transpose_lanes(const T* in, Index si, T* out, Index so) {
+  constexpr Index n = lane_count<T>;
+  for (Index i = 0; i < n; i += 4)
+    for (Index j = 0; j < n; j += 4) transpose4(in + i * si + j, si, out + j * so + i, so);
+}
+#endif
 
 }  // namespace detail
 
@@ -78,9 +104,7 @@ inline void block_to_rows(const Lanes<T>* block, Index k, T* rows) {
   constexpr int n = lane_count<T>;
   const T* in = reinterpret_cast<const T*>(block);
   Index j = 0;
-  if constexpr (sizeof(T) == 4)
-    for (; j + 8 <= k; j += 8)
-      for (int p = 0; p < n; p += 8) detail::transpose8(in + j * n + p, n, rows + p * k + j, k);
+  for (; j + n <= k; j += n) detail::transpose_lanes(in + j * n, n, rows + j, k);
   for (; j + 4 <= k; j += 4)
     for (int p = 0; p < n; p += 4) detail::transpose4(in + j * n + p, n, rows + p * k + j, k);
   for (; j < k; ++j)
@@ -93,9 +117,7 @@ inline void rows_to_block(const T* rows, Index k, Lanes<T>* block) {
   constexpr int n = lane_count<T>;
   T* out = reinterpret_cast<T*>(block);
   Index j = 0;
-  if constexpr (sizeof(T) == 4)
-    for (; j + 8 <= k; j += 8)
-      for (int p = 0; p < n; p += 8) detail::transpose8(rows + p * k + j, k, out + j * n + p, n);
+  for (; j + n <= k; j += n) detail::transpose_lanes(rows + j, k, out + j * n, n);
   for (; j + 4 <= k; j += 4)
     for (int p = 0; p < n; p += 4) detail::transpose4(rows + p * k + j, k, out + j * n + p, n);
   for (; j < k; ++j)
@@ -147,6 +169,16 @@ inline void store_points(const Point<T>& p, T* xyz) {
   store(xyz, detail::interleave<0>(p.x, p.y, p.z, lanes));
   store(xyz + n, detail::interleave<1>(p.x, p.y, p.z, lanes));
   store(xyz + 2 * n, detail::interleave<2>(p.x, p.y, p.z, lanes));
+}
+
+/// Whether a comparison holds in every lane.
+template <class Mask>
+inline bool all_true(const Mask& mask) {
+  typedef detail::small_vector<long long, 8>::type Long8;
+  const auto a = reinterpret_cast<Long8>(mask);
+  const auto b = __builtin_shufflevector(a, a, 0, 1, 2, 3) & __builtin_shufflevector(a, a, 4, 5, 6, 7);
+  const auto c = __builtin_shufflevector(b, b, 0, 1) & __builtin_shufflevector(b, b, 2, 3);
+  return (c[0] & c[1]) == -1;
 }
 
 }  // namespace cartan::so3

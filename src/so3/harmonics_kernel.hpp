@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "cartan/so3/spherical_harmonics.hpp"
@@ -42,52 +43,68 @@ struct Ladder {
 };
 std::vector<Ladder> harmonics_ladder(int lmax, Normalization normalization);
 
-/// q_l^m, c_m, s_m of a block of points. L: the degree where the compiler shall know it, or -1.
+/// f(k) for k = first .. last; unrolled where the degree L >= last is known to the compiler.
+template <int L, class F>
+[[gnu::always_inline]] inline void each(int first, int last, F&& f) {
+  if constexpr (L < 0) {
+    for (int k = first; k <= last; ++k) f(k);
+  } else {
+    [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+      ((first + i <= last ? f(first + i) : void()), ...);
+    }
+    (std::make_integer_sequence<int, L + 1>());
+  }
+}
+#define CARTAN_INLINE __attribute__((always_inline))
+
+/// Harmonics of a block of points. L: the degree where the compiler shall know it, or -1.
 template <class T, int L = -1>
 class HarmonicsBlock {
  public:
   using V = Lanes<T>;
 
   explicit HarmonicsBlock(const HarmonicsTable<T>& table)
-      : t_(table), q_(L < 0 ? table.size() : 0), c_(L < 0 ? 2 * (table.lmax + 1) : 0) {}
+      : t_(table),
+        q_(L < 0 ? static_cast<std::size_t>(table.size()) : 0),
+        c_(L < 0 ? 2 * static_cast<std::size_t>(table.lmax + 1) : 0) {}
 
   int lmax() const { return L < 0 ? t_.lmax : L; }
 
-  void set(const Point<T>& p) {
-    x_ = p.z, y_ = p.x, z_ = p.y;
-    const V r2 = x_ * x_ + y_ * y_ + z_ * z_;
-    c(0) = V{} + 1;
-    s(0) = V{};
-    for (int m = 0; m <= lmax(); ++m) {
-      if (m > 0) {
-        c(m) = x_ * c(m - 1) - y_ * s(m - 1);
-        s(m) = x_ * s(m - 1) + y_ * c(m - 1);
-      }
-      const int k = column(m);
-      V before{}, now = V{} + t_.a[at(k)];
-      q(k) = now;
-      for (int i = 1; i <= lmax() - m; ++i) {
-        const V next = (t_.a[at(k + i)] * z_) * now - (t_.b[at(k + i)] * r2) * before;
-        before = now;
-        q(k + i) = now = next;
-      }
-    }
+  /// out[l^2 + l + m] = R_lm; meanwhile() is called after every m.
+  template <class F>
+  void values(const Point<T>& p, V* out, F&& meanwhile) {
+    set_point(p);
+    V c = V{} + 1, s{};
+    each<L>(0, lmax(), [&](int m) CARTAN_INLINE {
+      if (m > 0) step(c, s);
+      recursion(m, [&](int l, const V& q) CARTAN_INLINE {
+        V* o = out + l * l + l;
+        o[m] = q * c;
+        if (m > 0) o[-m] = q * s;
+      });
+      meanwhile();
+    });
   }
 
-  /// out[l^2 + l + m] = R_lm
-  void values(V* out) const {
-    for (int m = 0; m <= lmax(); ++m)
-      for (int l = m; l <= lmax(); ++l) {
-        const V f = q(column(m) + l - m);
-        out[l * l + l + m] = f * c(m);
-        if (m > 0) out[l * l + l - m] = f * s(m);
-      }
+  /// Computes what the functions below need.
+  template <class F>
+  void set(const Point<T>& p, F&& meanwhile) {
+    set_point(p);
+    V c = V{} + 1, s{};
+    each<L>(0, lmax(), [&](int m) CARTAN_INLINE {
+      if (m > 0) step(c, s);
+      powers()[2 * m] = c;
+      powers()[2 * m + 1] = s;
+      V* column = q() + t_column(m) - m;
+      recursion(m, [&](int l, const V& value) CARTAN_INLINE { column[l] = value; });
+      meanwhile();
+    });
   }
 
   /// The gradient of F = sum w_i R_i.
   Point<T> gradient(const V* w) const {
     V gx{}, gy{}, gz{}, inner{};
-    for (int m = 0; m <= lmax(); ++m) {
+    each<L>(0, lmax(), [&](int m) CARTAN_INLINE {
       const Moments f = moments<false>(w, m);
       inner += f.up.dot(c(m), s(m));
       gz += f.along.dot(c(m), s(m));
@@ -95,7 +112,7 @@ class HarmonicsBlock {
         gx += T(m) * f.q.dot(c(m - 1), s(m - 1));
         gy += T(m) * f.q.cross(c(m - 1), s(m - 1));
       }
-    }
+    });
     return {gy - y_ * inner, gz, gx - x_ * inner};
   }
 
@@ -104,7 +121,7 @@ class HarmonicsBlock {
     const V vx = v.z, vy = v.x, vz = v.y, radial = vx * x_ + vy * y_;
     V gx{}, gy{}, gz{}, inner{}, hx{}, hy{}, hz{}, dinner{};
     V dc{}, ds{};  // of c_m, s_m along v
-    for (int m = 0; m <= lmax(); ++m) {
+    each<L>(0, lmax(), [&](int m) CARTAN_INLINE {
       const Moments f = moments<true>(w, m);
       const Pair dq = f.up.step(-radial, f.along, vz);
       const Pair dup = f.up_up.step(-radial, f.up_along, vz);
@@ -122,7 +139,7 @@ class HarmonicsBlock {
       dinner += dup.dot(c(m), s(m)) + f.up.dot(dc, ds);
       gz += f.along.dot(c(m), s(m));
       hz += dalong.dot(c(m), s(m)) + f.along.dot(dc, ds);
-    }
+    });
     gradient = {gy - y_ * inner, gz, gx - x_ * inner};
     along_v = {hy - vy * inner - y_ * dinner, hz, hx - vx * inner - x_ * dinner};
   }
@@ -130,21 +147,23 @@ class HarmonicsBlock {
   /// out[i] = derivative of R_i along v
   void directional(const Point<T>& v, V* out) const {
     const V vx = v.z, vy = v.x, vz = v.y, radial = vx * x_ + vy * y_;
-    for (int m = 0; m <= lmax(); ++m) {
+    each<L>(0, lmax(), [&](int m) CARTAN_INLINE {
       V dc{}, ds{};
       if (m > 0) {
         dc = T(m) * (vx * c(m - 1) - vy * s(m - 1));
         ds = T(m) * (vx * s(m - 1) + vy * c(m - 1));
       }
-      const int k = column(m) - m, next = column(m + 1) - (m + 1);
-      for (int l = m; l <= lmax(); ++l) {
+      const V *here = column(m), *next = column(m + 1);
+      const T *along = t_.along.data() + t_column(m) - m, *up = t_.up.data() + t_column(m) - m;
+      each<L>(m, lmax(), [&](int l) CARTAN_INLINE {
         V dq{};
-        if (l > m) dq = (t_.along[at(k + l)] * vz) * q(k + l - 1);
-        if (l > m + 1) dq -= (t_.up[at(k + l)] * radial) * q(next + l - 1);
-        out[l * l + l + m] = q(k + l) * dc + dq * c(m);
-        if (m > 0) out[l * l + l - m] = q(k + l) * ds + dq * s(m);
-      }
-    }
+        if (l > m) dq = (along[l] * vz) * here[l - 1];
+        if (l > m + 1) dq -= (up[l] * radial) * next[l - 1];
+        V* o = out + l * l + l;
+        o[m] = here[l] * dc + dq * c(m);
+        if (m > 0) o[-m] = here[l] * ds + dq * s(m);
+      });
+    });
   }
 
  private:
@@ -165,35 +184,60 @@ class HarmonicsBlock {
     Pair q, up, along, up_up, up_along, along_along;
   };
   template <bool second>
-  Moments moments(const V* w, int m) const {
+  [[gnu::always_inline]] Moments moments(const V* w, int m) const {
     Moments f;
-    const int k = column(m) - m, k1 = column(m + 1) - (m + 1), k2 = column(m + 2) - (m + 2);
-    for (int l = m; l <= lmax(); ++l) {
-      const V wc = w[l * l + l + m], ws = m > 0 ? w[l * l + l - m] : V{};
-      const std::size_t e = at(k + l);
-      f.q.add(q(k + l), wc, ws);
-      if (l > m) f.along.add(t_.along[e] * q(k + l - 1), wc, ws);
-      if (l > m + 1) f.up.add(t_.up[e] * q(k1 + l - 1), wc, ws);
+    const V *q0 = column(m), *q1 = column(m + 1), *q2 = column(m + 2);
+    const int first = t_column(m) - m;
+    each<L>(m, lmax(), [&](int l) CARTAN_INLINE {
+      const V *o = w + l * l + l, wc = o[m], ws = m > 0 ? o[-m] : V{};
+      const auto e = static_cast<std::size_t>(first + l);
+      f.q.add(q0[l], wc, ws);
+      if (l > m) f.along.add(t_.along[e] * q0[l - 1], wc, ws);
+      if (l > m + 1) f.up.add(t_.up[e] * q1[l - 1], wc, ws);
       if constexpr (second) {
-        if (l > m + 1) f.along_along.add(t_.along_along[e] * q(k + l - 2), wc, ws);
-        if (l > m + 2) f.up_along.add(t_.up_along[e] * q(k1 + l - 2), wc, ws);
-        if (l > m + 3) f.up_up.add(t_.up_up[e] * q(k2 + l - 2), wc, ws);
+        if (l > m + 1) f.along_along.add(t_.along_along[e] * q0[l - 2], wc, ws);
+        if (l > m + 2) f.up_along.add(t_.up_along[e] * q1[l - 2], wc, ws);
+        if (l > m + 3) f.up_up.add(t_.up_up[e] * q2[l - 2], wc, ws);
       }
-    }
+    });
     return f;
   }
 
-  static std::size_t at(int k) { return static_cast<std::size_t>(k); }
-  int column(int m) const { return m * (lmax() + 1) - m * (m - 1) / 2; }
-  V& q(int k) { return L < 0 ? q_[at(k)] : fixed_q_[k]; }
-  const V& q(int k) const { return L < 0 ? q_[at(k)] : fixed_q_[k]; }
-  V& c(int m) { return L < 0 ? c_[at(2 * m)] : fixed_c_[2 * m]; }
-  V& s(int m) { return L < 0 ? c_[at(2 * m + 1)] : fixed_c_[2 * m + 1]; }
-  const V& c(int m) const { return L < 0 ? c_[at(2 * m)] : fixed_c_[2 * m]; }
-  const V& s(int m) const { return L < 0 ? c_[at(2 * m + 1)] : fixed_c_[2 * m + 1]; }
+  void set_point(const Point<T>& p) {
+    x_ = p.z, y_ = p.x, z_ = p.y;
+    r2_ = x_ * x_ + y_ * y_ + z_ * z_;
+  }
+  // From c_m, s_m to m + 1.
+  void step(V& c, V& s) const {
+    const V next = x_ * c - y_ * s;
+    s = x_ * s + y_ * c;
+    c = next;
+  }
+  // each_value(l, q_l^m) for l = m .. lmax
+  template <class F>
+  [[gnu::always_inline]] void recursion(int m, F&& each_value) const {
+    const T *a = t_.a.data() + t_column(m) - m, *b = t_.b.data() + t_column(m) - m;
+    V before{}, now = V{} + a[m];
+    each_value(m, now);
+    each<L>(m + 1, lmax(), [&](int l) CARTAN_INLINE {
+      V next = (a[l] * z_) * now;
+      if (l > m + 1) next -= (b[l] * r2_) * before;
+      before = now;
+      now = next;
+      each_value(l, now);
+    });
+  }
+
+  int t_column(int m) const { return m * (lmax() + 1) - m * (m - 1) / 2; }
+  V* q() { return L < 0 ? q_.data() : fixed_q_; }
+  V* powers() { return L < 0 ? c_.data() : fixed_c_; }
+  // column(m)[l] = q_l^m
+  const V* column(int m) const { return (L < 0 ? q_.data() : fixed_q_) + t_column(m) - m; }
+  const V& c(int m) const { return (L < 0 ? c_.data() : fixed_c_)[2 * m]; }
+  const V& s(int m) const { return (L < 0 ? c_.data() : fixed_c_)[2 * m + 1]; }
 
   const HarmonicsTable<T>& t_;
-  V x_{}, y_{}, z_{};
+  V x_{}, y_{}, z_{}, r2_{};
   std::vector<V> q_, c_;
   V fixed_q_[L < 0 ? 1 : (L + 1) * (L + 2) / 2];
   V fixed_c_[L < 0 ? 1 : 2 * (L + 1)];
@@ -208,8 +252,7 @@ inline Point<T> to_unit(const Point<T>& p, Lanes<T>& inverse) {
   Point<T> u = p;
   Lanes<T> r2 = p.x * p.x + p.y * p.y + p.z * p.z;
   const auto inside = (r2 >= low) & (r2 <= high);  // -1 or 0 a lane
-  bool plain = true;
-  for (int i = 0; i < n; ++i) plain &= inside[i] != 0;
+  const bool plain = all_true(inside);
   Lanes<T> unit = Lanes<T>{} + 1;  // the power of two
   if (!plain) {
     for (int i = 0; i < n; ++i) {
@@ -235,5 +278,7 @@ inline Point<T> to_unit(const Point<T>& p, Lanes<T>& inverse) {
     for (int i = 0; i < n; ++i) inverse[i] = std::min(inverse[i] * unit[i], std::numeric_limits<T>::max());
   return u;
 }
+
+#undef CARTAN_INLINE
 
 }  // namespace cartan::so3
