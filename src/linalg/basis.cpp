@@ -5,13 +5,14 @@
 #include <limits>
 
 namespace cartan::linalg {
-namespace {
 
 Basis from_gram(const Matrix& g) {
   Eigensystem e = eigensystem(g);
   for (double& v : e.values) v = std::sqrt(std::max(v, 0.0));
   return {std::move(e.vectors), std::move(e.values)};
 }
+
+namespace {
 
 Basis from_tall(const Matrix& a) {
   const QR f = qr(a);

@@ -19,6 +19,9 @@ Basis basis_of(const T* x, ModeView v, Method method);
 /// The same for the columns of a given matrix.
 Basis basis_of(const Matrix& a, Method method);
 
+/// Of a matrix with the Gram matrix g = A A^T.
+Basis from_gram(const Matrix& g);
+
 /// gram where its rounding errors stay below a relative tail of `tolerance` for n singular values, otherwise
 /// lq.
 Method gram_or_lq(double tolerance, Index n);

@@ -73,28 +73,25 @@ void note_method(Report& report, const char* method) {
     report.method += (report.method.empty() ? "" : "+") + std::string(method);
 }
 
+Steps::Steps(Shape of, double tol, std::vector<int> order) : shape(std::move(of)), tolerance(tol) {
+  tensor.factors.resize(shape.size());
+  report.order = std::move(order);
+}
+
+double Steps::budget(std::size_t left) const {
+  return std::max(0.0, tolerance * tolerance * square - spent) / static_cast<double>(left);
+}
+
+void Steps::take(int mode, Matrix u, Array y, double residual) {
+  spent += residual;
+  x = std::move(y);
+  Array& factor = tensor.factors[static_cast<std::size_t>(mode)];
+  factor = array_of(factor.ndim() == 2 ? product(matrix_of(factor), u) : u, DType::f64);
+}
+
 namespace {
 
 constexpr Index least_randomized = Index{1} << 18;  // entries from which a sketch pays
-
-/// The state between truncations.
-struct Steps {
-  Array x;
-  Tucker tensor;
-  Report report;
-  double tolerance, square = -1, spent = 0;  ///< relative; ||x||^2, once it is known; squared error so far
-
-  /// What the next of `left` truncations may leave behind, squared.
-  double budget(std::size_t left) const {
-    return std::max(0.0, tolerance * tolerance * square - spent) / static_cast<double>(left);
-  }
-  void take(int mode, Matrix u, Array y, double residual) {
-    spent += residual;
-    x = std::move(y);
-    Array& factor = tensor.factors[static_cast<std::size_t>(mode)];
-    factor = array_of(factor.ndim() == 2 ? product(matrix_of(factor), u) : u, DType::f64);
-  }
-};
 
 template <class T>
 void exact_step(Steps& s, int mode, std::size_t left, Index cap, Method asked) {
@@ -122,7 +119,7 @@ bool randomized_step(Steps& s, int mode, std::size_t left, Index cap, const Hosv
   if (!c) return false;
   note_method(s.report, name_of(Method::randomized));
   if (s.square < 0) s.square = c->sums.square;
-  if (!in_range<T>(s.square, s.x.size())) return true;  // the caller looks closer
+  if (!in_range<T>(s.square, size_of(s.shape))) return true;  // the caller looks closer
   s.report.iterations = std::max(s.report.iterations, c->passes);
   s.take(mode, std::move(c->u), std::move(c->y), c->sums.residual);
   return true;
@@ -130,36 +127,48 @@ bool randomized_step(Steps& s, int mode, std::size_t left, Index cap, const Hosv
 
 template <class T>
 Steps decompose(const Array& x, const HosvdOptions& o, double tolerance) {
-  Steps s;
+  const bool sketches = o.method == Method::randomized ||
+                        (o.method == Method::automatic && x.size() >= least_randomized &&
+                         (tolerance > 1e3 * rounding_floor(x.dtype(), x.shape()) || !o.ranks.empty()));
+  Steps s(x.shape(), tolerance, mode_order(x.shape(), o, sketches));
   s.x = x;
-  s.tolerance = tolerance;
-  s.tensor.factors.resize(x.shape().size());
-  const double floor = rounding_floor(x.dtype(), x.shape());
-  const bool sketches =
-      o.method == Method::randomized || (o.method == Method::automatic && x.size() >= least_randomized &&
-                                         (tolerance > 1e3 * floor || !o.ranks.empty()));
-  s.report.order = mode_order(x.shape(), o, sketches);
-  bool sketched = false;
-  for (std::size_t left = s.report.order.size(); left > 0; --left) {
-    const int mode = s.report.order[s.report.order.size() - left];
-    const Index cap = largest_rank(o, x.shape(), mode);
-    if (sketches && randomized_step<T>(s, mode, left, cap, o))
-      sketched = true;
-    else
-      exact_step<T>(s, mode, left, cap, o.method);
-    if (!in_range<T>(s.square, x.size())) return s;
-  }
-  if (sketched)  // the small core: exact truncation to the least ranks
-    for (std::size_t left = s.report.order.size(); left > 0; --left) {
-      const int mode = s.report.order[s.report.order.size() - left];
-      Report kept = s.report;
-      exact_step<T>(s, mode, left, largest_rank(o, x.shape(), mode), Method::automatic);
-      s.report = std::move(kept);
-    }
+  truncate_rest<T>(s, 0, o, sketches, false);
   return s;
 }
 
 }  // namespace
+
+template <class T>
+void truncate_rest(Steps& s, std::size_t done, const HosvdOptions& o, bool sketches, bool sketched) {
+  const std::vector<int> order = s.report.order;
+  for (std::size_t left = order.size() - done; left > 0; --left) {
+    const int mode = order[order.size() - left];
+    const Index cap = largest_rank(o, s.shape, mode);
+    if (sketches && randomized_step<T>(s, mode, left, cap, o))
+      sketched = true;
+    else
+      exact_step<T>(s, mode, left, cap, o.method);
+    if (!in_range<T>(s.square, size_of(s.shape))) return;  // the caller looks closer
+  }
+  if (!sketched) return;
+  const std::string method = s.report.method;
+  for (std::size_t left = order.size(); left > 0; --left) {
+    const int mode = order[order.size() - left];
+    exact_step<T>(s, mode, left, largest_rank(o, s.shape, mode), Method::automatic);
+  }
+  s.report.method = method;
+}
+template void truncate_rest<float>(Steps&, std::size_t, const HosvdOptions&, bool, bool);
+template void truncate_rest<double>(Steps&, std::size_t, const HosvdOptions&, bool, bool);
+
+Result<Tucker> finished(Steps s, const HosvdOptions& o, DType dtype, double scale) {
+  Result<Tucker> result{std::move(s.tensor), std::move(s.report)};
+  for (Array& f : result.tensor.factors) f = f.as(dtype);
+  result.tensor.core = multiplied(s.x, scale);
+  result.report.ranks = result.tensor.ranks();
+  finish_report(result.report, std::sqrt(s.spent / s.square), o, rounding_floor(dtype, s.shape));
+  return result;
+}
 
 bool settled(double last, double error, double change, DType dtype) {
   const double eps = dtype == DType::f32 ? static_cast<double>(std::numeric_limits<float>::epsilon())
@@ -196,12 +205,7 @@ Result<Tucker> st_hosvd(const Array& x, const HosvdOptions& o) {
       scale = safe.scale;
       s = decompose<T>(safe.array, o, std::max(o.tolerance, floor));
     }
-    result.tensor = std::move(s.tensor);
-    for (Array& f : result.tensor.factors) f = f.as(x.dtype());
-    result.tensor.core = multiplied(s.x, scale);
-    result.report = std::move(s.report);
-    result.report.ranks = result.tensor.ranks();
-    finish_report(result.report, std::sqrt(s.spent / s.square), o, floor);
+    result = finished(std::move(s), o, x.dtype(), scale);
   });
   return result;
 }

@@ -2,6 +2,7 @@
 // What the truncated decompositions share.
 
 #include "cartan/linalg/hosvd.hpp"
+#include "linalg/matrix.hpp"
 
 namespace cartan::linalg {
 
@@ -20,5 +21,28 @@ void note_method(Report& report, const char* method);
 bool settled(double last, double error, double change, DType dtype);
 /// Rank 1, with orthonormal factors.
 Result<Tucker> zero_tucker(const Shape& shape, DType dtype);
+
+/// A decomposition under way: X ~ x with the factors so far.
+struct Steps {
+  Shape shape;  ///< of X
+  Array x;
+  Tucker tensor;  ///< factors in float64, with one axis where there is none yet
+  Report report;
+  double tolerance = 0, square = -1,
+         spent = 0;  ///< relative; ||X||^2, once it is known; squared error so far
+
+  Steps(Shape shape, double tolerance, std::vector<int> order);
+  /// What the next of `left` truncations may leave behind, squared.
+  double budget(std::size_t left) const;
+  /// x is reduced to y = u^T x.
+  void take(int mode, Matrix u, Array y, double residual);
+};
+
+/// Truncates the modes of s.report.order from number `done` on. After sketches, of these or (`sketched`) of
+/// earlier modes, the core is truncated once more, in all modes.
+template <class T>
+void truncate_rest(Steps& s, std::size_t done, const HosvdOptions& o, bool sketches, bool sketched);
+/// Factors and core in type `dtype`, the core times `scale`, and the report.
+Result<Tucker> finished(Steps s, const HosvdOptions& o, DType dtype, double scale);
 
 }  // namespace cartan::linalg

@@ -48,7 +48,7 @@ std::optional<Compression> compress(const Array& x, double allowed, Index cap, c
   const std::uint64_t stream = 2 * static_cast<std::uint64_t>(o.mode);
   const Random draws(o.seed, stream), places(o.seed, stream + 1);
   int passes = 0;
-  Index p = std::min(cap, Index{16}) + o.oversampling;
+  Index p = std::min(cap, Index{8}) + o.oversampling;
   if (p > limit) return std::nullopt;
 
   // A sample tells the rank.

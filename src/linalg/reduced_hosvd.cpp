@@ -87,11 +87,6 @@ Array small_core(const std::vector<double>& w, const std::vector<Matrix>& z) {
   return core;
 }
 
-struct Reduction {
-  std::vector<Matrix> bases;
-  double bound = 0;  // of the error
-};
-
 }  // namespace
 
 Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
@@ -117,6 +112,7 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
     require(std::isfinite(size[r]), "[to_tucker] the norm of term ", r, " overflows; scale the weights");
     total = std::hypot(total, size[r]);
   }
+  if (total == 0) return zero_tucker(input.shape(), input.dtype());
   // Weighted factors A_k diag(size_r / ||a_kr||), and the 2-norms of the normalized ones.
   std::vector<Basis> bases;
   std::vector<double> spectral;
@@ -133,7 +129,7 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
     spectral.push_back(d > 1 ? spectral_bound(factors[at_index(k)], inverse) : 1.0);
     Matrix a = factors[at_index(k)];
     scale_columns(a, weight);
-    bases.push_back(terms ? basis_of(a, method) : Basis{identity(1), {0.0}});
+    bases.push_back(basis_of(a, method));
   }
   Result<Tucker> result;
   double norm_of_x = total;  // a first guess, lowered to the norm of the core
