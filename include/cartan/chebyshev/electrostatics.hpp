@@ -1,0 +1,163 @@
+#pragma once
+/// Range-separated sums over point charges in free space: the long-range part as a Chebyshev-Tucker function
+/// on a box, the short-range part by a cell list. Angstrom, elementary charges, eV; potentials in V.
+///
+/// The kernel is split by the terms of its sinc quadrature, smooth Gaussians first:
+///     kernel(r) = L(r) + S(r),   L(r) = sum_{k < R} a_k exp(-(t_k r)^2),   S = kernel - L exactly,
+/// where R is such that |S| falls below the tolerance at a cutoff. On the box, every factor exp(-t^2 (x -
+/// y)^2) is a symmetric polynomial kernel phi(x)^T B phi(y) in a basis phi = (phi_1 .. phi_r) that depends on
+/// box and tolerance but not on the charges. So with the moments m = sum_i q_i phi(x_i) x phi(y_i) x
+/// phi(z_i), an r x r x r tensor, the long-range potential is
+///     Phi(x) = sum_k a_k <phi(x) x phi(y) x phi(z), (B_k x B_k x B_k) m>:
+/// Tucker format at once, at a cost of 2 r^3 flops a charge, without a grid and without the rank N R of the
+/// canonical sum. The long-range energy <m, K m>/2 is a quadratic form of the moments, so that -q_i grad
+/// Phi(x_i) is its exact derivative, truncation included.
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <cartan/chebyshev/chebyshev_tucker.hpp>
+#include <cartan/chebyshev/gaussian_sum.hpp>
+#include <cartan/core/progress.hpp>
+
+namespace cartan::chebyshev {
+
+/// How a kernel is split on a box.
+struct SeparationOptions {
+  RadialKernel kernel;
+  double tolerance = 1e-8;  ///< of the kernel, relative to its value at the cutoff
+  double cutoff = 0;        ///< of the short-range part, Angstrom
+};
+
+/// The plan: quadrature, split and basis for one box. Depends on no charges; may be shared by threads.
+class RangeSeparation {
+ public:
+  /// Throws std::invalid_argument for a box that is not three-dimensional, a cutoff that is not positive, a
+  /// tolerance outside of [1e-12, 0.1].
+  RangeSeparation(const Box& box, const SeparationOptions& options);
+  /// The same split with quadrature and number of long-range terms given (the papers' way): all terms are
+  /// used as the kernel beyond the cutoff, the first `long_terms` of them are the long-range part.
+  /// `tolerance` is that of the polynomial basis alone, relative to L(0).
+  RangeSeparation(const Box& box, const GaussianSum& quadrature, Index long_terms, double tolerance,
+                  const RadialKernel& kernel = {});
+
+  const Box& box() const;
+  const RadialKernel& kernel() const;
+  const GaussianSum& long_range() const;  ///< the terms of L
+  double long_range_at_zero() const;      ///< L(0), the long-range potential of a unit charge at itself
+  /// |S(r)| is below the tolerance for r >= inner(); S is switched off smoothly (C^2) up to cutoff(), so that
+  /// energies are differentiable.
+  double inner() const;
+  double cutoff() const;
+  /// Rank of the basis and degree of its polynomials by variable.
+  std::vector<Index> ranks() const;
+  std::vector<Index> degrees() const;
+  /// Largest error of the long-range kernel by the truncation of basis and degree (measured on the nodes) and
+  /// of the quadrature beyond the cutoff, relative to kernel(cutoff).
+  double error() const;
+  /// Switched short-range part and its derivative by r; 0 from cutoff() on.
+  double short_range(double r, double* derivative = nullptr) const;
+  /// The same for n squared distances s, 0 < s < cutoff()^2, with its derivative by s unless `slope` is null.
+  void short_range(const double* squared, Index n, double* value, double* slope) const;
+
+  /// sum_i q_i phi(x_i) x phi(y_i) x phi(z_i). Deterministic for any number of threads.
+  /// @param positions  (N, 3), in the box
+  /// @param charges    (N)
+  Array moments(const Array& positions, const Array& charges) const;
+  /// Moments of a motif repeated at its translations by (i a, j b, k c), 0 <= i < counts[0], ...: with
+  /// vectors along the axes the sum factorises, at the cost of one motif.
+  Array lattice_moments(const Array& motif, const Array& charges, const std::array<double, 3>& spacing,
+                        const std::array<Index, 3>& counts) const;
+  /// The long-range potential of moments, V (Gaussian sums times the Coulomb constant).
+  ChebyshevTucker potential(const Array& moments) const;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+/// What the potential is at points outside of the box.
+enum class Beyond {
+  error,  ///< std::invalid_argument that names the point
+  direct  ///< the direct sum over all charges
+};
+
+/// Energies and forces of charges in their own field.
+struct ElectrostaticEnergy {
+  double energy = 0;       ///< eV, sum over pairs q_i q_j kernel(r_ij)
+  double long_range = 0;   ///< its long-range part, self-interaction removed
+  double short_range = 0;  ///< its short-range part
+  Array potential;         ///< (N) of all other charges, V
+  Array forces;            ///< (N, 3), eV/Angstrom: minus the exact gradient of `energy` on the fixed box
+};
+
+/// Point charges with their potential.
+class ElectrostaticField {
+ public:
+  /// Throws std::invalid_argument for charges outside of the box, not finite, or two at the same place.
+  ElectrostaticField(RangeSeparation plan, const Array& positions, const Array& charges);
+
+  const RangeSeparation& plan() const;
+  Index size() const;
+  const Array& positions() const;
+  const Array& charges() const;
+  /// The long-range potential of all charges, V, in the basis of the plan (not rounded).
+  const ChebyshevTucker& long_range() const;
+
+  /// Potential of all charges at points (N, 3), V; infinite on a charge.
+  Array potential(const Array& points, Beyond beyond = Beyond::error) const;
+  /// Potential and gradient (V/Angstrom): the force on a charge q there is -q gradient.
+  Jet evaluate(const Array& points, int order, Beyond beyond = Beyond::error) const;
+  ElectrostaticEnergy energy() const;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+/// Potential (V) and, for order 1, gradient at points by the plain sum over all charges; a charge at the very
+/// point is left out. The reference.
+Jet direct_sum(const RadialKernel& kernel, const Array& positions, const Array& charges, const Array& points,
+               int order = 0);
+/// Energy, potentials and forces by the plain double sum.
+ElectrostaticEnergy direct_energy(const RadialKernel& kernel, const Array& positions, const Array& charges);
+
+/// Indices of two charges closer than 1e-6 Angstrom, (-1, -1) when there are none.
+std::array<Index, 2> coincident(const Array& positions);
+
+/// The smallest box around positions with `margin` on every side. Throws std::invalid_argument where that has
+/// no width.
+Box bounding_box(const Array& positions, double margin);
+/// The cutoff that balances the work of both parts for charges spread over a box:
+/// (2.3 V^2/N)^(1/6), at most the box's diagonal.
+double balanced_cutoff(const Array& positions, const Box& box);
+
+/// How a field is made to a tolerance.
+struct FieldOptions {
+  RadialKernel kernel;
+  /// Largest error of the potential at points of the box that are 1 Angstrom and more from every charge,
+  /// relative to the largest value there, as found at `samples` random points.
+  double tolerance = 1e-6;
+  double cutoff = 0;    ///< Angstrom; 0: balanced_cutoff
+  double margin = 3;    ///< of the box around the charges, Angstrom
+  Box box;              ///< instead of one around the charges, when given
+  Index samples = 200;  ///< points of comparison with the direct sum
+  std::uint64_t seed = 0;
+  const StopFlag* stop = nullptr;
+  ProgressCallback progress;
+};
+
+/// A field and how far it is from direct summation.
+struct FieldResult {
+  ElectrostaticField field;
+  bool converged = false;  ///< rel_error_max <= tolerance
+  double rel_error_max = 0, rel_error_l2 = 0;
+  double kernel_tolerance = 0;  ///< what the plan was made with
+  int attempts = 0;
+};
+/// Plans, compares with direct summation and tightens the plan until the tolerance is met (at most 5 times).
+FieldResult make_field(const Array& positions, const Array& charges, const FieldOptions& options);
+
+}  // namespace cartan::chebyshev

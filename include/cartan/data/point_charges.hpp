@@ -1,0 +1,43 @@
+#pragma once
+/// Files of point charges: PQR, PDB, PDBQT, and XYZ with charges.
+
+#include <string>
+#include <vector>
+
+#include <cartan/core/array.hpp>
+
+namespace cartan::data {
+
+/// n point charges.
+struct PointCharges {
+  std::vector<double> positions;   ///< n x 3, Angstrom
+  std::vector<double> charges;     ///< e
+  std::vector<double> radii;       ///< Angstrom; empty: the file has none
+  std::vector<std::string> names;  ///< "C", "CA", ...
+  std::vector<Index> lines;        ///< where each stands in its file, from 1
+  std::string path;                ///< the file; "" when it comes from none
+
+  Index size() const { return static_cast<Index>(charges.size()); }
+};
+
+/// Where a PDB file has charges.
+enum class PdbCharges {
+  formal,     ///< columns 79-80, "2+", "1-", blank for 0: the standard
+  occupancy,  ///< columns 55-60
+  b_factor    ///< columns 61-66
+};
+PdbCharges pdb_charges_from_name(const std::string& name);  ///< "formal", "occupancy", "b-factor"
+
+/// Reads charges; the kind follows from the name, in any case of letters:
+///  .pqr          ATOM and HETATM records of 10 fields or more between blanks, the last five x y z q r (as
+///                APBS and PDB2PQR); glued record names and serial numbers are understood
+///  .pdb .ent     fixed columns, x y z in 31-54, charges as `where` says; the first model, the first of
+///                alternate locations
+///  .pdbqt        fixed columns, partial charges in 71-76
+///  .xyz .extxyz  the first frame; "El x y z q", or extended XYZ with a column charge, charges,
+///                initial_charges or q
+/// Throws IoError, FormatError naming file and line (malformed, not finite, no charges at all), and
+/// std::invalid_argument for other names.
+PointCharges read_point_charges(const std::string& path, PdbCharges where = PdbCharges::formal);
+
+}  // namespace cartan::data

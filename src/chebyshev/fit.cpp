@@ -1,0 +1,314 @@
+#include "cartan/chebyshev/fit.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cartan/chebyshev/basis.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/core/random.hpp"
+#include "cartan/linalg/hosvd.hpp"
+#include "cartan/linalg/modes.hpp"
+#include "chebyshev/sampler.hpp"
+
+namespace cartan::chebyshev {
+namespace {
+
+constexpr Index first_nodes = 17;
+
+// Nodes with which a plateau after `cut` coefficients can be seen (see chop).
+Index nodes_to_see(Index cut) {
+  return static_cast<Index>(std::llround(1.25 * static_cast<double>(cut) + 5)) + 1;
+}
+
+/// One fit: the choice of degrees, the sampling, the comparison.
+class Fitting {
+ public:
+  Fitting(const BatchFunction& f, const Box& box, const FitOptions& o)
+      : f_(f, box, o), o_(o), d_(box.dim()) {}
+
+  Fit run() {
+    Fit fit;
+    try {
+      draw_comparison();
+      if (o_.degrees.empty())
+        start_degrees();
+      else
+        for (const Index degree : o_.degrees) m_.push_back(degree + 1);
+      improve(fit);
+    } catch (const Sampler::Stopped&) {
+      fit.stopped = true;
+      fit.converged = false;
+      fit.message = "stopped";
+    }
+    fit.evaluations = f_.evaluations();
+    return fit;
+  }
+
+ private:
+  bool adaptive() const { return o_.degrees.empty(); }
+
+  void draw_comparison() {
+    const Random random(o_.seed, 0x66697465727a);
+    for (Index i = 0; i < o_.samples * d_; ++i) {
+      const int k = static_cast<int>(i % d_);
+      check_points_.push_back(f_.box().low[at(k)] +
+                              2 * f_.box().half_width(k) * random.uniform(static_cast<std::uint64_t>(i)));
+      check_points_.back() = std::min(check_points_.back(), f_.box().high[at(k)]);
+    }
+    f_(check_points_, check_values_);
+  }
+
+  // Degrees that resolve f on lines through the point of the largest value and through random points.
+  void start_degrees() {
+    constexpr Index lines = 6;
+    for (int k = 0; k < d_; ++k) {
+      Index m = first_nodes;
+      for (;; m = 2 * m - 1) {
+        std::vector<double> points, values;
+        for (Index line = 0; line < lines; ++line)
+          for (Index j = 0; j < m; ++j)
+            for (int c = 0; c < d_; ++c)
+              points.push_back(c == k      ? f_.node(k, m, j)
+                               : line == 0 ? f_.largest_point()[at(c)]
+                                           : check_points_[at((line * 7 % o_.samples) * d_ + c)]);
+        f_(points, values);
+        const Array c = values_to_coefficients(Array::from(values, {lines, m}), 1);
+        std::vector<double> envelope(at(m), 0.0);
+        for (Index i = 0; i < lines * m; ++i)
+          envelope[at(i % m)] = std::max(envelope[at(i % m)], std::abs(c.data<double>()[i]));
+        const Index cut = chop(envelope, coefficient_tolerance(), f_.largest());
+        if (cut < m) {
+          m = std::min(nodes_to_see(cut), o_.max_degree + 1);
+          break;
+        }
+        if (2 * m - 1 > o_.max_degree + 1) break;
+      }
+      m_.push_back(std::min(m, o_.max_degree + 1));
+    }
+  }
+
+  double coefficient_tolerance() const { return 0.1 * o_.tolerance; }
+
+  bool use_full() const {
+    double all = 1;
+    for (const Index m : m_) all *= static_cast<double>(m);
+    if (o_.sampling == Sampling::automatic) return all <= static_cast<double>(o_.full_nodes);
+    require(o_.sampling == Sampling::cross || all <= 4e9, "[fit] full sampling at ", all,
+            " nodes; use Sampling::cross, a lower max_degree or a higher tolerance");
+    return o_.sampling == Sampling::full;
+  }
+
+  // Coefficients at the present degrees; the tensor in Tucker format, to `tolerance` of the largest value.
+  linalg::Tucker sample(Fit& fit, double tolerance) {
+    fit.sampling = use_full() ? Sampling::full : Sampling::cross;
+    if (fit.sampling == Sampling::full) {
+      if (full_.shape() != Shape(m_.begin(), m_.end())) {
+        std::vector<std::vector<Index>> all(at(d_));
+        for (int k = 0; k < d_; ++k)
+          for (Index j = 0; j < m_[at(k)]; ++j) all[at(k)].push_back(j);
+        full_ = f_.at_nodes(m_, all);
+        for (int k = 0; k < d_; ++k) full_ = values_to_coefficients(full_, k);
+      }
+      linalg::HosvdOptions h;
+      // |T_k| <= 1 and the errors of many coefficients do not line up: the norm of the error of the
+      // coefficients stands for the largest error of the function; the comparison judges it.
+      h.tolerance = relative_to_norm(tolerance);
+      h.ranks = o_.ranks;
+      return linalg::st_hosvd(full_, h).tensor;
+    }
+    linalg::Tucker t = cross_approximation(f_, m_, start_indices(), 0.1 * tolerance, o_.ranks);
+    for (Array& u : t.factors) u = values_to_coefficients(u, 0);
+    const double norm = linalg::norm(t);
+    return norm > 0 ? linalg::round(t, std::min(0.5, tolerance * f_.largest() / norm), o_.ranks).tensor : t;
+  }
+
+  double relative_to_norm(double tolerance) const {
+    double square = 0;
+    for (Index i = 0; i < full_.size(); ++i) square += full_.data<double>()[i] * full_.data<double>()[i];
+    return square > 0 ? std::min(0.5, tolerance * f_.largest() / std::sqrt(square)) : tolerance;
+  }
+
+  std::vector<std::vector<Index>> start_indices() {
+    constexpr Index count = 6;
+    std::vector<std::vector<Index>> out(at(d_));
+    for (int k = 0; k < d_; ++k) {
+      const auto order = Random(o_.seed, 0x63726f7373 + static_cast<std::uint64_t>(k)).permutation(m_[at(k)]);
+      out[at(k)].assign(order.begin(), order.begin() + std::min(count, m_[at(k)]));
+      for (const double x : hints_[at(k)]) out[at(k)].push_back(nearest_node(k, x));
+      out[at(k)].push_back(nearest_node(k, f_.largest_point()[at(k)]));
+      std::sort(out[at(k)].begin(), out[at(k)].end());
+      out[at(k)].erase(std::unique(out[at(k)].begin(), out[at(k)].end()), out[at(k)].end());
+    }
+    return out;
+  }
+
+  Index nearest_node(int k, double x) const {
+    const Index m = m_[at(k)];
+    const double xi = std::clamp((x - f_.box().centre(k)) / f_.box().half_width(k), -1.0, 1.0);
+    return std::clamp<Index>(std::llround(std::acos(-xi) / std::acos(-1.0) * static_cast<double>(m - 1)), 0,
+                             m - 1);
+  }
+
+  // Variables whose coefficients have not come down; where they have, how many are needed.
+  bool resolved(const linalg::Tucker& t, std::vector<Index>& wanted) const {
+    bool all = true;
+    wanted = m_;
+    for (int k = 0; k < d_ && adaptive(); ++k) {
+      const std::vector<double> envelope = magnitudes(t, k, false);
+      const Index cut = chop(envelope, coefficient_tolerance(), f_.largest());
+      if (cut < m_[at(k)]) continue;
+      all = false;
+      wanted[at(k)] = std::min(2 * m_[at(k)] - 1, o_.max_degree + 1);
+    }
+    return all;
+  }
+
+  // For each degree of variable k, the largest of its coefficients, or their sum: of the tensor itself where
+  // it is at hand, otherwise the norms of the slices of the Tucker tensor.
+  std::vector<double> magnitudes(const linalg::Tucker& t, int k, bool summed) const {
+    const Index m = m_[at(k)];
+    std::vector<double> out(at(m), 0.0);
+    if (full_.shape() == Shape(m_.begin(), m_.end())) {
+      Index inner = 1;
+      for (int j = k + 1; j < d_; ++j) inner *= m_[at(j)];
+      for (Index i = 0; i < full_.size(); ++i) {
+        double& e = out[at(i / inner % m)];
+        const double c = std::abs(full_.data<double>()[i]);
+        e = summed ? e + c : std::max(e, c);
+      }
+      return out;
+    }
+    const Array g = linalg::gram(t.core, k), v = t.factors[at(k)], vg = linalg::mode_product(g, v, 0);
+    for (Index i = 0; i < m; ++i) {
+      double sum = 0;
+      for (Index a = 0; a < v.dim(1); ++a)
+        sum += vg.data<double>()[i * v.dim(1) + a] * v.data<double>()[i * v.dim(1) + a];
+      out[at(i)] = std::sqrt(std::max(sum, 0.0));
+    }
+    return out;
+  }
+
+  void compare(Fit& fit) {
+    const Array points = Array::from(check_points_, {o_.samples, d_});
+    const std::vector<double> found = fit.function(points).as(DType::f64).to_vector<double>();
+    double worst = 0, sum = 0, square = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const double e = std::abs(found[i] - check_values_[i]);
+      if (!(e <= worst)) {
+        worst = e;
+        worst_point_.assign(check_points_.begin() + static_cast<Index>(i) * d_,
+                            check_points_.begin() + static_cast<Index>(i + 1) * d_);
+      }
+      sum += e * e;
+      square += check_values_[i] * check_values_[i];
+    }
+    fit.rel_error_max = f_.largest() > 0 ? worst / f_.largest() : worst;
+    fit.rel_error_l2 = square > 0 ? std::sqrt(sum / square) : std::sqrt(sum);
+  }
+
+  void improve(Fit& fit) {
+    constexpr int most_attempts = 12;
+    hints_.assign(at(d_), {});
+    double tolerance = 0.3 * o_.tolerance;
+    Fit best;
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+      linalg::Tucker t = sample(fit, tolerance);
+      std::vector<Index> wanted;
+      const bool settled = resolved(t, wanted);
+      if (!settled && wanted != m_ && f_.evaluations() < o_.max_evaluations) {
+        m_ = wanted;
+        continue;
+      }
+      ChebyshevTucker function(f_.box(), std::move(t));
+      // Degrees beyond the plateau go; the room is what the ranks have left of the tolerance.
+      if (adaptive()) function = trimmed(function, 0.3 * tolerance);
+      fit.function = function.as(o_.dtype);
+      compare(fit);
+      fit.converged = fit.rel_error_max <= o_.tolerance;
+      if (best.function.dim() == 0 || fit.rel_error_max < best.rel_error_max) best = fit;
+      if (fit.converged) return;
+      if (!settled)
+        fit.message = text("the degrees have reached ", *std::max_element(m_.begin(), m_.end()) - 1);
+      if (!settled || !o_.ranks.empty()) break;
+      if (f_.evaluations() >= o_.max_evaluations) {
+        fit.message = text("the error is ", fit.rel_error_max, " after ", f_.evaluations(), " evaluations");
+        break;
+      }
+      // Not there: first finer ranks (and, for crosses, fibres through the worst point), then higher degrees.
+      for (int k = 0; k < d_; ++k) hints_[at(k)].push_back(worst_point_[at(k)]);
+      if (attempt % 3 < 2 && tolerance > 4e-15) {
+        tolerance = std::max(2e-15, 0.1 * tolerance);
+      } else if (adaptive()) {
+        tolerance = 0.3 * o_.tolerance;
+        for (Index& m : m_) m = std::min(m + m / 2, o_.max_degree + 1);
+      } else {
+        break;
+      }
+    }
+    fit = best.function.dim() ? best : fit;
+    require(fit.function.dim() > 0, "[fit] no degrees up to ", o_.max_degree,
+            " were found; raise max_degree");
+    if (fit.message.empty())
+      fit.message =
+          text("the error is ", fit.rel_error_max, " of the largest value, the tolerance ", o_.tolerance);
+  }
+
+  // Without the last degrees, which change no value by more than `allowed` times the largest.
+  ChebyshevTucker trimmed(const ChebyshevTucker& f, double allowed) const {
+    linalg::Tucker t = f.coefficients();
+    for (int k = 0; k < d_; ++k) {
+      const std::vector<double> e = magnitudes(t, k, true);
+      Index m = m_[at(k)];
+      double sum = 0;
+      while (m > 1 && sum + e[at(m - 1)] <= allowed * f_.largest() / d_) sum += e[at(--m)];
+      t.factors[at(k)] = t.factors[at(k)].rows(0, m);
+    }
+    return {f.box(), t};
+  }
+
+  Sampler f_;
+  const FitOptions& o_;
+  int d_;
+  std::vector<Index> m_;  // nodes by variable
+  Array full_;            // coefficients at all nodes, where these are sampled
+  std::vector<double> check_points_, check_values_, worst_point_;
+  std::vector<std::vector<double>> hints_;  // coordinates at which a cross was wrong
+};
+
+}  // namespace
+
+const char* name_of(Sampling sampling) {
+  const char* const names[] = {"automatic", "full", "cross"};
+  return names[static_cast<int>(sampling)];
+}
+
+Sampling sampling_from_name(const std::string& name) {
+  for (const Sampling s : {Sampling::automatic, Sampling::full, Sampling::cross})
+    if (name == name_of(s)) return s;
+  throw std::invalid_argument(text("[sampling_from_name] '", name, "'; expected automatic, full or cross"));
+}
+
+void FitOptions::check(const char* caller, int dim) const {
+  require(is_real(dtype), "[", caller, "] coefficients of ", dtype, "; expected float32 or float64");
+  const double least = dtype == DType::f32 ? 1e-6 : 2e-15;
+  require(tolerance >= least && tolerance < 1, "[", caller, "] tolerance ", tolerance, "; ", name_of(dtype),
+          " holds no less than ", least, dtype == DType::f32 ? ": use float64, or a higher tolerance" : "");
+  require(degrees.empty() || static_cast<int>(degrees.size()) == dim, "[", caller, "] ", degrees.size(),
+          " degrees for ", dim, " variables");
+  for (const Index n : degrees)
+    require(n >= 0 && n <= (1 << 24), "[", caller, "] degree ", n, "; expected 0 or more");
+  require(ranks.empty() || static_cast<int>(ranks.size()) == dim, "[", caller, "] ", ranks.size(),
+          " ranks for ", dim, " variables");
+  for (const Index r : ranks) require(r >= 1, "[", caller, "] rank ", r, "; expected at least 1");
+  require(max_degree >= 16 && samples >= 8, "[", caller, "] max_degree ", max_degree, " and ", samples,
+          " samples; expected at least 16 and 8");
+}
+
+Fit fit(const BatchFunction& f, const Box& box, const FitOptions& options) {
+  box.check("fit");
+  options.check("fit", box.dim());
+  require(static_cast<bool>(f), "[fit] there is no function");
+  return Fitting(f, box, options).run();
+}
+
+}  // namespace cartan::chebyshev

@@ -1,0 +1,121 @@
+// Functions from tensors: on grids, at nodes, and in canonical format.
+#include <cmath>
+
+#include "cartan/chebyshev/basis.hpp"
+#include "cartan/chebyshev/fit.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/core/parallel.hpp"
+#include "cartan/linalg/hosvd.hpp"
+#include "chebyshev/series.hpp"
+#include "chebyshev/spline.hpp"
+
+namespace cartan::chebyshev {
+namespace {
+
+void check_degrees(const char* caller, const std::vector<Index>& degrees, int d) {
+  require(static_cast<int>(degrees.size()) == d, "[", caller, "] ", degrees.size(), " degrees for ", d,
+          " variables");
+  for (const Index n : degrees)
+    require(n >= 0 && n <= (1 << 24), "[", caller, "] degree ", n, "; expected from 0 to 2^24");
+}
+
+// Values on a uniform grid of [-1, 1] along an axis, as Chebyshev coefficients.
+Array coefficients_of(const Array& values, int axis, Index degree, Grid grid) {
+  const double n = static_cast<double>(values.dim(axis));
+  require(grid == Grid::cells || n > 1, "[fit_grid] one vertex in variable ", axis, "; expected at least 2");
+  const double step = grid == Grid::cells ? 2 / n : 2 / (n - 1);
+  const double first = grid == Grid::cells ? -1 + 1 / n : -1;
+  return values_to_coefficients(spline(values, axis, first, step, nodes(degree + 1)), axis);
+}
+
+linalg::HosvdOptions truncation(double tolerance, const std::vector<Index>& ranks) {
+  linalg::HosvdOptions h;
+  h.tolerance = tolerance;
+  h.ranks = ranks;
+  return h;
+}
+
+void check_values(const char* caller, const Array& values, const Box& box) {
+  box.check(caller);
+  require(values.ndim() == box.dim() && !values.empty() && is_real(values.dtype()), "[", caller,
+          "] values of shape ", values.shape(), " in ", values.dtype(), " on a box of ", box.dim(),
+          " variables");
+  const Array v = values.as(DType::f64);
+  for (Index i = 0; i < v.size(); ++i) {
+    if (std::isfinite(v.data<double>()[i])) continue;
+    std::string index;
+    Index rest = i, inner = v.size();
+    for (int k = 0; k < v.ndim(); ++k) {
+      inner /= v.dim(k);
+      index += text(k ? ", " : "", rest / inner);
+      rest %= inner;
+    }
+    require(false, "[", caller, "] the value at index (", index, ") is ", v.data<double>()[i],
+            "; expected finite numbers");
+  }
+}
+
+}  // namespace
+
+linalg::Result<ChebyshevTucker> fit_nodes(const Array& values, const Box& box, double tolerance,
+                                          const std::vector<Index>& ranks) {
+  check_values("fit_nodes", values, box);
+  Array c = values.as(DType::f64);
+  for (int k = 0; k < box.dim(); ++k) c = values_to_coefficients(c, k);
+  auto t = linalg::st_hosvd(c, truncation(tolerance, ranks));
+  return {ChebyshevTucker(box, std::move(t.tensor)), t.report};
+}
+
+linalg::Result<ChebyshevTucker> fit_grid(const Array& values, const Box& box,
+                                         const std::vector<Index>& degrees, double tolerance, Grid grid,
+                                         const std::vector<Index>& ranks) {
+  check_values("fit_grid", values, box);
+  check_degrees("fit_grid", degrees, box.dim());
+  Array c = values.as(DType::f64);
+  for (int k = 0; k < box.dim(); ++k) c = coefficients_of(c, k, degrees[at(k)], grid);
+  auto t = linalg::st_hosvd(c, truncation(tolerance, ranks));
+  return {ChebyshevTucker(box, std::move(t.tensor)), t.report};
+}
+
+linalg::Canonical canonical_coefficients(const linalg::Canonical& values, const std::vector<Index>& degrees,
+                                         Grid grid) {
+  values.check("canonical_coefficients");
+  check_degrees("canonical_coefficients", degrees, values.order());
+  linalg::Canonical c;
+  c.weights = values.weights.as(DType::f64);
+  for (int k = 0; k < values.order(); ++k)
+    c.factors.push_back(coefficients_of(values.factors[at(k)].as(DType::f64), 0, degrees[at(k)], grid));
+  return c;
+}
+
+linalg::Result<ChebyshevTucker> fit_canonical(const linalg::Canonical& values, const Box& box,
+                                              const std::vector<Index>& degrees, double tolerance, Grid grid,
+                                              const std::vector<Index>& ranks) {
+  box.check("fit_canonical");
+  require(values.order() == box.dim(), "[fit_canonical] a tensor of ", values.order(), " modes on a box of ",
+          box.dim(), " variables");
+  auto t = linalg::to_tucker(canonical_coefficients(values, degrees, grid), truncation(tolerance, ranks));
+  return {ChebyshevTucker(box, std::move(t.tensor)), t.report};
+}
+
+double flops_full(int d, Index m) {
+  const double x = static_cast<double>(m);
+  return d * std::pow(x, d) * (5 * std::log2(std::max(x, 2.0)) + x);
+}
+double flops_grid(int d, Index n, Index m) {
+  double splines = 0;
+  for (int k = 1; k <= d; ++k)
+    splines += 10 * std::pow(static_cast<double>(m), k) * std::pow(static_cast<double>(n), d - k);
+  return splines + flops_full(d, m);
+}
+double flops_canonical(int d, Index n, Index m, Index rank, Index tucker_rank) {
+  const double x = static_cast<double>(m), r = static_cast<double>(rank);
+  return d * r * (10 * static_cast<double>(n) + 5 * x * std::log2(std::max(x, 2.0)) + x * x) +
+         2 * r * std::pow(static_cast<double>(tucker_rank), d);
+}
+double stored_numbers(int d, Index m, Index tucker_rank) {
+  return d * static_cast<double>(m) * static_cast<double>(tucker_rank) +
+         std::pow(static_cast<double>(tucker_rank), d);
+}
+
+}  // namespace cartan::chebyshev
