@@ -60,12 +60,16 @@ ProgressBar::ProgressBar(std::string task)
 
 void ProgressBar::operator()(const Progress& progress) {
   const auto now = Clock::now();
+  if (first_ < 0) {  // the rate counts from the first report: work that is resumed does not start at 0
+    first_ = progress.done;
+    start_ = now;
+  }
   const bool complete = progress.total > 0 && progress.done >= progress.total;
   if (std::chrono::duration<double>(now - last_).count() < (terminal_ ? 0.1 : 10) && !(complete && terminal_))
     return;
   last_ = now;
   const double elapsed = std::chrono::duration<double>(now - start_).count();
-  const double rate = elapsed > 0 ? static_cast<double>(progress.done) / elapsed : 0;
+  const double rate = elapsed > 0 ? static_cast<double>(progress.done - first_) / elapsed : 0;
 
   std::string line = task_ + " ";
   if (progress.total > 0) {
@@ -80,8 +84,10 @@ void ProgressBar::operator()(const Progress& progress) {
     line += text(progress.done);
   }
   char words[64];
-  std::snprintf(words, sizeof words, "  %.3g/s", rate);
-  line += words;
+  if (rate > 0) {
+    std::snprintf(words, sizeof words, "  %.3g/s", rate);
+    line += words;
+  }
   if (progress.total > progress.done && rate > 0)
     line += "  " + duration(static_cast<double>(progress.total - progress.done) / rate) + " left";
   if (!progress.message.empty()) line += "  " + progress.message;

@@ -70,6 +70,7 @@ class ProgressBar {
   std::string task_;
   bool terminal_;
   bool shown_ = false;
+  std::int64_t first_ = -1;  // units done at the first report
   Clock::time_point start_, last_;
 };
 
