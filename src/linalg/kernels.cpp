@@ -99,14 +99,14 @@ Index parts_of(ModeView v) {
 }
 
 template <class Body>
-void for_parts(ModeView v, Index parts, const Body& body) {
+void for_parts(ModeView v, Index parts, const Body& body, Index length = pack_length) {
   const Index columns = v.left * v.right;
-  const Index blocks = (columns + pack_length - 1) / pack_length, share = (blocks + parts - 1) / parts;
+  const Index blocks = (columns + length - 1) / length, share = (blocks + parts - 1) / parts;
   parallel_for(parts, 1, [&](Index first, Index last) {
-    std::vector<double> rows(static_cast<std::size_t>(pack_length * v.n));
+    std::vector<double> rows(static_cast<std::size_t>(length * v.n));
     for (Index p = first; p < last; ++p)
       for (Index b = p * share; b < std::min(blocks, (p + 1) * share); ++b)
-        body(p, b * pack_length, std::min(columns, (b + 1) * pack_length), rows.data());
+        body(p, b * length, std::min(columns, (b + 1) * length), rows.data());
   });
 }
 
@@ -130,12 +130,15 @@ Matrix mode_gram(const T* x, ModeView v) {
 
 template <class T>
 Matrix mode_triangle(const T* x, ModeView v) {
-  const Index parts = parts_of(v);
+  const Index parts = parts_of(v), length = std::clamp<Index>(4 * v.n, pack_length, 2048);  // R is carried along
   std::vector<TriangularFactor> partial(static_cast<std::size_t>(parts), TriangularFactor(v.n));
-  for_parts(v, parts, [&](Index p, Index begin, Index end, double* rows) {
-    pack(x, v, begin, end, rows);
-    partial[static_cast<std::size_t>(p)].add(rows, end - begin);
-  });
+  for_parts(
+      v, parts,
+      [&](Index p, Index begin, Index end, double* rows) {
+        pack(x, v, begin, end, rows);
+        partial[static_cast<std::size_t>(p)].add(rows, end - begin);
+      },
+      length);
   TriangularFactor all(v.n);
   for (const TriangularFactor& f : partial)
     if (f.r().rows > 0) all.add(f.r().data.data(), f.r().rows);

@@ -17,37 +17,53 @@ std::size_t at_index(int k) {
   return static_cast<std::size_t>(k);
 }
 
-/// A bound of the 2-norm of A: the largest eigenvalue of |A| |A|^T is at most max_i (M v)_i / v_i for any v >
-/// 0 (Collatz, Wielandt); power iteration makes it sharp. Never above the Frobenius norm.
+/// A bound of the 2-norm of A diag(scale): the largest eigenvalue of M = |A| |A|^T is at most max_i (M v)_i / v_i for
+/// any v > 0 (Collatz, Wielandt); power iteration makes it sharp. Never above the Frobenius norm.
 double spectral_bound(const Matrix& a, const std::vector<double>& scale) {
-  const std::size_t n = static_cast<std::size_t>(a.rows), m = static_cast<std::size_t>(a.cols);
-  std::vector<double> v(n, 1.0), w(m), u(n);
-  double bound = 0, frobenius = 0;
-  for (int sweep = 0; sweep < 8; ++sweep) {
-    std::fill(w.begin(), w.end(), 0.0);
-    frobenius = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double* row = a.row(static_cast<Index>(i));
-      for (std::size_t r = 0; r < m; ++r) w[r] += std::abs(row[r]) * v[i];
-    }
-    for (std::size_t r = 0; r < m; ++r) w[r] *= scale[r] * scale[r];
-    double largest = 0, worst = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double* row = a.row(static_cast<Index>(i));
-      double sum = 0;
-      for (std::size_t r = 0; r < m; ++r) {
-        sum += std::abs(row[r]) * w[r];
-        frobenius += row[r] * row[r] * scale[r] * scale[r];
+  constexpr Index width = 1024;
+  constexpr int sweeps = 4;
+  const Index n = a.rows, blocks = (a.cols + width - 1) / width;
+  std::vector<double> v(static_cast<std::size_t>(n), 1.0), frobenius(static_cast<std::size_t>(blocks));
+  double bound = 0;
+  for (int sweep = 0; sweep < sweeps; ++sweep) {
+    Matrix part(blocks, n);
+    parallel_for(blocks, 1, [&](Index first, Index last) {
+      std::vector<double> w(width);
+      for (Index b = first; b < last; ++b) {
+        const Index begin = b * width, count = std::min(width, a.cols - begin);
+        std::fill(w.begin(), w.end(), 0.0);
+        for (Index i = 0; i < n; ++i)
+          for (Index r = 0; r < count; ++r)
+            w[static_cast<std::size_t>(r)] += std::abs(a(i, begin + r)) * v[static_cast<std::size_t>(i)];
+        for (Index r = 0; r < count; ++r)
+          w[static_cast<std::size_t>(r)] *= std::pow(scale[static_cast<std::size_t>(begin + r)], 2);
+        for (Index i = 0; i < n; ++i) {
+          double lanes[8] = {};
+          for (Index r = 0; r < count; ++r)
+            lanes[r % 8] += std::abs(a(i, begin + r)) * w[static_cast<std::size_t>(r)];
+          for (double lane : lanes) part(b, i) += lane;
+        }
+        if (sweep > 0) continue;
+        for (Index i = 0; i < n; ++i)
+          for (Index r = 0; r < count; ++r)
+            frobenius[static_cast<std::size_t>(b)] +=
+                std::pow(a(i, begin + r) * scale[static_cast<std::size_t>(begin + r)], 2);
       }
-      u[i] = sum;
-      worst = std::max(worst, sum / v[i]);
-      largest = std::max(largest, sum);
+    });
+    double largest = 0, worst = 0;
+    std::vector<double> u(static_cast<std::size_t>(n));
+    for (Index b = 0; b < blocks; ++b)
+      for (Index i = 0; i < n; ++i) u[static_cast<std::size_t>(i)] += part(b, i);
+    for (std::size_t i = 0; i < u.size(); ++i) {
+      worst = std::max(worst, u[i] / v[i]);
+      largest = std::max(largest, u[i]);
     }
     bound = sweep == 0 ? worst : std::min(bound, worst);
     if (!(largest > 0)) break;
-    for (std::size_t i = 0; i < n; ++i) v[i] = std::max(u[i] / largest, 1e-3);  // stays positive
+    for (std::size_t i = 0; i < u.size(); ++i) v[i] = std::max(u[i] / largest, 1e-3);  // stays positive
   }
-  return std::sqrt(std::min(bound, frobenius));
+  // The sums themselves are rounded.
+  return std::sqrt(std::min(bound, deterministic_sum(frobenius.data(), blocks))) * (1 + 1e-12);
 }
 
 /// sum_r w_r z_1r o ... o z_dr for small matrices Z_k (r_k x R).
@@ -59,30 +75,40 @@ Array small_core(const std::vector<double>& w, const std::vector<Matrix>& z) {
   const Index terms = z[0].cols, last = d > 1 ? z[d - 1].rows : 1, first = z[0].rows;
   const Index middle = core.size() / std::max<Index>(1, first * last);
   double* out = core.mutable_data<double>();
-  const Index block = 1024;
-  // core[:, j, :] = (Z_1 diag(w o middle rows j)) Z_d^T
-  parallel_for(middle, 1, [&](Index begin, Index end) {
-    std::vector<double> scale(static_cast<std::size_t>(block)), left(static_cast<std::size_t>(first * block));
-    const std::vector<double> ones(static_cast<std::size_t>(block), 1.0);
-    for (Index j = begin; j < end; ++j)
-      for (Index t = 0; t < terms; t += block) {
-        const Index count = std::min(block, terms - t);
-        std::copy_n(w.data() + t, count, scale.data());
-        Index rest = j;
-        for (std::size_t k = d - 1; k-- > 1;) {
-          const double* row = z[k].row(rest % z[k].rows) + t;
-          rest /= z[k].rows;
-          for (Index r = 0; r < count; ++r) scale[static_cast<std::size_t>(r)] *= row[r];
+  // core[:, j, :] = (Z_1 diag(w o middle rows j)) Z_d^T, for as many j at a time as make a product of good size.
+  constexpr Index length = 256;
+  const Index batch = std::clamp<Index>(384 / first, 1, middle);
+  const std::vector<double> ones(static_cast<std::size_t>(length), 1.0);
+  parallel_for((middle + batch - 1) / batch, 1, [&](Index begin, Index end) {
+    std::vector<double> scale(static_cast<std::size_t>(length)), left(static_cast<std::size_t>(batch * first * length)),
+        sum(static_cast<std::size_t>(batch * first * last));
+    for (Index block = begin; block < end; ++block) {
+      const Index j0 = block * batch, rows = std::min(batch, middle - j0);
+      std::fill(sum.begin(), sum.end(), 0.0);
+      for (Index t = 0; t < terms; t += length) {
+        const Index count = std::min(length, terms - t);
+        for (Index j = 0; j < rows; ++j) {
+          std::copy_n(w.data() + t, count, scale.data());
+          Index rest = j0 + j;
+          for (std::size_t k = d - 1; k-- > 1;) {
+            const double* row = z[k].row(rest % z[k].rows) + t;
+            rest /= z[k].rows;
+            for (Index r = 0; r < count; ++r) scale[static_cast<std::size_t>(r)] *= row[r];
+          }
+          for (Index i = 0; i < first; ++i) {
+            const double* from = z[0].row(i) + t;
+            double* to = left.data() + (j * first + i) * count;
+            for (Index r = 0; r < count; ++r) to[r] = from[r] * scale[static_cast<std::size_t>(r)];
+          }
         }
-        for (Index i = 0; i < first; ++i)
-          for (Index r = 0; r < count; ++r)
-            left[static_cast<std::size_t>(i * count + r)] =
-                z[0](i, t + r) * scale[static_cast<std::size_t>(r)];
-        const Operand<double> right = d > 1 ? Operand<double>{z[d - 1].data.data() + t, terms, true}
-                                            : Operand<double>{ones.data(), 1, false};
-        multiply_serial<double>(first, last, count, {left.data(), count}, right, out + j * last,
-                                middle * last, true);
+        const Operand<double> right =
+            d > 1 ? Operand<double>{z[d - 1].data.data() + t, terms, true} : Operand<double>{ones.data(), 1, false};
+        multiply_serial<double>(rows * first, last, count, {left.data(), count}, right, sum.data(), last, true);
       }
+      for (Index j = 0; j < rows; ++j)
+        for (Index i = 0; i < first; ++i)
+          std::copy_n(sum.data() + (j * first + i) * last, last, out + (i * middle + j0 + j) * last);
+    }
   });
   return core;
 }
