@@ -12,18 +12,17 @@ Basis from_gram(const Matrix& g) {
   return {std::move(e.vectors), std::move(e.values)};
 }
 
+Basis from_triangle(const Matrix& r) {
+  SVD d = svd(r);
+  return {std::move(d.v), std::move(d.s)};
+}
+
 namespace {
 
 Basis from_tall(const Matrix& a) {
   const QR f = qr(a);
   SVD d = svd(f.r);
   return {product(f.q, d.u), std::move(d.s)};
-}
-
-/// From R with A^T = Q R: A A^T = R^T R.
-Basis from_triangle(const Matrix& r) {
-  SVD d = svd(r);
-  return {std::move(d.v), std::move(d.s)};
 }
 
 }  // namespace

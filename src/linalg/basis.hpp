@@ -22,6 +22,9 @@ Basis basis_of(const Matrix& a, Method method);
 /// Of a matrix with the Gram matrix g = A A^T.
 Basis from_gram(const Matrix& g);
 
+/// Of a matrix A with A^T = Q R.
+Basis from_triangle(const Matrix& r);
+
 /// gram where its rounding errors stay below a relative tail of `tolerance` for n singular values, otherwise
 /// lq.
 Method gram_or_lq(double tolerance, Index n);

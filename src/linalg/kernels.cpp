@@ -130,7 +130,8 @@ Matrix mode_gram(const T* x, ModeView v) {
 
 template <class T>
 Matrix mode_triangle(const T* x, ModeView v) {
-  const Index parts = parts_of(v), length = std::clamp<Index>(4 * v.n, pack_length, 2048);  // R is carried along
+  const Index parts = parts_of(v),
+              length = std::clamp<Index>(4 * v.n, pack_length, 2048);  // R is carried along
   std::vector<TriangularFactor> partial(static_cast<std::size_t>(parts), TriangularFactor(v.n));
   for_parts(
       v, parts,
