@@ -16,7 +16,10 @@
 
 namespace cartan::so3 {
 
-class SO2Form : public Primitive, public std::enable_shared_from_this<SO2Form> {
+template <class T>
+struct Form;
+
+class SO2Form : public Primitive {
  public:
   // The argument by which F_n is differentiated; `first_rotation + i` for omega_(i+1).
   enum Slot : int { G, X, W, S, R, first_rotation };
@@ -36,7 +39,12 @@ class SO2Form : public Primitive, public std::enable_shared_from_this<SO2Form> {
   int slots() const { return first_rotation + rotations_; }
   bool has(int slot) const { return slot != slot_ && (slot != S || radial_); }
   Arrays all(const Arrays& in, const Array& c) const;
+  Arrays inputs(const Arrays& all) const;
   Array derivative(int slot, int rotations, const Arrays& all) const;
+  Arrays pulled_back(const Arrays& all, const std::vector<bool>& wanted) const;
+  Array zeros(DType dtype) const;
+  template <class T>
+  Form<T> form(const Arrays& all) const;
 
   std::shared_ptr<const SO2Shape> shape_;
   EdgeList edges_;

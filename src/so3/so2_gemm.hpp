@@ -36,15 +36,18 @@ class Memory {
 };
 
 // c (12 x 32, rows ldc apart) = or += a b over k columns; a: rows depth<T> apart, b: rows of one panel.
+// `next` is fetched meanwhile, a cache line every four columns: weights come from beyond the second-level
+// cache.
 template <class T>
-void multiply_tile(const T* a, const T* b, Index k, T* c, Index ldc, bool add_to) {
+void multiply_tile(const T* a, const T* b, Index k, T* c, Index ldc, bool add_to, const char* next) {
   using V = typename vector_of<T>::type;
   constexpr Index lanes = 64 / sizeof(T), wide = panel / lanes;
   constexpr int rows = 12 / (wide / 2);  // 24 accumulators
-  for (int half = 0; half < 12; half += rows, a += rows * depth<T>, c += rows * ldc) {
+  for (int half = 0; half < 12; half += rows, a += rows * depth<T>, c += rows * ldc, next += k * 16) {
     V sum[rows][wide] = {};
     for (Index j = 0; j < k; ++j) {
       V right[wide];
+      __builtin_prefetch(next + j * 16, 0, 2);
 #pragma GCC unroll 4
       for (int w = 0; w < wide; ++w) right[w] = load<V>(b + j * panel + w * lanes);
 #pragma GCC unroll 12
@@ -112,12 +115,14 @@ struct Panels {
 // c = or += a b for the first `rows` rows, whole tiles.
 template <class T>
 void multiply(const Left<T>& a, Index rows, const Panels<T>& b, T* c, bool add_to) {
+  // b is one piece of memory in the order of use
   for (Index p = 0; p < b.n; p += panel)
     for (Index first = 0; first < b.k; first += depth<T>) {
       const Index k = std::min(depth<T>, b.k - first);
-      for (Index row = 0; row < rows; row += tile_rows)
-        multiply_tile(a.at(row, first), b.memory.data() + p * b.k + first * panel, k, c + row * b.n + p, b.n,
-                      add_to || first > 0);
+      const T* strip = b.memory.data() + p * b.k + first * panel;
+      const char* next = reinterpret_cast<const char*>(strip + k * panel);
+      for (Index row = 0; row < rows; row += tile_rows, next += k * 4 * static_cast<Index>(sizeof(T)))
+        multiply_tile(a.at(row, first), strip, k, c + row * b.n + p, b.n, add_to || first > 0, next);
     }
 }
 

@@ -238,6 +238,28 @@ TEST(SO2Gradient, ThirdDerivativesByTheVectors) {
                  {edge_vectors(11, 30).rows(first, first + 4)}, 3);
 }
 
+// Derivatives asked for together share their products; alone they do not.
+TEST(SO2Gradient, TogetherEqualsAlone) {
+  const SO2Convolution c("5x0e+17x1o+3x2e", "4x0e+4x1o+4x3o", 2);
+  const EdgeList edges = random_edges(230, 6, 9, 37);
+  const Arrays x{normal({6, c.irreps_in().dim()}, 38), normal({c.weight_size()}, 39),
+                 normal({230, c.radial_size()}, 40), edge_vectors(230, 41)};
+  const Array cotangent = normal({9, c.irreps_out().dim()}, 42);
+  const auto together =
+      vjp([&](const Arrays& a) { return Arrays{c(edges, a[0], a[1], a[2], a[3])}; }, x, {cotangent}).second;
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    Arrays all = x;
+    const Array alone = vjp(
+                            [&](const Arrays& a) {
+                              all[k] = a[0];
+                              return Arrays{c(edges, all[0], all[1], all[2], all[3])};
+                            },
+                            {x[k]}, {cotangent})
+                            .second[0];
+    EXPECT_LE(difference(together[k], alone), 1e-14) << k;
+  }
+}
+
 // Directions alone enter: the derivative along an edge is zero, forces do no work there.
 TEST(SO2Gradient, IsNormalToTheEdgeAndItsCurlIsZero) {
   const SO2Convolution c("3x0e+3x1o+3x2e+3x3o", "2x0e+2x1o+2x2e+2x3o", 2);

@@ -1,0 +1,135 @@
+#pragma once
+// What the kernels of an SO(2) convolution work with: a block of edges, sums at nodes.
+
+#include "so3/so2_block.hpp"
+#include "so3/so2_kernels.hpp"
+
+namespace cartan::so3 {
+
+// A block of edges: their frames, the rotations in them, and the two sides.
+template <class T>
+class Block {
+ public:
+  explicit Block(const Form<T>& form)
+      : form_(form),
+        frames_(form.kernel()),
+        from_(form.shape.from, form.rows(), form.kernel().layout()),
+        to_(form.shape.to, form.rows(), form.kernel().layout()),
+        omega_(at(form.rotations * block_edges * 3)) {
+    const Index size = std::max(from_.size(), to_.size());
+    for (auto& m : scratch_) m.reserve(size);
+  }
+
+  void prepare(const std::int32_t* edges, Index count) {
+    edges_ = edges, count_ = count;
+    frames_.prepare(form_.r, edges, count);
+    for (int i = 0; i < form_.rotations; ++i) {
+      if (!form_.omega[at(i)]) continue;
+      for (Index e = 0; e < count; ++e) {
+        double v[3];
+        for (int a = 0; a < 3; ++a) v[a] = static_cast<double>(form_.omega[at(i)][3 * edges[e] + a]);
+        frames_.into(e, v, omega(i, e));
+      }
+    }
+  }
+  Index count() const { return count_; }
+  Index edge(Index e) const { return edges_[e]; }
+  const EdgeFrames<T>& frames() const { return frames_; }
+  const FrameSide<T>& from() const { return from_; }
+  const FrameSide<T>& to() const { return to_; }
+  const T* radial(Index e) const { return form_.radial(edge(e)); }
+
+  // -X(omega) for the rotations of `set` up to `last`, on the features of the sender (receiver) in e's frame.
+  T* sent(Index e, unsigned set, int last) {
+    return turned(e, from_, form_.x, form_.edges.senders(), set, last);
+  }
+  T* received(Index e, unsigned set, int last) {
+    return turned(e, to_, form_.g, form_.edges.receivers(), set, last);
+  }
+  // The transposed ones, from the last to `first`, on what lies in result().
+  T* chain_back(Index e, const FrameSide<T>& side, unsigned set, int first) {
+    T *z = scratch_[2].data(), *other = scratch_[3].data();
+    for (int i = form_.rotations - 1; i >= first; --i)
+      if (set >> i & 1) side.generate(omega(i, e), 1, z, other), std::swap(z, other);
+    return z;
+  }
+  T* result() { return scratch_[2].data(); }
+
+ private:
+  double* omega(int i, Index e) { return &omega_[at((i * block_edges + e) * 3)]; }
+  T* turned(Index e, const FrameSide<T>& side, const T* features, const Indices& rows, unsigned set,
+            int last) {
+    T *z = scratch_[0].data(), *other = scratch_[1].data();
+    side.turn_in(frames_.d(e), features + rows[edge(e)] * side.side().dim, z);
+    for (int i = 0; i < last; ++i)
+      if (set >> i & 1) side.generate(omega(i, e), -1, z, other), std::swap(z, other);
+    return z;
+  }
+
+  const Form<T>& form_;
+  EdgeFrames<T> frames_;
+  FrameSide<T> from_, to_;
+  std::vector<double> omega_;
+  Memory<T> scratch_[4];
+  const std::int32_t* edges_ = nullptr;
+  Index count_ = 0;
+};
+
+// A block with the matrices of x -> y (forward) or g -> x (transposed).
+template <class T>
+struct Way {
+  Way(const Form<T>& f, bool transposed, bool differences = false)
+      : left(f.shape, transposed ? f.shape.to : f.shape.from, differences),
+        results(f.shape, transposed ? f.shape.from : f.shape.to) {}
+  LeftFactors<T> left;
+  Results<T> results;
+};
+
+inline Index blocks_of(Index edges) {
+  return (edges + block_edges - 1) / block_edges;
+}
+
+// Edges in their own order.
+inline std::vector<std::int32_t> numbers(Index n) {
+  std::vector<std::int32_t> out(at(n));
+  for (Index k = 0; k < n; ++k) out[at(k)] = static_cast<std::int32_t>(k);
+  return out;
+}
+
+// Sums of rows over edges sorted by row, for blocks that may finish in any order: rows that a block shares
+// with its neighbours go to a place of their own and are added at the end, in order.
+template <class T>
+class RowSums {
+ public:
+  RowSums(T* out, Index dim, const Indices& rows, Index blocks)
+      : out_(out), dim_(dim), rows_(rows), shared_(at(2 * blocks)), row_(at(2 * blocks), -1) {}
+  // Where block b adds for the row of the edge at position `position` of the sorted edges.
+  T* target(Index b, Index position) {
+    const auto& begin = rows_.inverse_begin();
+    const Index row = rows_[rows_.inverse()[at(position)]];
+    const Index first = b * block_edges, last = std::min(rows_.size(), first + block_edges);
+    if (begin[at(row)] >= first && begin[at(row) + 1] <= last) return out_ + row * dim_;
+    const Index place = 2 * b + (begin[at(row)] < first ? 0 : 1);
+    if (row_[at(place)] < 0) {
+      row_[at(place)] = row;
+      shared_[at(place)].assign(at(dim_), T(0));
+    }
+    return shared_[at(place)].data();
+  }
+  void finish() {
+    parallel_for(dim_, 512, [&](Index begin, Index end) {
+      for (std::size_t k = 0; k < row_.size(); ++k)
+        if (row_[k] >= 0)
+          for (Index c = begin; c < end; ++c) out_[row_[k] * dim_ + c] += shared_[k][at(c)];
+    });
+  }
+
+ private:
+  T* out_;
+  Index dim_;
+  const Indices& rows_;
+  std::vector<std::vector<T>> shared_;
+  std::vector<Index> row_;
+};
+
+}  // namespace cartan::so3
