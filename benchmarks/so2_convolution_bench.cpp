@@ -16,7 +16,7 @@ using namespace cartan::so3;
 
 struct Setup {
   Setup(int lmax, int mmax, Index channels, Index edge_count, Index nodes)
-      : convolution(irreps(lmax, channels), irreps(lmax, channels), mmax) {
+      : convolution(irreps(lmax, channels), irreps(lmax, channels), {mmax, false, false, {}}) {
     std::vector<std::int32_t> s, r;
     const Random random(1, 2);
     for (Index e = 0; e < edge_count; ++e) {

@@ -38,33 +38,45 @@ SO2Side make_side(const Irreps& irreps, int mmax, bool parity) {
 
 }  // namespace
 
-SO2Convolution::SO2Convolution(Irreps in, Irreps out, int mmax, bool parity) {
+SO2Convolution::SO2Convolution(Irreps in, Irreps out, SO2Options options) {
   require(in.lmax() >= 0 && out.lmax() >= 0, "[so2_convolution] from ", in, " to ", out,
           ": both sides need at least one channel");
-  require(mmax >= -1, "[so2_convolution] mmax ", mmax, ": an order, or -1 for all");
+  require(options.mmax >= -1, "[so2_convolution] mmax ", options.mmax, ": an order, or -1 for all");
   const int largest = std::min(in.lmax(), out.lmax());
   auto s = std::make_shared<SO2Shape>();
   s->in = std::move(in), s->out = std::move(out);
-  s->mmax = mmax < 0 ? largest : std::min(mmax, largest);
-  s->parity = parity;
-  s->from = make_side(s->in, s->mmax, parity);
-  s->to = make_side(s->out, s->mmax, parity);
+  s->mmax = options.mmax < 0 ? largest : std::min(options.mmax, largest);
+  s->parity = options.parity, s->channelwise = options.channelwise;
+  s->from = make_side(s->in, s->mmax, s->parity && !s->channelwise);
+  s->to = make_side(s->out, s->mmax, s->parity && !s->channelwise);
+  std::vector<bool> joined(s->out.size() * s->in.size(), options.pairs.empty());
+  for (const auto& [o, i] : options.pairs) {
+    require(o < s->out.size() && i < s->in.size(), "[so2_convolution] the pair (", o, ", ", i,
+            ") names no terms of ", s->out, " and ", s->in);
+    require(!s->channelwise || s->out[o].mul == s->in[i].mul, "[so2_convolution] channelwise from ",
+            s->in[i].mul, " to ", s->out[o].mul, " channels: they must be as many");
+    joined[o * s->in.size() + i] = true;
+  }
   for (int m = 0; m <= s->mmax; ++m) {
     for (bool sine : {false, true})
       for (std::size_t o = 0; o < s->out.size(); ++o)
         for (std::size_t i = 0; i < s->in.size(); ++i) {
           const MulIrrep &a = s->out[o], &b = s->in[i];
-          if (a.ir.l < m || b.ir.l < m || (sine && m == 0)) continue;
-          if (parity && sine != (is_natural(a.ir) != is_natural(b.ir))) continue;
-          s->blocks.push_back({m, sine, o, i, s->weight_size, a.mul, b.mul});
-          s->weight_size += a.mul * b.mul;
+          if (!joined[o * s->in.size() + i] || a.ir.l < m || b.ir.l < m || (sine && m == 0)) continue;
+          if (s->parity && sine != (is_natural(a.ir) != is_natural(b.ir))) continue;
+          if (s->channelwise && a.mul != b.mul) continue;
+          const Index columns = s->channelwise ? 1 : b.mul;
+          s->blocks.push_back({m, sine, o, i, s->weight_size, a.mul, columns});
+          s->weight_size += a.mul * columns;
         }
     s->radial_place.emplace_back();
     for (const auto& t : s->in) {
       s->radial_place.back().push_back(s->radial_size);
-      if (t.ir.l >= m) s->radial_size += t.mul;
+      if (t.ir.l >= m && !s->channelwise) s->radial_size += t.mul;
     }
   }
+  s->options = std::move(options);
+  s->options.mmax = s->mmax;
   shape_ = std::move(s);
 }
 
@@ -74,11 +86,8 @@ const Irreps& SO2Convolution::irreps_in() const {
 const Irreps& SO2Convolution::irreps_out() const {
   return shape_->out;
 }
-int SO2Convolution::mmax() const {
-  return shape_->mmax;
-}
-bool SO2Convolution::parity() const {
-  return shape_->parity;
+const SO2Options& SO2Convolution::options() const {
+  return shape_->options;
 }
 const std::vector<SO2Convolution::Block>& SO2Convolution::blocks() const {
   return shape_->blocks;
@@ -112,8 +121,8 @@ Array SO2Convolution::operator()(const EdgeList& edges, const Array& x, const Ar
           radial.dtype(), ", ", vectors.dtype(), ": all float32 or all float64; use cast");
   require(x.shape() == Shape({edges.sender_nodes(), shape_->from.dim}), "[so2_convolution] x ", x.shape(),
           ": it must be (", edges.sender_nodes(), ", ", shape_->from.dim, ") for ", shape_->in);
-  require(weights.shape() == Shape({shape_->weight_size}), "[so2_convolution] weights ", weights.shape(),
-          ": they must be (", shape_->weight_size, ")");
+  const Shape size = shape_->channelwise ? Shape{n, shape_->weight_size} : Shape{shape_->weight_size};
+  require(weights.shape() == size, "[so2_convolution] weights ", weights.shape(), ": they must be ", size);
   require(vectors.shape() == Shape({n, 3}), "[so2_convolution] vectors ", vectors.shape(), ": they must be (",
           n, ", 3), one an edge");
   const bool scaled = !radial.empty();

@@ -86,7 +86,9 @@ Array SO2Form::zeros(DType dtype) const {
     case X:
       return Array::zeros({edges_.sender_nodes(), shape_->from.dim}, dtype);
     case W:
-      return Array::zeros({shape_->weight_size}, dtype);
+      return Array::zeros(
+          shape_->channelwise ? Shape{edges_.size(), shape_->weight_size} : Shape{shape_->weight_size},
+          dtype);
     case S:
       return Array::zeros({edges_.size(), shape_->radial_size}, dtype);
     default:
@@ -132,7 +134,7 @@ Array SO2Form::eval_cpu(const Arrays& in) const {
       case X:
         return sum_at_nodes(f, true, o);
       case W:
-        return by_weights(f, o);
+        return shape_->channelwise ? by_channel_weights(f, o) : by_weights(f, o);
       case S:
         return by_radial(f, o);
       default:

@@ -85,6 +85,11 @@ class FrameSide {
   }
   Index size() const { return size_; }
   const SO2Side& side() const { return side_; }
+  // Place of order m, |m| <= rows, of a term in a frame.
+  Index row(std::size_t term, int m) const {
+    const auto& t = side_.terms[term];
+    return place_[term] + (std::min(t.l, rows_) + m) * t.padded;
+  }
 
   // frame = D^T x
   void turn_in(const T* d, const T* x, T* frame) const {

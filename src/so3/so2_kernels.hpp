@@ -32,9 +32,11 @@ void by_radial(const Form<T>& f, T* out);
 // By rotation i: torques (edges, 3).
 template <class T>
 void by_rotation(const Form<T>& f, int i, T* out);
-// By the weights.
+// By the weights, shared or (channelwise) of every edge; the latter are zero before.
 template <class T>
 void by_weights(const Form<T>& f, T* out);
+template <class T>
+void by_channel_weights(const Form<T>& f, T* out);
 
 // Of F_0 at once, sharing the products: by x, by s and by a rotation of the directions; nullptr: not wanted.
 // x and s are zero before.

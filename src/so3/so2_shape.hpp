@@ -40,8 +40,9 @@ struct SO2Side {
 
 struct SO2Shape {
   Irreps in, out;
+  SO2Options options;
   int mmax;
-  bool parity;
+  bool parity, channelwise;
   SO2Side from, to;
   std::vector<SO2Convolution::Block> blocks;
   Index weight_size = 0, radial_size = 0;

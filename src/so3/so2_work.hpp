@@ -75,14 +75,80 @@ class Block {
   Index count_ = 0;
 };
 
-// A block with the matrices of x -> y (forward) or g -> x (transposed).
+// out += W frame of one edge (transposed: W^T), channel by channel. `sine` joins +m and -m.
 template <class T>
-struct Way {
-  Way(const Form<T>& f, bool transposed, bool differences = false)
-      : left(f.shape, transposed ? f.shape.to : f.shape.from, differences),
-        results(f.shape, transposed ? f.shape.from : f.shape.to) {}
-  LeftFactors<T> left;
-  Results<T> results;
+void mix_channels(const SO2Shape& shape, const T* weights, const FrameSide<T>& source, const T* frame,
+                  const FrameSide<T>& target, T* out, bool transposed) {
+  using V = typename vector_of<T>::type;
+  constexpr Index lanes = 64 / sizeof(T);
+  for (const auto& b : shape.blocks) {
+    const std::size_t from = transposed ? b.out : b.in, to = transposed ? b.in : b.out;
+    const T *zp = frame + source.row(from, b.m), *zm = frame + source.row(from, -b.m);
+    T *yp = out + target.row(to, b.m), *ym = out + target.row(to, -b.m);
+    for (Index u = 0; u < b.rows; u += lanes) {
+      const V w = load_channels<V>(weights + b.offset + u, b.rows - u);
+      const V p = w * load<V>(zp + u), m = w * load<V>(zm + u);
+      if (b.sine) {
+        store(yp + u, V(load<V>(yp + u) + (transposed ? m : -m)));
+        store(ym + u, V(load<V>(ym + u) + (transposed ? -p : p)));
+      } else {
+        store(yp + u, V(load<V>(yp + u) + p));
+        if (b.m > 0) store(ym + u, V(load<V>(ym + u) + m));
+      }
+    }
+  }
+}
+
+// The products of a block, x -> y or (transposed) g -> x: frames in, frames out.
+template <class T>
+class Way {
+ public:
+  Way(const Form<T>& f, bool transposed) : f_(f), transposed_(transposed) {
+    if (f.shape.channelwise) return;
+    weights_ = std::make_unique<PackedWeights<T>>(f.shape, f.w, transposed);
+  }
+  bool transposed() const { return transposed_; }
+  // What a thread needs beside.
+  struct Memory {
+    std::unique_ptr<LeftFactors<T>> left;
+    std::unique_ptr<Results<T>> results;
+    so3::Memory<T> frames;
+  };
+  Memory memory(const FrameSide<T>& target) const {
+    Memory m;
+    if (f_.shape.channelwise) {
+      m.frames.reserve(target.size() * block_edges);
+    } else {
+      m.left = std::make_unique<LeftFactors<T>>(f_.shape, weights_->from, false);
+      m.results = std::make_unique<Results<T>>(f_.shape, weights_->to);
+    }
+    return m;
+  }
+  // Place e of the block, edge number `edge`: radial factors belong to the side of x.
+  void put(Memory& m, Index e, Index edge, const FrameSide<T>& source, T* frame,
+           const FrameSide<T>& target) const {
+    if (f_.shape.channelwise) {
+      T* out = m.frames.data() + e * target.size();
+      std::fill_n(out, target.size(), T(0));
+      mix_channels(f_.shape, f_.w + edge * f_.shape.weight_size, source, frame, target, out, transposed_);
+    } else {
+      m.left->put(e, source, frame, transposed_ ? nullptr : f_.radial(edge));
+    }
+  }
+  void multiply(Memory& m, Index count) const {
+    if (!f_.shape.channelwise) m.results->multiply(*m.left, *weights_, count);
+  }
+  void take(const Memory& m, Index e, const FrameSide<T>& target, T* frame, const T* radial) const {
+    if (f_.shape.channelwise)
+      std::copy_n(m.frames.data() + e * target.size(), target.size(), frame);
+    else
+      m.results->take(e, target, frame, radial);
+  }
+
+ private:
+  const Form<T>& f_;
+  bool transposed_;
+  std::unique_ptr<PackedWeights<T>> weights_;
 };
 
 inline Index blocks_of(Index edges) {

@@ -58,6 +58,10 @@ Array edge_vectors(Index edges, std::uint64_t stream) {
   return Array::from(v, {edges, 3});
 }
 
+Shape weight_shape(const SO2Convolution& c, Index edges) {
+  return c.options().channelwise ? Shape{edges, c.weight_size()} : Shape{c.weight_size()};
+}
+
 // The sum as it is written down, edge by edge, in the gauge R_y(alpha) R_x(beta) R_y(gamma).
 Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Array& x, const Array& w,
                         const Array& s, const Array& r, double gamma) {
@@ -79,12 +83,14 @@ Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Ar
         for (std::size_t k = 0; k < in.size(); ++k)
           if (in[k].ir.l >= m && (m < b.m || k < b.in)) radial_place += in[k].mul;
       const auto add = [&](int row, int column, double sign) {
+        const bool single = c.options().channelwise;
         for (Index i = 0; i < mul_out; ++i)
-          for (Index j = 0; j < mul_in; ++j) {
+          for (Index j = single ? i : 0; j < (single ? i + 1 : mul_in); ++j) {
             const double factor = s.empty() ? 1 : s.data<double>()[e * c.radial_size() + radial_place + j];
             t[at(out.offset(b.out) + (out[b.out].ir.l + row) * mul_out + i)] +=
-                sign * weights[b.offset + i * mul_in + j] * factor *
-                z.data<double>()[in.offset(b.in) + (in[b.in].ir.l + column) * mul_in + j];
+                sign *
+                (single ? weights[e * c.weight_size() + b.offset + i] : weights[b.offset + i * mul_in + j]) *
+                factor * z.data<double>()[in.offset(b.in) + (in[b.in].ir.l + column) * mul_in + j];
           }
       };
       if (b.m == 0) {
@@ -106,7 +112,7 @@ Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Ar
 struct Case {
   const char *in, *out;
   int mmax;
-  bool parity;
+  bool parity, channelwise = false;
 };
 const Case cases[] = {
     {"4x0e+4x1e+4x2e", "4x0e+4x1e+4x2e", -1, false},
@@ -116,14 +122,16 @@ const Case cases[] = {
     {"2x0e+3x0o+2x1o+3x1e+2x2e+1x2o", "3x1o+1x1e+2x2o+2x2e+2x0e+1x0o", -1, true},
     {"2x3o", "1x0e+1x5e", 0, false},
     {"7x8e+1x0e", "2x8e+3x3e", -1, false},
+    {"19x0e+19x1o+19x2e+3x4e", "19x0e+19x1e+19x3o+3x4o", -1, false, true},
+    {"5x0e+5x1o+5x2e+5x1e", "5x0e+5x1e+5x3o+5x2e", 2, true, true},
 };
 
 TEST(SO2Convolution, EqualsDenseMatricesInAnyGauge) {
   for (const auto& t : cases) {
-    const SO2Convolution c(t.in, t.out, t.mmax, t.parity);
+    const SO2Convolution c(t.in, t.out, {t.mmax, t.parity, t.channelwise, {}});
     const EdgeList edges = random_edges(23, 5, 6, 1);
-    const Array x = normal({5, c.irreps_in().dim()}, 2), w = normal({c.weight_size()}, 3),
-                s = normal({23, c.radial_size()}, 4), r = edge_vectors(23, 5);
+    const Array x = normal({5, c.irreps_in().dim()}, 2), w = normal(weight_shape(c, 23), 3),
+                s = t.channelwise ? Array() : normal({23, c.radial_size()}, 4), r = edge_vectors(23, 5);
     EXPECT_LE(difference(c(edges, x, w, s, r), by_dense_matrices(c, edges, x, w, s, r, 0.0)), 1e-13) << t.in;
     EXPECT_LE(difference(c(edges, x, w, {}, r), by_dense_matrices(c, edges, x, w, {}, r, 1.234)), 1e-13)
         << t.in;
@@ -132,7 +140,7 @@ TEST(SO2Convolution, EqualsDenseMatricesInAnyGauge) {
 
 // More blocks than one, rows that cross blocks, rows without edges; the same bits for any number of threads.
 TEST(SO2Convolution, ManyEdges) {
-  const SO2Convolution c("5x0e+5x1o+5x2e", "4x0e+4x1o+4x2e", 1);
+  const SO2Convolution c("5x0e+5x1o+5x2e", "4x0e+4x1o+4x2e", {1, false, false, {}});
   const Index n = 1003;
   const EdgeList edges = random_edges(n, 9, 7, 6);
   EdgeList few(std::vector<std::int32_t>(edges.senders().data(), edges.senders().data() + n),
@@ -165,7 +173,7 @@ TEST(SO2Convolution, IsEquivariantForAnyMmax) {
     for (int mmax : {0, 1, 2, lmax}) {
       std::vector<MulIrrep> terms;
       for (int l = 0; l <= lmax; ++l) terms.push_back({16, {l, 1}});
-      const SO2Convolution c(terms, terms, mmax);
+      const SO2Convolution c(terms, terms, {mmax, false, false, {}});
       const EdgeList edges = random_edges(40, 6, 6, 11);
       const Array x = normal({6, c.irreps_in().dim()}, 12), r = edge_vectors(40, 13),
                   w = normal({c.weight_size()}, 14) * (1 / std::sqrt(16.0 * lmax));
@@ -186,7 +194,7 @@ TEST(SO2Convolution, IsEquivariantForAnyMmax) {
 
 TEST(SO2Convolution, IsEquivariantUnderInversion) {
   const Case& t = cases[4];
-  const SO2Convolution c(t.in, t.out, t.mmax, true);
+  const SO2Convolution c(t.in, t.out, {t.mmax, true, false, {}});
   const EdgeList edges = random_edges(20, 4, 4, 16);
   const Array x = normal({4, c.irreps_in().dim()}, 17), r = edge_vectors(20, 18),
               w = normal({c.weight_size()}, 19);
@@ -215,12 +223,18 @@ void check_orders(const ScalarFunction& f, const Arrays& x, int orders) {
 TEST(SO2Gradient, FirstAndSecondDerivatives) {
   for (const Case& t : {Case{"2x0e+1x1o+1x2e", "1x0e+2x1o+1x3o", -1, false},
                         Case{"1x0e+1x1o+1x2e", "1x0e+1x1o+2x2e", 1, false},
-                        Case{"1x1o+1x1e+1x2e", "1x0e+1x1o+1x1e+1x2o", -1, true}}) {
-    const SO2Convolution c(t.in, t.out, t.mmax, t.parity);
+                        Case{"1x1o+1x1e+1x2e", "1x0e+1x1o+1x1e+1x2o", -1, true},
+                        Case{"2x0e+2x1o+2x2e", "2x1o+2x1e+2x2e", -1, true, true}}) {
+    const SO2Convolution c(t.in, t.out, {t.mmax, t.parity, t.channelwise, {}});
     const EdgeList edges = random_edges(5, 2, 3, 21);
     const Array weight = normal({3, c.irreps_out().dim()}, 22);
-    const Arrays x{normal({2, c.irreps_in().dim()}, 23), normal({c.weight_size()}, 24),
+    const Arrays x{normal({2, c.irreps_in().dim()}, 23), normal(weight_shape(c, 5), 24),
                    normal({5, c.radial_size()}, 25), edge_vectors(5, 26)};
+    if (t.channelwise) {
+      check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[1], {}, a[2]))); },
+                   {x[0], x[1], x[3]}, 2);
+      continue;
+    }
     check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[1], a[2], a[3]))); }, x,
                  2);
     check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[1], {}, a[2]))); },
@@ -230,7 +244,7 @@ TEST(SO2Gradient, FirstAndSecondDerivatives) {
 
 // The first eleven directions: axes, poles, beside poles; three orders by the vectors.
 TEST(SO2Gradient, ThirdDerivativesByTheVectors) {
-  const SO2Convolution c("1x0e+1x1o+1x2e", "1x0e+1x1o+1x2e", 1);
+  const SO2Convolution c("1x0e+1x1o+1x2e", "1x0e+1x1o+1x2e", {1, false, false, {}});
   const EdgeList edges({0, 1, 1, 0}, {0, 0, 1, 1}, 2);
   const Array x = normal({2, 9}, 27), w = normal({c.weight_size()}, 28), weight = normal({2, 9}, 29);
   for (Index first : {0, 4, 7})
@@ -240,7 +254,7 @@ TEST(SO2Gradient, ThirdDerivativesByTheVectors) {
 
 // Derivatives asked for together share their products; alone they do not.
 TEST(SO2Gradient, TogetherEqualsAlone) {
-  const SO2Convolution c("5x0e+17x1o+3x2e", "4x0e+4x1o+4x3o", 2);
+  const SO2Convolution c("5x0e+17x1o+3x2e", "4x0e+4x1o+4x3o", {2, false, false, {}});
   const EdgeList edges = random_edges(230, 6, 9, 37);
   const Arrays x{normal({6, c.irreps_in().dim()}, 38), normal({c.weight_size()}, 39),
                  normal({230, c.radial_size()}, 40), edge_vectors(230, 41)};
@@ -262,7 +276,7 @@ TEST(SO2Gradient, TogetherEqualsAlone) {
 
 // Directions alone enter: the derivative along an edge is zero, forces do no work there.
 TEST(SO2Gradient, IsNormalToTheEdgeAndItsCurlIsZero) {
-  const SO2Convolution c("3x0e+3x1o+3x2e+3x3o", "2x0e+2x1o+2x2e+2x3o", 2);
+  const SO2Convolution c("3x0e+3x1o+3x2e+3x3o", "2x0e+2x1o+2x2e+2x3o", {2, false, false, {}});
   const EdgeList edges = random_edges(14, 3, 4, 31);
   const Array x = normal({3, c.irreps_in().dim()}, 32), w = normal({c.weight_size()}, 33),
               r = edge_vectors(14, 34);
@@ -287,7 +301,7 @@ TEST(SO2Convolution, RefusesWhatDoesNotFit) {
   EXPECT_THROW(c(edges, x.as(DType::f32), w, {}, r), std::invalid_argument);
   EXPECT_THROW(c(edges, x, w.rows(0, 3), {}, r), std::invalid_argument);
   EXPECT_THROW(SO2Convolution("", "1x0e"), std::invalid_argument);
-  EXPECT_THROW(SO2Convolution("1x0e", "1x0e", -2), std::invalid_argument);
+  EXPECT_THROW(SO2Convolution("1x0e", "1x0e", {-2, false, false, {}}), std::invalid_argument);
   for (double bad : {0.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
     Array zero = r;
     for (Index k = 3; k < 6; ++k) zero.mutable_data<double>()[k] = bad;

@@ -17,7 +17,9 @@
 /// form <g, y> under a common rotation instead of derivatives of D, so they are exact at every direction,
 /// poles included, and of any order.
 
+#include <array>
 #include <memory>
+#include <vector>
 
 #include <cartan/so3/convolution.hpp>
 #include <cartan/so3/irreps.hpp>
@@ -26,9 +28,21 @@ namespace cartan::so3 {
 
 struct SO2Shape;  // src/so3/so2_shape.hpp
 
+struct SO2Options {
+  int mmax = -1;  ///< largest order kept; -1: all
+  /// O(3): keep W1 where the parities of the two terms differ by (-1)^(l + l'), W2 elsewhere. Without it
+  /// (SO(3)) parities are ignored.
+  bool parity = false;
+  /// Weights of every edge, from channel u to channel u; without it weights are shared and join all channels.
+  bool channelwise = false;
+  /// The pairs (out term, in term) that are joined; empty: all (channelwise: all of equal multiplicity).
+  std::vector<std::array<std::size_t, 2>> pairs;
+};
+
 class SO2Convolution {
  public:
-  /// A block of the weights: W1 (cosine) or W2 (sine) between two terms, (out.mul, in.mul) row-major.
+  /// A block of the weights: W1 (cosine) or W2 (sine) between two terms, (out.mul, in.mul) row-major;
+  /// channelwise (mul, 1).
   struct Block {
     int m;
     bool sine;
@@ -37,15 +51,11 @@ class SO2Convolution {
     Index rows, columns;
   };
 
-  /// @param mmax    largest order kept; -1: all
-  /// @param parity  O(3): keep W1 where the parities of the two terms differ by (-1)^(l + l'), W2 elsewhere.
-  ///                Without it (SO(3)) parities are ignored.
-  SO2Convolution(Irreps in, Irreps out, int mmax = -1, bool parity = false);
+  SO2Convolution(Irreps in, Irreps out, SO2Options options = {});
 
   const Irreps& irreps_in() const;
   const Irreps& irreps_out() const;
-  int mmax() const;
-  bool parity() const;
+  const SO2Options& options() const;  ///< mmax is the order in use
   /// By m, cosine before sine, out term, in term.
   const std::vector<Block>& blocks() const;
   Index weight_size() const;
@@ -54,7 +64,7 @@ class SO2Convolution {
   Index radial_size() const;
 
   /// @param x        (sender nodes, irreps_in().dim()), Layout::ir_mul
-  /// @param weights  (weight_size())
+  /// @param weights  (weight_size()), channelwise (edges, weight_size())
   /// @param radial   (edges, radial_size()), multiplies z before the weights; empty: none
   /// @param vectors  (edges, 3), of one sense for all edges; their lengths do not enter. A zero vector has no
   ///                 direction: std::invalid_argument
