@@ -1,0 +1,115 @@
+#include "cartan/so3/edge_convolution.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/random.hpp"
+#include "core/dispatch.hpp"
+
+namespace cartan::so3 {
+namespace {
+
+inline std::size_t at(Index k) {
+  return static_cast<std::size_t>(k);
+}
+
+// Rates that these engines reach on one core with AVX-512 in float32.
+constexpr double gemm_flops = 110e9, channel_flops = 12e9, map_flops = 4e9, bandwidth = 10e9;
+
+}  // namespace
+
+EdgeConvolution::EdgeConvolution(TensorProduct product, Normalization normalization, PlanOptions plan)
+    : convolution_(std::move(product)), harmonics_{true, normalization} {
+  const TensorProduct& p = convolution_.product();
+  const Irreps& in2 = p.irreps_in2();
+  for (const MulIrrep& t : in2) {
+    require(t.mul == 1, "[edge_convolution] the second input ", in2, " must have one channel of each irrep");
+    for (int m = 0; m <= 2 * t.ir.l; ++m) columns_.push_back(Index{t.ir.l} * t.ir.l + m);
+  }
+  Candidate cg, escn;
+  if (!p.plan().candidates.empty()) cg = p.plan().candidates.front();
+  const double edges = static_cast<double>(plan.batch),
+               scale = edges / static_cast<double>(p.options().plan.batch);
+  cg.engine = Engine::cg;
+  cg.flops *= scale, cg.bytes *= scale, cg.seconds *= scale;
+  escn.engine = Engine::escn;
+  escn.why_not = SO2Weights::why_not(p);
+  escn.possible = escn.why_not.empty();
+  if (escn.possible) {
+    so2_ = std::make_shared<const SO2Weights>(p, normalization);
+    const SO2Convolution& c = so2_->convolution();
+    const bool channelwise = c.options().channelwise;
+    const double work = c.flops_per_edge() * edges, map = so2_->flops() * (channelwise ? edges : 1);
+    escn.flops = work + map;
+    escn.bytes = 4 * edges * static_cast<double>(c.irreps_in().dim() + c.irreps_out().dim()) +
+                 8.0 * static_cast<double>(c.weight_size()) * (channelwise ? edges : 1);
+    escn.seconds =
+        work / (channelwise ? channel_flops : gemm_flops) + map / map_flops + escn.bytes / bandwidth;
+  }
+  std::vector<Candidate> candidates{cg, escn};
+  if (plan.measure) {
+    const Index n = plan.batch, nodes = n / 20 + 1;
+    std::vector<std::int32_t> senders, receivers;
+    for (Index e = 0; e < n; ++e) {
+      senders.push_back(static_cast<std::int32_t>(e * 7919 % nodes));
+      receivers.push_back(static_cast<std::int32_t>(e * nodes / n));
+    }
+    const EdgeList list(senders, receivers, nodes);
+    const bool uvu = p.paths().empty() || p.paths().front().instruction.mode == Mode::uvu;
+    const Array x = random_normal({nodes, p.irreps_in1().dim()}, DType::f32, Random(1, 1)),
+                r = random_normal({n, 3}, DType::f32, Random(1, 2)),
+                w = random_normal(uvu ? Shape{n, p.weight_numel()} : Shape{p.weight_numel()}, DType::f32,
+                                  Random(1, 3));
+    for (Candidate& c : candidates) {
+      if (!c.possible) continue;
+      c.seconds = std::numeric_limits<double>::infinity();
+      for (int repeat = 0; repeat < 3; ++repeat) {
+        const auto start = std::chrono::steady_clock::now();
+        run(c.engine, list, x, r, w);
+        c.seconds = std::min(c.seconds,
+                             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      }
+      c.measured = true;
+    }
+  }
+  plan_ = choose(std::move(candidates), plan.engine);
+}
+
+Array EdgeConvolution::run(Engine engine, const EdgeList& edges, const Array& x, const Array& vectors,
+                           const Array& weights) const {
+  const TensorProduct& p = product();
+  if (engine == Engine::cg) {
+    const Array y = spherical_harmonics(vectors, std::max(p.irreps_in2().lmax(), 0), harmonics_);
+    return convolution_(
+        edges, x, static_cast<Index>(columns_.size()) == y.dim(1) ? y : take_last(y, columns_), weights);
+  }
+  const SO2Convolution& c = so2_->convolution();
+  Array w = so2_->from_tensor_product(weights);
+  if (c.options().channelwise && w.ndim() == 1) w = broadcast_to(w, {edges.size(), c.weight_size()});
+  const Array out = c(edges, to_layout(x, p.irreps_in1(), p.options().in1, Layout::ir_mul), w, {}, vectors);
+  return to_layout(out, p.irreps_out(), Layout::ir_mul, p.options().out);
+}
+
+Array EdgeConvolution::operator()(const EdgeList& edges, const Array& x, const Array& vectors,
+                                  const Array& weights) const {
+  require(vectors.shape() == Shape({edges.size(), 3}) && is_real(vectors.dtype()),
+          "[edge_convolution] vectors ", vectors.shape(), " ", vectors.dtype(), ": they must be real, (",
+          edges.size(), ", 3)");
+  const auto r = vectors.to_vector<double>();
+  for (Index e = 0; e < edges.size(); ++e) {
+    const double length = std::hypot(r[at(3 * e)], r[at(3 * e + 1)], r[at(3 * e + 2)]);
+    require(length > 0 && std::isfinite(length), "[edge_convolution] the vector of edge ", e, " has length ",
+            length, ": it has no direction; leave out edges from an atom to itself");
+  }
+  Engine engine = plan_.engine;
+  if (engine == Engine::escn && !so2_->convolution().options().channelwise && weights.ndim() != 1) {
+    require(!plan_.forced, "[edge_convolution] weights ", weights.shape(),
+            " of every edge in mode uvw: the engine escn, which was asked for, needs shared ones");
+    engine = Engine::cg;
+  }
+  return run(engine, edges, x, vectors, weights);
+}
+
+}  // namespace cartan::so3
