@@ -73,8 +73,7 @@ class Iteration {
     const Array k = khatri_rao_of(0, half);
     Array z = Array::uninitialized(extents(half, x_.ndim()), x_.dtype());
     const Index inner = k.dim(0), rows = x_.size() / inner;
-    multiply<T>(rows, rank_, inner, {x_.data<T>(), rows, true}, {k.data<T>(), rank_}, z.mutable_data<T>(),
-                rank_);
+    contract_rows<T>(x_.data<T>(), inner, rows, k.data<T>(), rank_, z.mutable_data<T>());
     return z;
   }
 

@@ -16,8 +16,21 @@ ModeView view_of(const Shape& shape, int mode) {
   return v;
 }
 
+namespace {
+constexpr Index few_rows = 32, long_row = 4096, small_tensor = Index{1} << 16;
+}
+
 template <class T>
 void mode_product(const T* x, ModeView v, Operand<T> m, Index rows, T* y) {
+  if (rows <= few_rows && v.n <= long_row &&
+      v.size() > small_tensor) {  // packing would cost as much as the product
+    Matrix u(v.n, rows);
+    for (Index i = 0; i < v.n; ++i)
+      for (Index a = 0; a < rows; ++a)
+        u(i, a) = static_cast<double>(m.transposed ? m.data[i * m.stride + a] : m.data[a * m.stride + i]);
+    project(x, v, u, y, Residual::none);
+    return;
+  }
   if (v.right == 1) return multiply<T>(v.left, rows, v.n, {x, v.n}, transposed(m), y, rows);
   if (v.left == 1) return multiply<T>(rows, v.right, v.n, m, {x, v.right}, y, v.right);
   const double flops = 2.0 * static_cast<double>(rows * v.n) * static_cast<double>(v.right);
@@ -64,6 +77,33 @@ void contract_right(const T* z, ModeView v, const T* a, T* y) {
                    }
                  }
                });
+}
+
+template <class T>
+void contract_rows(const T* x, Index rows, Index columns, const T* k, Index r, T* y) {
+  if (columns > long_row || rows < 64) return multiply<T>(columns, r, rows, {x, columns, true}, {k, r}, y, r);
+  const Index parts = std::clamp<Index>(rows / 512, 1, 16), length = (rows + parts - 1) / parts;
+  std::vector<T> partial(static_cast<std::size_t>(parts * r * columns));
+  parallel_for(parts, 1, [&](Index begin, Index end) {
+    std::vector<T> block(static_cast<std::size_t>(r * columns));
+    for (Index p = begin; p < end; ++p) {
+      T* sum = partial.data() + p * r * columns;
+      for (Index i = p * length; i < std::min(rows, (p + 1) * length); i += 512) {
+        const Index count = std::min({Index{512}, rows - i, (p + 1) * length - i});
+        Matrix u(count, r);
+        std::transform(k + i * r, k + (i + count) * r, u.data.begin(),
+                       [](T e) { return static_cast<double>(e); });
+        project_slices(x + i * columns, 1, columns, u, block.data(), Residual::none);
+        for (std::size_t e = 0; e < block.size(); ++e) sum[e] += block[e];
+      }
+    }
+  });
+  for (Index c = 0; c < r; ++c)
+    for (Index j = 0; j < columns; ++j) {
+      T sum = 0;
+      for (Index p = 0; p < parts; ++p) sum += partial[static_cast<std::size_t>((p * r + c) * columns + j)];
+      y[j * r + c] = sum;
+    }
 }
 
 namespace {
@@ -166,46 +206,7 @@ double sum_of_squares(const T* x, Index size) {
 template <class T>
 Projection project(const T* x, ModeView v, const Matrix& u, T* y, Residual how) {
   if (v.right == 1) return project_rows(x, v.left, u, y, how);
-  if (how == Residual::none) {
-    const std::vector<T> narrow(u.data.begin(), u.data.end());
-    mode_product<T>(x, v, Operand<T>{narrow.data(), u.cols, true}, u.cols, y);
-    return {};
-  }
-  // Tiles of columns of every x[l], small enough to stay in cache between the product and its residual.
-  const std::vector<T> basis(u.data.begin(), u.data.end());
-  const Operand<T> m{basis.data(), u.cols, false};
-  const Index r = u.cols, width = std::min<Index>(v.right, std::clamp<Index>(65536 / v.n, 16, 512));
-  const Index tiles = (v.right + width - 1) / width, total = v.left * tiles;
-  const Index grain = std::max<Index>(1, 65536 / (v.n * width));
-  std::vector<Projection> sums(static_cast<std::size_t>((total + grain - 1) / grain));
-  parallel_for(total, grain, [&](Index begin, Index end) {
-    std::vector<T> back(static_cast<std::size_t>(v.n * width));
-    Projection sum;
-    for (Index t = begin; t < end; ++t) {
-      const Index l = t / tiles, c = t % tiles * width, count = std::min(width, v.right - c);
-      const T* from = x + l * v.n * v.right + c;
-      T* to = y + l * r * v.right + c;
-      multiply_serial<T>(r, count, v.n, transposed(m), {from, v.right}, to, v.right);
-      multiply_serial<T>(v.n, count, r, m, {to, v.right}, back.data(), count);
-      for (Index i = 0; i < v.n; ++i) {
-        T lost = 0, all = 0;
-        for (Index j = 0; j < count; ++j) {
-          const T e = from[i * v.right + j], d = e - back[static_cast<std::size_t>(i * count + j)];
-          lost += d * d;
-          all += e * e;
-        }
-        sum.residual += static_cast<double>(lost);
-        sum.square += static_cast<double>(all);
-      }
-    }
-    sums[static_cast<std::size_t>(begin / grain)] = sum;
-  });
-  Projection sum;
-  for (const Projection& p : sums) {
-    sum.residual += p.residual;
-    sum.square += p.square;
-  }
-  return sum;
+  return project_slices(x, v.left, v.right, u, y, how);
 }
 
 namespace {
@@ -278,6 +279,7 @@ Matrix sample_columns(const T* x, ModeView v, Index count, const Random& random)
   template void mode_product(const T*, ModeView, Operand<T>, Index, T*);        \
   template void contract_left(const T*, ModeView, const T*, T*);                \
   template void contract_right(const T*, ModeView, const T*, T*);               \
+  template void contract_rows(const T*, Index, Index, const T*, Index, T*);     \
   template Matrix mode_gram(const T*, ModeView);                                \
   template Matrix mode_triangle(const T*, ModeView);                            \
   template double sum_of_squares(const T*, Index);                              \

@@ -29,6 +29,10 @@ void contract_left(const T* z, ModeView v, const T* a, T* y);
 template <class T>
 void contract_right(const T* z, ModeView v, const T* a, T* y);
 
+/// y (columns x r) = x^T k for x (rows x columns), k (rows x r): blocks of rows in parallel, summed in order.
+template <class T>
+void contract_rows(const T* x, Index rows, Index columns, const T* k, Index r, T* y);
+
 /// X_(k) X_(k)^T in float64, both triangles.
 template <class T>
 Matrix mode_gram(const T* x, ModeView v);

@@ -194,7 +194,7 @@ Array mttkrp(const Array& x, const std::vector<Array>& factors, int mode) {
       multiply<T>(v.n, rank, v.right, {x.data<T>(), v.right}, {right.data<T>(), rank}, y, rank);
     } else if (m + 1 == s.size()) {
       const Array left = joined(0, m);
-      multiply<T>(v.n, rank, v.left, {x.data<T>(), v.n, true}, {left.data<T>(), rank}, y, rank);
+      contract_rows<T>(x.data<T>(), v.left, v.n, left.data<T>(), rank, y);
     } else {
       const Array left = joined(0, m), right = joined(m + 1, s.size());
       const Index half = v.left * v.n;

@@ -12,8 +12,6 @@ namespace {
 template <class T>
 constexpr Index lanes = 64 / sizeof(T);
 
-constexpr double least_difference = 1e-9;  // of two squared norms that leaves six digits in float64
-
 /// y[b, :] = sum_k x[b, k] u[k, :] for B rows and W vectors of columns, in registers. The next B rows are
 /// fetched on the way: a row is too short for the hardware to guess.
 template <class T, int B, int W>

@@ -19,4 +19,11 @@ enum class Residual { none, by_norms, formed };
 template <class T>
 Projection project_rows(const T* x, Index rows, const Matrix& u, T* y, Residual residual = Residual::formed);
 
+/// y[l] (r x columns) = u^T x[l] for slices x[l] (n x columns).
+template <class T>
+Projection project_slices(const T* x, Index slices, Index columns, const Matrix& u, T* y,
+                          Residual residual = Residual::formed);
+
+constexpr double least_difference = 1e-9;  ///< of two squared norms that leaves six digits in float64
+
 }  // namespace cartan::linalg
