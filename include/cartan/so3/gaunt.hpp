@@ -1,0 +1,60 @@
+#pragma once
+/// Gaunt tensor products (Luo, Chen, Krishnapriyan, ICLR 2024): features as functions on the sphere, their
+/// products as products of functions.
+///
+/// Features are C x (0e + 1o + ... + L) in the layout ir_mul: x (..., (L + 1)^2 C), row l^2 + l + m, channels
+/// fastest; they stand for the functions sum of x_lm Y_lm, harmonics of `component` normalisation. C is read
+/// off the last axis. A product keeps channels apart: channel c of x with channel c of y.
+///
+/// Every operation here is a derivative of one multilinear form of functions, < w1 x . w2 y . w3 z >, the
+/// mean over the sphere; so is its vjp. Derivatives of any order are exact, whatever the engine.
+
+#include <vector>
+
+#include <cartan/autodiff/primitive.hpp>
+#include <cartan/so3/plan.hpp>
+
+namespace cartan::so3 {
+
+/// Weights by degree, w o x: the coefficients of degree l times w[l]. Shapes (l + 1), (R, l + 1),
+/// (R, l + 1, C) or (samples, R, l + 1, C), where samples and C may be 1 and R is the number of summed
+/// products (the rank); empty: ones.
+struct GauntWeights {
+  Array first, second, out;
+};
+
+/// Feature interaction: z = sum over r of P( w3[r] o ((w1[r] o x) (w2[r] o y)) ), P the part of degrees
+/// <= l3. In coefficients, z_{l3 k} = sum over r, l1, l2 of w3[r, l3] w1[r, l1] w2[r, l2] gaunt(l1, l2, l3)
+/// C[i, j, k] x_{l1 i} y_{l2 j}.
+class GauntProduct {
+ public:
+  /// @param options.batch  lanes that the choice of the engine is made for: samples times channels
+  GauntProduct(int l1, int l2, int l3, const PlanOptions& options = {});
+
+  /// x (..., (l1 + 1)^2 C), y (..., (l2 + 1)^2 C) -> (..., (l3 + 1)^2 C). Differentiable to any order.
+  Array operator()(const Array& x, const Array& y, const GauntWeights& weights = {}) const;
+  const Plan& plan() const { return plan_; }
+
+ private:
+  int l1_, l2_, l3_;
+  Plan plan_;
+};
+
+/// Many-body products of one feature with itself: z = sum over n = 1 .. nu of w[n - 1] o P(x^n).
+class ManyBodyProduct {
+ public:
+  ManyBodyProduct(int l, int nu, int l_out, const PlanOptions& options = {});
+
+  /// x (..., (l + 1)^2 C), weights (nu, l_out + 1) or (nu, l_out + 1, C) or (samples, nu, l_out + 1, C);
+  /// empty: ones. The rows of weights are the orders. -> (..., (l_out + 1)^2 C)
+  Array operator()(const Array& x, const Array& weights = {}) const;
+  /// P of the product of different functions, each of degree l. -> (..., (l_out + 1)^2 C)
+  Array product(const Arrays& factors) const;
+  const Plan& plan() const { return plan_; }
+
+ private:
+  int l_, nu_, l_out_;
+  Plan plan_;
+};
+
+}  // namespace cartan::so3

@@ -1,0 +1,312 @@
+// Forms by sums over Clebsch-Gordan coefficients. A product of several factors is a chain of products of
+// two, of all degrees that can still reach the result.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <tuple>
+
+#include "cartan/so3/tables.hpp"
+#include "so3/gaunt_couplings.hpp"
+#include "so3/gaunt_form.hpp"
+#include "so3/gaunt_lanes.hpp"
+
+namespace cartan::so3 {
+namespace {
+
+inline std::size_t at(Index k) {
+  return static_cast<std::size_t>(k);
+}
+
+// z_k = sum of value x_i y_j over the couplings of all degrees. Results of one m3 that take the same
+// products x_i y_j are summed side by side in registers.
+class Contraction {
+ public:
+  static constexpr int most = 4;  // results of a tile
+
+  Contraction(int l1, int l2, int l3, bool bracket) {
+    struct Entry {
+      int i, j, k;
+      double value;
+    };
+    std::map<std::tuple<int, int>, std::vector<Entry>> by_order;  // by (m3, parity of l3)
+    for (int a = 0; a <= l1; ++a)
+      for (int b = 0; b <= l2; ++b)
+        for (int c = std::abs(a - b); c <= std::min(a + b, l3); ++c) {
+          const double scale = bracket ? bracket_factor(a, b, c) : gaunt(a, b, c);
+          if (scale == 0) continue;
+          for (const Coupling& e : couplings(a, b, c))
+            by_order[{e.k - c, c % 2}].push_back({a * a + e.i, b * b + e.j, c * c + e.k, scale * e.value});
+        }
+    for (auto& [order, entries] : by_order) {
+      std::vector<int> rows;
+      for (const Entry& e : entries) rows.push_back(e.k);
+      std::sort(rows.begin(), rows.end());
+      rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+      std::stable_sort(entries.begin(), entries.end(), [](const Entry& p, const Entry& q) {
+        return std::pair(p.i, p.j) < std::pair(q.i, q.j);
+      });
+      for (std::size_t begin = 0; begin < rows.size(); begin += most) {
+        Tile tile;
+        tile.size = static_cast<int>(std::min<std::size_t>(most, rows.size() - begin));
+        std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(begin), tile.size, tile.rows);
+        tile.pairs = pairs_.size();
+        tile.values = values_.size();
+        for (const Entry& e : entries) {
+          const int* const end = tile.rows + tile.size;
+          const int* const place = std::find<const int*>(tile.rows, end, e.k);
+          if (place == end) continue;
+          if (pairs_.size() == tile.pairs || pairs_.back() != std::pair(e.i, e.j)) {
+            pairs_.emplace_back(e.i, e.j);
+            values_.resize(values_.size() + at(tile.size), 0.0);
+          }
+          values_[values_.size() - at(tile.size) + at(place - tile.rows)] += e.value;
+        }
+        tile.count = pairs_.size() - tile.pairs;
+        tiles_.push_back(tile);
+      }
+    }
+    values32_.assign(values_.begin(), values_.end());
+    rows_ = (l3 + 1) * (l3 + 1);
+  }
+
+  // z (rows, w); rows without couplings are zero
+  template <class T>
+  void run(const T* x, const T* y, T* z) const {
+    constexpr Index w = lane_width<T>;
+    std::fill(z, z + rows_ * w, T(0));
+    for (const Tile& t : tiles_) switch (t.size) {
+        case 1:
+          sum<T, 1>(t, x, y, z);
+          break;
+        case 2:
+          sum<T, 2>(t, x, y, z);
+          break;
+        case 3:
+          sum<T, 3>(t, x, y, z);
+          break;
+        default:
+          sum<T, 4>(t, x, y, z);
+      }
+  }
+  double flops() const { return static_cast<double>(pairs_.size() + 2 * values_.size()); }
+
+ private:
+  struct Tile {
+    int rows[most];
+    int size;
+    std::size_t pairs, values, count;
+  };
+
+  template <class T, int M>
+  void sum(const Tile& t, const T* x, const T* y, T* z) const {
+    using V = typename vector_of<T>::type;
+    constexpr Index n = vector_width<T>, w = lane_width<T>;
+    const T* value;
+    if constexpr (sizeof(T) == 4)
+      value = values32_.data() + t.values;
+    else
+      value = values_.data() + t.values;
+    const auto* pair = pairs_.data() + t.pairs;
+    V acc[M][2] = {};
+    for (std::size_t p = 0; p < t.count; ++p, value += M) {
+      const T *a = x + pair[p].first * w, *b = y + pair[p].second * w;
+      const V p0 = load<V>(a) * load<V>(b), p1 = load<V>(a + n) * load<V>(b + n);
+      for (int r = 0; r < M; ++r) {
+        acc[r][0] += p0 * value[r];
+        acc[r][1] += p1 * value[r];
+      }
+    }
+    for (int r = 0; r < M; ++r) {
+      store(z + t.rows[r] * w, acc[r][0]);
+      store(z + t.rows[r] * w + n, acc[r][1]);
+    }
+  }
+
+  Index rows_ = 0;
+  std::vector<Tile> tiles_;
+  std::vector<std::pair<int, int>> pairs_;
+  std::vector<double> values_;
+  std::vector<float> values32_;
+};
+
+std::shared_ptr<const Contraction> contraction(int l1, int l2, int l3, bool bracket) {
+  static std::mutex mutex;
+  static auto& all = *new std::map<std::tuple<int, int, int, bool>, std::shared_ptr<const Contraction>>;
+  const std::tuple key{l1, l2, l3, bracket};
+  {
+    std::lock_guard lock(mutex);
+    if (auto it = all.find(key); it != all.end()) return it->second;
+  }
+  auto made = std::make_shared<const Contraction>(l1, l2, l3, bracket);
+  std::lock_guard lock(mutex);
+  return all.try_emplace(key, std::move(made)).first->second;
+}
+
+// The chain of a term: its factors but the target, one by one; `degree` of every partial product.
+struct Chain {
+  Factor target;
+  double coefficient;
+  bool bracket;
+  std::vector<Factor> factors;
+  std::vector<int> degree;  // of the product of the first k + 1 factors
+};
+
+std::vector<Chain> chains(const Form& form, int out) {
+  std::vector<Chain> all;
+  const bool by_array = out < form.arrays();
+  for (const Term& t : form.terms) {
+    auto factors = t.factors;
+    const auto target = std::find_if(factors.begin(), factors.end(), [&](const Factor& f) {
+      return by_array ? f.array == out : f.weight == out - form.arrays();
+    });
+    std::rotate(factors.begin(), target, factors.end());
+    Chain c{factors[0], t.coefficient, t.bracket, {}, {}};
+    int remaining = form.degree[at(factors[0].array)];
+    for (std::size_t k = 1; k < factors.size(); ++k)
+      for (int n = 0; n < factors[k].power; ++n) {
+        c.factors.push_back(factors[k]);
+        remaining += form.degree[at(factors[k].array)];
+      }
+    int degree = 0;
+    for (const Factor& f : c.factors) {
+      const int l = form.degree[at(f.array)];
+      remaining -= l;
+      degree = std::min(degree + l, remaining);
+      c.degree.push_back(degree);
+    }
+    all.push_back(std::move(c));
+  }
+  return all;
+}
+
+template <class T>
+class CouplingKernel final : public FormKernel<T> {
+  static constexpr Index w = lane_width<T>;
+
+ public:
+  CouplingKernel(const Form& form, int out) : form_(form), out_(out), chains_(chains(form, out)) {
+    Index lmax = form.lmax();
+    for (const Chain& c : chains_) {
+      std::vector<std::shared_ptr<const Contraction>> steps;
+      for (std::size_t k = 1; k < c.factors.size(); ++k) {
+        lmax = std::max<Index>(lmax, c.degree[k]);
+        steps.push_back(contraction(c.degree[k - 1], form.degree[at(c.factors[k].array)],
+                                    k + 1 == c.factors.size() ? form.degree[at(c.target.array)] : c.degree[k],
+                                    c.bracket));
+      }
+      steps_.push_back(std::move(steps));
+    }
+    size_ = (lmax + 1) * (lmax + 1) * w;
+  }
+  Index scratch_size() const override { return 4 * size_; }
+
+  void run(T* const* slots, T* scratch) const override {
+    T *left = scratch, *right = scratch + size_, *product = right + size_, *spare = product + size_;
+    T* result = slots[out_];
+    if (out_ < form_.arrays()) {
+      const Index d = form_.degree[at(out_)] + 1;
+      std::fill(result, result + d * d * w, T(0));
+    } else {
+      const auto k = at(out_ - form_.arrays());
+      std::fill(result, result + form_.rows[k] * (form_.weight_degree[k] + 1) * w, T(0));
+    }
+    for (std::size_t t = 0; t < chains_.size(); ++t) {
+      const Chain& c = chains_[t];
+      const T* partial = weighted(slots, c.factors[0], left);
+      T *next = product, *free = spare;
+      for (std::size_t k = 1; k < c.factors.size(); ++k) {
+        steps_[t][k - 1]->run(partial, weighted(slots, c.factors[k], right), next);
+        partial = next;
+        std::swap(next, free);
+      }
+      const int reach = c.factors.size() > 1 ? form_.degree[at(c.target.array)] : c.degree[0];
+      collect(slots, c, std::min(reach, form_.degree[at(c.target.array)]), partial);
+    }
+  }
+
+ private:
+  const T* weights(T* const* slots, const Factor& f) const {
+    return slots[form_.arrays() + f.weight] + Index{f.row} * (form_.weight_degree[at(f.weight)] + 1) * w;
+  }
+  const T* weighted(T* const* slots, const Factor& f, T* out) const {
+    const T* x = slots[f.array];
+    if (f.weight < 0) return x;
+    const T* weight = weights(slots, f);
+    for (Index l = 0; l <= form_.degree[at(f.array)]; ++l)
+      for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
+        for (Index k = 0; k < w; ++k) out[r * w + k] = weight[l * w + k] * x[r * w + k];
+    return out;
+  }
+  void collect(T* const* slots, const Chain& c, int reach, const T* z) const {
+    const T factor = static_cast<T>(c.coefficient);
+    const bool by_array = out_ < form_.arrays();
+    const T* weight = c.target.weight < 0 ? nullptr : by_array ? weights(slots, c.target) : nullptr;
+    const T* x = by_array ? nullptr : slots[c.target.array];
+    T* out = slots[out_];
+    if (!by_array) out += c.target.row * (form_.degree[at(c.target.array)] + 1) * w;
+    for (Index l = 0; l <= reach; ++l)
+      for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
+        for (Index k = 0; k < w; ++k) {
+          const T v = factor * z[r * w + k];
+          if (!by_array)
+            out[l * w + k] += v * x[r * w + k];
+          else
+            out[r * w + k] += weight == nullptr ? v : v * weight[l * w + k];
+        }
+  }
+
+  Form form_;
+  int out_;
+  std::vector<Chain> chains_;
+  std::vector<std::vector<std::shared_ptr<const Contraction>>> steps_;
+  Index size_ = 0;
+};
+
+// Couplings that can differ from zero, by the rules for m and parity, without their values.
+double count_couplings(int l1, int l2, int l3, bool bracket) {
+  double n = 0;
+  for (int a = 0; a <= l1; ++a)
+    for (int b = 0; b <= l2; ++b)
+      for (int c = std::abs(a - b); c <= std::min(a + b, l3); ++c) {
+        if ((a + b + c) % 2 != (bracket ? 1 : 0)) continue;
+        for (int m1 = 0; m1 <= a; ++m1)
+          for (int m2 = 0; m2 <= b; ++m2) {
+            const int types = m1 == 0 || m2 == 0 ? (m1 == 0 && m2 == 0 ? 1 : 2) : 4;
+            if (m1 + m2 <= c && !(bracket && types == 1)) n += types;
+            if (m1 > 0 && m2 > 0 && std::abs(m1 - m2) <= c) n += m1 == m2 ? 2 : 4;
+          }
+      }
+  return n;
+}
+
+}  // namespace
+
+double bracket_factor(int l1, int l2, int l3) {
+  if ((l1 + l2 + l3) % 2 == 0) return 0;
+  const double dims = (2 * l1 + 1.0) * (2 * l2 + 1) * (2 * l3 + 1),
+               casimirs = l2 * (l2 + 1.0) * l3 * (l3 + 1);
+  return std::sqrt(dims * casimirs) * std::abs(wigner_3j(l1, l2, l3, 0, 1, -1));
+}
+
+template <class T>
+std::shared_ptr<const FormKernel<T>> coupling_kernel(const Form& form, int out) {
+  return std::make_shared<CouplingKernel<T>>(form, out);
+}
+template std::shared_ptr<const FormKernel<float>> coupling_kernel<float>(const Form&, int);
+template std::shared_ptr<const FormKernel<double>> coupling_kernel<double>(const Form&, int);
+
+double coupling_flops(const Form& form, int out) {
+  double flops = 0;
+  for (const Chain& c : chains(form, out)) {
+    flops += 2 * c.degree.back();
+    for (std::size_t k = 1; k < c.factors.size(); ++k)
+      flops +=
+          2.8 * count_couplings(c.degree[k - 1], form.degree[at(c.factors[k].array)],
+                                k + 1 == c.factors.size() ? form.degree[at(c.target.array)] : c.degree[k],
+                                c.bracket);
+  }
+  return flops;
+}
+
+}  // namespace cartan::so3

@@ -1,0 +1,316 @@
+// Forms by values on the sphere: every distinct factor is brought to the grid, the terms are products of
+// values, and what belongs to one weighting of the result is projected at once.
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <tuple>
+
+#include "cartan/core/error.hpp"
+#include "so3/gaunt_form.hpp"
+#include "so3/gaunt_transform.hpp"
+
+namespace cartan::so3 {
+namespace {
+
+// A factor on the grid: a multiple of an array by degree, or a component of its gradient.
+struct Function {
+  int array, weight, row;
+  Derivative derivative;
+  bool operator==(const Function&) const = default;
+};
+struct Monomial {
+  double coefficient;
+  std::vector<int> functions;  // with repetitions
+};
+// What is projected together: for the derivative by an array one row of weights of the result, for the
+// derivative by weights one row of them.
+struct Group {
+  Factor target;
+  std::vector<Monomial> monomials;
+  std::vector<std::pair<double, Factor>> linear;  // terms < target f >: no grid is needed
+  int component = -1;
+};
+// Groups that share functions, worked on at the same time.
+struct Program {
+  std::vector<Function> functions;
+  std::vector<Group> groups;
+  int components = 0;
+  std::vector<int> component;  // of every function
+};
+
+Program compile(const Form& form, int out) {
+  Program p;
+  const bool by_array = out < form.arrays();
+  const auto is_target = [&](const Factor& f) {
+    return by_array ? f.array == out : f.weight == out - form.arrays();
+  };
+  const auto function = [&](const Factor& f, Derivative d) {
+    const Function key{f.array, f.weight, f.row, d};
+    const auto it = std::find(p.functions.begin(), p.functions.end(), key);
+    if (it != p.functions.end()) return static_cast<int>(it - p.functions.begin());
+    p.functions.push_back(key);
+    return static_cast<int>(p.functions.size()) - 1;
+  };
+  for (const Term& t : form.terms) {
+    auto factors = t.factors;
+    const auto target = std::find_if(factors.begin(), factors.end(), is_target);
+    std::rotate(factors.begin(), target, factors.end());  // cyclic: brackets keep their sign
+    const Factor& first = factors[0];
+    auto group = std::find_if(p.groups.begin(), p.groups.end(), [&](const Group& g) {
+      return g.target.array == first.array && g.target.weight == first.weight && g.target.row == first.row;
+    });
+    if (group == p.groups.end()) group = p.groups.insert(p.groups.end(), Group{first, {}, {}, -1});
+    if (t.bracket) {
+      // {a, b} = (a_theta b_phi - a_phi b_theta) / sin(theta)
+      for (int swap = 0; swap < 2; ++swap)
+        group->monomials.push_back(
+            {swap ? -t.coefficient : t.coefficient,
+             {function(factors[1], swap ? Derivative::azimuthal : Derivative::polar),
+              function(factors[2], swap ? Derivative::polar : Derivative::azimuthal)}});
+      continue;
+    }
+    if (factors.size() == 2 && factors[1].power == 1) {
+      group->linear.push_back({t.coefficient, factors[1]});
+      continue;
+    }
+    Monomial m{t.coefficient, {}};
+    for (std::size_t k = 1; k < factors.size(); ++k)
+      for (int n = 0; n < factors[k].power; ++n)
+        m.functions.push_back(function(factors[k], Derivative::none));
+    group->monomials.push_back(std::move(m));
+  }
+  // components: functions joined by groups
+  p.component.assign(p.functions.size(), -1);
+  for (std::size_t seed = 0; seed < p.groups.size(); ++seed) {
+    if (p.groups[seed].component >= 0) continue;
+    p.groups[seed].component = p.components;
+    for (bool grown = true; grown;) {
+      grown = false;
+      for (Group& g : p.groups) {
+        bool member = g.component == p.components;
+        for (const Monomial& m : g.monomials)
+          for (int f : m.functions) member |= p.component[at(f)] == p.components;
+        if (!member) continue;
+        g.component = p.components;
+        for (const Monomial& m : g.monomials)
+          for (int f : m.functions)
+            if (p.component[at(f)] != p.components) {
+              p.component[at(f)] = p.components;
+              grown = true;
+            }
+      }
+    }
+    ++p.components;
+  }
+  return p;
+}
+
+// out[l] = weight[l] x[l], rows of w lanes
+template <class T>
+void multiply_degrees(int lmax, const T* weight, const T* x, T* out) {
+  constexpr Index w = lane_width<T>;
+  for (Index l = 0; l <= lmax; ++l)
+    for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
+      for (Index k = 0; k < w; ++k) out[r * w + k] = weight[l * w + k] * x[r * w + k];
+}
+
+template <class T>
+class TransformKernel final : public FormKernel<T> {
+  static constexpr Index w = lane_width<T>;
+
+ public:
+  TransformKernel(const Form& form, int out, std::shared_ptr<const SphereTransform<T>> transform)
+      : form_(form), out_(out), program_(compile(form, out)), transform_(std::move(transform)) {
+    slot_.resize(program_.functions.size());
+    const Index pairs = transform_->pairs();
+    for (int c = 0; c < program_.components; ++c) {
+      Index size = 0;
+      int functions = 0;
+      for (std::size_t f = 0; f < slot_.size(); ++f)
+        if (program_.component[f] == c) {
+          slot_[f] = {size, functions++};
+          size += pairs * transform_->row_size(degree(program_.functions[f].array));
+        }
+      for (const Group& g : program_.groups)
+        if (g.component == c && !g.monomials.empty())
+          size += pairs * transform_->row_size(degree(g.target.array));
+      coefficients_ = std::max(coefficients_, size);
+      values_ = std::max<Index>(values_, functions + 2);
+    }
+    const Index lmax = form.lmax();
+    rows_ = (lmax + 1) * (lmax + 1) * w;
+  }
+
+  Index scratch_size() const override {
+    return coefficients_ + values_ * transform_->values_size() + transform_->work_size() + rows_;
+  }
+
+  void run(T* const* slots, T* scratch) const override {
+    T *values = scratch + coefficients_, *work = values + values_ * transform_->values_size();
+    T* rows = work + transform_->work_size();
+    T* result = slots[out_];
+    const bool by_array = out_ < form_.arrays();
+    if (by_array) {
+      const Index d = degree(out_) + 1;
+      std::fill(result, result + d * d * w, T(0));
+    } else {
+      const auto k = at(out_ - form_.arrays());
+      std::fill(result, result + form_.rows[k] * (form_.weight_degree[k] + 1) * w, T(0));
+    }
+    for (int c = 0; c < program_.components; ++c) component(c, slots, scratch, values, work, rows);
+  }
+
+ private:
+  int degree(int array) const { return form_.degree[at(array)]; }
+  const T* weights(T* const* slots, int weight, int row) const {
+    return slots[form_.arrays() + weight] + Index{row} * (form_.weight_degree[at(weight)] + 1) * w;
+  }
+
+  void component(int c, T* const* slots, T* coefficients, T* values, T* work, T* rows) const {
+    const Index pairs = transform_->pairs(), size = transform_->values_size();
+    const auto in_component = [&](const Group& g) { return g.component == c && !g.monomials.empty(); };
+    T* next = coefficients;
+    for (std::size_t k = 0; k < slot_.size(); ++k) {
+      if (program_.component[k] != c) continue;
+      const Function& f = program_.functions[k];
+      const T* x = slots[f.array];
+      if (f.weight >= 0) {
+        multiply_degrees(degree(f.array), weights(slots, f.weight, f.row), x, rows);
+        x = rows;
+      }
+      transform_->theta_values(degree(f.array), f.derivative, x, work, next);
+      next += pairs * transform_->row_size(degree(f.array));
+    }
+    T* const projected = next;
+    for (Index i = 0; i < pairs; ++i) {
+      for (std::size_t k = 0; k < slot_.size(); ++k)
+        if (program_.component[k] == c) {
+          const int l = degree(program_.functions[k].array);
+          transform_->phi_values(l, coefficients + slot_[k].coefficients + i * transform_->row_size(l),
+                                 values + (2 + slot_[k].values) * size);
+        }
+      T* g = projected;
+      for (const Group& group : program_.groups) {
+        if (!in_component(group)) continue;
+        const int l = degree(group.target.array);
+        multiply(group, values);
+        transform_->phi_project(l, values, g + i * transform_->row_size(l));
+        g += pairs * transform_->row_size(l);
+      }
+    }
+    T* g = projected;
+    for (const Group& group : program_.groups) {
+      if (group.component != c) continue;
+      const int l = degree(group.target.array);
+      if (group.monomials.empty()) {
+        std::fill(rows, rows + (l + 1) * (l + 1) * w, T(0));
+      } else {
+        transform_->theta_project(l, g, work, rows);
+        g += pairs * transform_->row_size(l);
+      }
+      for (const auto& [coefficient, f] : group.linear)
+        add_linear(slots, f, static_cast<T>(coefficient), l, rows);
+      collect(slots, group.target, rows);
+    }
+  }
+
+  // values[0] = the sum of the group's monomials; values[1] is scratch.
+  void multiply(const Group& group, T* values) const {
+    using V = typename vector_of<T>::type;
+    const Index size = transform_->values_size();
+    bool first = true;
+    for (const Monomial& m : group.monomials) {
+      T* out = first ? values : values + size;
+      const T* a = function_values(values, m.functions[0]);
+      if (m.functions.size() == 1) std::copy(a, a + size, out);
+      for (std::size_t k = 1; k < m.functions.size(); ++k) {
+        const T* b = function_values(values, m.functions[k]);
+        for (Index i = 0; i < size; i += vector_width<T>) store(out + i, V(load<V>(a + i) * load<V>(b + i)));
+        a = out;
+      }
+      const T factor = static_cast<T>(m.coefficient);
+      if (!first)
+        for (Index i = 0; i < size; i += vector_width<T>)
+          store(values + i, V(load<V>(values + i) + load<V>(out + i) * factor));
+      else if (m.coefficient != 1)
+        for (Index i = 0; i < size; i += vector_width<T>) store(out + i, V(load<V>(out + i) * factor));
+      first = false;
+    }
+  }
+  const T* function_values(const T* values, int f) const {
+    return values + (2 + slot_[at(f)].values) * transform_->values_size();
+  }
+
+  void add_linear(T* const* slots, const Factor& f, T coefficient, int lmax, T* rows) const {
+    const T* x = slots[f.array];
+    for (Index l = 0; l <= std::min(lmax, degree(f.array)); ++l) {
+      const T* weight = f.weight < 0 ? nullptr : weights(slots, f.weight, f.row) + l * w;
+      for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
+        for (Index k = 0; k < w; ++k)
+          rows[r * w + k] += coefficient * x[r * w + k] * (weight == nullptr ? T(1) : weight[k]);
+    }
+  }
+
+  // Adds the projection to the result: weighted to an array, or its products with an array to the weights.
+  void collect(T* const* slots, const Factor& target, const T* z) const {
+    const Index lmax = degree(target.array);
+    if (out_ < form_.arrays()) {
+      T* out = slots[out_];
+      const T* weight = target.weight < 0 ? nullptr : weights(slots, target.weight, target.row);
+      for (Index l = 0; l <= lmax; ++l)
+        for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
+          for (Index k = 0; k < w; ++k)
+            out[r * w + k] += weight == nullptr ? z[r * w + k] : weight[l * w + k] * z[r * w + k];
+      return;
+    }
+    const T* x = slots[target.array];
+    T* out = slots[out_] + target.row * (lmax + 1) * w;
+    for (Index l = 0; l <= lmax; ++l)
+      for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
+        for (Index k = 0; k < w; ++k) out[l * w + k] += x[r * w + k] * z[r * w + k];
+  }
+
+  struct Place {
+    Index coefficients;
+    int values;
+  };
+  Form form_;
+  int out_;
+  Program program_;
+  std::shared_ptr<const SphereTransform<T>> transform_;
+  std::vector<Place> slot_;
+  Index coefficients_ = 0, values_ = 2, rows_ = 0;
+};
+
+template <class Key, class Value, class Make>
+std::shared_ptr<const Value> cached(const Key& key, Make&& make) {
+  static std::mutex mutex;
+  static auto& all = *new std::map<Key, std::shared_ptr<const Value>>;
+  {
+    std::lock_guard lock(mutex);
+    if (auto it = all.find(key); it != all.end()) return it->second;
+  }
+  std::shared_ptr<const Value> made = make();
+  std::lock_guard lock(mutex);
+  return all.try_emplace(key, std::move(made)).first->second;
+}
+
+bool has_bracket(const Form& form) {
+  return std::any_of(form.terms.begin(), form.terms.end(), [](const Term& t) { return t.bracket; });
+}
+
+}  // namespace
+
+template <class T>
+std::shared_ptr<const FormKernel<T>> transform_kernel(const Form& form, int out, Engine) {
+  const int total = form.total_degree(), n_theta = total / 2 + 1, n_phi = total + 1 + (total + 1) % 2;
+  const bool derivatives = has_bracket(form);
+  const auto transform = cached<std::tuple<int, int, int, bool>, SphereTransform<T>>(
+      std::tuple{n_theta, n_phi, form.lmax(), derivatives},
+      [&] { return grid_transform<T>(n_theta, n_phi, form.lmax(), derivatives); });
+  return std::make_shared<TransformKernel<T>>(form, out, transform);
+}
+template std::shared_ptr<const FormKernel<float>> transform_kernel<float>(const Form&, int, Engine);
+template std::shared_ptr<const FormKernel<double>> transform_kernel<double>(const Form&, int, Engine);
+
+}  // namespace cartan::so3

@@ -1,0 +1,187 @@
+#pragma once
+// Blocks of lanes. A lane is one (sample, channel); the kernels on the sphere work on all coefficients of a
+// block of lanes at a time, laid out [row][lane] in scratch memory, so that one code serves many channels as
+// well as many samples of one channel. A block is as wide as two vector registers.
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "cartan/core/array.hpp"
+#include "core/simd.hpp"
+
+namespace cartan::so3 {
+
+template <class T>
+inline constexpr Index vector_width = 64 / sizeof(T);
+template <class T>
+inline constexpr Index lane_width = 2 * vector_width<T>;
+
+// Memory of a block, on cache lines, never initialised.
+template <class T>
+class Scratch {
+ public:
+  explicit Scratch(Index n)
+      : data_(static_cast<T*>(::operator new (static_cast<std::size_t>(std::max<Index>(n, 1)) * sizeof(T),
+                                              std::align_val_t{64}))) {}
+  ~Scratch() { ::operator delete (data_, std::align_val_t{64}); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  T* data() { return data_; }
+
+ private:
+  T* data_;
+};
+
+namespace detail {
+
+template <class T>
+struct vector_mask_of {
+  using Word = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  typedef Word type __attribute__((vector_size(64)));
+};
+
+// In-place transposition of a square of vectors: stage `step` exchanges off-diagonal squares of that size.
+template <class T, int step>
+inline void transpose_stage(typename vector_of<T>::type* v) {
+  constexpr int n = static_cast<int>(vector_width<T>);
+  typename vector_mask_of<T>::type low, high;
+  for (int k = 0; k < n; ++k) {
+    low[k] = k & step ? n + k - step : k;
+    high[k] = k & step ? n + k : k + step;
+  }
+  for (int i = 0; i < n; ++i)
+    if (!(i & step)) {
+      const auto a = v[i], b = v[i + step];
+      v[i] = __builtin_shuffle(a, b, low);
+      v[i + step] = __builtin_shuffle(a, b, high);
+    }
+  if constexpr (step > 1) transpose_stage<T, step / 2>(v);
+}
+template <class T>
+inline void transpose(typename vector_of<T>::type* v) {
+  transpose_stage<T, static_cast<int>(vector_width<T>) / 2>(v);
+}
+
+}  // namespace detail
+
+// Features x (samples, rows, channels) as lanes (sample, channel).
+template <class T>
+class LaneView {
+ public:
+  LaneView() = default;
+  LaneView(T* data, Index samples, Index rows, Index channels)
+      : data_(data), samples_(samples), rows_(rows), channels_(channels) {}
+  Index lanes() const { return samples_ * channels_; }
+
+  // out[r][lane] for all rows of the block of lanes that begins at `first`; lanes past the end are zero.
+  void load_block(Index first, std::remove_const_t<T>* out) const {
+    using U = std::remove_const_t<T>;
+    constexpr Index w = lane_width<U>;
+    const Index count = std::min(w, lanes() - first);
+    if (count < w) std::fill(out, out + rows_ * w, U(0));
+    if (channels_ == 1) return load_samples(first, count, out);
+    segments(first, count, [&](Index lane, Index run, T* x) {
+      if (run == w)
+        for (Index r = 0; r < rows_; ++r) std::memcpy(out + r * w, x + r * channels_, w * sizeof(U));
+      else
+        for (Index r = 0; r < rows_; ++r)
+          for (Index c = 0; c < run; ++c) out[r * w + lane + c] = x[r * channels_ + c];
+    });
+  }
+
+  void store_block(Index first, const T* in) const {
+    constexpr Index w = lane_width<T>;
+    const Index count = std::min(w, lanes() - first);
+    if (channels_ == 1) return store_samples(first, count, in);
+    segments(first, count, [&](Index lane, Index run, T* x) {
+      if (run == w)
+        for (Index r = 0; r < rows_; ++r) std::memcpy(x + r * channels_, in + r * w, w * sizeof(T));
+      else
+        for (Index r = 0; r < rows_; ++r)
+          for (Index c = 0; c < run; ++c) x[r * channels_ + c] = in[r * w + lane + c];
+    });
+  }
+
+ private:
+  // body(lane of the block, lanes, address of row 0) for every run of lanes of one sample
+  template <class Body>
+  void segments(Index first, Index count, Body&& body) const {
+    for (Index lane = 0; lane < count;) {
+      const Index s = (first + lane) / channels_, c = (first + lane) % channels_;
+      const Index run = std::min(count - lane, channels_ - c);
+      body(lane, run, data_ + s * rows_ * channels_ + c);
+      lane += run;
+    }
+  }
+
+  // One channel: squares of samples x rows are transposed in registers. A square may reach over the end of
+  // the rows into the next sample; at the end of the array, where it must not, numbers are moved one by one.
+  void load_samples(Index first, Index count, std::remove_const_t<T>* out) const {
+    using U = std::remove_const_t<T>;
+    using V = typename vector_of<U>::type;
+    constexpr Index n = vector_width<U>, w = lane_width<U>;
+    const T* x = data_ + first * rows_;
+    const T* end = data_ + samples_ * rows_;
+    for (Index lane = 0; lane < count; lane += n)
+      for (Index r = 0; r < rows_; r += n) {
+        const T* p = x + lane * rows_ + r;
+        const Index rows = std::min(n, rows_ - r), samples = std::min(n, count - lane);
+        if (samples == n && p + (n - 1) * rows_ + n <= end) {
+          V v[n];
+          for (Index i = 0; i < n; ++i) v[i] = load<V>(p + i * rows_);
+          detail::transpose<U>(v);
+          for (Index i = 0; i < rows; ++i) store(out + (r + i) * w + lane, v[i]);
+        } else {
+          for (Index i = 0; i < rows; ++i)
+            for (Index s = 0; s < samples; ++s) out[(r + i) * w + lane + s] = p[s * rows_ + i];
+        }
+      }
+  }
+  // Full squares first; then the incomplete ones in the order of samples.
+  void store_samples(Index first, Index count, const T* in) const {
+    using V = typename vector_of<T>::type;
+    constexpr Index n = vector_width<T>, w = lane_width<T>;
+    T* x = data_ + first * rows_;
+    for (Index lane = 0; lane < count; lane += n)
+      for (Index r = 0; r < rows_; r += n) {
+        T* p = x + lane * rows_ + r;
+        const Index rows = std::min(n, rows_ - r), samples = std::min(n, count - lane);
+        if (samples == n) {
+          V v[n];
+          for (Index i = 0; i < rows; ++i) v[i] = load<V>(in + (r + i) * w + lane);
+          for (Index i = rows; i < n; ++i) v[i] = V{};
+          detail::transpose<T>(v);
+          if (rows == n)
+            for (Index i = 0; i < n; ++i) store(p + i * rows_, v[i]);
+          else
+            for (Index i = 0; i < n; ++i) std::memcpy(p + i * rows_, &v[i], rows * sizeof(T));
+        } else {
+          for (Index s = 0; s < samples; ++s)
+            for (Index i = 0; i < rows; ++i) p[s * rows_ + i] = in[(r + i) * w + lane + s];
+        }
+      }
+  }
+
+  T* data_ = nullptr;
+  Index samples_ = 0, rows_ = 0, channels_ = 1;
+};
+
+// acc[r][v] += sum over k < n of a[r * lda + k] (vector v of row k of b), M rows and the vectors of one row
+// of b: b[v] points at vector v of row 0.
+template <class T, int M, int N>
+inline void multiply_tile(const T* a, Index lda, Index n, const T* const (&b)[N], Index ldb,
+                          typename vector_of<T>::type (&acc)[M][N]) {
+  using V = typename vector_of<T>::type;
+  for (Index k = 0; k < n; ++k) {
+    V row[N];
+    for (int v = 0; v < N; ++v) row[v] = load<V>(b[v] + k * ldb);
+    for (int r = 0; r < M; ++r) {
+      const T factor = a[r * lda + k];
+      for (int v = 0; v < N; ++v) acc[r][v] += row[v] * factor;
+    }
+  }
+}
+
+}  // namespace cartan::so3

@@ -1,0 +1,39 @@
+#include <gtest/gtest.h>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/autodiff/transforms.hpp"
+#include "cartan/core/parallel.hpp"
+#include "cartan/core/random.hpp"
+#include "cartan/so3/gaunt.hpp"
+#include "cartan/so3/tables.hpp"
+#include "nn/check_twice.hpp"
+
+namespace cartan::so3 {
+namespace {
+
+Array normal(const Shape& shape, std::uint64_t stream, DType dtype = DType::f64) {
+  return random_normal(shape, dtype, Random(11, stream));
+}
+double difference(const Array& a, const Array& b) {
+  const auto p = a.to_vector<double>(), q = b.to_vector<double>();
+  if (a.shape() != b.shape()) return INFINITY;
+  double most = 0, size = 1e-300;
+  for (std::size_t k = 0; k < p.size(); ++k) {
+    most = std::max(most, std::isfinite(p[k]) ? std::abs(p[k] - q[k]) : INFINITY);
+    size = std::max(size, std::abs(q[k]));
+  }
+  return most / size;
+}
+
+TEST(Gaunt, Quick) {
+  for (int c : {1, 3, 16, 40}) {
+    const Array x = normal({5, 16 * c}, 1), y = normal({5, 9 * c}, 2);
+    GauntProduct grid(3, 2, 4, {Engine::grid}), cg(3, 2, 4, {Engine::cg});
+    EXPECT_LE(difference(grid(x, y), cg(x, y)), 1e-13);
+    GauntWeights w{normal({4}, 3), normal({2, 3, c}, 4), normal({5, 2, 5, c}, 5)};
+    EXPECT_LE(difference(grid(x, y, w), cg(x, y, w)), 1e-13);
+  }
+}
+
+}  // namespace
+}  // namespace cartan::so3
