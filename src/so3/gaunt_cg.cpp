@@ -3,20 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <mutex>
 #include <tuple>
 
 #include "cartan/so3/tables.hpp"
+#include "so3/gaunt_cache.hpp"
 #include "so3/gaunt_couplings.hpp"
 #include "so3/gaunt_form.hpp"
 #include "so3/gaunt_lanes.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 // z_k = sum of value x_i y_j over the couplings of all degrees. Results of one m3 that take the same
 // products x_i y_j are summed side by side in registers.
@@ -131,16 +127,8 @@ class Contraction {
 };
 
 std::shared_ptr<const Contraction> contraction(int l1, int l2, int l3, bool bracket) {
-  static std::mutex mutex;
-  static auto& all = *new std::map<std::tuple<int, int, int, bool>, std::shared_ptr<const Contraction>>;
-  const std::tuple key{l1, l2, l3, bracket};
-  {
-    std::lock_guard lock(mutex);
-    if (auto it = all.find(key); it != all.end()) return it->second;
-  }
-  auto made = std::make_shared<const Contraction>(l1, l2, l3, bracket);
-  std::lock_guard lock(mutex);
-  return all.try_emplace(key, std::move(made)).first->second;
+  static auto& cache = *new Cache<std::tuple<int, int, int, bool>, Contraction>;
+  return cache.get({l1, l2, l3, bracket}, [&] { return std::make_shared<Contraction>(l1, l2, l3, bracket); });
 }
 
 // The chain of a term: its factors but the target, one by one; `degree` of every partial product.

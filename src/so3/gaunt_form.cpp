@@ -10,10 +10,6 @@
 namespace cartan::so3 {
 namespace {
 
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
-
 // The rows of one slot for blocks of lanes. Weights that all lanes share are filled in once.
 template <class T>
 class SlotReader {
@@ -186,7 +182,7 @@ Arrays FormDerivative::vjp(const Arrays& inputs, const Array&, const Array& cota
     gradients.emplace_back();
     if (!wanted[gradients.size() - 1]) continue;
     const int slot = s < form_.arrays() ? form_.arrays() : form_.slots();
-    Array g = evaluate(std::make_shared<FormDerivative>(linearise(form_, s), slot, engine_, fft_), filled);
+    Array g = evaluate(std::make_shared<FormDerivative>(linearise(form_, s), slot, engine_), filled);
     gradients.back() = s < form_.arrays() ? g : sum_to(g, filled[at(s)].shape());
   }
   return gradients;

@@ -51,8 +51,7 @@ Form linearise(const Form& form, int slot);
 // of size 1 broadcast. The result has the shape of its slot, weights with all axes in full.
 class FormDerivative : public Primitive {
  public:
-  FormDerivative(Form form, int out, Engine engine, bool fft = true)
-      : form_(std::move(form)), out_(out), engine_(engine), fft_(fft) {}
+  FormDerivative(Form form, int out, Engine engine) : form_(std::move(form)), out_(out), engine_(engine) {}
   const char* name() const override { return "sphere_product"; }
   Array eval_cpu(const Arrays& inputs) const override;
   Arrays vjp(const Arrays& inputs, const Array& output, const Array& cotangent,
@@ -62,7 +61,6 @@ class FormDerivative : public Primitive {
   Form form_;
   int out_;
   Engine engine_;
-  bool fft_;  // the engine fourier convolves by FFT, or directly
 };
 
 // What an engine does: the derivative by `out` for one block of lanes. `slots` holds, for every slot but

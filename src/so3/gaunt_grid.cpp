@@ -7,7 +7,7 @@
 
 #include "cartan/core/error.hpp"
 #include "so3/gaunt_form.hpp"
-#include "so3/gaunt_transform.hpp"
+#include "so3/sphere_grid_transform.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -122,18 +122,18 @@ class TransformKernel final : public FormKernel<T> {
   TransformKernel(const Form& form, int out, std::shared_ptr<const SphereTransform<T>> transform)
       : form_(form), out_(out), program_(compile(form, out)), transform_(std::move(transform)) {
     slot_.resize(program_.functions.size());
-    const Index pairs = transform_->pairs();
+    const Index count = transform_->rows();
     for (int c = 0; c < program_.components; ++c) {
       Index size = 0;
       int functions = 0;
       for (std::size_t f = 0; f < slot_.size(); ++f)
         if (program_.component[f] == c) {
           slot_[f] = {size, functions++};
-          size += pairs * transform_->row_size(degree(program_.functions[f].array));
+          size += count * transform_->row_size(degree(program_.functions[f].array));
         }
       for (const Group& g : program_.groups)
         if (g.component == c && !g.monomials.empty())
-          size += pairs * transform_->row_size(degree(g.target.array));
+          size += count * transform_->row_size(degree(g.target.array));
       coefficients_ = std::max(coefficients_, size);
       values_ = std::max<Index>(values_, functions + 2);
     }
@@ -167,7 +167,7 @@ class TransformKernel final : public FormKernel<T> {
   }
 
   void component(int c, T* const* slots, T* coefficients, T* values, T* work, T* rows) const {
-    const Index pairs = transform_->pairs(), size = transform_->values_size();
+    const Index count = transform_->rows(), size = transform_->values_size();
     const auto in_component = [&](const Group& g) { return g.component == c && !g.monomials.empty(); };
     T* next = coefficients;
     for (std::size_t k = 0; k < slot_.size(); ++k) {
@@ -179,14 +179,14 @@ class TransformKernel final : public FormKernel<T> {
         x = rows;
       }
       transform_->theta_values(degree(f.array), f.derivative, x, work, next);
-      next += pairs * transform_->row_size(degree(f.array));
+      next += count * transform_->row_size(degree(f.array));
     }
     T* const projected = next;
-    for (Index i = 0; i < pairs; ++i) {
+    for (Index i = 0; i < count; ++i) {
       for (std::size_t k = 0; k < slot_.size(); ++k)
         if (program_.component[k] == c) {
           const int l = degree(program_.functions[k].array);
-          transform_->phi_values(l, coefficients + slot_[k].coefficients + i * transform_->row_size(l),
+          transform_->phi_values(l, coefficients + slot_[k].coefficients + i * transform_->row_size(l), work,
                                  values + (2 + slot_[k].values) * size);
         }
       T* g = projected;
@@ -194,8 +194,8 @@ class TransformKernel final : public FormKernel<T> {
         if (!in_component(group)) continue;
         const int l = degree(group.target.array);
         multiply(group, values);
-        transform_->phi_project(l, values, g + i * transform_->row_size(l));
-        g += pairs * transform_->row_size(l);
+        transform_->phi_project(l, values, work, g + i * transform_->row_size(l));
+        g += count * transform_->row_size(l);
       }
     }
     T* g = projected;
@@ -206,7 +206,7 @@ class TransformKernel final : public FormKernel<T> {
         std::fill(rows, rows + (l + 1) * (l + 1) * w, T(0));
       } else {
         transform_->theta_project(l, g, work, rows);
-        g += pairs * transform_->row_size(l);
+        g += count * transform_->row_size(l);
       }
       for (const auto& [coefficient, f] : group.linear)
         add_linear(slots, f, static_cast<T>(coefficient), l, rows);
@@ -282,19 +282,6 @@ class TransformKernel final : public FormKernel<T> {
   Index coefficients_ = 0, values_ = 2, rows_ = 0;
 };
 
-template <class Key, class Value, class Make>
-std::shared_ptr<const Value> cached(const Key& key, Make&& make) {
-  static std::mutex mutex;
-  static auto& all = *new std::map<Key, std::shared_ptr<const Value>>;
-  {
-    std::lock_guard lock(mutex);
-    if (auto it = all.find(key); it != all.end()) return it->second;
-  }
-  std::shared_ptr<const Value> made = make();
-  std::lock_guard lock(mutex);
-  return all.try_emplace(key, std::move(made)).first->second;
-}
-
 bool has_bracket(const Form& form) {
   return std::any_of(form.terms.begin(), form.terms.end(), [](const Term& t) { return t.bracket; });
 }
@@ -305,9 +292,7 @@ template <class T>
 std::shared_ptr<const FormKernel<T>> transform_kernel(const Form& form, int out, Engine) {
   const int total = form.total_degree(), n_theta = total / 2 + 1, n_phi = total + 1 + (total + 1) % 2;
   const bool derivatives = has_bracket(form);
-  const auto transform = cached<std::tuple<int, int, int, bool>, SphereTransform<T>>(
-      std::tuple{n_theta, n_phi, form.lmax(), derivatives},
-      [&] { return grid_transform<T>(n_theta, n_phi, form.lmax(), derivatives); });
+  const auto transform = grid_transform<T>(n_theta, n_phi, form.lmax(), derivatives);
   return std::make_shared<TransformKernel<T>>(form, out, transform);
 }
 template std::shared_ptr<const FormKernel<float>> transform_kernel<float>(const Form&, int, Engine);

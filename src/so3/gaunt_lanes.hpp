@@ -13,6 +13,10 @@
 
 namespace cartan::so3 {
 
+inline std::size_t at(Index k) {
+  return static_cast<std::size_t>(k);
+}
+
 template <class T>
 inline constexpr Index vector_width = 64 / sizeof(T);
 template <class T>
