@@ -9,23 +9,17 @@
 #include "so3/gaunt_cache.hpp"
 #include "so3/gaunt_couplings.hpp"
 #include "so3/gaunt_form.hpp"
-#include "so3/gaunt_lanes.hpp"
+#include "so3/gaunt_rows.hpp"
 
 namespace cartan::so3 {
 namespace {
 
-// z_k = sum of value x_i y_j over the couplings of all degrees. Results of one m3 that take the same
-// products x_i y_j are summed side by side in registers.
-class Contraction {
- public:
-  static constexpr int most = 4;  // results of a tile
-
-  Contraction(int l1, int l2, int l3, bool bracket) {
-    struct Entry {
-      int i, j, k;
-      double value;
-    };
-    std::map<std::tuple<int, int>, std::vector<Entry>> by_order;  // by (m3, parity of l3)
+// z_k = sum of value x_i y_j over the couplings of all degrees. Results of one m3 and one parity of l3 take
+// the same products.
+std::shared_ptr<const BilinearRows> contraction(int l1, int l2, int l3, bool bracket) {
+  static auto& cache = *new Cache<std::tuple<int, int, int, bool>, BilinearRows>;
+  return cache.get({l1, l2, l3, bracket}, [&] {
+    std::map<std::pair<int, int>, std::vector<BilinearRows::Entry>> by_order;
     for (int a = 0; a <= l1; ++a)
       for (int b = 0; b <= l2; ++b)
         for (int c = std::abs(a - b); c <= std::min(a + b, l3); ++c) {
@@ -34,101 +28,10 @@ class Contraction {
           for (const Coupling& e : couplings(a, b, c))
             by_order[{e.k - c, c % 2}].push_back({a * a + e.i, b * b + e.j, c * c + e.k, scale * e.value});
         }
-    for (auto& [order, entries] : by_order) {
-      std::vector<int> rows;
-      for (const Entry& e : entries) rows.push_back(e.k);
-      std::sort(rows.begin(), rows.end());
-      rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-      std::stable_sort(entries.begin(), entries.end(), [](const Entry& p, const Entry& q) {
-        return std::pair(p.i, p.j) < std::pair(q.i, q.j);
-      });
-      for (std::size_t begin = 0; begin < rows.size(); begin += most) {
-        Tile tile;
-        tile.size = static_cast<int>(std::min<std::size_t>(most, rows.size() - begin));
-        std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(begin), tile.size, tile.rows);
-        tile.pairs = pairs_.size();
-        tile.values = values_.size();
-        for (const Entry& e : entries) {
-          const int* const end = tile.rows + tile.size;
-          const int* const place = std::find<const int*>(tile.rows, end, e.k);
-          if (place == end) continue;
-          if (pairs_.size() == tile.pairs || pairs_.back() != std::pair(e.i, e.j)) {
-            pairs_.emplace_back(e.i, e.j);
-            values_.resize(values_.size() + at(tile.size), 0.0);
-          }
-          values_[values_.size() - at(tile.size) + at(place - tile.rows)] += e.value;
-        }
-        tile.count = pairs_.size() - tile.pairs;
-        tiles_.push_back(tile);
-      }
-    }
-    values32_.assign(values_.begin(), values_.end());
-    rows_ = (l3 + 1) * (l3 + 1);
-  }
-
-  // z (rows, w); rows without couplings are zero
-  template <class T>
-  void run(const T* x, const T* y, T* z) const {
-    constexpr Index w = lane_width<T>;
-    std::fill(z, z + rows_ * w, T(0));
-    for (const Tile& t : tiles_) switch (t.size) {
-        case 1:
-          sum<T, 1>(t, x, y, z);
-          break;
-        case 2:
-          sum<T, 2>(t, x, y, z);
-          break;
-        case 3:
-          sum<T, 3>(t, x, y, z);
-          break;
-        default:
-          sum<T, 4>(t, x, y, z);
-      }
-  }
-  double flops() const { return static_cast<double>(pairs_.size() + 2 * values_.size()); }
-
- private:
-  struct Tile {
-    int rows[most];
-    int size;
-    std::size_t pairs, values, count;
-  };
-
-  template <class T, int M>
-  void sum(const Tile& t, const T* x, const T* y, T* z) const {
-    using V = typename vector_of<T>::type;
-    constexpr Index n = vector_width<T>, w = lane_width<T>;
-    const T* value;
-    if constexpr (sizeof(T) == 4)
-      value = values32_.data() + t.values;
-    else
-      value = values_.data() + t.values;
-    const auto* pair = pairs_.data() + t.pairs;
-    V acc[M][2] = {};
-    for (std::size_t p = 0; p < t.count; ++p, value += M) {
-      const T *a = x + pair[p].first * w, *b = y + pair[p].second * w;
-      const V p0 = load<V>(a) * load<V>(b), p1 = load<V>(a + n) * load<V>(b + n);
-      for (int r = 0; r < M; ++r) {
-        acc[r][0] += p0 * value[r];
-        acc[r][1] += p1 * value[r];
-      }
-    }
-    for (int r = 0; r < M; ++r) {
-      store(z + t.rows[r] * w, acc[r][0]);
-      store(z + t.rows[r] * w + n, acc[r][1]);
-    }
-  }
-
-  Index rows_ = 0;
-  std::vector<Tile> tiles_;
-  std::vector<std::pair<int, int>> pairs_;
-  std::vector<double> values_;
-  std::vector<float> values32_;
-};
-
-std::shared_ptr<const Contraction> contraction(int l1, int l2, int l3, bool bracket) {
-  static auto& cache = *new Cache<std::tuple<int, int, int, bool>, Contraction>;
-  return cache.get({l1, l2, l3, bracket}, [&] { return std::make_shared<Contraction>(l1, l2, l3, bracket); });
+    std::vector<std::vector<BilinearRows::Entry>> groups;
+    for (auto& [order, entries] : by_order) groups.push_back(std::move(entries));
+    return std::make_shared<BilinearRows>((l3 + 1) * (l3 + 1), std::move(groups));
+  });
 }
 
 // The chain of a term: its factors but the target, one by one; `degree` of every partial product.
@@ -176,7 +79,7 @@ class CouplingKernel final : public FormKernel<T> {
   CouplingKernel(const Form& form, int out) : form_(form), out_(out), chains_(chains(form, out)) {
     Index lmax = form.lmax();
     for (const Chain& c : chains_) {
-      std::vector<std::shared_ptr<const Contraction>> steps;
+      std::vector<std::shared_ptr<const BilinearRows>> steps;
       for (std::size_t k = 1; k < c.factors.size(); ++k) {
         lmax = std::max<Index>(lmax, c.degree[k]);
         steps.push_back(contraction(c.degree[k - 1], form.degree[at(c.factors[k].array)],
@@ -247,7 +150,7 @@ class CouplingKernel final : public FormKernel<T> {
   Form form_;
   int out_;
   std::vector<Chain> chains_;
-  std::vector<std::vector<std::shared_ptr<const Contraction>>> steps_;
+  std::vector<std::vector<std::shared_ptr<const BilinearRows>>> steps_;
   Index size_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "cartan/core/error.hpp"
+#include "so3/fourier_transform.hpp"
 #include "so3/gaunt_form.hpp"
 #include "so3/sphere_grid_transform.hpp"
 
@@ -289,10 +290,13 @@ bool has_bracket(const Form& form) {
 }  // namespace
 
 template <class T>
-std::shared_ptr<const FormKernel<T>> transform_kernel(const Form& form, int out, Engine) {
-  const int total = form.total_degree(), n_theta = total / 2 + 1, n_phi = total + 1 + (total + 1) % 2;
-  const bool derivatives = has_bracket(form);
-  const auto transform = grid_transform<T>(n_theta, n_phi, form.lmax(), derivatives);
+std::shared_ptr<const FormKernel<T>> transform_kernel(const Form& form, int out, Engine engine) {
+  const int total = form.total_degree();
+  std::shared_ptr<const SphereTransform<T>> transform;
+  if (engine == Engine::fourier)
+    transform = fourier_transform<T>(total, total + 1, form.lmax());
+  else
+    transform = grid_transform<T>(total / 2 + 1, total + 1 + (total + 1) % 2, form.lmax(), has_bracket(form));
   return std::make_shared<TransformKernel<T>>(form, out, transform);
 }
 template std::shared_ptr<const FormKernel<float>> transform_kernel<float>(const Form&, int, Engine);

@@ -4,6 +4,7 @@
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
+#include "cartan/so3/fourier.hpp"
 #include "cartan/so3/gaunt.hpp"
 #include "cartan/so3/tables.hpp"
 #include "nn/check_twice.hpp"
@@ -28,11 +29,24 @@ double difference(const Array& a, const Array& b) {
 TEST(Gaunt, Quick) {
   for (int c : {1, 3, 16, 40}) {
     const Array x = normal({5, 16 * c}, 1), y = normal({5, 9 * c}, 2);
-    GauntProduct grid(3, 2, 4, {Engine::grid}), cg(3, 2, 4, {Engine::cg});
+    GauntProduct grid(3, 2, 4, {Engine::grid}), cg(3, 2, 4, {Engine::cg}),
+        fourier(3, 2, 4, {Engine::fourier});
+    EXPECT_LE(difference(fourier(x, y), cg(x, y)), 1e-13);
     EXPECT_LE(difference(grid(x, y), cg(x, y)), 1e-13);
     GauntWeights w{normal({4}, 3), normal({2, 3, c}, 4), normal({5, 2, 5, c}, 5)};
     EXPECT_LE(difference(grid(x, y, w), cg(x, y, w)), 1e-13);
   }
+}
+
+TEST(Fourier, Quick) {
+  const Array x = normal({5, 16 * 3}, 1), y = normal({5, 9 * 3}, 2);
+  EXPECT_LE(difference(from_fourier(to_fourier(x, 3), 3, 3), x), 1e-13);
+  const Array z = GauntProduct(3, 2, 4, {Engine::cg})(x, y);
+  for (auto method : {Convolution::direct, Convolution::fft})
+    EXPECT_LE(
+        difference(from_fourier(fourier_product(to_fourier(x, 3), 3, to_fourier(y, 2), 2, 5, method), 5, 4),
+                   z),
+        1e-13);
 }
 
 }  // namespace
