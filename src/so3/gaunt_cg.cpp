@@ -6,8 +6,8 @@
 #include <tuple>
 
 #include "cartan/so3/tables.hpp"
+#include "cartan/so3/vector_signal.hpp"
 #include "so3/gaunt_cache.hpp"
-#include "so3/gaunt_couplings.hpp"
 #include "so3/gaunt_form.hpp"
 #include "so3/gaunt_rows.hpp"
 
@@ -23,7 +23,7 @@ std::shared_ptr<const BilinearRows> contraction(int l1, int l2, int l3, bool bra
     for (int a = 0; a <= l1; ++a)
       for (int b = 0; b <= l2; ++b)
         for (int c = std::abs(a - b); c <= std::min(a + b, l3); ++c) {
-          const double scale = bracket ? bracket_factor(a, b, c) : gaunt(a, b, c);
+          const double scale = bracket ? bracket_coefficient(a, b, c) : gaunt(a, b, c);
           if (scale == 0) continue;
           for (const Coupling& e : couplings(a, b, c))
             by_order[{e.k - c, c % 2}].push_back({a * a + e.i, b * b + e.j, c * c + e.k, scale * e.value});
@@ -172,13 +172,6 @@ double count_couplings(int l1, int l2, int l3, bool bracket) {
 }
 
 }  // namespace
-
-double bracket_factor(int l1, int l2, int l3) {
-  if ((l1 + l2 + l3) % 2 == 0) return 0;
-  const double dims = (2 * l1 + 1.0) * (2 * l2 + 1) * (2 * l3 + 1),
-               casimirs = l2 * (l2 + 1.0) * l3 * (l3 + 1);
-  return std::sqrt(dims * casimirs) * std::abs(wigner_3j(l1, l2, l3, 0, 1, -1));
-}
 
 template <class T>
 std::shared_ptr<const FormKernel<T>> coupling_kernel(const Form& form, int out) {

@@ -1,6 +1,8 @@
 // The cost of the engines, and the choice.
 #include "so3/gaunt_plan.hpp"
 
+#include <algorithm>
+
 namespace cartan::so3 {
 
 Plan plan_form(const Form& form, int out, const PlanOptions& options) {
@@ -12,6 +14,17 @@ Plan plan_form(const Form& form, int out, const PlanOptions& options) {
     c.seconds = engine == Engine::grid ? 1 : engine == Engine::cg ? 2 : 3;
     all.push_back(c);
   }
+  if (std::any_of(form.terms.begin(), form.terms.end(), [](const Term& t) { return t.bracket; })) {
+    all.back().possible = false;
+    all.back().why_not = "gradients are formed on the grid only";
+  }
+  return choose(std::move(all), options.engine);
+}
+
+Plan plan_complete(int, int, int, const PlanOptions& options) {
+  std::vector<Candidate> all(2);
+  all[0].engine = Engine::cg;
+  all[1].engine = Engine::grid;
   return choose(std::move(all), options.engine);
 }
 

@@ -23,4 +23,6 @@ Array evaluate_gaunt(const char* op, int l1, int l2, int l3, bool bracket, Engin
 // Chooses among cg, grid and fourier.
 Plan plan_form(const Form& form, int out, const PlanOptions& options);
 
+Plan plan_complete(int l1, int l2, int l3, const PlanOptions& options);
+
 }  // namespace cartan::so3

@@ -6,7 +6,9 @@
 #include "cartan/core/random.hpp"
 #include "cartan/so3/fourier.hpp"
 #include "cartan/so3/gaunt.hpp"
+#include "cartan/so3/sphere_grid.hpp"
 #include "cartan/so3/tables.hpp"
+#include "cartan/so3/vector_signal.hpp"
 #include "nn/check_twice.hpp"
 
 namespace cartan::so3 {
@@ -35,6 +37,29 @@ TEST(Gaunt, Quick) {
     EXPECT_LE(difference(grid(x, y), cg(x, y)), 1e-13);
     GauntWeights w{normal({4}, 3), normal({2, 3, c}, 4), normal({5, 2, 5, c}, 5)};
     EXPECT_LE(difference(grid(x, y, w), cg(x, y, w)), 1e-13);
+  }
+}
+
+TEST(VectorSignal, Quick) {
+  const Array x = normal({5, 16 * 3}, 1), y = normal({5, 9 * 3}, 2);
+  BracketProduct grid(3, 2, 4, {Engine::grid}), cg(3, 2, 4, {Engine::cg});
+  EXPECT_LE(difference(grid(x, y), cg(x, y)), 1e-13);
+  CompleteProduct all(3, 2, 4, {Engine::grid}), all_cg(3, 2, 4, {Engine::cg});
+  EXPECT_LE(difference(all(x, y), all_cg(x, y)), 1e-13);
+  const Array c = normal(all(x, y).shape(), 3);
+  auto f = [&](const CompleteProduct& p) {
+    const Array tx = track(x), ty = track(y);
+    return gradients(p(tx, ty), {tx, ty}, c);
+  };
+  EXPECT_LE(difference(f(all)[0], f(all_cg)[0]), 1e-13);
+  EXPECT_LE(difference(f(all)[1], f(all_cg)[1]), 1e-13);
+}
+
+TEST(SphereGrid, Quick) {
+  const Array x = normal({5, 16 * 3}, 1);
+  for (int total : {6, 7, 8, 9}) {
+    const auto g = SphereGrid::exact(total);
+    EXPECT_LE(difference(from_grid(to_grid(x, 3, g), 3, g), x), 1e-13);
   }
 }
 
