@@ -34,7 +34,7 @@ class RowMap : public Primitive {
       const LaneView<const T> source(in[0].data<T>(), samples, map_->columns(), channels);
       const LaneView<T> target(out.mutable_data<T>(), samples, map_->rows(), channels);
       parallel_for((samples * channels + w - 1) / w, 4, [&](Index begin, Index end) {
-        Scratch<T> rows((map_->columns() + map_->rows()) * w);
+        BlockMemory<T> rows((map_->columns() + map_->rows()) * w);
         T* result = rows.data() + map_->columns() * w;
         for (Index b = begin; b < end; ++b) {
           source.load_block(b * w, rows.data());
@@ -61,7 +61,7 @@ Array map_rows(const char* op, const Array& x, const Map& map) {
 
 // Sums of products of coefficients: cos a cos b = (cos(a - b) + cos(a + b)) / 2 and so on.
 std::shared_ptr<const BilinearRows> direct_convolution(int u1, int u2, int u3) {
-  static auto& cache = *new Cache<std::tuple<int, int, int>, BilinearRows>;
+  static auto& cache = *new SharedCache<std::tuple<int, int, int>, BilinearRows>;
   struct Wave {
     int order;
     bool sine;
@@ -156,7 +156,7 @@ class FourierProduct : public Primitive {
                   2 * fft->values_size() + fft->work_size();
       }
       parallel_for((samples * channels + w - 1) / w, 4, [&](Index begin, Index end) {
-        Scratch<T> memory((r1 + r2 + r3) * w + scratch);
+        BlockMemory<T> memory((r1 + r2 + r3) * w + scratch);
         T *a = memory.data(), *b = a + r1 * w, *c = b + r2 * w;
         for (Index block = begin; block < end; ++block) {
           f.load_block(block * w, a);

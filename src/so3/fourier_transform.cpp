@@ -86,7 +86,7 @@ int column_of(int l, int m) {
 }  // namespace
 
 std::shared_ptr<const LinearRows> fourier_of_harmonics(int l) {
-  static auto& cache = *new Cache<int, LinearRows>;
+  static auto& cache = *new SharedCache<int, LinearRows>;
   return cache.get(l, [&] {
     const ThetaSeries series(l);
     std::vector<LinearRows::Entry> entries;
@@ -101,7 +101,7 @@ std::shared_ptr<const LinearRows> fourier_of_harmonics(int l) {
 }
 
 std::shared_ptr<const LinearRows> harmonics_of_fourier(int l, int m_max, int u_max) {
-  static auto& cache = *new Cache<std::tuple<int, int, int>, LinearRows>;
+  static auto& cache = *new SharedCache<std::tuple<int, int, int>, LinearRows>;
   return cache.get({l, m_max, u_max}, [&] {
     const ThetaSeries series(l);
     std::vector<LinearRows::Entry> entries;
@@ -136,7 +136,7 @@ struct FourierTransform<T>::Plans {
   Plans(int n_theta, int n_phi, int lmax) {
     const std::lock_guard lock(fftw_planner());
     const Index width = std::max<Index>(Index{n_theta} * (2 * lmax + 1), n_phi) * w;
-    Scratch<T> in(width), out(width);
+    BlockMemory<T> in(width), out(width);
     for (int l = 0; l <= lmax; ++l) {
       const Index even = even_orders(l), odd = 2 * l + 1 - even, stride = (2 * l + 1) * w;
       Theta t;
@@ -257,7 +257,7 @@ template class FourierTransform<double>;
 
 template <class T>
 std::shared_ptr<const FourierTransform<T>> fourier_transform(int u_max, int n_phi, int lmax) {
-  static auto& cache = *new Cache<std::tuple<int, int, int>, FourierTransform<T>>;
+  static auto& cache = *new SharedCache<std::tuple<int, int, int>, FourierTransform<T>>;
   return cache.get({u_max, n_phi, lmax},
                    [&] { return std::make_shared<FourierTransform<T>>(u_max, n_phi, lmax); });
 }

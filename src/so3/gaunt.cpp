@@ -9,8 +9,8 @@
 
 namespace cartan::so3 {
 
-Form gaunt_form(int l1, int l2, int l3, const FormWeights& weights, bool bracket) {
-  Form form{{l1, l2, l3}, 0, {}, {}, {}};
+SphereForm gaunt_form(int l1, int l2, int l3, const FormWeights& weights, bool bracket) {
+  SphereForm form{{l1, l2, l3}, 0, {}, {}, {}};
   int rank = 1;
   std::array<int, 3> slot{-1, -1, -1};
   for (std::size_t k = 0; k < 3; ++k)
@@ -21,7 +21,7 @@ Form gaunt_form(int l1, int l2, int l3, const FormWeights& weights, bool bracket
       rank = std::max(rank, form.rows.back());
     }
   for (int r = 0; r < rank; ++r) {
-    Term t{1, {}, bracket};
+    SphereTerm t{1, {}, bracket};
     for (int k = 0; k < 3; ++k) {
       const int s = slot[static_cast<std::size_t>(k)];
       const int row = s < 0 || form.rows[static_cast<std::size_t>(s)] == 1 ? 0 : r;
@@ -83,8 +83,10 @@ Array evaluate_gaunt(const char* op, int l1, int l2, int l3, bool bracket, Engin
                   std::move(inputs));
 }
 
-GauntProduct::GauntProduct(int l1, int l2, int l3, const PlanOptions& options) : l1_(l1), l2_(l2), l3_(l3) {
+GauntProduct::GauntProduct(int l1, int l2, int l3, const PlanOptions& options, int rank)
+    : l1_(l1), l2_(l2), l3_(l3) {
   require(l1 >= 0 && l2 >= 0 && l3 >= 0, "[gaunt] degrees ", l1, ", ", l2, ", ", l3, " must not be negative");
+  require(rank >= 1, "[gaunt] rank ", rank, " must be positive");
   plan_ = plan_form(gaunt_form(l1, l2, l3, {}, false), 2, options);
 }
 
@@ -95,8 +97,8 @@ Array GauntProduct::operator()(const Array& x, const Array& y, const GauntWeight
 namespace {
 
 // < z (w[n - 1] o z) x^n >, summed over the orders
-Form many_body_form(int l, int nu, int l_out, bool weighted) {
-  Form form{{l, l_out}, weighted ? 1 : 0, {}, {}, {}};
+SphereForm many_body_form(int l, int nu, int l_out, bool weighted) {
+  SphereForm form{{l, l_out}, weighted ? 1 : 0, {}, {}, {}};
   if (weighted) {
     form.rows = {nu};
     form.weight_degree = {l_out};
@@ -129,7 +131,7 @@ Array ManyBodyProduct::operator()(const Array& x, const Array& weights) const {
 Array ManyBodyProduct::product(const Arrays& factors) const {
   require(static_cast<int>(factors.size()) == nu_, "[many_body] ", factors.size(), " factors, planned for ",
           nu_);
-  Form form{{}, 0, {}, {}, {{1, {}, false}}};
+  SphereForm form{{}, 0, {}, {}, {{1, {}, false}}};
   for (const Array& x : factors) {
     channels_of("many_body", x, l_);
     require(x.shape() == factors[0].shape() && x.dtype() == factors[0].dtype(), "[many_body] factors ",

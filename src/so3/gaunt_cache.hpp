@@ -8,7 +8,7 @@
 namespace cartan::so3 {
 
 template <class Key, class Value>
-class Cache {
+class SharedCache {
  public:
   // `make` returns a shared pointer; it runs outside of the lock.
   template <class Make>

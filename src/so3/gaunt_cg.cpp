@@ -17,7 +17,7 @@ namespace {
 // z_k = sum of value x_i y_j over the couplings of all degrees. Results of one m3 and one parity of l3 take
 // the same products.
 std::shared_ptr<const BilinearRows> contraction(int l1, int l2, int l3, bool bracket) {
-  static auto& cache = *new Cache<std::tuple<int, int, int, bool>, BilinearRows>;
+  static auto& cache = *new SharedCache<std::tuple<int, int, int, bool>, BilinearRows>;
   return cache.get({l1, l2, l3, bracket}, [&] {
     std::map<std::pair<int, int>, std::vector<BilinearRows::Entry>> by_order;
     for (int a = 0; a <= l1; ++a)
@@ -36,19 +36,19 @@ std::shared_ptr<const BilinearRows> contraction(int l1, int l2, int l3, bool bra
 
 // The chain of a term: its factors but the target, one by one; `degree` of every partial product.
 struct Chain {
-  Factor target;
+  SphereFactor target;
   double coefficient;
   bool bracket;
-  std::vector<Factor> factors;
+  std::vector<SphereFactor> factors;
   std::vector<int> degree;  // of the product of the first k + 1 factors
 };
 
-std::vector<Chain> chains(const Form& form, int out) {
+std::vector<Chain> chains(const SphereForm& form, int out) {
   std::vector<Chain> all;
   const bool by_array = out < form.arrays();
-  for (const Term& t : form.terms) {
+  for (const SphereTerm& t : form.terms) {
     auto factors = t.factors;
-    const auto target = std::find_if(factors.begin(), factors.end(), [&](const Factor& f) {
+    const auto target = std::find_if(factors.begin(), factors.end(), [&](const SphereFactor& f) {
       return by_array ? f.array == out : f.weight == out - form.arrays();
     });
     std::rotate(factors.begin(), target, factors.end());
@@ -60,7 +60,7 @@ std::vector<Chain> chains(const Form& form, int out) {
         remaining += form.degree[at(factors[k].array)];
       }
     int degree = 0;
-    for (const Factor& f : c.factors) {
+    for (const SphereFactor& f : c.factors) {
       const int l = form.degree[at(f.array)];
       remaining -= l;
       degree = std::min(degree + l, remaining);
@@ -76,7 +76,7 @@ class CouplingKernel final : public FormKernel<T> {
   static constexpr Index w = lane_width<T>;
 
  public:
-  CouplingKernel(const Form& form, int out) : form_(form), out_(out), chains_(chains(form, out)) {
+  CouplingKernel(const SphereForm& form, int out) : form_(form), out_(out), chains_(chains(form, out)) {
     Index lmax = form.lmax();
     for (const Chain& c : chains_) {
       std::vector<std::shared_ptr<const BilinearRows>> steps;
@@ -117,10 +117,10 @@ class CouplingKernel final : public FormKernel<T> {
   }
 
  private:
-  const T* weights(T* const* slots, const Factor& f) const {
+  const T* weights(T* const* slots, const SphereFactor& f) const {
     return slots[form_.arrays() + f.weight] + Index{f.row} * (form_.weight_degree[at(f.weight)] + 1) * w;
   }
-  const T* weighted(T* const* slots, const Factor& f, T* out) const {
+  const T* weighted(T* const* slots, const SphereFactor& f, T* out) const {
     const T* x = slots[f.array];
     if (f.weight < 0) return x;
     const T* weight = weights(slots, f);
@@ -147,7 +147,7 @@ class CouplingKernel final : public FormKernel<T> {
         }
   }
 
-  Form form_;
+  SphereForm form_;
   int out_;
   std::vector<Chain> chains_;
   std::vector<std::vector<std::shared_ptr<const BilinearRows>>> steps_;
@@ -174,13 +174,13 @@ double count_couplings(int l1, int l2, int l3, bool bracket) {
 }  // namespace
 
 template <class T>
-std::shared_ptr<const FormKernel<T>> coupling_kernel(const Form& form, int out) {
+std::shared_ptr<const FormKernel<T>> coupling_kernel(const SphereForm& form, int out) {
   return std::make_shared<CouplingKernel<T>>(form, out);
 }
-template std::shared_ptr<const FormKernel<float>> coupling_kernel<float>(const Form&, int);
-template std::shared_ptr<const FormKernel<double>> coupling_kernel<double>(const Form&, int);
+template std::shared_ptr<const FormKernel<float>> coupling_kernel<float>(const SphereForm&, int);
+template std::shared_ptr<const FormKernel<double>> coupling_kernel<double>(const SphereForm&, int);
 
-double coupling_flops(const Form& form, int out) {
+double coupling_flops(const SphereForm& form, int out) {
   double flops = 0;
   for (const Chain& c : chains(form, out)) {
     flops += 2 * c.degree.back();

@@ -14,10 +14,17 @@ namespace {
 template <class T>
 class SlotReader {
  public:
-  SlotReader(const Array& a, bool weight, Index samples, Index channels) : data_(a.data<T>()) {
+  // rows: of an array; weights know theirs
+  SlotReader(const Array& a, bool weight, Index rows, Index samples, Index channels) : data_(a.data<T>()) {
     if (!weight) {
-      rows_ = a.dim(-1) / channels;
-      full_ = LaneView<const T>(data_, samples, rows_, channels);
+      rows_ = rows;
+      if (a.size() == samples * rows * channels) {
+        full_ = LaneView<const T>(data_, samples, rows_, channels);
+      } else {  // one channel for all
+        channels_ = channels;
+        row_stride_ = 1;
+        sample_stride_ = rows;
+      }
       return;
     }
     rows_ = a.dim(1) * a.dim(2);
@@ -50,28 +57,28 @@ class SlotReader {
 };
 
 template <class T>
-std::shared_ptr<const FormKernel<T>> kernel_of(const Form& form, int out, Engine engine) {
+std::shared_ptr<const FormKernel<T>> kernel_of(const SphereForm& form, int out, Engine engine) {
   return engine == Engine::cg ? coupling_kernel<T>(form, out) : transform_kernel<T>(form, out, engine);
 }
 
 }  // namespace
 
-int Form::total_degree() const {
+int SphereForm::total_degree() const {
   int most = 0;
-  for (const Term& t : terms) {
+  for (const SphereTerm& t : terms) {
     int sum = 0;
-    for (const Factor& f : t.factors) sum += f.power * degree[at(f.array)];
+    for (const SphereFactor& f : t.factors) sum += f.power * degree[at(f.array)];
     most = std::max(most, sum);
   }
   return most;
 }
 
-int Form::lmax() const {
+int SphereForm::lmax() const {
   return degree.empty() ? 0 : *std::max_element(degree.begin(), degree.end());
 }
 
-Form linearise(const Form& form, int slot) {
-  Form out = form;
+SphereForm linearise(const SphereForm& form, int slot) {
+  SphereForm out = form;
   out.terms.clear();
   const bool by_array = slot < form.arrays();
   const int weight = slot - form.arrays();
@@ -82,14 +89,14 @@ Form linearise(const Form& form, int slot) {
     out.weight_degree.push_back(form.weight_degree[at(weight)]);
     ++out.weights;
   }
-  for (const Term& t : form.terms)
+  for (const SphereTerm& t : form.terms)
     for (std::size_t k = 0; k < t.factors.size(); ++k) {
-      const Factor& f = t.factors[k];
+      const SphereFactor& f = t.factors[k];
       if (by_array ? f.array != slot : f.weight != weight) continue;
-      Factor fresh = f;
+      SphereFactor fresh = f;
       fresh.power = 1;
       (by_array ? fresh.array : fresh.weight) = by_array ? form.arrays() : form.weights;
-      Term d = t;
+      SphereTerm d = t;
       d.coefficient *= f.power;
       if (f.power == 1) {
         d.factors[k] = fresh;
@@ -104,6 +111,10 @@ Form linearise(const Form& form, int slot) {
 
 Array FormDerivative::eval_cpu(const Arrays& inputs) const {
   const int slots = form_.slots(), arrays = form_.arrays();
+  const auto rows_of = [&](int array) {
+    const Index d = form_.degree[at(array)] + 1;
+    return d * d;
+  };
   // every sample and channel is named by the arrays
   Index samples = 0, channels = 0;
   Shape lead;
@@ -112,11 +123,11 @@ Array FormDerivative::eval_cpu(const Arrays& inputs) const {
     if (s == out_) continue;
     const Array& a = inputs[at(k++)];
     if (s >= arrays) continue;
-    const Index d = form_.degree[at(s)] + 1;
+    if (a.dim(-1) / rows_of(s) < channels) continue;  // one channel for all
     lead = a.shape();
     lead.pop_back();
     samples = size_of(lead);
-    channels = a.dim(-1) / (d * d);
+    channels = a.dim(-1) / rows_of(s);
     dtype = a.dtype();
   }
   Shape shape = lead;
@@ -135,8 +146,8 @@ Array FormDerivative::eval_cpu(const Arrays& inputs) const {
     constexpr Index w = lane_width<T>;
     const auto kernel = kernel_of<T>(form_, out_, engine_);
     std::vector<bool> used(at(slots), false);
-    for (const Term& t : form_.terms)
-      for (const Factor& f : t.factors) {
+    for (const SphereTerm& t : form_.terms)
+      for (const SphereFactor& f : t.factors) {
         used[at(f.array)] = true;
         if (f.weight >= 0) used[at(arrays + f.weight)] = true;
       }
@@ -151,13 +162,14 @@ Array FormDerivative::eval_cpu(const Arrays& inputs) const {
       if (s == out_) continue;
       const Array& a = inputs[at(k++)];
       if (!used[at(s)]) continue;
-      readers.push_back({s, SlotReader<T>(a, s >= arrays, samples, channels), size});
+      readers.push_back(
+          {s, SlotReader<T>(a, s >= arrays, s < arrays ? rows_of(s) : 0, samples, channels), size});
       size += readers.back().reader.rows() * w;
     }
     const LaneView<T> target(out.mutable_data<T>(), samples, out_rows, channels);
     const Index lanes = samples * channels, blocks = (lanes + w - 1) / w;
     parallel_for(blocks, std::clamp<Index>(blocks / 64, 1, 16), [&](Index begin, Index end) {
-      Scratch<T> memory(size + out_rows * w + kernel->scratch_size());
+      BlockMemory<T> memory(size + out_rows * w + kernel->scratch_size());
       std::vector<T*> rows(at(slots), nullptr);
       for (const Slot& s : readers) rows[at(s.slot)] = memory.data() + s.offset;
       T* result = rows[at(out_)] = memory.data() + size;

@@ -16,25 +16,25 @@
 
 namespace cartan::so3 {
 
-struct Factor {
+struct SphereFactor {
   int array = 0;
   int weight = -1;  // none
   int row = 0;      // of the weights
   int power = 1;
 };
 
-struct Term {
+struct SphereTerm {
   double coefficient = 1;
-  std::vector<Factor> factors;
+  std::vector<SphereFactor> factors;
   bool bracket = false;
 };
 
-struct Form {
+struct SphereForm {
   std::vector<int> degree;  // of every array
   int weights = 0;          // arrays of weights
   std::vector<int> rows;    // of every array of weights
   std::vector<int> weight_degree;
-  std::vector<Term> terms;
+  std::vector<SphereTerm> terms;
 
   int arrays() const { return static_cast<int>(degree.size()); }
   int slots() const { return arrays() + weights; }
@@ -44,21 +44,23 @@ struct Form {
 
 // The derivative of the form by slot `slot` (arrays first, then weights) in direction of a new slot, which
 // is appended to the arrays or to the weights.
-Form linearise(const Form& form, int slot);
+SphereForm linearise(const SphereForm& form, int slot);
 
 // The derivative by slot `out`, which occurs once in every term. Inputs: the other slots in their order;
-// arrays (samples, (l + 1)^2 channels) and weights (samples or 1, rows, l + 1, channels or 1), without axes
-// of size 1 broadcast. The result has the shape of its slot, weights with all axes in full.
+// arrays (samples, (l + 1)^2 channels), or of one channel that serves all (then without vjp), and weights
+// (samples or 1, rows, l + 1, channels or 1), without axes of size 1 broadcast. The result has the shape of
+// its slot, weights with all axes in full.
 class FormDerivative : public Primitive {
  public:
-  FormDerivative(Form form, int out, Engine engine) : form_(std::move(form)), out_(out), engine_(engine) {}
+  FormDerivative(SphereForm form, int out, Engine engine)
+      : form_(std::move(form)), out_(out), engine_(engine) {}
   const char* name() const override { return "sphere_product"; }
   Array eval_cpu(const Arrays& inputs) const override;
   Arrays vjp(const Arrays& inputs, const Array& output, const Array& cotangent,
              const std::vector<bool>& wanted) const override;
 
  private:
-  Form form_;
+  SphereForm form_;
   int out_;
   Engine engine_;
 };
@@ -75,12 +77,12 @@ class FormKernel {
 
 // Kept from call to call.
 template <class T>
-std::shared_ptr<const FormKernel<T>> transform_kernel(const Form& form, int out, Engine engine);
+std::shared_ptr<const FormKernel<T>> transform_kernel(const SphereForm& form, int out, Engine engine);
 template <class T>
-std::shared_ptr<const FormKernel<T>> coupling_kernel(const Form& form, int out);
+std::shared_ptr<const FormKernel<T>> coupling_kernel(const SphereForm& form, int out);
 
 // Multiplications and additions for one lane.
-double transform_flops(const Form& form, int out, Engine engine);
-double coupling_flops(const Form& form, int out);
+double transform_flops(const SphereForm& form, int out, Engine engine);
+double coupling_flops(const SphereForm& form, int out);
 
 }  // namespace cartan::so3

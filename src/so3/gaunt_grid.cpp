@@ -26,9 +26,9 @@ struct Monomial {
 // What is projected together: for the derivative by an array one row of weights of the result, for the
 // derivative by weights one row of them.
 struct Group {
-  Factor target;
+  SphereFactor target;
   std::vector<Monomial> monomials;
-  std::vector<std::pair<double, Factor>> linear;  // terms < target f >: no grid is needed
+  std::vector<std::pair<double, SphereFactor>> linear;  // terms < target f >: no grid is needed
   int component = -1;
 };
 // Groups that share functions, worked on at the same time.
@@ -39,24 +39,24 @@ struct Program {
   std::vector<int> component;  // of every function
 };
 
-Program compile(const Form& form, int out) {
+Program compile(const SphereForm& form, int out) {
   Program p;
   const bool by_array = out < form.arrays();
-  const auto is_target = [&](const Factor& f) {
+  const auto is_target = [&](const SphereFactor& f) {
     return by_array ? f.array == out : f.weight == out - form.arrays();
   };
-  const auto function = [&](const Factor& f, Derivative d) {
+  const auto function = [&](const SphereFactor& f, Derivative d) {
     const Function key{f.array, f.weight, f.row, d};
     const auto it = std::find(p.functions.begin(), p.functions.end(), key);
     if (it != p.functions.end()) return static_cast<int>(it - p.functions.begin());
     p.functions.push_back(key);
     return static_cast<int>(p.functions.size()) - 1;
   };
-  for (const Term& t : form.terms) {
+  for (const SphereTerm& t : form.terms) {
     auto factors = t.factors;
     const auto target = std::find_if(factors.begin(), factors.end(), is_target);
     std::rotate(factors.begin(), target, factors.end());  // cyclic: brackets keep their sign
-    const Factor& first = factors[0];
+    const SphereFactor& first = factors[0];
     auto group = std::find_if(p.groups.begin(), p.groups.end(), [&](const Group& g) {
       return g.target.array == first.array && g.target.weight == first.weight && g.target.row == first.row;
     });
@@ -120,7 +120,7 @@ class TransformKernel final : public FormKernel<T> {
   static constexpr Index w = lane_width<T>;
 
  public:
-  TransformKernel(const Form& form, int out, std::shared_ptr<const SphereTransform<T>> transform)
+  TransformKernel(const SphereForm& form, int out, std::shared_ptr<const SphereTransform<T>> transform)
       : form_(form), out_(out), program_(compile(form, out)), transform_(std::move(transform)) {
     slot_.resize(program_.functions.size());
     const Index count = transform_->rows();
@@ -242,7 +242,7 @@ class TransformKernel final : public FormKernel<T> {
     return values + (2 + slot_[at(f)].values) * transform_->values_size();
   }
 
-  void add_linear(T* const* slots, const Factor& f, T coefficient, int lmax, T* rows) const {
+  void add_linear(T* const* slots, const SphereFactor& f, T coefficient, int lmax, T* rows) const {
     const T* x = slots[f.array];
     for (Index l = 0; l <= std::min(lmax, degree(f.array)); ++l) {
       const T* weight = f.weight < 0 ? nullptr : weights(slots, f.weight, f.row) + l * w;
@@ -253,7 +253,7 @@ class TransformKernel final : public FormKernel<T> {
   }
 
   // Adds the projection to the result: weighted to an array, or its products with an array to the weights.
-  void collect(T* const* slots, const Factor& target, const T* z) const {
+  void collect(T* const* slots, const SphereFactor& target, const T* z) const {
     const Index lmax = degree(target.array);
     if (out_ < form_.arrays()) {
       T* out = slots[out_];
@@ -275,7 +275,7 @@ class TransformKernel final : public FormKernel<T> {
     Index coefficients;
     int values;
   };
-  Form form_;
+  SphereForm form_;
   int out_;
   Program program_;
   std::shared_ptr<const SphereTransform<T>> transform_;
@@ -283,14 +283,14 @@ class TransformKernel final : public FormKernel<T> {
   Index coefficients_ = 0, values_ = 2, rows_ = 0;
 };
 
-bool has_bracket(const Form& form) {
-  return std::any_of(form.terms.begin(), form.terms.end(), [](const Term& t) { return t.bracket; });
+bool has_bracket(const SphereForm& form) {
+  return std::any_of(form.terms.begin(), form.terms.end(), [](const SphereTerm& t) { return t.bracket; });
 }
 
 }  // namespace
 
 template <class T>
-std::shared_ptr<const FormKernel<T>> transform_kernel(const Form& form, int out, Engine engine) {
+std::shared_ptr<const FormKernel<T>> transform_kernel(const SphereForm& form, int out, Engine engine) {
   const int total = form.total_degree();
   std::shared_ptr<const SphereTransform<T>> transform;
   if (engine == Engine::fourier)
@@ -299,7 +299,7 @@ std::shared_ptr<const FormKernel<T>> transform_kernel(const Form& form, int out,
     transform = grid_transform<T>(total / 2 + 1, total + 1 + (total + 1) % 2, form.lmax(), has_bracket(form));
   return std::make_shared<TransformKernel<T>>(form, out, transform);
 }
-template std::shared_ptr<const FormKernel<float>> transform_kernel<float>(const Form&, int, Engine);
-template std::shared_ptr<const FormKernel<double>> transform_kernel<double>(const Form&, int, Engine);
+template std::shared_ptr<const FormKernel<float>> transform_kernel<float>(const SphereForm&, int, Engine);
+template std::shared_ptr<const FormKernel<double>> transform_kernel<double>(const SphereForm&, int, Engine);
 
 }  // namespace cartan::so3

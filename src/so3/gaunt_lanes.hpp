@@ -24,15 +24,16 @@ inline constexpr Index lane_width = 2 * vector_width<T>;
 
 // Memory of a block, on cache lines, never initialised.
 template <class T>
-class Scratch {
+class BlockMemory {
  public:
-  explicit Scratch(Index n)
+  explicit BlockMemory(Index n)
       : data_(static_cast<T*>(::operator new (static_cast<std::size_t>(std::max<Index>(n, 1)) * sizeof(T),
                                               std::align_val_t{64}))) {}
-  ~Scratch() { ::operator delete (data_, std::align_val_t{64}); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
+  ~BlockMemory() { ::operator delete (data_, std::align_val_t{64}); }
+  BlockMemory(const BlockMemory&) = delete;
+  BlockMemory& operator=(const BlockMemory&) = delete;
   T* data() { return data_; }
+  const T* data() const { return data_; }
 
  private:
   T* data_;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cartan/so3/gaunt.hpp"
+#include "so3/gaunt_convolution.hpp"
 #include "so3/gaunt_form.hpp"
 
 namespace cartan::so3 {
@@ -11,7 +12,7 @@ namespace cartan::so3 {
 using FormWeights = std::array<const Array*, 3>;  // of x, y, z; nullptr: ones
 
 // sum over r of < (w1 o x) (w2 o y) (w3 o z) >, or < z {x, y} > with weights; z is slot 2.
-Form gaunt_form(int l1, int l2, int l3, const FormWeights& weights, bool bracket);
+SphereForm gaunt_form(int l1, int l2, int l3, const FormWeights& weights, bool bracket);
 
 // Channels of features (..., (l + 1)^2 C); throws where they do not fit.
 Index channels_of(const char* op, const Array& x, int l);
@@ -21,8 +22,11 @@ Array evaluate_gaunt(const char* op, int l1, int l2, int l3, bool bracket, Engin
                      const Array& y, const GauntWeights& weights);
 
 // Chooses among cg, grid and fourier.
-Plan plan_form(const Form& form, int out, const PlanOptions& options);
+Plan plan_form(const SphereForm& form, int out, const PlanOptions& options);
 
+// Chooses among cg, grid, fourier and escn; `form` is what the first three compute.
+Plan plan_convolution(const ConvolutionDegrees& l, const SphereForm& form, Index channels,
+                      const PlanOptions& options);
 Plan plan_complete(int l1, int l2, int l3, const PlanOptions& options);
 
 }  // namespace cartan::so3

@@ -17,13 +17,13 @@ using Vector = Eigen::VectorXd;
 using Factors = std::array<Matrix, 3>;  // (degrees, rank)
 
 // A path: degrees, weight of the product's own coefficient, and the wanted weight.
-struct Entry {
+struct WeightedPath {
   std::array<int, 3> l;
   double coefficient, weight;
 };
 
-std::vector<Entry> entries_of(const double* w, Index stride, const std::array<int, 3>& n, bool odd) {
-  std::vector<Entry> out;
+std::vector<WeightedPath> entries_of(const double* w, Index stride, const std::array<int, 3>& n, bool odd) {
+  std::vector<WeightedPath> out;
   for (int a = 0; a < n[0]; ++a)
     for (int b = 0; b < n[1]; ++b)
       for (int c = 0; c < n[2]; ++c) {
@@ -34,9 +34,9 @@ std::vector<Entry> entries_of(const double* w, Index stride, const std::array<in
   return out;
 }
 
-double residual_of(const std::vector<Entry>& entries, const Factors& f) {
+double residual_of(const std::vector<WeightedPath>& entries, const Factors& f) {
   double sum = 0;
-  for (const Entry& e : entries) {
+  for (const WeightedPath& e : entries) {
     const double v = (f[0].row(e.l[0]).array() * f[1].row(e.l[1]).array() * f[2].row(e.l[2]).array()).sum() *
                      e.coefficient;
     sum += (v - e.weight) * (v - e.weight);
@@ -45,22 +45,22 @@ double residual_of(const std::vector<Entry>& entries, const Factors& f) {
 }
 
 // One term for every pair of degrees of two of the axes that has a weight; the axes with fewest such pairs.
-Factors by_pairs(const std::vector<Entry>& entries, const std::array<int, 3>& n) {
+Factors by_pairs(const std::vector<WeightedPath>& entries, const std::array<int, 3>& n) {
   Factors best;
   for (int free = 0; free < 3; ++free) {
     const int p = (free + 1) % 3, q = (free + 2) % 3;
     std::vector<int> number(
         static_cast<std::size_t>(n[static_cast<std::size_t>(p)] * n[static_cast<std::size_t>(q)]), -1);
     int rank = 0;
-    const auto pair = [&](const Entry& e) {
+    const auto pair = [&](const WeightedPath& e) {
       return static_cast<std::size_t>(e.l[static_cast<std::size_t>(p)] * n[static_cast<std::size_t>(q)] +
                                       e.l[static_cast<std::size_t>(q)]);
     };
-    for (const Entry& e : entries)
+    for (const WeightedPath& e : entries)
       if (e.weight != 0 && number[pair(e)] < 0) number[pair(e)] = rank++;
     if (free > 0 && rank >= best[0].cols()) continue;
     for (std::size_t k = 0; k < 3; ++k) best[k] = Matrix::Zero(n[k], rank);
-    for (const Entry& e : entries) {
+    for (const WeightedPath& e : entries) {
       if (e.weight == 0) continue;
       const int r = number[pair(e)];
       best[static_cast<std::size_t>(p)](e.l[static_cast<std::size_t>(p)], r) = 1;
@@ -73,12 +73,12 @@ Factors by_pairs(const std::vector<Entry>& entries, const std::array<int, 3>& n)
 
 // Rows of one factor by least squares, with the others fixed: slightly regularised, since a degree may occur
 // in fewer paths than there are terms.
-void update(const std::vector<Entry>& entries, Factors& f, std::size_t axis) {
+void update(const std::vector<WeightedPath>& entries, Factors& f, std::size_t axis) {
   const Eigen::Index rank = f[0].cols();
   for (int l = 0; l < f[axis].rows(); ++l) {
     Matrix normal = Matrix::Zero(rank, rank);
     Vector right = Vector::Zero(rank);
-    for (const Entry& e : entries) {
+    for (const WeightedPath& e : entries) {
       if (e.l[axis] != l) continue;
       const std::size_t p = (axis + 1) % 3, q = (axis + 2) % 3;
       const Vector row =
@@ -102,8 +102,8 @@ void balance(Factors& f) {
   }
 }
 
-Factors least_squares(const std::vector<Entry>& entries, const std::array<int, 3>& n, int rank, double target,
-                      const FactorizeOptions& options) {
+Factors least_squares(const std::vector<WeightedPath>& entries, const std::array<int, 3>& n, int rank,
+                      double target, const FactorizeOptions& options) {
   Factors best;
   double least = INFINITY;
   for (int start = 0; start < options.starts && !(least <= target); ++start) {
@@ -196,7 +196,7 @@ RankWeights factorize_path_weights(const Array& w, int rank, const FactorizeOpti
     for (Index c = 0; c < channels; ++c) {
       const auto entries = entries_of(w.data<double>() + c, channels, n, odd);
       double norm = 0;
-      for (const Entry& e : entries) norm += e.weight * e.weight;
+      for (const WeightedPath& e : entries) norm += e.weight * e.weight;
       Factors f = by_pairs(entries, n);
       if (f[0].cols() > rank)
         f = least_squares(entries, n, rank, options.tolerance * std::sqrt(norm), options);

@@ -25,6 +25,10 @@ Index terms(int lmax, int m, int parity) {
   return (lmax - m - parity + 2) / 2;
 }
 
+template <class T>
+T axial_scale(Index l) {
+  return static_cast<T>(std::sqrt(static_cast<double>(2 * l + 1)));
+}
 }  // namespace
 
 template <class T>
@@ -241,12 +245,75 @@ void GridTransform<T>::theta_project(int l, T* g, T*, T* z) const {
     }
 }
 
+template <class T>
+void GridTransform<T>::axial_values(int l, const T* f, T* h) const {
+  for (Index i = 0; i < pairs_; ++i)
+    for (Index k = 0; k < w; ++k) {
+      T sums[2] = {};
+      for (Index j = 0; j <= l; ++j)
+        sums[j % 2] +=
+            f[j * w + k] * axial_scale<T>(j) * theta_[0][j % 2][0][at(i * terms(lmax_, 0, j % 2) + j / 2)];
+      h[2 * i * w + k] = sums[0] + sums[1];
+      h[(2 * i + 1) * w + k] = sums[0] - sums[1];
+    }
+}
+
+template <class T>
+void GridTransform<T>::axial_project(int l, const T* h, T* f) const {
+  for (Index j = 0; j <= l; ++j)
+    for (Index k = 0; k < w; ++k) {
+      T sum = 0;
+      for (Index i = 0; i < pairs_; ++i)
+        sum += theta_adjoint_[j % 2][0][at(j / 2 * pairs_ + i)] * h[(2 * i + j % 2) * w + k];
+      f[j * w + k] = axial_scale<T>(j) * sum;
+    }
+}
+
+template <class T>
+void GridTransform<T>::multiply_axial(int l, const T* f, const T* h, int l_out, T* g) const {
+  for (Index i = 0; i < pairs_; ++i)
+    for (int m = -l_out; m <= l_out; ++m) {
+      T* out = g + i * row_size(l_out) + slot_of(l_out, m) * 2 * w;
+      if (std::abs(m) > l) {
+        std::fill_n(out, 2 * w, T(0));
+        continue;
+      }
+      const T* in = f + i * row_size(l) + slot_of(l, m) * 2 * w;
+      const T mean = m == 0 ? T(1) : T(0.5);  // of cos^2(m phi)
+      for (Index k = 0; k < w; ++k) {
+        const T north = mean * in[k] * h[2 * i * w + k], south = mean * in[w + k] * h[(2 * i + 1) * w + k];
+        out[k] = north + south;
+        out[w + k] = north - south;
+      }
+    }
+}
+
+template <class T>
+void GridTransform<T>::axial_product(int lf, const T* f, int lg, const T* g, T* h) const {
+  const int most = std::min(lf, lg);
+  for (Index i = 0; i < pairs_; ++i) {
+    T* out = h + 2 * i * w;
+    std::fill_n(out, 2 * w, T(0));
+    for (int m = -most; m <= most; ++m) {
+      const T* a = f + i * row_size(lf) + slot_of(lf, m) * 2 * w;
+      const T* b = g + i * row_size(lg) + slot_of(lg, m) * 2 * w;
+      const T mean = m == 0 ? T(1) : T(0.5);
+      for (Index k = 0; k < 2 * w; ++k) out[k] += mean * a[k] * b[k];
+    }
+    for (Index k = 0; k < w; ++k) {
+      const T north = out[k], south = out[w + k];
+      out[k] = north + south;
+      out[w + k] = north - south;
+    }
+  }
+}
+
 template class GridTransform<float>;
 template class GridTransform<double>;
 
 template <class T>
 std::shared_ptr<const GridTransform<T>> grid_transform(int n_theta, int n_phi, int lmax, bool derivatives) {
-  static auto& cache = *new Cache<std::tuple<int, int, int, bool>, GridTransform<T>>;
+  static auto& cache = *new SharedCache<std::tuple<int, int, int, bool>, GridTransform<T>>;
   return cache.get({n_theta, n_phi, lmax, derivatives},
                    [&] { return std::make_shared<GridTransform<T>>(n_theta, n_phi, lmax, derivatives); });
 }

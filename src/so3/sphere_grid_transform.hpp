@@ -29,6 +29,14 @@ class GridTransform final : public SphereTransform<T> {
   void phi_project(int l, T* values, T* work, T* g) const override;
   void theta_project(int l, T* g, T* work, T* z) const override;
 
+  // Functions of theta alone, h (rows, hemisphere, w). The values of sum over l of sqrt(2 l + 1) f[l] Y_l0, f
+  // (l + 1, w), and the projection of h (rows, {sum, difference}, w), its adjoint with weights.
+  void axial_values(int l, const T* f, T* h) const;
+  void axial_project(int l, const T* h, T* f) const;
+  // g = h f, of coefficients f of degree l to projections g of degree l_out; and h = sum over m of f g.
+  void multiply_axial(int l, const T* f, const T* h, int l_out, T* g) const;
+  void axial_product(int lf, const T* f, int lg, const T* g, T* h) const;
+
  private:
   int lmax_, pairs_, quarter_;
   // For cosines of even m, of odd m, sines of even m, of odd m: the functions at the points of a quarter,

@@ -39,7 +39,7 @@ Index rows_of(const Paths& paths) {
 enum Slot { X, Y, P };
 
 std::shared_ptr<const BilinearRows> complete_couplings(int l1, int l2, int l3, Slot out) {
-  static auto& cache = *new Cache<std::tuple<int, int, int, int>, BilinearRows>;
+  static auto& cache = *new SharedCache<std::tuple<int, int, int, int>, BilinearRows>;
   return cache.get({l1, l2, l3, static_cast<int>(out)}, [&] {
     // results that take the same products: the l3 of one parity, for p; none else
     std::map<std::tuple<int, int, int, int>, std::vector<BilinearRows::Entry>> groups;
@@ -219,7 +219,7 @@ class CompleteSlot : public Primitive {
       else
         grid = std::make_unique<CompleteGrid<T>>(l_[0], l_[1], l_[2]);
       parallel_for((samples * channels + w - 1) / w, 4, [&](Index begin, Index end) {
-        Scratch<T> memory((rows[0] + rows[1] + rows[2]) * w + (grid ? grid->scratch_size() : 0));
+        BlockMemory<T> memory((rows[0] + rows[1] + rows[2]) * w + (grid ? grid->scratch_size() : 0));
         T* const slots[3] = {memory.data(), memory.data() + rows[0] * w,
                              memory.data() + (rows[0] + rows[1]) * w};
         for (Index block = begin; block < end; ++block) {

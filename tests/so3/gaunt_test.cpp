@@ -55,6 +55,29 @@ TEST(VectorSignal, Quick) {
   EXPECT_LE(difference(f(all)[1], f(all_cg)[1]), 1e-13);
 }
 
+TEST(GauntConvolution, Quick) {
+  for (int c : {1, 3, 16, 32}) {
+    const Array x = normal({5, 16 * c}, 1), r = normal({5, 3}, 2), s = normal({5, 3, c}, 3),
+                z = normal({5, 25 * c}, 7);
+    const auto f = [&](Engine e, const Array& radial) {
+      const GauntConvolution conv(3, 2, 4, {e});
+      const Arrays in{track(x), track(r), track(radial)};
+      const Array out = conv(in[0], in[1], in[2]);
+      Arrays g = gradients(out, in, z);
+      g.push_back(out);
+      return g;
+    };
+    for (const Array& radial : {s, normal({3}, 4), normal({5, 3}, 5)}) {
+      const Arrays cg = f(Engine::cg, radial);
+      for (Engine e : {Engine::grid, Engine::fourier, Engine::escn}) {
+        const Arrays other = f(e, radial);
+        for (std::size_t k = 0; k < 4; ++k)
+          EXPECT_LE(difference(other[k], cg[k]), 1e-12) << name_of(e) << k << " " << c;
+      }
+    }
+  }
+}
+
 TEST(SphereGrid, Quick) {
   const Array x = normal({5, 16 * 3}, 1);
   for (int total : {6, 7, 8, 9}) {

@@ -29,7 +29,8 @@ struct GauntWeights {
 class GauntProduct {
  public:
   /// @param options.batch  lanes that the choice of the engine is made for: samples times channels
-  GauntProduct(int l1, int l2, int l3, const PlanOptions& options = {});
+  /// @param rank           of the weights it will be called with
+  GauntProduct(int l1, int l2, int l3, const PlanOptions& options = {}, int rank = 1);
 
   /// x (..., (l1 + 1)^2 C), y (..., (l2 + 1)^2 C) -> (..., (l3 + 1)^2 C). Differentiable to any order.
   Array operator()(const Array& x, const Array& y, const GauntWeights& weights = {}) const;
@@ -56,5 +57,32 @@ class ManyBodyProduct {
   int l_, nu_, l_out_;
   Plan plan_;
 };
+
+/// Convolution along edges: z_e = P( x_e f_e ), f_e(u) = sum over l, m of s[e, l] Y_lm(r_e / |r_e|) Y_lm(u),
+/// a filter that is symmetric about the edge; z_{l3 k} = sum over l1, l2 of gaunt(l1, l2, l3) C[i, j, k]
+/// x_{l1 i} s[e, l2] Y_{l2 j}(r_e). The engine escn works in the frame of the edge, where the filter has m =
+/// 0 alone and every order m is a one-dimensional product in theta; the others multiply by s o Y(r).
+///
+/// A common rotation of x, r and z changes nothing, so the derivative by r comes from the torques on x and z,
+/// (tau x r) / |r|^2: exact at every direction, whatever the engine, to any order.
+class GauntConvolution {
+ public:
+  /// @param l1, l2, l3  degrees of features, filter, result
+  GauntConvolution(int l1, int l2, int l3, const PlanOptions& options = {}, Index channels = 1);
+
+  /// @param x        (edges, (l1 + 1)^2 C), features at the edges
+  /// @param vectors  (edges, 3); only the direction enters. Zero vectors: std::invalid_argument
+  /// @param radial   s: (l2 + 1), (edges, l2 + 1) or (edges, l2 + 1, C)
+  /// @return (edges, (l3 + 1)^2 C); differentiable by all three to any order
+  Array operator()(const Array& x, const Array& vectors, const Array& radial) const;
+  const Plan& plan() const { return plan_; }
+
+ private:
+  int l1_, l2_, l3_;
+  Plan plan_;
+};
+
+/// w o x, w (l + 1) or (l + 1, C) or (samples, l + 1, C): multiples by degree. Differentiable.
+Array scale_degrees(const Array& x, int l, const Array& w);
 
 }  // namespace cartan::so3
