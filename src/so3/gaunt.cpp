@@ -87,7 +87,9 @@ GauntProduct::GauntProduct(int l1, int l2, int l3, const PlanOptions& options, i
     : l1_(l1), l2_(l2), l3_(l3) {
   require(l1 >= 0 && l2 >= 0 && l3 >= 0, "[gaunt] degrees ", l1, ", ", l2, ", ", l3, " must not be negative");
   require(rank >= 1, "[gaunt] rank ", rank, " must be positive");
-  plan_ = plan_form(gaunt_form(l1, l2, l3, {}, false), 2, options);
+  const Array w = Array::zeros({1, rank, 1, 1}, DType::f32);  // its rows count
+  const FormWeights weights = rank > 1 ? FormWeights{&w, &w, &w} : FormWeights{};
+  plan_ = plan_form(gaunt_form(l1, l2, l3, weights, false), 2, options);
 }
 
 Array GauntProduct::operator()(const Array& x, const Array& y, const GauntWeights& weights) const {

@@ -154,21 +154,31 @@ class CouplingKernel final : public FormKernel<T> {
   Index size_ = 0;
 };
 
-// Couplings that can differ from zero, by the rules for m and parity, without their values.
-double count_couplings(int l1, int l2, int l3, bool bracket) {
-  double n = 0;
+// Products and sums of a contraction, counted by the rules for m and parity without the couplings' values.
+void count_contraction(int l1, int l2, int l3, bool bracket, FormWork& work) {
+  constexpr int tile = 4;
+  const auto target = [&](int a, int b, int m3) {
+    const int parity = (a + b + (bracket ? 1 : 0)) % 2;
+    int low = std::max(std::abs(a - b), m3), high = std::min(a + b, l3);
+    low += (low + parity) % 2;
+    high -= (high + parity) % 2;
+    if (high < low) return;
+    // rows of this m3 and parity, in tiles from the lowest on
+    const int first = m3 + (m3 + parity) % 2, last = l3 - (l3 + parity) % 2;
+    for (int t = (low - first) / 2 / tile; t <= (high - first) / 2 / tile; ++t) {
+      work.products += 1;
+      work.sums += std::min(tile, (last - first) / 2 + 1 - t * tile);
+    }
+  };
   for (int a = 0; a <= l1; ++a)
     for (int b = 0; b <= l2; ++b)
-      for (int c = std::abs(a - b); c <= std::min(a + b, l3); ++c) {
-        if ((a + b + c) % 2 != (bracket ? 1 : 0)) continue;
-        for (int m1 = 0; m1 <= a; ++m1)
-          for (int m2 = 0; m2 <= b; ++m2) {
-            const int types = m1 == 0 || m2 == 0 ? (m1 == 0 && m2 == 0 ? 1 : 2) : 4;
-            if (m1 + m2 <= c && !(bracket && types == 1)) n += types;
-            if (m1 > 0 && m2 > 0 && std::abs(m1 - m2) <= c) n += m1 == m2 ? 2 : 4;
-          }
-      }
-  return n;
+      for (int m1 = -a; m1 <= a; ++m1)
+        for (int m2 = -b; m2 <= b; ++m2) {
+          const int p = std::abs(m1), q = std::abs(m2);
+          const bool sine = ((m1 < 0) != (m2 < 0)) != bracket;  // the result is a sine
+          if (p + q > 0 || !sine) target(a, b, p + q);
+          if (p > 0 && q > 0 && (p != q || !sine)) target(a, b, std::abs(p - q));
+        }
 }
 
 }  // namespace
@@ -180,17 +190,21 @@ std::shared_ptr<const FormKernel<T>> coupling_kernel(const SphereForm& form, int
 template std::shared_ptr<const FormKernel<float>> coupling_kernel<float>(const SphereForm&, int);
 template std::shared_ptr<const FormKernel<double>> coupling_kernel<double>(const SphereForm&, int);
 
-double coupling_flops(const SphereForm& form, int out) {
-  double flops = 0;
+FormWork coupling_work(const SphereForm& form, int out) {
+  const auto square = [](double l) { return (l + 1) * (l + 1); };
+  FormWork work;
+  for (int l : form.degree) work.rows += square(l);
   for (const Chain& c : chains(form, out)) {
-    flops += 2 * c.degree.back();
-    for (std::size_t k = 1; k < c.factors.size(); ++k)
-      flops +=
-          2.8 * count_couplings(c.degree[k - 1], form.degree[at(c.factors[k].array)],
-                                k + 1 == c.factors.size() ? form.degree[at(c.target.array)] : c.degree[k],
-                                c.bracket);
+    work.rows += square(form.degree[at(c.target.array)]);
+    for (std::size_t k = 0; k < c.factors.size(); ++k) {
+      if (c.factors[k].weight >= 0) work.rows += square(form.degree[at(c.factors[k].array)]);
+      if (k == 0) continue;
+      count_contraction(c.degree[k - 1], form.degree[at(c.factors[k].array)],
+                        k + 1 == c.factors.size() ? form.degree[at(c.target.array)] : c.degree[k], c.bracket,
+                        work);
+    }
   }
-  return flops;
+  return work;
 }
 
 }  // namespace cartan::so3

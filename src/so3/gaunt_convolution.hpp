@@ -5,6 +5,7 @@
 
 #include "cartan/autodiff/primitive.hpp"
 #include "cartan/so3/plan.hpp"
+#include "so3/gaunt_form.hpp"
 
 namespace cartan::so3 {
 
@@ -31,6 +32,6 @@ class ConvolutionSlot : public Primitive {
 // In the frames of the edges: see ConvolutionSlot. Inputs that are not given (the slot `out`) are empty.
 Array convolve_in_frames(const ConvolutionDegrees& l, ConvolutionSlot::Slot out, const Array& x,
                          const Array& z, const Array& s, const Array& vectors);
-double frame_flops(const ConvolutionDegrees& l, Index channels);
+FormWork frame_work(const ConvolutionDegrees& l, Index channels);
 
 }  // namespace cartan::so3

@@ -81,8 +81,14 @@ std::shared_ptr<const FormKernel<T>> transform_kernel(const SphereForm& form, in
 template <class T>
 std::shared_ptr<const FormKernel<T>> coupling_kernel(const SphereForm& form, int out);
 
-// Multiplications and additions for one lane.
-double transform_flops(const SphereForm& form, int out, Engine engine);
-double coupling_flops(const SphereForm& form, int out);
+// What an engine does for one block of lanes: the terms of the cost model, each a number of row operations.
+struct FormWork {
+  double rows = 0;      // moved to and from the block, and weighted
+  double products = 0;  // x_i y_j, or values on the grid
+  double sums = 0;      // multiply-adds of tables (couplings, Legendre functions, waves)
+  double waves = 0;     // n log2 n of the FFTs
+};
+FormWork transform_work(const SphereForm& form, int out, Engine engine);
+FormWork coupling_work(const SphereForm& form, int out);
 
 }  // namespace cartan::so3

@@ -170,11 +170,16 @@ Array convolve_in_frames(const ConvolutionDegrees& l, ConvolutionSlot::Slot out,
   return result;
 }
 
-double frame_flops(const ConvolutionDegrees& l, Index channels) {
-  const auto size = [](double k) { return (k + 1) * (2 * k + 1) * (2 * k + 3) / 3; };
-  const double rows = (l.x + l.filter + l.z) / 2 + 1;
-  return 2 * (size(l.x) + size(l.z)) + rows * ((l.x + 1) * (l.x + 1) + (l.z + 1) * (l.z + 1)) +
-         2 * rows * l.filter + 10 * size(std::max(l.x, l.z)) / static_cast<double>(channels);
+FormWork frame_work(const ConvolutionDegrees& l, Index channels) {
+  const auto square = [](double k) { return (k + 1) * (k + 1); };
+  const auto entries = [](double k) { return (k + 1) * (2 * k + 1) * (2 * k + 3) / 3; };
+  const double pairs = (l.x + l.filter + l.z) / 4 + 1;
+  FormWork work;
+  work.rows = square(l.x) + square(l.z) + l.filter + 1;
+  work.sums = entries(l.x) + entries(l.z) + pairs * (square(l.x) + square(l.z) + 2 * l.filter + 2);
+  // the matrices themselves: once an edge, however many lanes it has
+  work.sums += 6 * entries(std::max(l.x, l.z)) / std::min<double>(1, static_cast<double>(channels) / 32);
+  return work;
 }
 
 }  // namespace cartan::so3

@@ -1,6 +1,7 @@
 // Forms by values on the sphere: every distinct factor is brought to the grid, the terms are products of
 // values, and what belongs to one weighting of the result is projected at once.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -283,6 +284,18 @@ class TransformKernel final : public FormKernel<T> {
   Index coefficients_ = 0, values_ = 2, rows_ = 0;
 };
 
+// The largest sum of degrees of a product, without the target's.
+int product_degree(const Program& p, const SphereForm& form) {
+  int most = 0;
+  for (const Group& g : p.groups)
+    for (const Monomial& m : g.monomials) {
+      int sum = 0;
+      for (int f : m.functions) sum += form.degree[at(p.functions[at(f)].array)];
+      most = std::max(most, sum);
+    }
+  return most;
+}
+
 bool has_bracket(const SphereForm& form) {
   return std::any_of(form.terms.begin(), form.terms.end(), [](const SphereTerm& t) { return t.bracket; });
 }
@@ -294,12 +307,45 @@ std::shared_ptr<const FormKernel<T>> transform_kernel(const SphereForm& form, in
   const int total = form.total_degree();
   std::shared_ptr<const SphereTransform<T>> transform;
   if (engine == Engine::fourier)
-    transform = fourier_transform<T>(total, total + 1, form.lmax());
+    transform = fourier_transform<T>(std::max(product_degree(compile(form, out), form), form.lmax()),
+                                     total + 1, form.lmax());
   else
     transform = grid_transform<T>(total / 2 + 1, total + 1 + (total + 1) % 2, form.lmax(), has_bracket(form));
   return std::make_shared<TransformKernel<T>>(form, out, transform);
 }
 template std::shared_ptr<const FormKernel<float>> transform_kernel<float>(const SphereForm&, int, Engine);
 template std::shared_ptr<const FormKernel<double>> transform_kernel<double>(const SphereForm&, int, Engine);
+
+FormWork transform_work(const SphereForm& form, int out, Engine engine) {
+  const Program p = compile(form, out);
+  const int total = form.total_degree();
+  const double pairs = (total / 2 + 2) / 2, quarter = (total + 1 + (total + 1) % 2 + 3) / 4;
+  const double n_theta = std::max(product_degree(p, form), form.lmax()) + 1.0, n_phi = total + 1.0;
+  const auto square = [](double l) { return (l + 1) * (l + 1); };
+  FormWork work;
+  for (int l : form.degree) work.rows += square(l);
+  const auto transform = [&](double l) {
+    if (engine == Engine::fourier) {
+      work.waves += (2 * l + 1) * n_theta * std::log2(n_theta) + n_theta * n_phi * std::log2(n_phi);
+      work.sums += square(l) * (l + 2) / 4;
+    } else {
+      work.sums += pairs * (square(l) + 2 * quarter * (2 * l + 1));
+      work.products += pairs * quarter * 8;  // the images
+    }
+  };
+  const double values = engine == Engine::fourier ? n_theta * n_phi : pairs * quarter * 8;
+  for (const Function& f : p.functions) {
+    transform(form.degree[at(f.array)]);
+    if (f.weight >= 0) work.rows += square(form.degree[at(f.array)]);
+  }
+  for (const Group& g : p.groups) {
+    const int l = form.degree[at(g.target.array)];
+    if (!g.monomials.empty()) transform(l);
+    work.rows += square(l);
+    for (const Monomial& m : g.monomials)
+      work.products += values * static_cast<double>(m.functions.size() - 1);
+  }
+  return work;
+}
 
 }  // namespace cartan::so3

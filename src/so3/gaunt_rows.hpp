@@ -97,7 +97,6 @@ class BilinearRows {
   // z (rows, w); rows without entries are zero
   template <class T>
   void run(const T* x, const T* y, T* z) const;
-  double flops() const { return static_cast<double>(pairs_.size() + 2 * values_.size()); }
 
  private:
   static constexpr int most = 4;  // results of a tile

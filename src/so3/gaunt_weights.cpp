@@ -102,8 +102,60 @@ void balance(Factors& f) {
   }
 }
 
+// All factors at once by Levenberg-Marquardt: alternating steps alone creep along valleys.
+double refine(const std::vector<WeightedPath>& entries, Factors& f, double target, int iterations) {
+  const Eigen::Index rank = f[0].cols();
+  const std::array<Eigen::Index, 3> first{0, f[0].size(), f[0].size() + f[1].size()};
+  const Eigen::Index unknowns = first[2] + f[2].size();
+  double residual = residual_of(entries, f), damping = 1e-3;
+  for (int i = 0; i < iterations && residual > target; ++i) {
+    Matrix normal = Matrix::Zero(unknowns, unknowns);
+    Vector right = Vector::Zero(unknowns);
+    Vector row(3 * rank);
+    std::vector<Eigen::Index> column(static_cast<std::size_t>(3 * rank));
+    for (const WeightedPath& e : entries) {
+      double error = e.weight;
+      for (Eigen::Index r = 0; r < rank; ++r) {
+        const double v[3] = {f[0](e.l[0], r), f[1](e.l[1], r), f[2](e.l[2], r)};
+        error -= e.coefficient * v[0] * v[1] * v[2];
+        for (std::size_t k = 0; k < 3; ++k) {
+          row[3 * r + static_cast<Eigen::Index>(k)] = e.coefficient * v[(k + 1) % 3] * v[(k + 2) % 3];
+          column[static_cast<std::size_t>(3 * r) + k] = first[k] + r * f[k].rows() + e.l[k];
+        }
+      }
+      for (Eigen::Index p = 0; p < 3 * rank; ++p) {
+        right[column[static_cast<std::size_t>(p)]] += row[p] * error;
+        for (Eigen::Index q = 0; q < 3 * rank; ++q)
+          normal(column[static_cast<std::size_t>(p)], column[static_cast<std::size_t>(q)]) += row[p] * row[q];
+      }
+    }
+    const double scale = normal.trace() / static_cast<double>(unknowns);
+    bool better = false;
+    for (int attempt = 0; attempt < 12 && !better; ++attempt) {
+      Matrix damped = normal;
+      damped.diagonal().array() += damping * scale;
+      const Vector step = damped.ldlt().solve(right);
+      Factors next = f;
+      for (std::size_t k = 0; k < 3; ++k)
+        for (Eigen::Index j = 0; j < f[k].size(); ++j) next[k].data()[j] += step[first[k] + j];
+      const double now = residual_of(entries, next);
+      better = now < residual;
+      damping = better ? std::max(damping / 5, 1e-15) : damping * 4;
+      if (better) {
+        const bool stalled = now > residual * (1 - 1e-9);
+        f = next;
+        residual = now;
+        if (stalled) return residual;
+      }
+    }
+    if (!better) break;
+  }
+  return residual;
+}
+
 Factors least_squares(const std::vector<WeightedPath>& entries, const std::array<int, 3>& n, int rank,
                       double target, const FactorizeOptions& options) {
+  constexpr int sweeps = 20;
   Factors best;
   double least = INFINITY;
   for (int start = 0; start < options.starts && !(least <= target); ++start) {
@@ -114,15 +166,11 @@ Factors least_squares(const std::vector<WeightedPath>& entries, const std::array
       f[k].resize(n[k], rank);
       for (Eigen::Index i = 0; i < f[k].size(); ++i) f[k].data()[i] = random.normal(draw++);
     }
-    double residual = INFINITY;
-    for (int i = 0; i < options.iterations; ++i) {
+    for (int i = 0; i < sweeps; ++i) {
       for (std::size_t axis = 0; axis < 3; ++axis) update(entries, f, axis);
       balance(f);
-      const double now = residual_of(entries, f);
-      const bool stalled = i > 20 && now > residual * (1 - 1e-7);
-      residual = now;
-      if (residual <= target || stalled) break;
     }
+    const double residual = refine(entries, f, target, options.iterations);
     if (residual < least) {
       least = residual;
       best = f;

@@ -21,15 +21,7 @@ namespace {
 using Paths = std::vector<ProductPath>;
 
 Paths paths_of(int l1, int l2, int l3) {
-  Paths paths;
-  Index offset = 0;
-  for (int a = 0; a <= l1; ++a)
-    for (int b = 0; b <= l2; ++b)
-      for (int c = std::abs(a - b); c <= std::min(a + b, l3); ++c) {
-        paths.push_back({a, b, c, offset});
-        offset += 2 * c + 1;
-      }
-  return paths;
+  return CompleteProduct::paths_of(l1, l2, l3);
 }
 Index rows_of(const Paths& paths) {
   return paths.empty() ? 0 : paths.back().offset + 2 * paths.back().l3 + 1;
@@ -277,6 +269,18 @@ BracketProduct::BracketProduct(int l1, int l2, int l3, const PlanOptions& option
 
 Array BracketProduct::operator()(const Array& x, const Array& y, const GauntWeights& weights) const {
   return evaluate_gaunt("bracket", l1_, l2_, l3_, true, plan_.engine, x, y, weights);
+}
+
+std::vector<ProductPath> CompleteProduct::paths_of(int l1, int l2, int l3) {
+  std::vector<ProductPath> paths;
+  Index offset = 0;
+  for (int a = 0; a <= l1; ++a)
+    for (int b = 0; b <= l2; ++b)
+      for (int c = std::abs(a - b); c <= std::min(a + b, l3); ++c) {
+        paths.push_back({a, b, c, offset});
+        offset += 2 * c + 1;
+      }
+  return paths;
 }
 
 CompleteProduct::CompleteProduct(int l1, int l2, int l3, const PlanOptions& options)

@@ -46,6 +46,7 @@ class CompleteProduct {
   CompleteProduct(int l1, int l2, int l3, const PlanOptions& options = {});
   /// Ordered by l1, l2, l3.
   const std::vector<ProductPath>& paths() const { return paths_; }
+  static std::vector<ProductPath> paths_of(int l1, int l2, int l3);
   Index rows() const;  ///< sum of 2 l3 + 1 over the paths
   /// x (..., (l1 + 1)^2 C), y (..., (l2 + 1)^2 C) -> (..., rows C). Differentiable to any order.
   Array operator()(const Array& x, const Array& y) const;
