@@ -1,7 +1,6 @@
 #include "so3/tensor_form.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <tuple>
 
@@ -24,9 +23,8 @@ int chunk(int width) {
 struct Compiler {
   TensorForm& form;
   const Irreps &in1, &in2, &out;
-  using Key = std::tuple<Operand, Index, Index, int, Index, Index, int, Index, bool, bool>;
-  std::map<Key, std::vector<std::size_t>> open;             // groups of a kind, the last has room
-  std::vector<std::vector<std::array<double, 3>>> entries;  // of each row of M: filter, value
+  using Key = std::tuple<Operand, Index, Index, int, Index, Index, int, Index, bool, bool, bool>;
+  std::map<Key, std::vector<std::size_t>> open;  // groups of a kind, the last has room
   std::map<std::pair<int, Index>, int> filter_of;
   struct Strand {
     std::vector<std::pair<int, double>> terms;  // one entry of M
@@ -61,8 +59,8 @@ struct Compiler {
       Block part = a;
       part.offset += begin * a.stride;
       part.dim = width;
-      const Key key{operand,  part.offset, part.stride, width,    c.offset,
-                    c.stride, mix,         channels,    diagonal, begin > 0};
+      const Key key{operand, part.offset, part.stride, width,     c.offset,    c.stride,
+                    mix,     channels,    diagonal,    begin > 0, weights >= 0};
       auto& list = open[key];
       if (list.empty() || form.groups_[list.back()].weights.size() == Group::most_paths) {
         list.push_back(form.groups_.size());
@@ -72,13 +70,17 @@ struct Compiler {
         g.c = c;
         g.channels = channels;
         g.mix = mix;
+        g.weighted = weights >= 0;
+        g.fresh = std::none_of(form.groups_.begin(), form.groups_.end(), [&](const Group& before) {
+          return before.operand == operand && before.a.offset == part.offset;
+        });
         g.diagonal = diagonal;
         g.again = begin > 0;
         form.groups_.push_back(g);
         matrices.emplace_back();
       }
       const std::size_t group = list.back();
-      form.groups_[group].weights.push_back(weights);
+      form.groups_[group].weights.push_back(std::max<Index>(weights, 0));
       std::vector<Strand> matrix(diagonal ? 1 : at(Index{c.dim} * width));
       each([&](int i, int j, int k, double value) {
         if (i < begin || i >= begin + width || (diagonal && k != 0)) return;
@@ -160,22 +162,44 @@ struct Compiler {
 
   // The rows of M in the order (k, path, i) of every group.
   void finish() {
-    form.matrix_begin_.push_back(0);
+    std::vector<const Strand*> rows;
     for (std::size_t n = 0; n < form.groups_.size(); ++n) {
       Group& g = form.groups_[n];
-      g.matrix = static_cast<Index>(form.matrix_begin_.size()) - 1;
+      g.matrix = static_cast<Index>(rows.size());
       const Index paths = static_cast<Index>(g.weights.size());
-      const Index rows = g.diagonal ? 1 : g.c.dim, width = g.diagonal ? 1 : g.a.dim;
-      for (Index k = 0; k < rows; ++k)
+      const Index height = g.diagonal ? 1 : g.c.dim, width = g.diagonal ? 1 : g.a.dim;
+      form.largest_group_ = std::max(form.largest_group_, height * width * paths);
+      for (Index k = 0; k < height; ++k)
         for (Index p = 0; p < paths; ++p)
-          for (Index i = 0; i < width; ++i) {
-            for (const auto& [f, value] : matrices[n][at((p * rows + k) * width + i)].terms) {
-              form.matrix_filter_.push_back(f);
-              form.values64_.push_back(value);
-              form.values32_.push_back(static_cast<float>(value));
-            }
-            form.matrix_begin_.push_back(static_cast<Index>(form.values64_.size()));
-          }
+          for (Index i = 0; i < width; ++i) rows.push_back(&matrices[n][at((p * height + k) * width + i)]);
+    }
+    form.matrix_size_ = static_cast<Index>(rows.size());
+    form.further_.resize(form.groups_.size());
+    const auto group_of = [&](std::size_t row) {
+      std::size_t n = form.groups_.size();
+      while (form.groups_[--n].matrix > static_cast<Index>(row)) {
+      }
+      return n;
+    };
+    const auto add = [&](std::size_t row, std::pair<int, double> term) {
+      form.matrix_row_.push_back(static_cast<std::int32_t>(row));
+      form.matrix_filter_.push_back(term.first);
+      form.values64_.push_back(term.second);
+      form.values32_.push_back(static_cast<float>(term.second));
+    };
+    bool more = true;
+    for (std::size_t round = 0; more; ++round) {
+      more = false;
+      for (std::size_t row = 0; row < rows.size(); ++row) {
+        const auto& terms = rows[row]->terms;
+        if (round > 0 && round < terms.size())
+          form.further_[group_of(row)].push_back(static_cast<Index>(form.matrix_row_.size()));
+        if (round < terms.size())
+          add(row, terms[round]);
+        else if (round == 0)
+          add(row, {0, 0.0});
+        more = more || round + 1 < terms.size();
+      }
     }
   }
 };
@@ -183,7 +207,7 @@ struct Compiler {
 TensorForm::TensorForm(const Irreps& in1, const Irreps& in2, const Irreps& out,
                        const std::vector<Path>& paths)
     : dim1(in1.dim()), dim2(in2.dim()), dim_out(out.dim()) {
-  Compiler compiler{*this, in1, in2, out, {}, {}, {}, {}};
+  Compiler compiler{*this, in1, in2, out, {}, {}, {}};
   for (const Path& p : paths) {
     compiler.path(p);
     weight_numel += p.weight_count();

@@ -38,8 +38,10 @@ struct Group {
   Index channels = 0;
   int mix = -1;  // c is the output (-1) or what this Mix reads
   Index matrix = 0;
-  std::vector<Index> weights;  // of each path, -1: ones
+  bool weighted = true;
+  std::vector<Index> weights;  // of each path, in a row of weights or, without, in ones
   bool diagonal = false;
+  bool fresh = false;  // the first to read these coordinates of a
   bool again = false;  // further coordinates of an a whose other groups have the same weights
 };
 
@@ -120,11 +122,13 @@ class TensorForm {
   std::vector<Mix> mixes_;
   Index products_ = 0;  // read by all mixes, a sample
   Index most_channels_ = 1;
-  bool direct_ = false;  // some path adds to the output without a Mix
-  // M[m] = sum over n in [begin[m], begin[m + 1]) of values[n] f[filter[n]]
+  Index largest_group_ = 0;  // entries of M of one group
+  bool direct_ = false;      // some path adds to the output without a Mix
+  // M[m] = values[m] f[filter[m]], and then M[row] += values[n] f[filter[n]] for the entries that follow.
   std::vector<Filter> filters_;
-  std::vector<Index> matrix_begin_;
-  std::vector<std::int32_t> matrix_filter_;
+  Index matrix_size_ = 0;
+  std::vector<std::int32_t> matrix_filter_, matrix_row_;
+  std::vector<std::vector<Index>> further_;  // of each group, its entries that follow
   std::vector<float> values32_;
   std::vector<double> values64_;
 };

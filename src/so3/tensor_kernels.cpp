@@ -1,5 +1,7 @@
 #include "so3/tensor_kernels.hpp"
 
+#include <utility>
+
 namespace cartan::so3 {
 namespace {
 
@@ -20,31 +22,62 @@ inline void with_width(int width, F&& f) {
   }
 }
 
-template <class T, int D>
-void forward_dense(const Group& g, const T* a, const PathPointers<T>& w, const T* matrix, T* c) {
-  const int paths = static_cast<int>(g.weights.size());
+template <class T>
+inline void prefetch(const T* p) {
+  __builtin_prefetch(p, 0, 2);
+}
+
+// f(0), ..., f(N - 1), the arguments constants: what they index stays in registers.
+template <int N, class F>
+inline __attribute__((always_inline)) void repeat(F&& f) {
+  [&]<int... n>(std::integer_sequence<int, n...>) __attribute__((always_inline)) {
+    (f(std::integral_constant<int, n>{}), ...);
+  }
+  (std::make_integer_sequence<int, N>{});
+}
+
+// Samples first .. first + L, all adding to one c.
+template <class T, int D, int L>
+void forward_dense(const Group& g, const Lanes<T>& lanes, int first, const T* matrix) {
+  const int paths = static_cast<int>(g.weights.size()), dim = g.c.dim;
+  const Index* weights = g.weights.data();
+  const Index stride = g.a.stride, c_stride = g.c.stride, a_offset = g.a.offset;
+  T* const c = lanes.to_c[first] + g.c.offset;
+  const bool fresh = g.fresh;
+  matrix += first;
   for_registers<T>(g.channels, [&]<class R>(R r, Index f) {
     using V = typename R::V;
-    V x[D];
-    for (int i = 0; i < D; ++i) x[i] = r.load(a + i * g.a.stride + f);
+    V x[L][D];
+    repeat<L>([&](auto n) {
+      const T* a = lanes.a[first + n] + a_offset + f;
+      repeat<D>([&](auto i) { x[n][i] = r.load(a + i * stride); });
+      const T* next = lanes.w[first + n] + lanes.ahead_w[first + n] + f;
+      for (int p = 0; p < paths; ++p) prefetch(next + weights[p]);
+      if (fresh) repeat<D>([&](auto i) { prefetch(a + i * stride + lanes.ahead_a[first + n]); });
+    });
     const T* m = matrix;
     T* out = c + f;
     if (paths == 1) {
-      const V weight = r.load(w.w[0] + f);
-      for (int i = 0; i < D; ++i) x[i] *= weight;
-      for (int k = 0; k < g.c.dim; ++k, out += g.c.stride, m += D * batch) {
+      repeat<L>([&](auto n) {
+        const V weight = r.load(lanes.w[first + n] + weights[0] + f);
+        repeat<D>([&](auto i) { x[n][i] *= weight; });
+      });
+      for (int k = 0; k < dim; ++k, out += c_stride, m += D * batch) {
         V total = r.load(out);
-        for (int i = 0; i < D; ++i) total += x[i] * m[i * batch];
+        repeat<D>([&](auto i) { repeat<L>([&](auto n) { total += x[n][i] * m[i * batch + n]; }); });
         r.store(out, total);
       }
       return;
     }
-    for (int k = 0; k < g.c.dim; ++k, out += g.c.stride) {
+    for (int k = 0; k < dim; ++k, out += c_stride) {
       V total = r.load(out);
       for (int p = 0; p < paths; ++p, m += D * batch) {
-        V t = x[0] * m[0];
-        for (int i = 1; i < D; ++i) t += x[i] * m[i * batch];
-        total += t * r.load(w.w[p] + f);
+        const Index weight = weights[p] + f;
+        repeat<L>([&](auto n) {
+          V t = x[n][0] * m[n];
+          repeat<D - 1>([&](auto i) { t += x[n][i + 1] * m[(i + 1) * batch + n]; });
+          total += t * r.load(lanes.w[first + n] + weight);
+        });
       }
       r.store(out, total);
     }
@@ -53,17 +86,18 @@ void forward_dense(const Group& g, const T* a, const PathPointers<T>& w, const T
 
 // sum over p of w_p M_p
 template <class T, class R>
-inline typename R::V scaled_weights(R r, Index f, int paths, const PathPointers<T>& w, const T* matrix) {
-  typename R::V s = r.load(w.w[0] + f) * matrix[0];
-  for (int p = 1; p < paths; ++p) s += r.load(w.w[p] + f) * matrix[p * batch];
+inline typename R::V scaled_weights(R r, Index f, const Group& g, const T* w, const T* matrix) {
+  typename R::V s = r.load(w + g.weights[0] + f) * matrix[0];
+  for (std::size_t p = 1; p < g.weights.size(); ++p) s += r.load(w + g.weights[p] + f) * matrix[p * batch];
   return s;
 }
 
 template <class T>
-void forward_diagonal(const Group& g, const T* a, const PathPointers<T>& w, const T* matrix, T* c) {
+void forward_diagonal(const Group& g, const T* a, const T* w, const T* matrix, T* c, Index ahead_w) {
   for_registers<T>(g.channels, [&]<class R>(R r, Index f) {
     using V = typename R::V;
-    const V s = scaled_weights(r, f, static_cast<int>(g.weights.size()), w, matrix);
+    const V s = scaled_weights(r, f, g, w, matrix);
+    for (Index n : g.weights) prefetch(w + n + f + ahead_w);
     for (int k = 0; k < g.c.dim; ++k) {
       T* out = c + k * g.c.stride + f;
       r.store(out, V(r.load(out) + s * r.load(a + k * g.a.stride + f)));
@@ -71,33 +105,46 @@ void forward_diagonal(const Group& g, const T* a, const PathPointers<T>& w, cons
   });
 }
 
-template <class T, int D>
-void backward_dense(const Group& g, const T* a, const T* c, const PathPointers<T>& w, const T* matrix, T* ga,
-                    T* const* gw, bool add) {
-  const int paths = static_cast<int>(g.weights.size());
+// Samples first .. first + L of one c, of which those from lanes.count on do not exist.
+template <class T, int D, int L>
+void backward_dense(const Group& g, const Lanes<T>& lanes, int first, const T* matrix, bool want_a, bool want_w,
+                    bool add) {
+  const Index paths = static_cast<Index>(g.weights.size()), stride = g.a.stride, c_stride = g.c.stride;
+  const Index a_offset = g.a.offset;
+  const T* const c = lanes.c[first] + g.c.offset;
+  const int count = lanes.count - first, dim = g.c.dim;
+  const bool fresh = g.fresh;
+  matrix += first;
   for_registers<T>(g.channels, [&]<class R>(R r, Index f) {
     using V = typename R::V;
-    for (int p = 0; p < paths; ++p) {
-      V t[D] = {};
+    for (Index p = 0; p < paths; ++p) {
+      V t[L][D] = {};
       const T* m = matrix + p * D * batch;
       const T* in = c + f;
-      for (int k = 0; k < g.c.dim; ++k, in += g.c.stride, m += paths * D * batch) {
+      for (int k = 0; k < dim; ++k, in += c_stride, m += paths * D * batch) {
         const V ck = r.load(in);
-        for (int i = 0; i < D; ++i) t[i] += ck * m[i * batch];
+        repeat<D>([&](auto i) { repeat<L>([&](auto n) { t[n][i] += ck * m[i * batch + n]; }); });
       }
-      if (gw[p] != nullptr) {
-        V s = r.load(a + f) * t[0];
-        for (int i = 1; i < D; ++i) s += r.load(a + i * g.a.stride + f) * t[i];
-        if (add) s += r.load(gw[p] + f);
-        r.store(gw[p] + f, s);
-      }
-      if (ga != nullptr) {
-        const V weight = r.load(w.w[p] + f);
-        for (int i = 0; i < D; ++i) {
-          T* out = ga + i * g.a.stride + f;
-          r.store(out, V(r.load(out) + weight * t[i]));
+      const Index weight = g.weights[at(p)] + f;
+      repeat<L>([&](auto n) {
+        if (n >= count) return;
+        const T* a = lanes.a[first + n] + a_offset + f;
+        const T* w = lanes.w[first + n] + weight;
+        prefetch(w + lanes.ahead_w[first + n]);
+        if (want_w) {
+          V s = r.load(a) * t[n][0];
+          repeat<D - 1>([&](auto i) { s += r.load(a + (i + 1) * stride) * t[n][i + 1]; });
+          T* to = lanes.to_w[first + n] + weight;
+          if (add) s += r.load(to);
+          r.store(to, s);
         }
-      }
+        if (want_a) {
+          const V wn = r.load(w);
+          T* to = lanes.to_a[first + n] + a_offset + f;
+          repeat<D>([&](auto i) { r.store(to + i * stride, V(r.load(to + i * stride) + wn * t[n][i])); });
+        }
+        if (fresh) repeat<D>([&](auto i) { prefetch(a + i * stride + lanes.ahead_a[first + n]); });
+      });
     }
   });
 }
@@ -110,23 +157,26 @@ inline typename R::V product_of(R r, Index f, const Group& g, const T* a, const 
 }
 
 template <class T>
-void backward_diagonal(const Group& g, const T* a, const T* c, const PathPointers<T>& w, const T* matrix,
-                       T* ga, T* const* gw, bool add) {
-  const int paths = static_cast<int>(g.weights.size());
+void backward_diagonal(const Group& g, const Lanes<T>& lanes, int n, const T* matrix, bool want_a,
+                       bool want_w, bool add) {
+  const T *a = lanes.a[n] + g.a.offset, *c = lanes.c[n] + g.c.offset, *w = lanes.w[n];
+  matrix += n;
   for_registers<T>(g.channels, [&]<class R>(R r, Index f) {
     using V = typename R::V;
     const V product = product_of(r, f, g, a, c);
-    for (int p = 0; p < paths; ++p) {
-      if (gw[p] == nullptr) continue;
+    for (std::size_t p = 0; p < g.weights.size(); ++p) {
+      prefetch(w + g.weights[p] + f + lanes.ahead_w[n]);
+      if (!want_w) continue;
+      T* to = lanes.to_w[n] + g.weights[p] + f;
       V s = product * matrix[p * batch];
-      if (add) s += r.load(gw[p] + f);
-      r.store(gw[p] + f, s);
+      if (add) s += r.load(to);
+      r.store(to, s);
     }
-    if (ga == nullptr) return;
-    const V s = scaled_weights(r, f, paths, w, matrix);
+    if (!want_a) return;
+    const V s = scaled_weights(r, f, g, w, matrix);
     for (int k = 0; k < g.c.dim; ++k) {
-      T* out = ga + k * g.a.stride + f;
-      r.store(out, V(r.load(out) + s * r.load(c + k * g.c.stride + f)));
+      T* to = lanes.to_a[n] + g.a.offset + k * g.a.stride + f;
+      r.store(to, V(r.load(to) + s * r.load(c + k * g.c.stride + f)));
     }
   });
 }
@@ -135,37 +185,39 @@ void backward_diagonal(const Group& g, const T* a, const T* c, const PathPointer
 template <class T, int D, int K, class V>
 inline void outer_rows(const Group& g, int k, const T* a, const T* c, const T* w, V* h, Index row) {
   V total[K][D] = {};
+  const Index a_stride = g.a.stride, c_stride = g.c.stride;
+  c += k * c_stride;
   for_registers<T>(g.channels, [&](auto r, Index f) {
     const V weight = r.load(w + f);
     V wc[K];
-    for (int q = 0; q < K; ++q) wc[q] = weight * r.load(c + (k + q) * g.c.stride + f);
-    for (int i = 0; i < D; ++i) {
-      const V x = r.load(a + i * g.a.stride + f);
-      for (int q = 0; q < K; ++q) total[q][i] += wc[q] * x;
-    }
+    repeat<K>([&](auto q) { wc[q] = weight * r.load(c + q * c_stride + f); });
+    repeat<D>([&](auto i) {
+      const V x = r.load(a + i * a_stride + f);
+      repeat<K>([&](auto q) { total[q][i] += wc[q] * x; });
+    });
   });
-  for (int q = 0; q < K; ++q)
-    for (int i = 0; i < D; ++i) h[q * row + i] = total[q][i];
+  repeat<K>([&](auto q) { repeat<D>([&](auto i) { h[q * row + i] = total[q][i]; }); });
 }
 
 template <class T, int D, class V>
-void outer_dense(const Group& g, const T* a, const T* c, const PathPointers<T>& w, V* h) {
+void outer_dense(const Group& g, const T* a, const T* c, const T* w, V* h) {
   constexpr int K = D == 1 ? 8 : D == 3 ? 5 : D <= 7 ? 3 : 2;
   const Index paths = static_cast<Index>(g.weights.size()), row = paths * D;
   for (Index p = 0; p < paths; ++p) {
+    const T* wp = w + g.weights[at(p)];
     int k = 0;
-    for (; k + K <= g.c.dim; k += K) outer_rows<T, D, K>(g, k, a, c, w.w[p], h + k * row + p * D, row);
-    for (; k < g.c.dim; ++k) outer_rows<T, D, 1>(g, k, a, c, w.w[p], h + k * row + p * D, row);
+    for (; k + K <= g.c.dim; k += K) outer_rows<T, D, K>(g, k, a, c, wp, h + k * row + p * D, row);
+    for (; k < g.c.dim; ++k) outer_rows<T, D, 1>(g, k, a, c, wp, h + k * row + p * D, row);
   }
 }
 
 template <class T, class V>
-void outer_diagonal(const Group& g, const T* a, const T* c, const PathPointers<T>& w, V* h) {
+void outer_diagonal(const Group& g, const T* a, const T* c, const T* w, V* h) {
   const std::size_t paths = g.weights.size();
   for (std::size_t p = 0; p < paths; ++p) h[p] = V{};
   for_registers<T>(g.channels, [&](auto r, Index f) {
     const V product = product_of(r, f, g, a, c);
-    for (std::size_t p = 0; p < paths; ++p) h[p] += product * r.load(w.w[p] + f);
+    for (std::size_t p = 0; p < paths; ++p) h[p] += product * r.load(w + g.weights[p] + f);
   });
 }
 
@@ -187,26 +239,35 @@ inline void for_targets(const std::vector<Pairwise::Term>& terms, R r, const T* 
 }  // namespace
 
 template <class T>
-void filter_forward(const Group& g, const T* a, const PathPointers<T>& w, const T* matrix, T* c) {
-  a += g.a.offset;
-  c += g.c.offset;
-  if (g.diagonal) return forward_diagonal(g, a, w, matrix, c);
-  with_width(g.a.dim, [&](auto d) { forward_dense<T, d>(g, a, w, matrix, c); });
+void filter_forward(const Group& g, const Lanes<T>& lanes, const T* matrix) {
+  if (g.diagonal) {
+    for (int n = 0; n < lanes.count; ++n)
+      forward_diagonal(g, lanes.a[n] + g.a.offset, lanes.w[n], matrix + n, lanes.to_c[n] + g.c.offset,
+                       lanes.ahead_w[n]);
+    return;
+  }
+  with_width(g.a.dim, [&](auto d) {
+    if (lanes.together && lanes.count > 1) return forward_dense<T, d, batch>(g, lanes, 0, matrix);
+    for (int n = 0; n < lanes.count; ++n) forward_dense<T, d, 1>(g, lanes, n, matrix);
+  });
 }
 
 template <class T>
-void filter_backward(const Group& g, const T* a, const T* c, const PathPointers<T>& w, const T* matrix, T* ga,
-                     T* const* gw, bool add) {
-  a += g.a.offset;
-  c += g.c.offset;
-  if (ga != nullptr) ga += g.a.offset;
-  if (g.diagonal) return backward_diagonal(g, a, c, w, matrix, ga, gw, add);
-  with_width(g.a.dim, [&](auto d) { backward_dense<T, d>(g, a, c, w, matrix, ga, gw, add); });
+void filter_backward(const Group& g, const Lanes<T>& lanes, const T* matrix, bool want_a, bool want_w,
+                     bool add) {
+  if (g.diagonal) {
+    for (int n = 0; n < lanes.count; ++n) backward_diagonal(g, lanes, n, matrix, want_a, want_w, add);
+    return;
+  }
+  with_width(g.a.dim, [&](auto d) {
+    if (lanes.together && lanes.count > 1)
+      return backward_dense<T, d, batch>(g, lanes, 0, matrix, want_a, want_w, add);
+    for (int n = 0; n < lanes.count; ++n) backward_dense<T, d, 1>(g, lanes, n, matrix, want_a, want_w, add);
+  });
 }
 
 template <class T>
-void filter_outer(const Group& g, const T* a, const T* c, const PathPointers<T>& w,
-                  typename vector_of<T>::type* h) {
+void filter_outer(const Group& g, const T* a, const T* c, const T* w, typename vector_of<T>::type* h) {
   a += g.a.offset;
   c += g.c.offset;
   if (g.diagonal) return outer_diagonal(g, a, c, w, h);
@@ -240,13 +301,12 @@ void pair_weights(const Pairwise& pair, const T* x1, const T* x2, const T* c, T*
   });
 }
 
-#define CARTAN_INSTANTIATE(T)                                                                                \
-  template void filter_forward(const Group&, const T*, const PathPointers<T>&, const T*, T*);                \
-  template void filter_backward(const Group&, const T*, const T*, const PathPointers<T>&, const T*, T*,      \
-                                T* const*, bool);                                                            \
-  template void filter_outer(const Group&, const T*, const T*, const PathPointers<T>&, vector_of<T>::type*); \
-  template void pair_forward(const std::vector<Pairwise::Term>&, Index, const Block&, const T*,              \
-                             const Block&, const T*, const T*, const Block&, T*);                            \
+#define CARTAN_INSTANTIATE(T)                                                                   \
+  template void filter_forward(const Group&, const Lanes<T>&, const T*);                        \
+  template void filter_backward(const Group&, const Lanes<T>&, const T*, bool, bool, bool);     \
+  template void filter_outer(const Group&, const T*, const T*, const T*, vector_of<T>::type*);  \
+  template void pair_forward(const std::vector<Pairwise::Term>&, Index, const Block&, const T*, \
+                             const Block&, const T*, const T*, const Block&, T*);               \
   template void pair_weights(const Pairwise&, const T*, const T*, const T*, T*, bool);
 CARTAN_INSTANTIATE(float)
 CARTAN_INSTANTIATE(double)

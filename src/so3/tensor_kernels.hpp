@@ -12,25 +12,29 @@ constexpr int batch = 4;
 // Widths of a for which kernels exist; wider blocks are cut into these.
 constexpr int widths[] = {9, 7, 5, 3, 1};
 
+// The rows of up to `batch` samples, and how far ahead lie those of the samples that come next.
 template <class T>
-struct PathPointers {
-  const T* w[Group::most_paths];
+struct Lanes {
+  int count = 0;
+  bool together = false;  // all have the same c
+  const T *a[batch], *c[batch], *w[batch];
+  T *to_a[batch], *to_c[batch], *to_w[batch];
+  Index ahead_a[batch], ahead_w[batch];
 };
 
 // c[k, u] += sum over p, i of w_p[u] M[k, p, i] a[i, u]
 template <class T>
-void filter_forward(const Group& g, const T* a, const PathPointers<T>& w, const T* matrix, T* c);
+void filter_forward(const Group& g, const Lanes<T>& lanes, const T* matrix);
 
-// With t_p[i] = sum over k of M[k, p, i] c[k]: ga[i] += sum over p of w_p t_p[i], gw_p (+)= sum over i of
-// a[i] t_p[i]. ga may be null; gw[p] is null where it is not wanted.
+// With t_p[i] = sum over k of M[k, p, i] c[k]: to_a[i] += sum over p of w_p t_p[i], to_w[p] (+)= sum over i
+// of a[i] t_p[i], each where it is wanted.
 template <class T>
-void filter_backward(const Group& g, const T* a, const T* c, const PathPointers<T>& w, const T* matrix, T* ga,
-                     T* const* gw, bool add);
+void filter_backward(const Group& g, const Lanes<T>& lanes, const T* matrix, bool want_a, bool want_w,
+                     bool add);
 
-// h[k, p, i] = sum over u of w_p[u] a[i, u] c[k, u], lanes not yet summed.
+// h[k, p, i] = sum over u of w_p[u] a[i, u] c[k, u] of one sample, registers not yet summed.
 template <class T>
-void filter_outer(const Group& g, const T* a, const T* c, const PathPointers<T>& w,
-                  typename vector_of<T>::type* h);
+void filter_outer(const Group& g, const T* a, const T* c, const T* w, typename vector_of<T>::type* h);
 
 // out[target] += w sum of value p q
 template <class T>

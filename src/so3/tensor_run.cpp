@@ -44,23 +44,49 @@ class TensorForm::Run {
         in_(in),
         ones_(form.most_channels_),
         filters_(static_cast<Index>(form.filters_.size()) * batch),
-        matrix_(static_cast<Index>(form.matrix_begin_.size()) * batch) {
+        matrix_(form.matrix_size_ * batch),
+        outer_(form.largest_group_),
+        filter_sums_(static_cast<Index>(form.filters_.size()) * batch) {
     std::fill_n(ones_.data(), form.most_channels_, T(1));
   }
 
-  // Calls each(sample, lane) for the positions [begin, end) of an order of the samples, with the filter
-  // matrices made.
+  // Samples that are computed together, with the places of their rows and how far the samples after them lie.
+  struct Batch {
+    int count = 0;
+    bool together = false;  // one receiver
+    Index sample[batch];
+    const T *x1[batch], *x2[batch], *w[batch];
+    Index ahead1[batch], ahead2[batch], ahead_w[batch];
+  };
+
+  // Calls each(batch) for samples [begin, end) of an order, with the filter matrices made. Where the order is
+  // by receiver a batch has one receiver.
   template <class Each>
-  void samples(const std::int32_t* order, Index begin, Index end, bool matrices, Each&& each) {
-    for (Index first = begin; first < end; first += batch) {
-      const int count = static_cast<int>(std::min<Index>(batch, end - first));
-      Index sample[batch];
-      for (int lane = 0; lane < batch; ++lane) {
-        const Index position = first + std::min(lane, count - 1);
-        sample[lane] = order != nullptr ? order[position] : position;
+  void batches(const std::int32_t* order, bool by_receiver, Index begin, Index end, Each&& each) {
+    const auto sample_at = [&](Index position) -> Index {
+      return order != nullptr ? order[position] : position;
+    };
+    for (Index first = begin; first < end;) {
+      Batch b;
+      b.together = by_receiver;
+      const Index r = receiver(sample_at(first));
+      for (; b.count < batch && first < end; ++b.count, ++first) {
+        b.sample[b.count] = sample_at(first);
+        if (by_receiver && receiver(b.sample[b.count]) != r) break;
       }
-      if (matrices) make_matrices(sample);
-      for (int lane = 0; lane < count; ++lane) each(sample[lane], lane);
+      for (int n = 0; n < batch; ++n) {
+        const Index s = b.sample[std::min(n, b.count - 1)];
+        const Index next = sample_at(std::min(first + n, end - 1));
+        b.sample[n] = s;
+        b.x1[n] = x1(s);
+        b.x2[n] = x2(s);
+        b.w[n] = w(s);
+        b.ahead1[n] = x1(next) - b.x1[n];
+        b.ahead2[n] = x2(next) - b.x2[n];
+        b.ahead_w[n] = w(next) - b.w[n];
+      }
+      make_matrices(b);
+      each(b);
     }
   }
 
@@ -70,92 +96,100 @@ class TensorForm::Run {
   Index sender(Index s) const { return t_.sender != nullptr ? t_.sender->data()[s] : s; }
   Index receiver(Index s) const { return t_.receiver != nullptr ? t_.receiver->data()[s] : s; }
 
-  PathPointers<T> weights(const Group& g, const T* row) {
-    PathPointers<T> out;
-    for (std::size_t p = 0; p < g.weights.size(); ++p)
-      out.w[p] = g.weights[p] < 0 ? ones_.data() : row + g.weights[p];
-    return out;
+  const T* weights(const Pairwise& p, Index s) { return p.weights < 0 ? ones_.data() : w(s) + p.weights; }
+  // What a group reads; c is left to the caller.
+  Lanes<T> lanes_of(const Group& g, const Batch& b) {
+    Lanes<T> lanes;
+    lanes.count = b.count;
+    lanes.together = b.together && (g.mix < 0 || in_.shared);  // products for weights of one sample are its own
+    const bool first = g.operand == Operand::x1;
+    for (int n = 0; n < batch; ++n) {
+      lanes.a[n] = first ? b.x1[n] : b.x2[n];
+      lanes.ahead_a[n] = first ? b.ahead1[n] : b.ahead2[n];
+      lanes.w[n] = g.weighted ? b.w[n] : ones_.data();
+      lanes.ahead_w[n] = g.weighted ? b.ahead_w[n] : 0;
+    }
+    return lanes;
   }
-  const T* weights(const Pairwise& p, const T* row) { return p.weights < 0 ? ones_.data() : row + p.weights; }
-  const T* operand(const Group& g, const T* x1, const T* x2) const {
-    return g.operand == Operand::x1 ? x1 : x2;
-  }
-  const T* matrix(const Group& g, int lane) { return matrix_.data() + g.matrix * batch + lane; }
+  const T* matrix(const Group& g) { return matrix_.data() + g.matrix * batch; }
 
-  // Adds what one sample gives; to(mix) is the row of products of a Mix, or of the output (-1).
+  // Adds what the samples give; to(lane, mix) is the row of products of a Mix, or of the output (-1). It is
+  // the same for all lanes of a batch that is together.
   template <class To>
-  void forward(Index s, int lane, bool direct, To&& to) {
-    const T *a1 = x1(s), *a2 = x2(s), *row = w(s);
-    for (const Group& g : form_.groups_)
-      if (direct || g.mix >= 0)
-        filter_forward(g, operand(g, a1, a2), weights(g, row), matrix(g, lane), to(g.mix));
+  void forward(const Batch& b, bool direct, To&& to) {
+    for (const Group& g : form_.groups_) {
+      if (!direct && g.mix < 0) continue;
+      Lanes<T> lanes = lanes_of(g, b);
+      for (int n = 0; n < b.count; ++n) lanes.to_c[n] = to(n, g.mix);
+      filter_forward(g, lanes, matrix(g));
+    }
     for (const Pairwise& p : form_.pairs_)
       if (direct || p.mix >= 0)
-        pair_forward(p.to_c, p.channels, p.x1, a1, p.x2, a2, weights(p, row), p.c, to(p.mix));
+        for (int n = 0; n < b.count; ++n)
+          pair_forward(p.to_c, p.channels, p.x1, b.x1[n], p.x2, b.x2[n], weights(p, b.sample[n]), p.c,
+                       to(n, p.mix));
   }
 
-  // The derivatives of one sample; from(mix) is the cotangent of what `to` was above. Adds to g1 and g2, and
-  // where `add` to gw.
+  // The derivatives of the samples; from(lane, mix) is the cotangent of what `to` was above. Adds to the rows
+  // to1 and to2, and where `add` to gw; rows that are not wanted are null.
   template <class From>
-  void backward(Index s, int lane, From&& from, T* g1, T* g2, T* gw, bool add, V* outer, V* filter_sums) {
-    const T *a1 = x1(s), *a2 = x2(s), *row = w(s);
-    const std::size_t filters = form_.filters_.size();
-    if (outer != nullptr) std::fill_n(filter_sums, filters, V{});
+  void backward(const Batch& b, From&& from, T* const (&to1)[batch], T* const (&to2)[batch],
+                T* const (&gw)[batch], bool add) {
+    const bool want1 = to1[0] != nullptr, want2 = to2[0] != nullptr, want_w = gw[0] != nullptr;
+    const Index filters = static_cast<Index>(form_.filters_.size());
+    std::fill_n(filter_sums_.data(), filters * b.count, V{});
     for (const Group& g : form_.groups_) {
       const bool first = g.operand == Operand::x1;
-      const T *a = first ? a1 : a2, *c = from(g.mix);
-      T* ga = first ? g1 : g2;
-      const PathPointers<T> pointers = weights(g, row);
-      T* to[Group::most_paths] = {};
-      bool any = ga != nullptr;
-      if (gw != nullptr)
-        for (std::size_t p = 0; p < g.weights.size(); ++p)
-          if (g.weights[p] >= 0) {
-            to[p] = gw + g.weights[p];
-            any = true;
-          }
-      if (any) filter_backward(g, a, c, pointers, matrix(g, lane), ga, to, add || g.again);
-      if ((first ? g2 : g1) != nullptr) {
-        filter_outer(g, a, c, pointers, outer);
-        contract(g, outer, filter_sums);
+      const bool want_a = first ? want1 : want2, want_f = first ? want2 : want1;
+      Lanes<T> lanes = lanes_of(g, b);
+      for (int n = 0; n < b.count; ++n) {
+        lanes.c[n] = from(n, g.mix);
+        lanes.to_a[n] = (first ? to1 : to2)[n];
+        lanes.to_w[n] = gw[n];
       }
+      if (want_a || (want_w && g.weighted))
+        filter_backward(g, lanes, matrix(g), want_a, want_w && g.weighted, add || g.again);
+      if (want_f)
+        for (int n = 0; n < b.count; ++n) {
+          filter_outer(g, lanes.a[n], lanes.c[n], lanes.w[n], outer_.data());
+          contract(g, outer_.data(), filter_sums_.data() + filters * n);
+        }
     }
-    if (outer != nullptr)
-      for (std::size_t f = 0; f < filters; ++f) {
-        const Filter& filter = form_.filters_[f];
-        T* g = filter.operand == Operand::x1 ? g1 : g2;
-        if (g != nullptr) g[filter.coordinate] += horizontal_sum<T>(filter_sums[f]);
+    for (int lane = 0; lane < b.count; ++lane) {
+      for (Index f = 0; f < filters; ++f) {
+        const Filter& filter = form_.filters_[at(f)];
+        T* g = (filter.operand == Operand::x1 ? to1 : to2)[lane];
+        if (g != nullptr) g[filter.coordinate] += horizontal_sum<T>(filter_sums_.data()[filters * lane + f]);
       }
-    for (const Pairwise& p : form_.pairs_) {
-      const T *c = from(p.mix), *weight = weights(p, row);
-      if (g1 != nullptr) pair_forward(p.to_x1, p.channels, p.c, c, p.x2, a2, weight, p.x1, g1);
-      if (g2 != nullptr) pair_forward(p.to_x2, p.channels, p.x1, a1, p.c, c, weight, p.x2, g2);
-      if (gw != nullptr && p.weights >= 0) pair_weights(p, a1, a2, c, gw + p.weights, add);
+      const Index s = b.sample[lane];
+      for (const Pairwise& p : form_.pairs_) {
+        const T *c = from(lane, p.mix), *weight = weights(p, s);
+        if (want1) pair_forward(p.to_x1, p.channels, p.c, c, p.x2, x2(s), weight, p.x1, to1[lane]);
+        if (want2) pair_forward(p.to_x2, p.channels, p.x1, x1(s), p.c, c, weight, p.x2, to2[lane]);
+        if (want_w && p.weights >= 0) pair_weights(p, x1(s), x2(s), c, gw[lane] + p.weights, add);
+      }
     }
   }
 
  private:
-  void make_matrices(const Index (&sample)[batch]) {
-    typedef T Lanes __attribute__((vector_size(batch * sizeof(T))));
+  void make_matrices(const Batch& b) {
+    typedef T Row __attribute__((vector_size(batch * sizeof(T))));
     T* f = filters_.data();
     const std::size_t filters = form_.filters_.size();
-    for (int lane = 0; lane < batch; ++lane) {
-      const T *a1 = x1(sample[lane]), *a2 = x2(sample[lane]);
+    for (int n = 0; n < batch; ++n)
       for (std::size_t q = 0; q < filters; ++q) {
         const Filter& filter = form_.filters_[q];
-        f[q * batch + static_cast<std::size_t>(lane)] =
-            (filter.operand == Operand::x1 ? a1 : a2)[filter.coordinate];
+        f[q * batch + static_cast<std::size_t>(n)] =
+            n < b.count ? (filter.operand == Operand::x1 ? b.x1 : b.x2)[n][filter.coordinate] : T(0);
       }
-    }
-    const auto& begin = form_.matrix_begin_;
     const T* value = form_.values<T>().data();
-    const std::int32_t* index = form_.matrix_filter_.data();
+    const std::int32_t *index = form_.matrix_filter_.data(), *row = form_.matrix_row_.data();
+    const Index size = form_.matrix_size_, entries = static_cast<Index>(form_.matrix_row_.size());
     T* m = matrix_.data();
-    for (std::size_t row = 0; row + 1 < begin.size(); ++row, m += batch) {
-      Lanes total{};
-      for (Index n = begin[row]; n < begin[row + 1]; ++n)
-        total += load<Lanes>(f + index[n] * batch) * value[n];
-      store(m, total);
+    for (Index n = 0; n < size; ++n) store(m + n * batch, Row(load<Row>(f + index[n] * batch) * value[n]));
+    for (Index n = size; n < entries; ++n) {
+      T* to = m + row[n] * batch;
+      store(to, Row(load<Row>(to) + load<Row>(f + index[n] * batch) * value[n]));
     }
   }
 
@@ -163,17 +197,18 @@ class TensorForm::Run {
   void contract(const Group& g, const V* h, V* filter_sums) {
     const Index rows = g.diagonal ? 1 : Index{g.c.dim} * g.a.dim;
     const Index count = rows * static_cast<Index>(g.weights.size());
-    const Index* begin = form_.matrix_begin_.data() + g.matrix;
     const T* value = form_.values<T>().data();
-    for (Index m = 0; m < count; ++m)
-      for (Index n = begin[m]; n < begin[m + 1]; ++n)
-        filter_sums[form_.matrix_filter_[at(n)]] += h[m] * value[n];
+    const std::int32_t* index = form_.matrix_filter_.data();
+    for (Index m = 0; m < count; ++m) filter_sums[index[g.matrix + m]] += h[m] * value[g.matrix + m];
+    for (Index n : form_.further_[static_cast<std::size_t>(&g - form_.groups_.data())])
+      filter_sums[index[n]] += h[form_.matrix_row_[at(n)] - g.matrix] * value[n];
   }
 
   const TensorForm& form_;
   const Topology& t_;
   const Rows<T>& in_;
   Scratch<T> ones_, filters_, matrix_;
+  Scratch<V> outer_, filter_sums_;
 };
 
 namespace {
@@ -257,21 +292,26 @@ void TensorForm::forward(const Topology& t, const Rows<T>& in, T* out) const {
     Run<T> run(*this, t, in);
     std::fill(out + b * dim_out, out + e * dim_out, T(0));
     const Range range = range_of(t.receiver, b, e);
-    // Products of all receivers of the block, or of one sample.
-    const Index rows = mix_receivers ? e - b : 1;
-    Scratch<T> products(rows * products_);
-    std::fill_n(products.data(), rows * products_, T(0));
-    run.samples(range.order, range.begin, range.end, true, [&](Index s, int lane) {
-      const Index r = run.receiver(s);
-      const Index place = mix_receivers ? r - b : 0;
-      run.forward(s, lane, true, [&](int mix) {
+    // Products of all receivers of the block, or of the samples of one batch.
+    const Index rows = mix_receivers ? e - b : 1, copies = mix_receivers ? 1 : batch;
+    Scratch<T> products(copies * rows * products_);
+    if (mix_receivers) std::fill_n(products.data(), rows * products_, T(0));
+    run.batches(range.order, t.receiver != nullptr, range.begin, range.end, [&](const auto& samples) {
+      if (!mix_receivers) std::fill_n(products.data(), copies * products_, T(0));
+      run.forward(samples, true, [&](int lane, int mix) {
+        const Index r = run.receiver(samples.sample[lane]);
         if (mix < 0) return out + r * dim_out;
         const Mix& m = mixes_[at(mix)];
-        return products.data() + m.products * rows + place * m.dim * m.in;
+        return products.data() +
+               (mix_receivers ? m.products * rows + (r - b) * m.dim * m.in : lane * products_ + m.products);
       });
-      if (mix_receivers || mixes_.empty()) return;
-      for (const Mix& m : mixes_) mix_forward(m, products.data(), run.w(s), 1, out + r * dim_out, dim_out);
-      std::fill_n(products.data(), products_, T(0));
+      if (mix_receivers) return;
+      for (int lane = 0; lane < samples.count; ++lane) {
+        const Index s = samples.sample[lane];
+        for (const Mix& m : mixes_)
+          mix_forward(m, products.data() + lane * products_, run.w(s), 1, out + run.receiver(s) * dim_out,
+                      dim_out);
+      }
     });
     if (mix_receivers)
       for (const Mix& m : mixes_) mix_forward(m, products.data(), in.w, rows, out + b * dim_out, dim_out);
@@ -280,7 +320,6 @@ void TensorForm::forward(const Topology& t, const Rows<T>& in, T* out) const {
 
 template <class T>
 void TensorForm::backward(const Topology& t, const Rows<T>& in, const Gradients<T>& to) const {
-  using V = typename vector_of<T>::type;
   // The cotangents of the products that shared weights mix, by receiver.
   const bool mix_receivers = !mixes_.empty() && in.shared;
   const bool inputs = to.x1 != nullptr || to.x2 != nullptr;
@@ -295,49 +334,54 @@ void TensorForm::backward(const Topology& t, const Rows<T>& in, const Gradients<
     });
 
   // Runs over the rows [b, e) of the senders, or of the receivers where x1 is not wanted.
-  Index outer_size = 0;
-  for (const Group& g : groups_)
-    outer_size = std::max(outer_size,
-                          (g.diagonal ? 1 : Index{g.c.dim} * g.a.dim) * static_cast<Index>(g.weights.size()));
-  bool filters1 = false, filters2 = false;
-  for (const Filter& f : filters_) (f.operand == Operand::x1 ? filters1 : filters2) = true;
-  const bool outer = (to.x1 != nullptr && filters1) || (to.x2 != nullptr && filters2);
   const Indices* order = to.x1 != nullptr ? t.sender : t.receiver;
   const auto block = [&](Index b, Index e, T* gw, auto&& flush) {
     Run<T> run(*this, t, in);
-    Scratch<V> h(outer ? outer_size : 0), filter_sums(outer ? static_cast<Index>(filters_.size()) : 0);
-    Scratch<T> products(in.shared ? 0 : products_);
+    Scratch<T> products(in.shared ? 0 : batch * products_);
     const Range range = range_of(order, b, e);
     if (to.x1 != nullptr) std::fill(to.x1 + b * dim1, to.x1 + e * dim1, T(0));
-    run.samples(range.order, range.begin, range.end, true, [&](Index s, int lane) {
-      const Index r = run.receiver(s);
-      const T* g = in.out + r * dim_out;
-      T* gw_row = in.shared ? gw : gw != nullptr ? gw + s * weight_numel : nullptr;
-      if (!in.shared && !mixes_.empty()) {
-        if (gw_row != nullptr) {
-          std::fill_n(products.data(), products_, T(0));
-          run.forward(s, lane, false, [&](int mix) { return products.data() + mixes_[at(mix)].products; });
-          for (const Mix& m : mixes_) mix_weights(m, products.data(), g, dim_out, 1, gw_row);
-        }
-        if (inputs)
-          for (const Mix& m : mixes_) mix_backward(m, g, dim_out, run.w(s), 1, products.data());
-      }
-      if (inputs || direct_) {
-        T* g2 = to.x2 != nullptr ? to.x2 + s * dim2 : nullptr;
-        if (g2 != nullptr) std::fill_n(g2, dim2, T(0));
-        run.backward(
-            s, lane,
-            [&](int mix) -> const T* {
-              if (mix < 0) return g;
-              const Mix& m = mixes_[at(mix)];
-              return in.shared ? cotangents.data() + m.products * t.receivers + r * m.dim * m.in
-                               : products.data() + m.products;
-            },
-            to.x1 != nullptr ? to.x1 + run.sender(s) * dim1 : nullptr, g2, gw_row, in.shared,
-            outer ? h.data() : nullptr, filter_sums.data());
-      }
-      flush(s);
-    });
+    run.batches(range.order, order != nullptr && order == t.receiver, range.begin, range.end,
+                [&](const auto& samples) {
+                  T *to1[batch] = {}, *to2[batch] = {}, *to_w[batch] = {};
+                  for (int lane = 0; lane < samples.count; ++lane) {
+                    const Index s = samples.sample[lane];
+                    if (to.x1 != nullptr) to1[lane] = to.x1 + run.sender(s) * dim1;
+                    if (to.x2 != nullptr) std::fill_n(to2[lane] = to.x2 + s * dim2, dim2, T(0));
+                    if (gw != nullptr) to_w[lane] = in.shared ? gw : gw + s * weight_numel;
+                  }
+                  const auto cotangent = [&](int lane) {
+                    return in.out + run.receiver(samples.sample[lane]) * dim_out;
+                  };
+                  if (!in.shared && !mixes_.empty()) {
+                    const auto lane_products = [&](int lane) { return products.data() + lane * products_; };
+                    if (gw != nullptr) {
+                      std::fill_n(products.data(), batch * products_, T(0));
+                      run.forward(samples, false, [&](int lane, int mix) {
+                        return lane_products(lane) + mixes_[at(mix)].products;
+                      });
+                    }
+                    for (int lane = 0; lane < samples.count; ++lane)
+                      for (const Mix& m : mixes_) {
+                        if (gw != nullptr)
+                          mix_weights(m, lane_products(lane), cotangent(lane), dim_out, 1, to_w[lane]);
+                        if (inputs)
+                          mix_backward(m, cotangent(lane), dim_out, run.w(samples.sample[lane]), 1,
+                                       lane_products(lane));
+                      }
+                  }
+                  if (inputs || direct_)
+                    run.backward(
+                        samples,
+                        [&](int lane, int mix) -> const T* {
+                          if (mix < 0) return cotangent(lane);
+                          const Mix& m = mixes_[at(mix)];
+                          return in.shared ? cotangents.data() + m.products * t.receivers +
+                                                 run.receiver(samples.sample[lane]) * m.dim * m.in
+                                           : products.data() + lane * products_ + m.products;
+                        },
+                        to1, to2, to_w, in.shared);
+                  flush(samples.count);
+                });
   };
 
   const Index rows = order != nullptr ? order->extent() : t.samples;
@@ -357,10 +401,11 @@ void TensorForm::backward(const Topology& t, const Rows<T>& in, const Gradients<
         const Index count = std::min(end - b, sample_grain);
         std::fill_n(products.data(), count * products_, T(0));
         const Range range = range_of(t.receiver, b, b + count);
-        run.samples(range.order, range.begin, range.end, true, [&](Index s, int lane) {
-          run.forward(s, lane, false, [&](int mix) {
+        run.batches(range.order, t.receiver != nullptr, range.begin, range.end, [&](const auto& samples) {
+          run.forward(samples, false, [&](int lane, int mix) {
             const Mix& m = mixes_[at(mix)];
-            return products.data() + m.products * count + (run.receiver(s) - b) * m.dim * m.in;
+            return products.data() + m.products * count +
+                   (run.receiver(samples.sample[lane]) - b) * m.dim * m.in;
           });
         });
         for (const Mix& m : mixes_) {
@@ -381,8 +426,8 @@ void TensorForm::backward(const Topology& t, const Rows<T>& in, const Gradients<
         std::fill(gw.begin(), gw.end(), T(0));
         since = 0;
       };
-      block(b, e, gw.data(), [&](Index) {
-        if (++since == sample_grain) add();
+      block(b, e, gw.data(), [&](Index count) {
+        if ((since += count) >= sample_grain) add();
       });
       add();
     });
