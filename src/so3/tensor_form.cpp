@@ -174,12 +174,10 @@ struct Compiler {
           for (Index i = 0; i < width; ++i) rows.push_back(&matrices[n][at((p * height + k) * width + i)]);
     }
     form.matrix_size_ = static_cast<Index>(rows.size());
-    form.further_.resize(form.groups_.size());
     const auto group_of = [&](std::size_t row) {
-      std::size_t n = form.groups_.size();
-      while (form.groups_[--n].matrix > static_cast<Index>(row)) {
-      }
-      return n;
+      const auto after = std::upper_bound(form.groups_.begin(), form.groups_.end(), static_cast<Index>(row),
+                                          [](Index r, const Group& g) { return r < g.matrix; });
+      return static_cast<std::size_t>(after - form.groups_.begin()) - 1;
     };
     const auto add = [&](std::size_t row, std::pair<int, double> term) {
       form.matrix_row_.push_back(static_cast<std::int32_t>(row));
@@ -192,8 +190,8 @@ struct Compiler {
       more = false;
       for (std::size_t row = 0; row < rows.size(); ++row) {
         const auto& terms = rows[row]->terms;
-        if (round > 0 && round < terms.size())
-          form.further_[group_of(row)].push_back(static_cast<Index>(form.matrix_row_.size()));
+        if (round < terms.size())
+          form.groups_[group_of(row)].entries.push_back(static_cast<std::int32_t>(form.matrix_row_.size()));
         if (round < terms.size())
           add(row, terms[round]);
         else if (round == 0)
@@ -201,6 +199,10 @@ struct Compiler {
         more = more || round + 1 < terms.size();
       }
     }
+    for (Group& g : form.groups_)
+      std::stable_sort(g.entries.begin(), g.entries.end(), [&](std::int32_t p, std::int32_t q) {
+        return form.matrix_filter_[at(p)] < form.matrix_filter_[at(q)];
+      });
   }
 };
 

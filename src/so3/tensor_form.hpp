@@ -41,8 +41,9 @@ struct Group {
   bool weighted = true;
   std::vector<Index> weights;  // of each path, in a row of weights or, without, in ones
   bool diagonal = false;
-  bool fresh = false;  // the first to read these coordinates of a
-  bool again = false;  // further coordinates of an a whose other groups have the same weights
+  bool fresh = false;                 // the first to read these coordinates of a
+  std::vector<std::int32_t> entries;  // of the list that makes M, those of this group by filter
+  bool again = false;                 // further coordinates of an a whose other groups have the same weights
 };
 
 struct Pairwise {
@@ -128,7 +129,6 @@ class TensorForm {
   std::vector<Filter> filters_;
   Index matrix_size_ = 0;
   std::vector<std::int32_t> matrix_filter_, matrix_row_;
-  std::vector<std::vector<Index>> further_;  // of each group, its entries that follow
   std::vector<float> values32_;
   std::vector<double> values64_;
 };

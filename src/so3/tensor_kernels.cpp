@@ -107,8 +107,8 @@ void forward_diagonal(const Group& g, const T* a, const T* w, const T* matrix, T
 
 // Samples first .. first + L of one c, of which those from lanes.count on do not exist.
 template <class T, int D, int L>
-void backward_dense(const Group& g, const Lanes<T>& lanes, int first, const T* matrix, bool want_a, bool want_w,
-                    bool add) {
+void backward_dense(const Group& g, const Lanes<T>& lanes, int first, const T* matrix, bool want_a,
+                    bool want_w, bool add) {
   const Index paths = static_cast<Index>(g.weights.size()), stride = g.a.stride, c_stride = g.c.stride;
   const Index a_offset = g.a.offset;
   const T* const c = lanes.c[first] + g.c.offset;

@@ -101,7 +101,8 @@ class TensorForm::Run {
   Lanes<T> lanes_of(const Group& g, const Batch& b) {
     Lanes<T> lanes;
     lanes.count = b.count;
-    lanes.together = b.together && (g.mix < 0 || in_.shared);  // products for weights of one sample are its own
+    lanes.together =
+        b.together && (g.mix < 0 || in_.shared);  // products for weights of one sample are its own
     const bool first = g.operand == Operand::x1;
     for (int n = 0; n < batch; ++n) {
       lanes.a[n] = first ? b.x1[n] : b.x2[n];
@@ -195,13 +196,16 @@ class TensorForm::Run {
 
   // filter_sums += C h for the rows of one group
   void contract(const Group& g, const V* h, V* filter_sums) {
-    const Index rows = g.diagonal ? 1 : Index{g.c.dim} * g.a.dim;
-    const Index count = rows * static_cast<Index>(g.weights.size());
     const T* value = form_.values<T>().data();
-    const std::int32_t* index = form_.matrix_filter_.data();
-    for (Index m = 0; m < count; ++m) filter_sums[index[g.matrix + m]] += h[m] * value[g.matrix + m];
-    for (Index n : form_.further_[static_cast<std::size_t>(&g - form_.groups_.data())])
-      filter_sums[index[n]] += h[form_.matrix_row_[at(n)] - g.matrix] * value[n];
+    const std::int32_t *filter = form_.matrix_filter_.data(), *row = form_.matrix_row_.data();
+    h -= g.matrix;
+    const auto end = g.entries.end();
+    for (auto n = g.entries.begin(); n != end;) {
+      const std::int32_t f = filter[*n];
+      V total = filter_sums[f];
+      for (; n != end && filter[*n] == f; ++n) total += h[row[*n]] * value[*n];
+      filter_sums[f] = total;
+    }
   }
 
   const TensorForm& form_;
@@ -333,19 +337,25 @@ void TensorForm::backward(const Topology& t, const Rows<T>& in, const Gradients<
       }
     });
 
-  // Runs over the rows [b, e) of the senders, or of the receivers where x1 is not wanted.
-  const Indices* order = to.x1 != nullptr ? t.sender : t.receiver;
-  const auto block = [&](Index b, Index e, T* gw, auto&& flush) {
+  // By sender, every sample fetches its own row of cotangents. Where that is much wider than a row of x1 it
+  // is better to go by receiver and to sum the derivatives by x1 in a few parts of the receivers, each in
+  // memory of its own.
+  const bool per_sample = !in.shared || to.w == nullptr;
+  const bool scatter =
+      to.x1 != nullptr && t.sender != nullptr && per_sample && dim_out > 4 * dim1 && t.senders > 0;
+  const Index parts = scatter ? std::clamp<Index>(t.samples / (4 * t.senders), 1, 16) : 0;
+  const Indices* order = to.x1 != nullptr && !scatter ? t.sender : t.receiver;
+  const auto block = [&](Index b, Index e, T* gx1, T* gw, auto&& flush) {
     Run<T> run(*this, t, in);
     Scratch<T> products(in.shared ? 0 : batch * products_);
     const Range range = range_of(order, b, e);
-    if (to.x1 != nullptr) std::fill(to.x1 + b * dim1, to.x1 + e * dim1, T(0));
+    if (!scatter && gx1 != nullptr) std::fill(gx1 + b * dim1, gx1 + e * dim1, T(0));
     run.batches(range.order, order != nullptr && order == t.receiver, range.begin, range.end,
                 [&](const auto& samples) {
                   T *to1[batch] = {}, *to2[batch] = {}, *to_w[batch] = {};
                   for (int lane = 0; lane < samples.count; ++lane) {
                     const Index s = samples.sample[lane];
-                    if (to.x1 != nullptr) to1[lane] = to.x1 + run.sender(s) * dim1;
+                    if (gx1 != nullptr) to1[lane] = gx1 + run.sender(s) * dim1;
                     if (to.x2 != nullptr) std::fill_n(to2[lane] = to.x2 + s * dim2, dim2, T(0));
                     if (gw != nullptr) to_w[lane] = in.shared ? gw : gw + s * weight_numel;
                   }
@@ -384,10 +394,23 @@ void TensorForm::backward(const Topology& t, const Rows<T>& in, const Gradients<
                 });
   };
 
+  if (parts > 0) {
+    const Index size = t.senders * dim1, grain = std::max<Index>(1, (t.receivers + parts - 1) / parts);
+    Scratch<T> sums(parts * size);
+    std::fill_n(sums.data(), parts * size, T(0));
+    parallel_for(t.receivers, grain,
+                 [&](Index b, Index e) { block(b, e, sums.data() + b / grain * size, to.w, [](Index) {}); });
+    parallel_for(size, 4096, [&](Index b, Index e) {
+      std::copy(sums.data() + b, sums.data() + e, to.x1 + b);
+      for (Index part = 1; part < parts; ++part)
+        for (Index n = b; n < e; ++n) to.x1[n] += sums.data()[part * size + n];
+    });
+    return;
+  }
   const Index rows = order != nullptr ? order->extent() : t.samples;
   if (!in.shared || to.w == nullptr) {
     parallel_for(rows, order != nullptr ? 4 : sample_grain,
-                 [&](Index b, Index e) { block(b, e, to.w, [](Index) {}); });
+                 [&](Index b, Index e) { block(b, e, to.x1, to.w, [](Index) {}); });
     return;
   }
 
@@ -426,14 +449,14 @@ void TensorForm::backward(const Topology& t, const Rows<T>& in, const Gradients<
         std::fill(gw.begin(), gw.end(), T(0));
         since = 0;
       };
-      block(b, e, gw.data(), [&](Index count) {
+      block(b, e, to.x1, gw.data(), [&](Index count) {
         if ((since += count) >= sample_grain) add();
       });
       add();
     });
   else if (inputs)
     parallel_for(rows, order != nullptr ? 4 : sample_grain,
-                 [&](Index b, Index e) { block(b, e, nullptr, [](Index) {}); });
+                 [&](Index b, Index e) { block(b, e, to.x1, nullptr, [](Index) {}); });
   if (direct_) {
     if (mixes_.empty()) std::fill_n(to.w, weight_numel, T(0));
     for (Index n = 0; n < weight_numel; ++n) to.w[n] += direct[at(n)];
