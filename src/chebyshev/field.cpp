@@ -10,15 +10,27 @@
 #include "cartan/core/units.hpp"
 #include "chebyshev/cell_list.hpp"
 #include "chebyshev/series.hpp"
+#include "chebyshev/short_range.hpp"
 
 namespace cartan::chebyshev {
 
 struct ElectrostaticField::State {
-  RangeSeparation plan;
+  ShortRange short_range;
   Array positions, charges;
   ChebyshevTucker long_range;
+  bool rounded = false;
   CellList cells;
   std::vector<double> sorted_charges;
+
+  State(ShortRange s, const Array& x, const Array& q, ChebyshevTucker smooth, bool is_rounded)
+      : short_range(std::move(s)),
+        positions(x),
+        charges(q),
+        long_range(std::move(smooth)),
+        rounded(is_rounded),
+        cells(x.data<double>(), q.size(), short_range.outer) {
+    for (Index i = 0; i < q.size(); ++i) sorted_charges.push_back(q.data<double>()[cells.original(i)]);
+  }
 
   /// Adds the short-range potential and gradient at points. `skip_self`: point i is charge i.
   void add_short_range(const double* points, Index n, double* value, double* gradient, bool skip_self) const;
@@ -32,17 +44,14 @@ ElectrostaticField::ElectrostaticField(RangeSeparation plan, const Array& positi
     require(false, "[ElectrostaticField] charges ", same[0], " and ", same[1], " are at the same place (",
             p[0], ", ", p[1], ", ", p[2], "): their energy is infinite; merge them or leave one out");
   }
-  CellList cells(positions.data<double>(), charges.size(), plan.cutoff());
-  std::vector<double> sorted;
-  for (Index i = 0; i < charges.size(); ++i) sorted.push_back(charges.data<double>()[cells.original(i)]);
+  ShortRange near{plan.kernel(), plan.long_range(), plan.inner(), plan.cutoff()};
   ChebyshevTucker smooth = plan.potential(plan.moments(positions, charges));
-  state_ = std::make_shared<const State>(
-      State{std::move(plan), positions, charges, std::move(smooth), std::move(cells), std::move(sorted)});
+  state_ = std::make_shared<const State>(std::move(near), positions, charges, std::move(smooth), false);
 }
 
 void ElectrostaticField::State::add_short_range(const double* points, Index n, double* value,
                                                 double* gradient, bool skip_self) const {
-  const double reach = plan.cutoff() * plan.cutoff();
+  const double reach = short_range.outer * short_range.outer;
   parallel_for(n, 16, [&](Index begin, Index end) {
     std::vector<double> square, charge, kernel, slope;
     std::array<std::vector<double>, 3> difference;
@@ -68,7 +77,7 @@ void ElectrostaticField::State::add_short_range(const double* points, Index n, d
       });
       const Index found = static_cast<Index>(square.size());
       kernel.resize(square.size()), slope.resize(square.size());
-      plan.short_range(square.data(), found, kernel.data(), gradient ? slope.data() : nullptr);
+      short_range.evaluate(square.data(), found, kernel.data(), gradient ? slope.data() : nullptr);
       double sum = 0, g[3] = {};
       for (std::size_t s = 0; s < square.size(); ++s) sum += charge[s] * kernel[s];
       if (gradient)
@@ -82,8 +91,17 @@ void ElectrostaticField::State::add_short_range(const double* points, Index n, d
   });
 }
 
-const RangeSeparation& ElectrostaticField::plan() const {
-  return state_->plan;
+const Box& ElectrostaticField::box() const {
+  return state_->long_range.box();
+}
+const RadialKernel& ElectrostaticField::kernel() const {
+  return state_->short_range.kernel;
+}
+double ElectrostaticField::cutoff() const {
+  return state_->short_range.outer;
+}
+bool ElectrostaticField::is_rounded() const {
+  return state_->rounded;
 }
 Index ElectrostaticField::size() const {
   return state_->charges.size();
@@ -98,6 +116,52 @@ const ChebyshevTucker& ElectrostaticField::long_range() const {
   return state_->long_range;
 }
 
+ElectrostaticField ElectrostaticField::rounded(double tolerance) const {
+  return ElectrostaticField(std::make_shared<const State>(state_->short_range, positions(), charges(),
+                                                          round(long_range(), tolerance).tensor, true));
+}
+
+void ElectrostaticField::save(data::Group& group) const {
+  const ShortRange& s = state_->short_range;
+  group.attributes["kernel"] = std::string(name_of(s.kernel.kind));
+  group.attributes["screening_per_ang"] = s.kernel.screening;
+  group.attributes["inner_ang"] = s.inner;
+  group.attributes["cutoff_ang"] = s.outer;
+  group.set("gaussian_rate", Array::from(s.long_range.rate), "1/Angstrom", "term");
+  group.set("gaussian_weight", Array::from(s.long_range.weight),
+            s.kernel.kind == Kernel::slater ? "" : "1/Angstrom", "term");
+  group.set("position", positions(), "Angstrom", "charge, xyz");
+  group.set("charge", charges(), "e", "charge");
+  long_range().save(group["long_range"]);
+}
+
+ElectrostaticField ElectrostaticField::load(const data::Group& group) {
+  const auto fail = [&](const std::string& what) { throw FormatError(group.file(), "", what); };
+  ShortRange s;
+  const Array q = group.array("charge", DType::f64, {-1}),
+              x = group.array("position", DType::f64, {q.size(), 3});
+  s.long_range.rate = group.array("gaussian_rate", DType::f64, {-1}).to_vector<double>();
+  s.long_range.weight = group.array("gaussian_weight", DType::f64, {s.long_range.size()}).to_vector<double>();
+  s.inner = group.number("inner_ang");
+  s.outer = group.number("cutoff_ang");
+  s.kernel.screening = group.number("screening_per_ang");
+  ChebyshevTucker smooth = ChebyshevTucker::load(group.group("long_range"));
+  try {
+    s.kernel.kind = kernel_from_name(group.string("kernel"));
+    s.kernel.check("ElectrostaticField");
+    check_charges("ElectrostaticField", x, q);
+  } catch (const std::invalid_argument& error) {
+    fail(error.what());
+  }
+  if (smooth.dim() != 3 || smooth.dtype() != DType::f64)
+    fail("the long-range part is no function of 3 variables");
+  if (!(0 < s.inner && s.inner < s.outer && std::isfinite(s.outer)))
+    fail(text("the cutoffs ", s.inner, " and ", s.outer, " are in no order"));
+  if (!all_finite(group.array("gaussian_rate")) || !all_finite(group.array("gaussian_weight")))
+    fail("the Gaussians are not finite");
+  return ElectrostaticField(std::make_shared<const State>(std::move(s), x, q, std::move(smooth), true));
+}
+
 Array ElectrostaticField::potential(const Array& points, Beyond beyond) const {
   return evaluate(points, 0, beyond).value;
 }
@@ -110,7 +174,7 @@ Jet ElectrostaticField::evaluate(const Array& points, int order, Beyond beyond) 
   std::vector<Index> far;
   std::vector<double> far_points;
   for (Index i = 0; i < n && beyond == Beyond::direct; ++i)
-    if (const double* p = points.data<double>() + 3 * i; !plan().box().contains(p)) {
+    if (const double* p = points.data<double>() + 3 * i; !box().contains(p)) {
       far.push_back(i);
       far_points.insert(far_points.end(), p, p + 3);
     }
@@ -119,7 +183,7 @@ Jet ElectrostaticField::evaluate(const Array& points, int order, Beyond beyond) 
   double* gradient = order == 1 ? jet.gradient.mutable_data<double>() : nullptr;
   state_->add_short_range(points.data<double>(), n, value, gradient, false);
   if (far.empty()) return jet;
-  const Jet direct = direct_sum(plan().kernel(), positions(), charges(),
+  const Jet direct = direct_sum(kernel(), positions(), charges(),
                                 Array::from(far_points, {static_cast<Index>(far.size()), 3}), order);
   for (std::size_t k = 0; k < far.size(); ++k) {
     value[far[k]] = direct.value.data<double>()[k];
@@ -130,13 +194,16 @@ Jet ElectrostaticField::evaluate(const Array& points, int order, Beyond beyond) 
 }
 
 ElectrostaticEnergy ElectrostaticField::energy() const {
+  require(!is_rounded(),
+          "[ElectrostaticField] a field that is rounded or loaded has no energy whose derivatives "
+          "are the forces; make one from the charges");
   const Index n = size();
   const double *x = positions().data<double>(), *q = charges().data<double>();
   ElectrostaticEnergy e;
   Jet smooth = long_range().evaluate(positions(), 1);
   std::vector<double> local(at(n), 0.0), share(at(n));
   double *v = smooth.value.mutable_data<double>(), *g = smooth.gradient.mutable_data<double>();
-  const double self = units::coulomb * plan().long_range_at_zero();
+  const double self = units::coulomb * state_->short_range.long_range.at_zero();
   for (Index i = 0; i < n; ++i) {
     v[i] -= self * q[i];
     share[at(i)] = 0.5 * q[i] * v[i];
@@ -183,46 +250,46 @@ Array comparison_points(const Array& positions, const Box& box, Index count, std
 
 }  // namespace
 
+FieldErrors compare_with_direct(const ElectrostaticField& field, Index samples, std::uint64_t seed) {
+  require(samples >= 1, "[compare_with_direct] ", samples, " points; expected at least 1");
+  const Array points = comparison_points(field.positions(), field.box(), samples, seed);
+  require(points.dim(0) > 0,
+          "[compare_with_direct] no point of the box is 1 Angstrom away from every charge: is the "
+          "unit of length Angstrom?");
+  const Array exact = direct_sum(field.kernel(), field.positions(), field.charges(), points).value,
+              found = field.potential(points);
+  double worst = 0, sum = 0, largest = 0, square = 0;
+  for (Index i = 0; i < found.size(); ++i) {
+    const double e = found.data<double>()[i] - exact.data<double>()[i];
+    if (!(std::abs(e) <= worst)) worst = std::abs(e);
+    largest = std::max(largest, std::abs(exact.data<double>()[i]));
+    sum += e * e;
+    square += exact.data<double>()[i] * exact.data<double>()[i];
+  }
+  if (largest == 0) largest = square = 1;  // no charges but zeros
+  return {worst / largest, std::sqrt(sum / square)};
+}
+
 FieldResult make_field(const Array& positions, const Array& charges, const FieldOptions& o) {
   constexpr int most_attempts = 5;
   check_charges("make_field", positions, charges);
   require(o.tolerance >= 1e-11 && o.tolerance <= 0.1, "[make_field] tolerance ", o.tolerance,
           "; expected from 1e-11 to 0.1");
-  require(o.samples >= 1, "[make_field] ", o.samples, " points of comparison; expected at least 1");
   const Box box = o.box.dim() ? o.box : bounding_box(positions, o.margin);
   SeparationOptions s;
   s.kernel = o.kernel;
   s.cutoff = o.cutoff > 0 ? o.cutoff : balanced_cutoff(positions, box);
-  s.tolerance = std::clamp(0.3 * o.tolerance, 1e-12, 0.1);
-  const Array points = comparison_points(positions, box, o.samples, o.seed);
-  require(points.dim(0) > 0,
-          "[make_field] no point of the box is 1 Angstrom away from every charge: is the unit of "
-          "length Angstrom?");
-  const Array reference = direct_sum(o.kernel, positions, charges, points).value;
-  const double* exact = reference.data<double>();
-  double largest = 0, square = 0;
-  for (Index i = 0; i < reference.size(); ++i) {
-    largest = std::max(largest, std::abs(exact[i]));
-    square += exact[i] * exact[i];
-  }
+  s.tolerance = std::max(1e-12, 0.3 * o.tolerance);
   for (int attempt = 1;; ++attempt) {
     if (o.progress) o.progress({attempt - 1, 0, text("kernel to ", s.tolerance)});
     FieldResult result{
-        ElectrostaticField(RangeSeparation(box, s), positions, charges), false, 0, 0, s.tolerance, attempt};
-    const Array found = result.field.potential(points);
-    double worst = 0, sum = 0;
-    for (Index i = 0; i < found.size(); ++i) {
-      const double e = found.data<double>()[i] - exact[i];
-      worst = std::max(worst, std::abs(e));
-      sum += e * e;
-    }
-    result.rel_error_max = largest > 0 ? worst / largest : worst;
-    result.rel_error_l2 = square > 0 ? std::sqrt(sum / square) : std::sqrt(sum);
-    result.converged = result.rel_error_max <= o.tolerance;
+        ElectrostaticField(RangeSeparation(box, s), positions, charges), false, {}, s.tolerance, attempt};
+    result.errors = compare_with_direct(result.field, o.samples, o.seed);
+    result.converged = result.errors.rel_max <= o.tolerance;
     if (result.converged || attempt == most_attempts || s.tolerance <= 1e-12 || (o.stop && *o.stop))
       return result;
     s.tolerance =
-        std::max(1e-12, s.tolerance * std::clamp(0.4 * o.tolerance / result.rel_error_max, 1e-3, 0.3));
+        std::max(1e-12, s.tolerance * std::clamp(0.4 * o.tolerance / result.errors.rel_max, 1e-3, 0.3));
   }
 }
 

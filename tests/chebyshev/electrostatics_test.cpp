@@ -89,7 +89,7 @@ TEST(Electrostatics, EnergyPotentialAndForcesAreTheDirectSums) {
       EXPECT_LE(std::abs(e.energy - d.energy), 1e-6 * std::abs(d.energy)) << name_of(kernel.kind) << cutoff;
       EXPECT_LE(largest_difference(e.potential, d.potential), 1e-6 * largest(d.potential));
       EXPECT_LE(largest_difference(e.forces, d.forces), 1e-5 * largest(d.forces));
-      const Array x = random_points(field.plan().box(), 200, 2);
+      const Array x = random_points(field.box(), 200, 2);
       const Jet a = field.evaluate(x, 1), b = direct_sum(kernel, c.positions, c.charges, x, 1);
       EXPECT_LE(largest_difference(a.value, b.value), 1e-6 * largest(b.value));
       EXPECT_LE(largest_difference(a.gradient, b.gradient), 1e-5 * largest(b.gradient));
@@ -224,7 +224,7 @@ TEST(Electrostatics, FieldsMeetTheirTolerance) {
     FieldOptions o;
     o.tolerance = tolerance;
     const FieldResult r = make_field(c.positions, c.charges, o);
-    EXPECT_TRUE(r.converged) << tolerance << " " << r.rel_error_max;
+    EXPECT_TRUE(r.converged) << tolerance << " " << r.errors.rel_max;
     const ElectrostaticEnergy e = r.field.energy(), d = direct_energy({}, c.positions, c.charges);
     EXPECT_LE(std::abs(e.energy - d.energy), tolerance * std::abs(d.energy)) << tolerance;
   }
@@ -234,16 +234,34 @@ TEST(Electrostatics, FewCharges) {
   const Array one = Array::from(std::vector<double>{1, 2, 3}, {1, 3}),
               q = Array::from(std::vector<double>{-2});
   const FieldResult r = make_field(one, q, {});
-  EXPECT_TRUE(r.converged) << r.rel_error_max;
+  EXPECT_TRUE(r.converged) << r.errors.rel_max;
   const ElectrostaticEnergy e = r.field.energy();
   EXPECT_LE(std::abs(e.energy), 1e-5);
   EXPECT_LE(largest(e.forces), 1e-5);
   const Array two = Array::from(std::vector<double>{0, 0, 0, 0, 0, 30}, {2, 3});
   const FieldResult p = make_field(two, Array::from(std::vector<double>{1, 1}), {});
-  EXPECT_TRUE(p.converged) << p.rel_error_max;
+  EXPECT_TRUE(p.converged) << p.errors.rel_max;
   EXPECT_LE(std::abs(p.field.energy().energy - units::coulomb / 30), 1e-6 * units::coulomb / 30 + 1e-6);
   // a charge moved onto another: infinite
   EXPECT_TRUE(std::isinf(p.field.potential(two).data<double>()[0]));
+}
+
+TEST(Electrostatics, RoundedFieldsAndFiles) {
+  const Charges c = random_charges(200, {20, 15, 10}, 1.2, 8);
+  FieldOptions o;
+  o.tolerance = 1e-6;
+  const ElectrostaticField field = make_field(c.positions, c.charges, o).field, small = field.rounded(1e-6);
+  EXPECT_LT(small.long_range().ranks()[0], field.long_range().ranks()[0]);
+  const Array x = random_points(field.box(), 100, 3), a = field.potential(x), b = small.potential(x);
+  EXPECT_LE(largest_difference(a, b), 1e-5 * largest(field.long_range()(x)));
+  EXPECT_THROW(small.energy(), std::invalid_argument);
+  data::Group group;
+  small.save(group);
+  const ElectrostaticField back = ElectrostaticField::load(group);
+  EXPECT_TRUE(identical(back.potential(x), b));
+  EXPECT_THROW(back.energy(), std::invalid_argument);
+  group.attributes["kernel"] = std::string("bessel");
+  EXPECT_THROW(ElectrostaticField::load(group), FormatError);
 }
 
 TEST(Electrostatics, BadInput) {

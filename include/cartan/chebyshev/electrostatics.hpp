@@ -99,21 +99,33 @@ class ElectrostaticField {
   /// Throws std::invalid_argument for charges outside of the box, not finite, or two at the same place.
   ElectrostaticField(RangeSeparation plan, const Array& positions, const Array& charges);
 
-  const RangeSeparation& plan() const;
+  const Box& box() const;
+  const RadialKernel& kernel() const;
+  double cutoff() const;  ///< of the short-range part
   Index size() const;
   const Array& positions() const;
   const Array& charges() const;
-  /// The long-range potential of all charges, V, in the basis of the plan (not rounded).
+  /// The long-range potential of all charges, V, in the basis of the plan unless rounded.
   const ChebyshevTucker& long_range() const;
+  /// The field with a long-range part of smaller ranks and degrees (see round()), to store or to evaluate. It
+  /// has no energy(): what is rounded is no quadratic form of the charges.
+  ElectrostaticField rounded(double tolerance) const;
+  bool is_rounded() const;
 
   /// Potential of all charges at points (N, 3), V; infinite on a charge.
   Array potential(const Array& points, Beyond beyond = Beyond::error) const;
   /// Potential and gradient (V/Angstrom): the force on a charge q there is -q gradient.
   Jet evaluate(const Array& points, int order, Beyond beyond = Beyond::error) const;
+  /// Throws std::invalid_argument for a field that is rounded or loaded.
   ElectrostaticEnergy energy() const;
+
+  /// Charges, long-range function and short-range kernel; load() gives a field that counts as rounded.
+  void save(data::Group& group) const;
+  static ElectrostaticField load(const data::Group& group);  ///< throws FormatError
 
  private:
   struct State;
+  explicit ElectrostaticField(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
 };
 
@@ -149,11 +161,18 @@ struct FieldOptions {
   ProgressCallback progress;
 };
 
+/// How far a field is from direct summation at random points of its box, 1 Angstrom and more from every
+/// charge.
+struct FieldErrors {
+  double rel_max = 0, rel_l2 = 0;  ///< relative to the largest value, to the root mean square
+};
+FieldErrors compare_with_direct(const ElectrostaticField& field, Index samples = 200, std::uint64_t seed = 0);
+
 /// A field and how far it is from direct summation.
 struct FieldResult {
   ElectrostaticField field;
-  bool converged = false;  ///< rel_error_max <= tolerance
-  double rel_error_max = 0, rel_error_l2 = 0;
+  bool converged = false;  ///< errors.rel_max <= tolerance
+  FieldErrors errors;
   double kernel_tolerance = 0;  ///< what the plan was made with
   int attempts = 0;
 };

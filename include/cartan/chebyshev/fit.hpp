@@ -35,8 +35,8 @@ struct FitOptions {
   Sampling sampling = Sampling::automatic;
   Index full_nodes = Index{1} << 23;
   Index max_evaluations = Index{1} << 26;  ///< no further attempt is made beyond
-  DType dtype = DType::f64;  ///< of the result
-  Index samples = 1000;      ///< random points of comparison
+  DType dtype = DType::f64;                ///< of the result
+  Index samples = 1000;                    ///< random points of comparison
   std::uint64_t seed = 0;
   const StopFlag* stop = nullptr;
   ProgressCallback progress;
