@@ -64,6 +64,7 @@ int run(int argc, char** argv) {
       "interrupted.");
   add_data_verbs(app);
   add_potential_verbs(app);
+  add_chebyshev_verbs(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -7,6 +7,7 @@ namespace cartan::app {
 
 void add_data_verbs(CLI::App& app);
 void add_potential_verbs(CLI::App& app);
+void add_chebyshev_verbs(CLI::App& app);
 
 // data
 void add_data_info(CLI::App& data);
@@ -18,5 +19,10 @@ void add_potential_train(CLI::App& potential);
 void add_potential_eval(CLI::App& potential);
 void add_potential_md(CLI::App& potential);
 void add_potential_relax(CLI::App& potential);
+
+// chebyshev
+void add_chebyshev_fit(CLI::App& chebyshev);
+void add_chebyshev_eval(CLI::App& chebyshev);
+void add_chebyshev_electrostatics(CLI::App& chebyshev);
 
 }  // namespace cartan::app

@@ -10,6 +10,7 @@
 #include "cartan/core/error.hpp"
 #include "data/atomic_file.hpp"
 #include "data/figure_axis.hpp"
+#include "data/figure_map.hpp"
 
 namespace cartan::data {
 namespace {
@@ -62,14 +63,25 @@ class Drawing {
     if (figure_.diagonal)
       out_ += "<path d=\"M" + number(left_) + " " + number(bottom_) + "L" + number(right_) + " " +
               number(top_) + "\" stroke=\"#888\" stroke-dasharray=\"5 4\"/>\n";
+    const PlotArea area{left_, top_, right_, bottom_};
+    if (has_map()) out_ += draw_cells(figure_.map, colour_, area);
     for (std::size_t i = 0; i < figure_.series.size(); ++i) draw_series(i);
     out_ += "</g>\n";
+    if (has_map()) out_ += draw_colour_bar(figure_.map, colour_, area);
     draw_frame();
     draw_legend();
     return out_ + "</svg>\n";
   }
 
  private:
+  bool has_map() const { return figure_.map.rows > 0 && figure_.map.columns > 0; }
+
+  // A map fills its axes to the border.
+  static void fit_axis(Axis& axis, double low, double high) {
+    axis.low = low, axis.high = high;
+    std::erase_if(axis.ticks, [&](const Tick& t) { return t.value < low || t.value > high; });
+  }
+
   void make_axes() {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     std::array<double, 4> range{infinity, -infinity, infinity, -infinity};
@@ -84,6 +96,19 @@ class Drawing {
         ++points_;
       }
     }
+    const HeatMap& map = figure_.map;
+    if (has_map()) {
+      require(static_cast<Index>(map.values.size()) == map.rows * map.columns, "[Figure] a map of ", map.rows,
+              " x ", map.columns, " cells has ", map.values.size(), " values");
+      require(map.x_low < map.x_high && map.y_low < map.y_high && std::isfinite(map.x_high - map.x_low) &&
+                  std::isfinite(map.y_high - map.y_low),
+              "[Figure] a map from (", map.x_low, ", ", map.y_low, ") to (", map.x_high, ", ", map.y_high,
+              ")");
+      require(!figure_.log_x && !figure_.log_y && !figure_.diagonal, "[Figure] a map needs linear axes");
+      range = {map.x_low, map.x_high, map.y_low, map.y_high};
+      points_ = map.values.size();
+      colour_ = colour_axis(map);
+    }
     if (figure_.diagonal) {
       range[0] = range[2] = std::min(range[0], range[2]);
       range[1] = range[3] = std::max(range[1], range[3]);
@@ -92,19 +117,29 @@ class Drawing {
     y_ = make_axis(range[2], range[3], figure_.log_y, std::max(2, height_ / 65));
     x_ =
         make_axis(range[0], range[1], figure_.log_x, std::max(2, figure_.diagonal ? side / 65 : width_ / 95));
+    if (!has_map()) return;
+    fit_axis(x_, map.x_low, map.x_high);
+    fit_axis(y_, map.y_low, map.y_high);
   }
 
   void lay_out() {
     double widest = 0;
     for (const Tick& tick : y_.ticks) widest = std::max(widest, text_width(tick.label) * small);
     left_ = 14 + widest + (figure_.y_label.empty() ? 0 : 24);
-    right_ = width_ - 20;
+    right_ = width_ - (has_map() ? 90 : 20);
     top_ = 14 + (figure_.title.empty() ? 0 : 22) + (figure_.note.empty() ? 0 : 18) +
            (y_.factor.empty() ? 0 : 12);
     bottom_ = height_ - 28 - (figure_.x_label.empty() ? 0 : 22) -
               (x_.factor.empty() || !figure_.x_label.empty() ? 0 : 12);
     right_ = std::max(right_, left_ + 10);
     bottom_ = std::max(bottom_, top_ + 10);
+    if (has_map()) {  // equal scales
+      const HeatMap& map = figure_.map;
+      const double scale =
+          std::min((right_ - left_) / (map.x_high - map.x_low), (bottom_ - top_) / (map.y_high - map.y_low));
+      right_ = left_ + std::max(2.0, scale * (map.x_high - map.x_low));
+      bottom_ = top_ + std::max(2.0, scale * (map.y_high - map.y_low));
+    }
     if (!figure_.diagonal) return;
     const double side = std::min(right_ - left_, bottom_ - top_);  // equal scales
     const double spare = right_ - left_ - side;
@@ -271,7 +306,7 @@ class Drawing {
 
   const Figure& figure_;
   int width_, height_;
-  Axis x_, y_;
+  Axis x_, y_, colour_;
   double left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;
   std::size_t points_ = 0;
   std::string out_;

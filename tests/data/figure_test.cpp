@@ -154,3 +154,27 @@ TEST(Figure, RefusesWhatItCannotDraw) {
   EXPECT_EQ(Temporary::contents(t.path("a.svg")), curve({1, 2}, {1, 2}).svg());
   EXPECT_THROW(curve({1}, {1}).save(t.path("no/a.svg")), cartan::IoError);
 }
+
+TEST(Figure, MapsAreDrawnInColours) {
+  Figure f;
+  f.title = "potential";
+  f.x_label = "x";
+  f.map.rows = 20;
+  f.map.columns = 30;
+  f.map.x_low = -3, f.map.x_high = 3, f.map.y_low = 10, f.map.y_high = 14;
+  f.map.label = "V & more";
+  for (int i = 0; i < 600; ++i) f.map.values.push_back(std::sin(0.1 * i));
+  f.map.values[7] = std::numeric_limits<double>::quiet_NaN();
+  f.map.values[8] = std::numeric_limits<double>::infinity();
+  const std::string svg = f.svg();
+  expect_well_formed(svg);
+  EXPECT_GT(count(svg, "fill=\"#"), 64u);
+  EXPECT_NE(svg.find("V &amp; more"), std::string::npos);
+  f.map.values.assign(600, 0.0);  // nothing to tell apart
+  expect_well_formed(f.svg());
+  f.map.values.pop_back();
+  EXPECT_THROW(f.svg(), std::invalid_argument);
+  f.map.values.push_back(0);
+  f.map.x_high = f.map.x_low;
+  EXPECT_THROW(f.svg(), std::invalid_argument);
+}

@@ -1,8 +1,10 @@
 #pragma once
-/// Pictures of results as SVG: curves and parity plots, without any dependency.
+/// Pictures of results as SVG: curves, parity plots and maps, without any dependency.
 
 #include <string>
 #include <vector>
+
+#include <cartan/core/array.hpp>
 
 namespace cartan::data {
 
@@ -13,10 +15,20 @@ struct Series {
   bool line = true;
 };
 
+/// Values on a grid of cells, drawn in colours with a bar that explains them, under the series of a figure.
+struct HeatMap {
+  Index rows = 0, columns = 0;  ///< 0: no map
+  double x_low = 0, x_high = 1, y_low = 0, y_high = 1;
+  std::vector<double> values;  ///< rows x columns, row 0 at y_low; NaN leaves a hole
+  std::string label;           ///< beside the bar, such as "V"
+  double low = 0, high = 0;    ///< range of the colours; low >= high: that of the values
+};
+
 /// One plot with axes, ticks, legend; NaNs break a line; log axes drop values that are not positive.
 struct Figure {
   std::string title, x_label, y_label;
   std::vector<Series> series;
+  HeatMap map;  ///< drawn over equal axes
   bool log_x = false, log_y = false;
   bool diagonal = false;  ///< draws y = x over equal axes: a parity plot
   std::string note;       ///< a line under the title ("RMSE 12 meV/A")

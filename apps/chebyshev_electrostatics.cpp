@@ -1,0 +1,205 @@
+// cartan chebyshev electrostatics FILE.pqr: the potential of point charges, with energy and forces.
+
+#include <cartan/chebyshev/electrostatics.hpp>
+#include <cartan/core/error.hpp>
+#include <cartan/data/hdf5.hpp>
+#include <cartan/data/point_charges.hpp>
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "app.hpp"
+#include "chebyshev_common.hpp"
+#include "verbs.hpp"
+
+namespace cartan::app {
+namespace {
+
+using namespace cartan::chebyshev;
+using nlohmann::ordered_json;
+
+struct Options {
+  std::string file, out, kernel = "newton", pdb_charges = "formal", box;
+  std::vector<std::string> slices;
+  double tolerance = 1e-6, cutoff = 0, margin = 3, screening = 0;
+  bool json = false, force = false, no_energy = false;
+  std::uint64_t seed = 0;
+};
+
+/// Everything that is known at the end.
+struct Outcome {
+  FieldResult made;
+  ElectrostaticField stored;
+  FieldErrors errors;  // of what is stored
+  ElectrostaticEnergy energy;
+  double seconds = 0;
+};
+
+// Two charges at one place are the file's fault: both lines are named.
+void check_places(const data::PointCharges& p, const Array& positions) {
+  const auto same = coincident(positions);
+  if (same[0] < 0) return;
+  const auto line = [&](Index i) { return p.lines[static_cast<std::size_t>(i)]; };
+  const double* x = positions.data<double>() + 3 * same[0];
+  throw FormatError(p.path, text("line ", line(same[1])),
+                    text("the charge is at the same place as that of line ", line(same[0]), ", (", x[0], ", ",
+                         x[1], ", ", x[2], "): the energy is infinite"));
+}
+
+// The long-range part with the smallest ranks that keep the tolerance.
+ElectrostaticField store(const Options& o, const FieldResult& made, FieldErrors& errors) {
+  for (double tolerance = 0.3 * o.tolerance; tolerance > 1e-13; tolerance *= 0.1) {
+    ElectrostaticField small = made.field.rounded(tolerance);
+    errors = compare_with_direct(small, 200, o.seed);
+    if (errors.rel_max <= std::max(o.tolerance, made.errors.rel_max)) return small;
+  }
+  errors = made.errors;
+  return made.field;
+}
+
+ordered_json report(const Options& o, const data::PointCharges& p, const Outcome& r) {
+  ordered_json j = fit_report(r.stored.long_range(), r.errors.rel_max, r.errors.rel_l2, r.seconds);
+  double total = 0;
+  for (const double q : p.charges) total += q;
+  j["n_charges"] = p.size();
+  j["total_charge_e"] = total;
+  if (!o.no_energy) {
+    j["energy_ev"] = r.energy.energy;
+    j["energy_long_range_ev"] = r.energy.long_range;
+    j["energy_short_range_ev"] = r.energy.short_range;
+  }
+  j["kernel"] = o.kernel;
+  j["cutoff_ang"] = r.stored.cutoff();
+  j["box_ang"] = {r.stored.box().low, r.stored.box().high};
+  j["tolerance"] = o.tolerance;
+  j["converged"] = r.made.converged;
+  return j;
+}
+
+void save(const Options& o, const data::PointCharges& p, const Outcome& r, const ordered_json& j) {
+  data::Group root;
+  r.stored.save(root["field"]);
+  data::Group& field = root["field"];
+  if (!o.no_energy) {
+    field.set("potential", r.energy.potential, "V", "charge");
+    field.set("forces", r.energy.forces, "eV/Angstrom", "charge, xyz");
+    root.attributes["energy_ev"] = r.energy.energy;
+  }
+  root.attributes["rel_error_max"] = r.errors.rel_max;
+  root.attributes["rel_error_l2"] = r.errors.rel_l2;
+  root.attributes["source"] = p.path;
+  data::save(o.out, root, {field_format, 1, "", j.dump(2)});
+}
+
+void print(const Options& o, const data::PointCharges& p, const Outcome& r) {
+  const ChebyshevTucker& f = r.stored.long_range();
+  const auto d = f.degrees();
+  std::printf("%-16s %lld in %s\n", "charges", static_cast<long long>(p.size()), o.file.c_str());
+  std::printf("%-16s ranks %lld %lld %lld, degrees %lld %lld %lld, %.0f times smaller than full\n",
+              "long range", static_cast<long long>(f.ranks()[0]), static_cast<long long>(f.ranks()[1]),
+              static_cast<long long>(f.ranks()[2]), static_cast<long long>(d[0]),
+              static_cast<long long>(d[1]), static_cast<long long>(d[2]), f.compression());
+  std::printf("%-16s below %.4g A\n", "short range", r.stored.cutoff());
+  std::printf("%-16s max %.2e, L2 %.2e of the potential, against direct sums\n", "error", r.errors.rel_max,
+              r.errors.rel_l2);
+  if (!o.no_energy) std::printf("%-16s %.10g eV\n", "energy", r.energy.energy);
+  std::printf("%-16s %.3f s\n", "time", r.seconds);
+  std::fflush(stdout);
+}
+
+void run(const Options& o) {
+  const data::PointCharges p = data::read_point_charges(o.file, data::pdb_charges_from_name(o.pdb_charges));
+  const Array positions = Array::from(p.positions, {p.size(), 3}), charges = Array::from(p.charges);
+  check_places(p, positions);
+  FieldOptions f;
+  f.kernel = {kernel_from_name(o.kernel), o.screening};
+  f.tolerance = o.tolerance;
+  f.cutoff = o.cutoff;
+  f.margin = o.margin;
+  f.seed = o.seed;
+  f.stop = &context().stop;
+  if (!o.box.empty()) f.box = parse_box(o.box, 3);
+  const Box box = f.box.dim() ? f.box : bounding_box(positions, f.margin);
+  std::vector<Slice> slices;
+  for (const std::string& s : o.slices) slices.push_back(parse_slice(s, box));
+  std::vector<std::string> files = slice_paths(o.out, slices);
+  files.insert(files.begin(), o.out);
+  refuse_existing(files, o.force);
+
+  ProgressBar bar("planning");
+  f.progress = bar.callback();
+  const double begin = seconds_since_start();
+  FieldResult made = make_field(positions, charges, f);
+  stop_if_asked();
+  FieldErrors errors;
+  ElectrostaticField stored = store(o, made, errors);
+  stop_if_asked();
+  Outcome r{made, stored, errors, {}, 0};
+  if (!o.no_energy) r.energy = made.field.energy();
+  r.made.converged = errors.rel_max <= o.tolerance;
+  r.seconds = seconds_since_start() - begin;
+  bar.finish();
+  stop_if_asked();
+  ordered_json j = report(o, p, r);
+  save(o, p, r, j);
+  for (std::size_t k = 0; k < slices.size(); ++k)
+    draw_slice(
+        files[k + 1], slices[k], box, [&](const Array& x) { return r.stored.potential(x); },
+        "Electrostatic potential", "V", "A");
+  j["files"] = files;
+  if (o.json)
+    std::cout << j.dump(2) << "\n";
+  else {
+    print(o, p, r);
+    for (const std::string& name : files) std::printf("%-16s %s\n", "written", name.c_str());
+  }
+  if (!r.made.converged) {
+    context().exit_code = not_reached;
+    std::cerr << "cartan: the error is " << r.errors.rel_max << ", the tolerance " << o.tolerance
+              << ": a larger --cutoff helps\n";
+  }
+}
+
+}  // namespace
+
+void add_chebyshev_electrostatics(CLI::App& chebyshev) {
+  CLI::App* verb =
+      chebyshev.add_subcommand("electrostatics", "Potential, energy and forces of point charges");
+  auto o = std::make_shared<Options>();
+  verb->add_option("file", o->file, "Charges: .pqr, .pdb .ent .pdbqt, .xyz .extxyz with charges")->required();
+  verb->add_option(
+          "--tolerance", o->tolerance,
+          "Largest error of the potential relative to its largest value, 1 A and more from every charge "
+          "(default 1e-6)")
+      ->check(CLI::Range(1e-11, 0.1));
+  verb->add_option("--out", o->out, "The field, for `chebyshev eval` (default field.h5)");
+  verb->add_option("--kernel", o->kernel, "newton, yukawa or slater (default newton)")
+      ->check(CLI::IsMember({"newton", "yukawa", "slater"}));
+  verb->add_option("--screening", o->screening, "Constant of yukawa and slater, 1/A")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--cutoff", o->cutoff, "Of the short-range part, A (default: least work)")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--margin", o->margin, "Room around the charges, A (default 3)")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--box", o->box, "XLOW,XHIGH,YLOW,YHIGH,ZLOW,ZHIGH instead of one around the charges, A");
+  verb->add_option("--pdb-charges", o->pdb_charges, "Where a .pdb has charges: formal, occupancy, b-factor")
+      ->check(CLI::IsMember({"formal", "occupancy", "b-factor"}));
+  verb->add_option("--slice", o->slices,
+                   "Draw the plane x, y or z (in the middle), or x=VALUE, as SVG; repeatable")
+      ->allow_extra_args(false);
+  verb->add_flag("--no-energy", o->no_energy, "The potential alone");
+  verb->add_option("--seed", o->seed, "Of the points of comparison (default 0)");
+  add_force_option(verb, o->force);
+  add_json_option(verb, o->json);
+  add_threads_option(verb);
+  add_example(verb,
+              "cartan chebyshev electrostatics data/peptide.pqr --tolerance 1e-6 --slice z --out "
+              "demo/field.h5 --force");
+  verb->callback([o] {
+    if (o->out.empty()) o->out = "field.h5";
+    run(*o);
+  });
+}
+
+}  // namespace cartan::app
