@@ -108,8 +108,8 @@ void draw_slice(const std::string& path, const Slice& slice, const chebyshev::Bo
   const bool line = b < 0;  // two variables: the slice is a curve
   const double wide = box.half_width(a), high = line ? 0 : box.half_width(b);
   const double cell = std::max(wide, high) / 80;
-  map.columns = std::max<Index>(2, std::llround(wide / cell));
-  map.rows = line ? 1 : std::max<Index>(2, std::llround(high / cell));
+  map.columns = std::max<Index>(2, std::llround(2 * wide / cell));
+  map.rows = line ? 1 : std::max<Index>(2, std::llround(2 * high / cell));
   Array points = Array::uninitialized({map.rows * map.columns, d}, DType::f64);
   double* p = points.mutable_data<double>();
   for (Index i = 0; i < map.rows * map.columns; ++i)

@@ -194,25 +194,30 @@ Made fit_tensor(const Options& o) {
     return out;
   });
   Made m;
+  double truncation = 0.3 * o.tolerance;
   for (;;) {  // degrees are doubled until the grid's own values come back
     stop_if_asked();
-    auto made = canonical ? fit_canonical(terms, box, degrees, o.tolerance, grid, ranks)
-                          : fit_grid(tensor, box, degrees, o.tolerance, grid, ranks);
+    auto made = canonical ? fit_canonical(terms, box, degrees, truncation, grid, ranks)
+                          : fit_grid(tensor, box, degrees, truncation, grid, ranks);
     m.function = made.tensor.as(dtype_from_name(o.dtype));
     compare(m, given);
     m.converged = m.rel_error_max <= o.tolerance;
     m.more = {{"truncation_error", made.report.relative_error}, {"method", made.report.method}};
-    if (m.converged || !adaptive || !ranks.empty()) break;
+    if (m.converged || !ranks.empty()) break;
+    if (m.rel_error_max < 4 * made.report.relative_error && truncation > 1e-3 * o.tolerance) {
+      truncation *= 0.2;  // the ranks are what limits the error
+      continue;
+    }
     double nodes = 1;
     bool room = false;
-    for (std::size_t k = 0; k < degrees.size(); ++k) {
+    for (std::size_t k = 0; k < degrees.size() && adaptive; ++k) {
       const Index next = std::min({2 * degrees[k], 8 * shape[k], o.max_degree});
       room = room || next > degrees[k];
       degrees[k] = std::max(degrees[k], next);
       nodes *= static_cast<double>(degrees[k] + 1);
     }
     if (!room || (!canonical && nodes > 4e7)) {
-      m.message = "the grid is not resolved by the degrees tried; --degrees sets others";
+      if (adaptive) m.message = "the grid is not resolved by the degrees tried; --degrees sets others";
       break;
     }
   }

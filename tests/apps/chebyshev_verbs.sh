@@ -1,0 +1,145 @@
+#!/bin/sh
+# The verbs `cartan chebyshev fit`, `eval` and `electrostatics`: files, numbers, exit codes.
+#
+#   tests/apps/chebyshev_verbs.sh CARTAN SOURCE    the command, and the root of the source tree
+set -u
+cartan=$1 source=$2
+work=$(mktemp -d) && cd "$work" || exit 1
+trap 'rm -rf "$work"' EXIT
+failures=0 checks=0
+
+complain() { echo "FAILED: $*"; sed 's/^/    /' out err; failures=$((failures + 1)); }
+
+# expect CODE PATTERN COMMAND...: the exit code, and PATTERN in what it prints
+expect() {
+  code=$1 pattern=$2
+  shift 2
+  checks=$((checks + 1))
+  "$@" > out 2> err
+  got=$?
+  if [ $got -ne "$code" ]; then complain "$* ended with $got, expected $code"; return; fi
+  if ! cat out err | grep -q -e "$pattern"; then complain "$* does not print '$pattern'"; fi
+}
+absent() { checks=$((checks + 1)); [ ! -e "$1" ] || complain "$1 was left"; }
+present() { checks=$((checks + 1)); [ -s "$1" ] || complain "no $1"; }
+# value KEY: a number of the JSON in `out`
+value() { sed -n "s/^ *\"$1\": \"\\{0,1\\}\\([^\",]*\\).*/\\1/p" out; }
+# holds EXPRESSION: of numbers, in awk
+holds() { checks=$((checks + 1)); awk "BEGIN { exit !($1) }" || complain "not so: $1"; }
+keys() { for key in ranks degrees rel_error_max rel_error_l2 compression seconds; do
+  checks=$((checks + 1)); grep -q "\"$key\": " out || complain "--json has no $key"; done; }
+
+fit() { "$cartan" chebyshev fit "$@"; }
+eval_() { "$cartan" chebyshev eval "$@"; }
+charges() { "$cartan" chebyshev electrostatics "$@"; }
+
+# a function given as text, its values and gradients
+expect 0 'converged' fit 'exp(-(x^2+y^2+z^2))' --box -3,3 --dim 3 --tolerance 1e-9 --slice z --slice z=1 --out g.h5 --json
+keys
+holds "$(value rel_error_max) <= 1e-9 && $(value rel_error_max) > 0 && $(value compression) > 10 && $(value seconds) > 0"
+for file in g.h5 g_z.svg g_z2.svg; do present $file; done
+expect 0 'svg' cat g_z.svg
+expect 0 'cartan-chebyshev' "$cartan" data info g.h5
+expect 0 . eval_ g.h5 --at 0.5,-0.5,1 --gradient
+holds "$(awk 'NR == 2 { print $4 }' out) - exp(-1.5) < 1e-8 && exp(-1.5) - $(awk 'NR == 2 { print $4 }' out) < 1e-8"
+holds "($(awk 'NR == 2 { print $7 }' out) + 2*exp(-1.5))^2 < 1e-14"
+printf '# three points\n0, 0, 0\n\n1 1 1   # another\n3\t-3 3\n' > points.txt
+expect 0 '"n": 3' eval_ g.h5 points.txt --json
+expect 0 'written values.npy' eval_ g.h5 points.txt --out values.npy
+expect 0 '(3, 4)' "$cartan" data info values.npy
+expect 2 'exists; --force' eval_ g.h5 points.txt --out values.npy
+expect 2 'lies outside of the box' eval_ g.h5 --at 0,0,4
+expect 0 '^0 0 4 ' eval_ g.h5 --at 0,0,4 --outside nearest
+expect 0 ' 0$' eval_ g.h5 --at 0,0,4 --outside zero
+expect 2 'goes with a field' eval_ g.h5 --at 0,0,4 --outside direct
+expect 2 '2 numbers' eval_ g.h5 --at 0,0
+expect 2 'points are expected' eval_ g.h5
+printf '0 0 0\n1 1\n' > short.txt
+expect 3 'short.txt: line 2: 2 numbers' eval_ g.h5 short.txt
+printf '0 0 0\n1 1 nan\n' > nan.txt
+expect 3 'nan.txt: line 2' eval_ g.h5 nan.txt
+expect 4 'none.txt' eval_ g.h5 none.txt
+: > empty.txt
+expect 3 'has no points' eval_ g.h5 empty.txt
+
+# other dimensions, fixed degrees and ranks, crosses, single precision
+expect 0 . fit 'sin(3*x)' --tolerance 1e-12 --out one.h5
+expect 0 . fit 'x1*x2+x3*x4+cos(x5)' --dim 5 --tolerance 1e-6 --out five.h5
+expect 0 '"sampling": "cross"' fit '1/(1.1+x*y*z)' --dim 3 --sampling cross --tolerance 1e-7 --out cross.h5 --json
+expect 1 'not converged' fit '1/(1.1+x*y*z)' --dim 3 --degrees 20 --ranks 2 --tolerance 1e-7 --out low.h5
+present low.h5
+expect 0 . fit 'x*y' --dim 2 --dtype float32 --tolerance 1e-5 --out single.h5
+
+# what is wrong is said
+expect 2 "position 6: ')'" fit 'sin(x' --out bad.h5
+expect 2 "'w' is neither" fit 'x+w' --out bad.h5
+expect 2 'nan at (' fit 'log(x)' --out bad.h5
+expect 2 'float32 holds no less' fit 'x' --dtype float32 --tolerance 1e-9 --out bad.h5
+expect 2 'from 1 to 1' fit 'x' --box 1,1 --out bad.h5
+expect 2 'LOW,HIGH' fit 'x' --box 1,2,3 --out bad.h5
+expect 2 "'a' is not a finite number" fit 'x' --box 1,a --out bad.h5
+expect 4 'none.h5' fit none.h5 --out bad.h5
+absent bad.h5
+expect 2 'exists; --force' fit 'x' --out g.h5
+printf 'not an HDF5 file' > broken.h5
+expect 3 'broken.h5' fit broken.h5 --out bad.h5
+expect 3 'broken.h5' eval_ broken.h5 --at 0
+expect 3 "the format is 'cartan-frames'" eval_ "$source/data/xtb_molecules.h5" --at 0
+
+# charges: a salt crystal, whose energy is Madelung's in the limit
+salt=$source/data/salt.pqr
+expect 0 . charges "$salt" --tolerance 1e-6 --slice z=7.05 --out field.h5 --json
+keys
+holds "$(value rel_error_max) <= 1e-6 && $(value n_charges) == 216 && $(value total_charge_e)^2 < 1e-20"
+energy=$(value energy_ev)
+holds "$energy < -108*14.3996/2.82*1.65 && $energy > -108*14.3996/2.82*1.75"
+present field_z.svg
+expect 0 'cartan-electrostatics' "$cartan" data info field.h5
+expect 0 . eval_ field.h5 --at 5,5,5 --gradient
+inside=$(awk 'NR == 2 { print $4 }' out)
+expect 0 . charges "$salt" --tolerance 1e-9 --cutoff 7 --out fine.h5 --json
+holds "($(value energy_ev) - $energy)^2 < (1e-6*$energy)^2"
+expect 0 . eval_ fine.h5 --at 5,5,5
+holds "($(awk 'NR == 2 { print $4 }' out) - $inside)^2 < 1e-10"
+expect 2 'outside of the box' eval_ field.h5 --at 500,5,5
+expect 0 '^500 5 5 ' eval_ field.h5 --at 500,5,5 --outside direct
+expect 0 '"kernel": "yukawa"' charges "$salt" --kernel yukawa --screening 0.3 --out yukawa.h5 --json
+# one line of the file, the same charges from other kinds of files
+awk '/^ATOM/ { print "HETATM" $2, "X Y 1", $6, $7, $8, $9, $10 }' "$salt" > glued.pqr
+awk 'BEGIN { print 216; print "" } /^ATOM/ { print "Na", $6, $7, $8, $9 }' "$salt" > salt.xyz
+awk '/^ATOM/ { printf "ATOM  %5d %-4s %-4s %4d    %8.3f%8.3f%8.3f%6.2f%6.2f          %2s%2s\n", $2, $3, "SOD", 1, $6, $7, $8, 1, $9, "X", ($9 > 0 ? "1+" : "1-") }' "$salt" > salt.pdb
+for file in glued.pqr salt.xyz salt.pdb; do
+  expect 0 . charges $file --tolerance 1e-6 --out other.h5 --force --json
+  holds "($(value energy_ev) - $energy)^2 < (1e-9*$energy)^2"
+done
+expect 0 . charges salt.pdb --pdb-charges b-factor --out other.h5 --force --json
+holds "($(value energy_ev) - $energy)^2 < (1e-9*$energy)^2"
+
+# bad charges
+bad() { printf "$1" > bad.pqr; }
+ok='ATOM 1 N ALA 1 0.0 0.0 0.0 1.0 1.5\n'
+bad "${ok}ATOM 2 C ALA 1 1.0 0.0 -1.0 1.5\n"
+expect 3 'bad.pqr: line 2: a PQR atom has at least 10 fields' charges bad.pqr --out b.h5
+bad "${ok}ATOM 2 C ALA A 1 1.0 0.0 -1.0 1.5\n"
+expect 3 'bad.pqr: line 2: the residue number' charges bad.pqr --out b.h5
+bad "${ok}ATOM 2 C ALA 1 1.0 zero 0.0 -1.0 1.5\n"
+expect 3 "bad.pqr: line 2: y: a number is expected, found 'zero'" charges bad.pqr --out b.h5
+bad "${ok}ATOM 2 C ALA 1 1.0 nan 0.0 -1.0 1.5\n"
+expect 3 'bad.pqr: line 2: y is not finite' charges bad.pqr --out b.h5
+bad "${ok}REMARK\nATOM 2 C ALA 1 0.0 0.0 0.0 -1.0 1.5\n"
+expect 3 'bad.pqr: line 3: the charge is at the same place as that of line 1' charges bad.pqr --out b.h5
+bad 'REMARK nothing\n'
+expect 3 'has no ATOM' charges bad.pqr --out b.h5
+bad ''
+expect 3 'has no ATOM' charges bad.pqr --out b.h5
+bad "$ok"
+expect 2 'outside of the box' charges bad.pqr --box 1,2,1,2,1,2 --out b.h5
+expect 2 'no width\|width above zero' charges bad.pqr --margin 0 --out b.h5
+expect 4 'none.pqr' charges none.pqr --out b.h5
+cp "$salt" salt.cif
+expect 2 'must end in .pqr' charges salt.cif --out b.h5
+expect 2 'tolerance' charges "$salt" --tolerance 1e-15 --out b.h5
+absent b.h5
+
+echo "$checks checks, $failures failed"
+[ $failures -eq 0 ]
