@@ -6,6 +6,7 @@
 #include "linalg/basis.hpp"
 #include "linalg/format.hpp"
 #include "linalg/hosvd.hpp"
+#include "linalg/randomized.hpp"
 #include "linalg/scaling.hpp"
 #include "linalg/tensor_train.hpp"
 
@@ -27,23 +28,48 @@ Result<TensorTrain> to_tensor_train(const Array& x, double tolerance, const std:
     Array left = safe;
     double lost = 0;
     Index after = 1;
+    bool sketched = false;
     for (int k = d - 1; k > 0; --k) {
       const Index n = x.dim(k), columns = n * after;
       const ModeView v{left.size() / columns, columns, 1};
-      const Method method = gram_or_lq(target / std::sqrt(d), columns);
-      if (k == d - 1) result.report.method = name_of(method);
-      const Basis basis = basis_of(left.data<T>(), v, method);
       const double budget = std::max(0.0, target * target * square - lost) / k;
-      Index rank = rank_of(basis.s, std::sqrt(budget));
-      if (!max_ranks.empty()) rank = std::min(rank, max_ranks[static_cast<std::size_t>(k - 1)]);
-      const Matrix u = first_columns(basis.u, rank);
-      Array next = Array::uninitialized({v.left, rank}, x.dtype());
-      lost += project(left.data<T>(), v, u, next.mutable_data<T>()).residual;
-      result.tensor.cores[static_cast<std::size_t>(k)] = array_of(transposed(u), {rank, n, after}, x.dtype());
+      const Index cap = max_ranks.empty() ? columns : max_ranks[static_cast<std::size_t>(k - 1)];
+      Matrix u;
+      Array next;
+      if (left.size() >= least_randomized && target > 20 * floor) {
+        const double allowed = std::sqrt(budget / std::max(square - lost, 1e-300));
+        auto c = compress<T>(left.reshaped({v.left, columns}), allowed, cap,
+                             {options.oversampling, options.seed, 1});
+        if (c) {
+          note_method(result.report, name_of(Method::randomized));
+          u = std::move(c->u);
+          next = std::move(c->y);
+          lost += c->sums.residual;
+          sketched = true;
+        }
+      }
+      if (u.cols == 0) {
+        const Method method = gram_or_lq(target / std::sqrt(d), columns);
+        note_method(result.report, name_of(method));
+        const Basis basis = basis_of(left.data<T>(), v, method);
+        u = first_columns(basis.u, std::min(rank_of(basis.s, std::sqrt(budget)), cap));
+        next = Array::uninitialized({v.left, u.cols}, x.dtype());
+        lost += project(left.data<T>(), v, u, next.mutable_data<T>()).residual;
+      }
+      after = u.cols;
+      result.tensor.cores[static_cast<std::size_t>(k)] =
+          array_of(transposed(u), {u.cols, n, columns / n}, x.dtype());
       left = std::move(next);
-      after = rank;
     }
     result.tensor.cores[0] = multiplied(left, scale == 0 ? 1 : scale).reshaped({1, x.dim(0), after});
+    if (sketched && scale != 0) {  // exact truncation of the train, to the least ranks
+      Train t = wide_train(result.tensor);
+      orthogonalize(t, d - 1);
+      const Rounding rest =
+          truncate(t, std::sqrt(std::max(0.0, target * target * square - lost) / (square - lost)), max_ranks);
+      lost += rest.lost / (scale * scale);
+      result.tensor = narrow_train(t, x.dtype());
+    }
     result.report.ranks = result.tensor.ranks();
     options.ranks = max_ranks;
     finish_report(result.report, square > 0 ? std::sqrt(lost / square) : 0, options, floor);

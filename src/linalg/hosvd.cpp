@@ -91,8 +91,6 @@ void Steps::take(int mode, Matrix u, Array y, double residual) {
 
 namespace {
 
-constexpr Index least_randomized = Index{1} << 18;  // entries from which a sketch pays
-
 template <class T>
 void exact_step(Steps& s, int mode, std::size_t left, Index cap, Method asked) {
   const ModeView v = view_of(s.x.shape(), mode);
@@ -129,7 +127,7 @@ template <class T>
 Steps decompose(const Array& x, const HosvdOptions& o, double tolerance) {
   const bool sketches = o.method == Method::randomized ||
                         (o.method == Method::automatic && x.size() >= least_randomized &&
-                         (tolerance > 1e3 * rounding_floor(x.dtype(), x.shape()) || !o.ranks.empty()));
+                         (tolerance > 20 * rounding_floor(x.dtype(), x.shape()) || !o.ranks.empty()));
   Steps s(x.shape(), tolerance, mode_order(x.shape(), o, sketches));
   s.x = x;
   truncate_rest<T>(s, 0, o, sketches, false);

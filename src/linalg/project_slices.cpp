@@ -1,5 +1,6 @@
 // Projections of slices whose contracted index is not the last: rows of a slice are combined.
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "cartan/core/parallel.hpp"
@@ -67,7 +68,7 @@ V left_behind(const T* x, Index x_stride, const T* u, Index r, const T* y, Index
 template <class T, class V>
 double total(const V& v) {
   T lanes[sizeof(V) / sizeof(T)];
-  std::copy_n(reinterpret_cast<const T*>(&v), sizeof(V) / sizeof(T), lanes);
+  std::memcpy(lanes, &v, sizeof(V));
   double sum = 0;
   for (T e : lanes) sum += static_cast<double>(e);
   return sum;

@@ -7,6 +7,8 @@
 
 namespace cartan::linalg {
 
+constexpr Index least_randomized = Index{1} << 18;  ///< entries from which a sketch pays
+
 /// An orthonormal basis of few columns and the tensor in its coordinates.
 struct Compression {
   Matrix u;

@@ -293,3 +293,19 @@ TEST(TensorTrain, OfAFullTensorMeetsItsTolerance) {
       EXPECT_TRUE(r.report.converged);
     }
 }
+
+TEST(TensorTrain, OfALargeTensorIsSketchedAndTruncatedToTheLeastRanks) {
+  for (DType t : {DType::f32, DType::f64}) {
+    const Array x = noisy({70, 60, 80}, {4, 6, 5}, 1e-4, t, 14);
+    const auto r = to_tensor_train(x, 1e-3);
+    const double error = distance(r.tensor.full(), x) / size(x);
+    EXPECT_EQ(r.report.method.rfind("randomized", 0), 0u) << r.report.method;
+    EXPECT_EQ(r.report.ranks, (std::vector<Index>{4, 5}));
+    EXPECT_LE(std::abs(error - r.report.relative_error), t == DType::f32 ? 3e-7 : 1e-6 * error);
+    EXPECT_LE(error, 1.1e-4);
+    const auto capped = to_tensor_train(x, 1e-3, {2, 3});
+    EXPECT_EQ(capped.report.ranks, (std::vector<Index>{2, 3}));
+    EXPECT_FALSE(capped.report.converged);
+    EXPECT_LE(std::abs(distance(capped.tensor.full(), x) / size(x) - capped.report.relative_error), 1e-6);
+  }
+}

@@ -9,21 +9,25 @@
 namespace cartan::linalg {
 
 /// How the leading left singular vectors of an unfolding X_(k) are found.
-///  gram        eigenvectors of X_(k) X_(k)^T, summed in float64. Half the flops of `lq`; singular values
-///  below about
-///              sqrt(n eps) of the norm are lost in rounding.
-///  lq          triangular factor of X_(k) by Householder reflections, then its SVD: singular values down to
-///  eps. randomized  a random sketch of the range, checked by the residual of the whole tensor and enlarged
-///  until the
-///              tolerance is met (Halko, Martinsson, Tropp, SIAM Rev. 53, 2011).
-///  automatic   the cheapest of them that can meet the tolerance.
-enum class Method { automatic, gram, lq, randomized };
+enum class Method {
+  automatic,  ///< the cheapest of them that can meet the tolerance
+  /// Eigenvectors of X_(k) X_(k)^T, summed in float64: half the flops of `lq`. Singular values below about
+  /// sqrt(n eps) of the norm are lost in rounding.
+  gram,
+  /// Triangular factor of X_(k) by Householder reflections, then its SVD: singular values down to eps.
+  lq,
+  /// A random sketch of the range, checked by the residual of the whole tensor and enlarged until the
+  /// tolerance is met (Halko, Martinsson, Tropp, SIAM Rev. 53, 2011), then an exact truncation of the small
+  /// core.
+  randomized
+};
 const char* name_of(Method method);
 
 /// How the reported error is known.
-///  exact  the norm of the residual itself, to rounding
-///  bound  a number that the true error does not exceed
-enum class ErrorKind { exact, bound };
+enum class ErrorKind {
+  exact,  ///< the norm of the residual itself, to rounding
+  bound   ///< a number that the true error does not exceed
+};
 const char* name_of(ErrorKind kind);
 
 /// Ranks, what was done, and how far the result is from the tensor that was asked for.
