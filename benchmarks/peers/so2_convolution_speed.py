@@ -47,7 +47,7 @@ class Convolution:
         torch.manual_seed(1)
         self.lmax, self.euler, self.nodes = lmax, euler, nodes
         self.mapping = so3.CoefficientMapping(lmax, mmax)
-        self.index = None if lmax == mmax else self.mapping.coefficient_idx(lmax, mmax)
+        self.index = None if lmax == mmax else so3.CoefficientMapping(lmax, lmax).coefficient_idx(lmax, mmax)
         self.convolution = so2.SO2_Convolution(channels, channels, lmax, mmax, self.mapping).requires_grad_(False)
         self.jd = torch.load(os.path.join(os.path.dirname(so3.__file__), "..", "Jd.pt"))
         self.wigner_data = quaternion.create_wigner_data_module(lmax=lmax, lmin=5)

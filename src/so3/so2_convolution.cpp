@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "so3/so2_form.hpp"
 
@@ -138,6 +139,71 @@ Array SO2Convolution::operator()(const EdgeList& edges, const Array& x, const Ar
   if (scaled) in.push_back(radial);
   in.push_back(vectors);
   return evaluate(std::make_shared<SO2Form>(shape_, edges, scaled, 0, SO2Form::G), std::move(in));
+}
+
+namespace {
+
+// Shapes of fairchem's matrices, and where each of their elements, one after the other, lies in our weights.
+struct FairchemOrder {
+  explicit FairchemOrder(const SO2Convolution& c) {
+    const SO2Options& options = c.options();
+    require(!options.parity && !options.channelwise && options.pairs.empty(),
+            "[so2_weights] fairchem's convolutions have no parity, shared weights and all pairs of terms");
+    const auto channels = [](const Irreps& irreps, int m, std::size_t end) {
+      Index n = 0;
+      for (std::size_t k = 0; k < end; ++k)
+        if (irreps[k].ir.l >= m) n += irreps[k].mul;
+      return n;
+    };
+    const Irreps &in = c.irreps_in(), &out = c.irreps_out();
+    Index begin = 0;
+    for (int m = 0; m <= options.mmax; ++m) {
+      const Index rows = channels(out, m, out.size()), columns = channels(in, m, in.size());
+      shapes.push_back({m == 0 ? rows : 2 * rows, columns});
+      place.resize(at(begin + size_of(shapes.back())));
+      for (const auto& b : c.blocks()) {
+        if (b.m != m) continue;
+        const Index row = channels(out, m, b.out) + (b.sine ? rows : 0), column = channels(in, m, b.in);
+        for (Index i = 0; i < b.rows; ++i)
+          for (Index j = 0; j < b.columns; ++j)
+            place[at(begin + (row + i) * columns + column + j)] = b.offset + i * b.columns + j;
+      }
+      begin = static_cast<Index>(place.size());
+    }
+  }
+  std::vector<Shape> shapes;
+  std::vector<Index> place;
+};
+
+}  // namespace
+
+Array so2_weights_from_fairchem(const SO2Convolution& convolution, const Arrays& matrices) {
+  const FairchemOrder order(convolution);
+  require(matrices.size() == order.shapes.size(), "[so2_weights] ", matrices.size(), " matrices for ",
+          order.shapes.size(), " orders: one of each");
+  Arrays flat;
+  for (std::size_t m = 0; m < matrices.size(); ++m) {
+    require(matrices[m].shape() == order.shapes[m], "[so2_weights] the matrix of order ", m, " is ",
+            matrices[m].shape(), ": it must be ", order.shapes[m]);
+    flat.push_back(reshape(matrices[m], {-1}));
+  }
+  std::vector<Index> inverse(order.place.size());
+  for (std::size_t k = 0; k < inverse.size(); ++k) inverse[at(order.place[k])] = static_cast<Index>(k);
+  return take_last(concatenate(flat, 0), inverse);
+}
+
+Arrays so2_weights_to_fairchem(const SO2Convolution& convolution, const Array& weights) {
+  const FairchemOrder order(convolution);
+  require(weights.shape() == Shape({convolution.weight_size()}), "[so2_weights] weights ", weights.shape(),
+          ": they must be (", convolution.weight_size(), ")");
+  const Array flat = take_last(weights, order.place);
+  Arrays out;
+  Index begin = 0;
+  for (const Shape& shape : order.shapes) {
+    out.push_back(reshape(slice(flat, 0, begin, begin + size_of(shape)), shape));
+    begin += size_of(shape);
+  }
+  return out;
 }
 
 }  // namespace cartan::so3

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
+#include <string>
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
@@ -202,6 +204,50 @@ TEST(SO2Convolution, IsEquivariantUnderInversion) {
   const Array turned = c(edges, rotate_features(all, x, t.in, Layout::ir_mul), w, {},
                          matmul(r, q.reshaped({3, 3}), false, true));
   EXPECT_LE(difference(turned, rotate_features(all, c(edges, x, w, {}, r), t.out, Layout::ir_mul)), 1e-13);
+}
+
+// benchmarks/peers/so2_convolution_golden.py
+Array formula(const Shape& shape, int number) {
+  std::vector<double> v(at(size_of(shape)));
+  for (std::size_t k = 0; k < v.size(); ++k) v[k] = std::sin(0.7 * static_cast<double>(k) + number);
+  return Array::from(v, shape);
+}
+
+TEST(SO2Convolution, EqualsFairchem) {
+  std::ifstream file(CARTAN_SOURCE_DIR "/benchmarks/peers/so2_convolution_golden.txt");
+  std::string word;
+  int blocks = 0;
+  while (file >> word) {
+    if (word != "#") continue;
+    int lmax = 0, mmax = 0;
+    Index channels = 0;
+    file >> lmax >> mmax >> channels;
+    std::vector<MulIrrep> terms;
+    for (int l = 0; l <= lmax; ++l) terms.push_back({channels, {l, 1}});
+    const SO2Convolution c(terms, terms, {mmax, false, false, {}});
+    const Index nodes = 3, edges = 7;
+    std::vector<std::int32_t> s, r;
+    for (std::int32_t e = 0; e < edges; ++e) s.push_back(2 * e % 3), r.push_back(e % 3);
+    Arrays matrices;
+    for (int m = 0; m <= mmax; ++m) {
+      const Index n = (lmax + 1 - m) * channels;
+      matrices.push_back(formula({m == 0 ? n : 2 * n, n}, 4 + m));
+    }
+    const Array w = so2_weights_from_fairchem(c, matrices);
+    const Array y = c({s, r, nodes}, formula({nodes, c.irreps_in().dim()}, 1), w,
+                      formula({edges, c.radial_size()}, 3), formula({edges, 3}, 2));
+    std::vector<double> expected(at(y.size()));
+    for (double& v : expected) file >> v;
+    ASSERT_TRUE(file);
+    // their J matrices have the precision of float32
+    EXPECT_LE(difference(y, Array::from(expected, y.shape())), 1e-12) << lmax << mmax;
+    const Arrays back = so2_weights_to_fairchem(c, w);
+    for (std::size_t m = 0; m < back.size(); ++m) EXPECT_TRUE(identical(back[m], matrices[m]));
+    ++blocks;
+  }
+  EXPECT_EQ(blocks, 3);
+  const SO2Convolution other("1x0e+1x1o", "1x0e+1x1o", {-1, true, false, {}});
+  EXPECT_THROW(so2_weights_to_fairchem(other, normal({other.weight_size()}, 1)), std::invalid_argument);
 }
 
 void check_orders(const ScalarFunction& f, const Arrays& x, int orders) {

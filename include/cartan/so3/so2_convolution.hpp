@@ -80,4 +80,15 @@ class SO2Convolution {
   std::shared_ptr<const SO2Shape> shape_;
 };
 
+/// @name Weights of fairchem's SO2_Convolution (eSCN, EquiformerV2, eSEN, UMA)
+/// One matrix an order: fc_m0.weight (N_0, K_0), then so2_m_conv[m - 1].fc.weight (2 N_m, K_m), W1 above W2.
+/// Rows are the output's terms of degree l >= m and their channels, columns the input's. Their features
+/// (nodes, (lmax + 1)^2, channels) are Layout::ir_mul of Cx0e+Cx1e+..., their radial factors and vectors
+/// ours. fc_m0.bias is a constant in every edge's m = 0: an input channel 0e that is 1 for all atoms has the
+/// same effect. Differentiable.
+///@{
+Array so2_weights_from_fairchem(const SO2Convolution& convolution, const Arrays& matrices);
+Arrays so2_weights_to_fairchem(const SO2Convolution& convolution, const Array& weights);
+///@}
+
 }  // namespace cartan::so3
