@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "cartan/linalg/hosvd.hpp"
 #include "cartan/linalg/modes.hpp"
 #include "linalg/canonical.hpp"
 #include "linalg/format.hpp"
@@ -201,7 +202,10 @@ double norm(const Canonical& x) {
   if (x.rank() == 0 || size_of(x.shape()) == 0) return 0;
   const Sum square = inner_by_gram(x, x);
   if (square.value > 1e-6 * square.size) return std::sqrt(square.value);
-  return norm(orthogonal_remainder(x));
+  const Shape s = x.shape();
+  const double entries = static_cast<double>(x.rank()) * static_cast<double>(x.rank()) *
+                         static_cast<double>(*std::max_element(s.begin(), s.end()));
+  return entries < (1 << 27) ? norm(orthogonal_remainder(x)) : norm(to_tucker(x).tensor);
 }
 
 Matrix orthogonal_remainder(const Canonical& x) {

@@ -1,4 +1,5 @@
 // Other formats to tensor trains.
+#include <algorithm>
 #include <cmath>
 
 #include "cartan/linalg/hosvd.hpp"
@@ -11,6 +12,9 @@
 #include "linalg/tensor_train.hpp"
 
 namespace cartan::linalg {
+namespace {
+constexpr double most_entries = 1 << 27;  // of a matrix of R n x R for a canonical tensor
+}
 
 Result<TensorTrain> to_tensor_train(const Array& x, double tolerance, const std::vector<Index>& max_ranks) {
   HosvdOptions options;
@@ -83,6 +87,22 @@ Result<TensorTrain> to_tensor_train(const Canonical& x, double tolerance,
   check_ranks("to_tensor_train", x.shape(), tolerance, max_ranks);
   const std::size_t d = x.factors.size();
   const Index terms = x.rank();
+  const Shape shape = x.shape();
+  const double largest = static_cast<double>(*std::max_element(shape.begin(), shape.end()));
+  if (static_cast<double>(terms) * static_cast<double>(terms) * largest >
+      most_entries) {  // through a small core
+    check_options("to_tensor_train", shape, x.dtype(), {});
+    HosvdOptions half;
+    half.tolerance = tolerance / 2;
+    const Result<Tucker> tucker = to_tucker(x, half);
+    Result<TensorTrain> result = to_tensor_train(tucker.tensor, half.tolerance, max_ranks);
+    result.report.error_kind = ErrorKind::bound;
+    half.tolerance = tolerance;
+    half.ranks = max_ranks;
+    finish_report(result.report, tucker.report.relative_error + result.report.relative_error, half,
+                  2 * rounding_floor(x.dtype(), shape));
+    return result;
+  }
   // What is carried holds, for every term, its first modes in an orthonormal basis: cores of R^2 n are never
   // formed in front of the QR decompositions.
   Train t;

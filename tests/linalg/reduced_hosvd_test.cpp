@@ -107,3 +107,15 @@ TEST(ReducedHosvd, ManyTermsAndThreads) {
   EXPECT_TRUE(identical(a.tensor.core, b.tensor.core));
   for (std::size_t k = 0; k < 3; ++k) EXPECT_TRUE(identical(a.tensor.factors[k], b.tensor.factors[k]));
 }
+
+TEST(ReducedHosvd, ManyTermsToATensorTrainAndTheirNorm) {
+  const Canonical x = gaussians({30, 31, 32}, 2500, DType::f64, 8);
+  const Array full = x.full();
+  const auto r = to_tensor_train(x, 1e-5);
+  const double error = distance(r.tensor.full(), full) / size(full);
+  EXPECT_LE(error, r.report.relative_error);
+  EXPECT_LE(r.report.relative_error, 1e-5);
+  EXPECT_TRUE(r.report.converged);
+  const Canonical nearly_zero = x - (1 - 1e-5) * x;
+  EXPECT_LE(std::abs(norm(nearly_zero) - 1e-5 * size(full)), 1e-9 * size(full));
+}

@@ -35,7 +35,8 @@ struct Canonical {
   static Canonical load(const data::Group& group);
 };
 
-/// Frobenius norm: from Gram matrices where they do not cancel, otherwise by orthogonalisation.
+/// Frobenius norm: from Gram matrices where they do not cancel, otherwise by orthogonalisation. O(R^2 sum
+/// n_k).
 double norm(const Canonical& x);
 /// sum_i x_i y_i
 double inner(const Canonical& x, const Canonical& y);
