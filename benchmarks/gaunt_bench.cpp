@@ -43,14 +43,16 @@ void many_body(benchmark::State& state, Engine engine) {
 
 }  // namespace
 
-#define SIZES(low, high)                                                              \
+#define SIZES(low, high)                                        \
   ArgsProduct({benchmark::CreateDenseRange(low, high, 1), {1}}) \
-      ->ArgNames({"L", "threads"})                                                    \
-      ->Unit(benchmark::kMicrosecond)                                                 \
+      ->ArgNames({"L", "threads"})                              \
+      ->Unit(benchmark::kMicrosecond)                           \
       ->UseRealTime()
 BENCHMARK_CAPTURE(pairwise, automatic, Engine::automatic)->SIZES(1, 10);
+BENCHMARK_CAPTURE(pairwise, cg, Engine::cg)->SIZES(1, 7);
 BENCHMARK_CAPTURE(pairwise, grid, Engine::grid)->SIZES(1, 10);
-BENCHMARK_CAPTURE(pairwise, cg, Engine::cg)->SIZES(1, 10);
-BENCHMARK_CAPTURE(many_body, automatic, Engine::automatic)->SIZES(2, 6);
-BENCHMARK_CAPTURE(many_body, grid, Engine::grid)->SIZES(2, 6);
-BENCHMARK_CAPTURE(many_body, cg, Engine::cg)->SIZES(2, 6);
+BENCHMARK_CAPTURE(pairwise, fourier, Engine::fourier)->SIZES(1, 6);
+BENCHMARK_CAPTURE(many_body, automatic, Engine::automatic)->SIZES(1, 6);
+BENCHMARK_CAPTURE(many_body, cg, Engine::cg)->SIZES(1, 6);
+BENCHMARK_CAPTURE(many_body, grid, Engine::grid)->SIZES(1, 6);
+BENCHMARK_CAPTURE(many_body, fourier, Engine::fourier)->SIZES(1, 4);

@@ -4,15 +4,33 @@
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/parallel.hpp"
+#include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
+#include "so3/gaunt_cache.hpp"
 #include "so3/gaunt_convolution.hpp"
+#include "so3/gaunt_rows.hpp"
 #include "so3/sphere_grid_transform.hpp"
-#include "so3/wigner_kernel.hpp"
 
 namespace cartan::so3 {
 namespace {
 
-// D of the edges of one block of lanes: shared by the lanes, or one a lane [entry][lane].
+// J_0 .. J_lmax on the rows of a block.
+std::shared_ptr<const LinearRows> all_j(int lmax) {
+  static auto& cache = *new SharedCache<int, LinearRows>;
+  return cache.get(lmax, [&] {
+    std::vector<LinearRows::Entry> entries;
+    for (int l = 0; l <= lmax; ++l)
+      for (const Entry& e : wigner_j_entries(l))
+        entries.push_back({l * l + e.row, l * l + e.column, e.value});
+    const int rows = (lmax + 1) * (lmax + 1);
+    return std::make_shared<LinearRows>(rows, rows, std::move(entries));
+  });
+}
+
+// Features of a block of lanes turned into the frames of their edges and back. With R = R_y(alpha) R_x(beta)
+// taking +y to the edge, D = Z(alpha) J Z(beta) J, Z the D of a turn about y: constant sparse matrices, and
+// pairs (m, -m) turned by the lane's own angles. No matrix a lane or an edge is formed. At the poles alpha is
+// free, and set to 0; only values pass through here, never derivatives by angles.
 template <class T>
 class BlockFrames {
   static constexpr Index w = lane_width<T>;
@@ -20,83 +38,77 @@ class BlockFrames {
   static constexpr Index n = vector_width<T>;
 
  public:
-  BlockFrames(int lmax, Index channels)
-      : kernel_(wigner_kernel(0, lmax, lmax)),
-        channels_(channels),
-        lanes_(at(kernel_.layout().size + kernel_.scratch_size())),
-        d_(kernel_.layout().size * (shared() ? 1 : w)) {}
-
-  // Blocks hold lanes of one edge alone where channels fill them.
-  bool shared() const { return channels_ % w == 0; }
+  BlockFrames(int lmax, Index channels) : lmax_(lmax), channels_(channels), waves_(4 * (lmax + 1) * w) {
+    for (int l = 0; l <= lmax; ++l) j_.push_back(all_j(l));
+  }
 
   void prepare(const T* vectors, Index edges, Index first_lane) {
-    const Index size = kernel_.layout().size;
-    const Index begin = first_lane / channels_;
-    const Index end = std::min(edges, (first_lane + w - 1) / channels_ + 1);
-    if (shared() && begin == ready_) return;
-    ready_ = begin;
-    for (Index e = begin; e < end; e += lane_count) {
-      const Index count = std::min(lane_count, end - e);
-      CayleyKlein parameters[lane_count];
-      for (Index s = 0; s < count; ++s) {
-        double v[3];
-        for (int a = 0; a < 3; ++a) v[a] = static_cast<double>(vectors[(e + s) * 3 + a]);
-        const double length = std::hypot(v[0], v[1], v[2]);
-        for (double& x : v) x /= length;
-        parameters[s] = cayley_klein_of_edge(v);
-      }
-      kernel_(parameters, count, lanes_.data(), lanes_.data() + size);
-      if (shared()) {
-        for (Index k = 0; k < size; ++k) d_.data()[k] = static_cast<T>(lanes_[at(k)][0]);
-        continue;
-      }
-      // lanes of edges e .. e + count
-      for (Index s = 0; s < count; ++s) {
-        const Index from = std::max<Index>(0, (e + s) * channels_ - first_lane);
-        const Index to = std::min(w, (e + s + 1) * channels_ - first_lane);
-        for (Index lane = from; lane < to; ++lane)
-          for (Index k = 0; k < size; ++k) d_.data()[k * w + lane] = static_cast<T>(lanes_[at(k)][s]);
-      }
+    // cosine and sine of alpha, then of beta
+    alignas(64) double turn[4][w], power[2][w];
+    for (Index lane = 0; lane < w;) {
+      const Index e = std::min((first_lane + lane) / channels_, edges - 1);
+      const Index end = e == edges - 1 ? w : std::min(w, (e + 1) * channels_ - first_lane);
+      double v[3];
+      for (int a = 0; a < 3; ++a) v[a] = static_cast<double>(vectors[e * 3 + a]);
+      const double most = std::max({std::abs(v[0]), std::abs(v[1]), std::abs(v[2])});
+      const double side_most = std::max(std::abs(v[0]), std::abs(v[2]));
+      const auto length = [](double scale, double x, double y, double z) {
+        return scale == 0 ? 0
+                          : scale * std::sqrt((x / scale) * (x / scale) + (y / scale) * (y / scale) +
+                                              (z / scale) * (z / scale));
+      };
+      const double r = length(most, v[0], v[1], v[2]), side = length(side_most, v[0], 0, v[2]);
+      const double values[4] = {side > 0 ? v[2] / side : 1, side > 0 ? v[0] / side : 0, v[1] / r, side / r};
+      for (; lane < end; ++lane)
+        for (int k = 0; k < 4; ++k) turn[k][lane] = values[k];
     }
-    if (!shared()) {  // lanes past the last edge
-      const Index used = std::min(w, edges * channels_ - first_lane);
-      for (Index k = 0; k < size; ++k) std::fill(d_.data() + k * w + used, d_.data() + (k + 1) * w, T(0));
+    for (int angle = 0; angle < 2; ++angle) {
+      const double *c = turn[2 * angle], *s = turn[2 * angle + 1];
+      std::fill_n(power[0], w, 1.0);
+      std::fill_n(power[1], w, 0.0);
+      for (Index m = 0; m <= lmax_; ++m) {
+        T* wave = waves_.data() + 2 * (angle * (lmax_ + 1) + m) * w;
+        for (Index k = 0; k < w; ++k) {
+          const double re = power[0][k], im = power[1][k];
+          wave[k] = static_cast<T>(re);
+          wave[w + k] = static_cast<T>(im);
+          power[0][k] = re * c[k] - im * s[k];
+          power[1][k] = re * s[k] + im * c[k];
+        }
+      }
     }
   }
 
-  // out = D^T x (into the frames) or D x (back)
-  void turn(int lmax, const T* x, T* out, bool back) const {
-    for (int l = 0; l <= lmax; ++l) {
-      const Index d = 2 * l + 1;
-      const T* block = d_.data() + kernel_.layout().offset[at(l)] * (shared() ? 1 : w);
-      const T* in = x + l * l * w;
-      T* result = out + l * l * w;
-      const Index row = back ? d : 1, column = back ? 1 : d;
-      for (Index i = 0; i < d; i += 2) {
-        const Index second = i + 1 < d ? i + 1 : i;
-        V a0{}, a1{}, b0{}, b1{};
-        for (Index j = 0; j < d; ++j) {
-          const V x0 = load<V>(in + j * w), x1 = load<V>(in + j * w + n);
-          if (shared()) {
-            const T p = block[i * row + j * column], q = block[second * row + j * column];
-            a0 += x0 * p, a1 += x1 * p, b0 += x0 * q, b1 += x1 * q;
-          } else {
-            const T *p = block + (i * row + j * column) * w, *q = block + (second * row + j * column) * w;
-            a0 += x0 * load<V>(p), a1 += x1 * load<V>(p + n);
-            b0 += x0 * load<V>(q), b1 += x1 * load<V>(q + n);
-          }
-        }
-        store(result + second * w, b0), store(result + second * w + n, b1);
-        store(result + i * w, a0), store(result + i * w + n, a1);
-      }
-    }
+  // x becomes D^T x (into the frames), or D x (back); spare is scratch of the same size. The result is x.
+  void turn(int lmax, T* x, T* spare, bool back) const {
+    if (!back) spin(lmax, 0, x, -1);
+    j_[at(lmax)]->run(x, spare);
+    spin(lmax, 1, spare, back ? 1 : -1);
+    j_[at(lmax)]->run(spare, x);
+    if (back) spin(lmax, 0, x, 1);
   }
 
  private:
-  const WignerKernel& kernel_;
-  Index channels_, ready_ = -1;
-  std::vector<Lanes> lanes_;
-  BlockMemory<T> d_;
+  // Z(sign times the angle) in place: (x_m, x_-m) -> (c x_m - s x_-m, s x_m + c x_-m)
+  void spin(int lmax, int angle, T* x, T sign) const {
+    for (Index m = 1; m <= lmax; ++m) {
+      const T* wave = waves_.data() + (2 * (angle * (lmax_ + 1) + m)) * w;
+      for (Index v = 0; v < w; v += n) {
+        const V c = load<V>(wave + v), s = load<V>(wave + w + v) * sign;
+        for (Index l = m; l <= lmax; ++l) {
+          T *p = x + (l * l + l + m) * w + v, *q = x + (l * l + l - m) * w + v;
+          const V a = load<V>(p), b = load<V>(q);
+          store(p, V(c * a - s * b));
+          store(q, V(s * a + c * b));
+        }
+      }
+    }
+  }
+
+  int lmax_;
+  Index channels_;
+  std::vector<std::shared_ptr<const LinearRows>> j_;
+  BlockMemory<T> waves_;  // [angle][m]{cos, sin}[lane]
 };
 
 // Radial factors of a block: [l][lane].
@@ -142,7 +154,7 @@ Array convolve_in_frames(const ConvolutionDegrees& l, ConvolutionSlot::Slot out,
       const auto values = [&](const Array& v, int degree, Index first, T* target) {
         LaneView<const T>(v.data<T>(), edges, (degree + 1) * (degree + 1), channels).load_block(first, a);
         frames.turn(degree, a, b, false);
-        grid->theta_values(degree, Derivative::none, b, work, target);
+        grid->theta_values(degree, Derivative::none, a, work, target);
       };
       for (Index block = begin; block < end; ++block) {
         const Index first = block * w;
@@ -154,8 +166,8 @@ Array convolve_in_frames(const ConvolutionDegrees& l, ConvolutionSlot::Slot out,
           T *source = out == Slot::X ? fz : fx, *target = out == Slot::X ? fx : fz;
           values(out == Slot::X ? z : x, from, first, source);
           grid->multiply_axial(from, source, h, to, target);
-          grid->theta_project(to, target, work, b);
-          frames.turn(to, b, a, true);
+          grid->theta_project(to, target, work, a);
+          frames.turn(to, a, b, true);
           LaneView<T>(result.mutable_data<T>(), edges, (to + 1) * (to + 1), channels).store_block(first, a);
         } else {
           values(x, l.x, first, fx);
@@ -176,9 +188,11 @@ FormWork frame_work(const ConvolutionDegrees& l, Index channels) {
   const double pairs = (l.x + l.filter + l.z) / 4 + 1;
   FormWork work;
   work.rows = square(l.x) + square(l.z) + l.filter + 1;
-  work.sums = entries(l.x) + entries(l.z) + pairs * (square(l.x) + square(l.z) + 2 * l.filter + 2);
-  // the matrices themselves: once an edge, however many lanes it has
-  work.sums += 6 * entries(std::max(l.x, l.z)) / std::min<double>(1, static_cast<double>(channels) / 32);
+  // J twice, a quarter full; the filter and the products in theta
+  work.sums = (entries(l.x) + entries(l.z)) / 2 + pairs * (square(l.x) + square(l.z) + 2 * l.filter + 2);
+  work.products = 4 * (square(l.x) + square(l.z)) + pairs * square(std::min(l.x, l.z));
+  // cosines and sines of the two angles: once an edge
+  work.waves = 4 * (std::max(l.x, l.z) + 1.0) * std::max<double>(1, 32 / static_cast<double>(channels));
   return work;
 }
 

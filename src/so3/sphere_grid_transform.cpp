@@ -247,15 +247,20 @@ void GridTransform<T>::theta_project(int l, T* g, T*, T* z) const {
 
 template <class T>
 void GridTransform<T>::axial_values(int l, const T* f, T* h) const {
-  for (Index i = 0; i < pairs_; ++i)
-    for (Index k = 0; k < w; ++k) {
-      T sums[2] = {};
-      for (Index j = 0; j <= l; ++j)
-        sums[j % 2] +=
-            f[j * w + k] * axial_scale<T>(j) * theta_[0][j % 2][0][at(i * terms(lmax_, 0, j % 2) + j / 2)];
-      h[2 * i * w + k] = sums[0] + sums[1];
-      h[(2 * i + 1) * w + k] = sums[0] - sums[1];
+  for (Index i = 0; i < pairs_; ++i) {
+    T *even = h + 2 * i * w, *odd = even + w;
+    std::fill_n(even, 2 * w, T(0));
+    for (Index j = 0; j <= l; ++j) {
+      const T value = axial_scale<T>(j) * theta_[0][j % 2][0][at(i * terms(lmax_, 0, j % 2) + j / 2)];
+      T* sum = j % 2 == 0 ? even : odd;
+      for (Index k = 0; k < w; ++k) sum[k] += f[j * w + k] * value;
     }
+    for (Index k = 0; k < w; ++k) {
+      const T north = even[k] + odd[k], south = even[k] - odd[k];
+      even[k] = north;
+      odd[k] = south;
+    }
+  }
 }
 
 template <class T>
