@@ -123,28 +123,16 @@ class CouplingKernel final : public FormKernel<T> {
   const T* weighted(T* const* slots, const SphereFactor& f, T* out) const {
     const T* x = slots[f.array];
     if (f.weight < 0) return x;
-    const T* weight = weights(slots, f);
-    for (Index l = 0; l <= form_.degree[at(f.array)]; ++l)
-      for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
-        for (Index k = 0; k < w; ++k) out[r * w + k] = weight[l * w + k] * x[r * w + k];
+    multiply_degrees<T>(form_.degree[at(f.array)], weights(slots, f), x, out);
     return out;
   }
   void collect(T* const* slots, const Chain& c, int reach, const T* z) const {
     const T factor = static_cast<T>(c.coefficient);
-    const bool by_array = out_ < form_.arrays();
-    const T* weight = c.target.weight < 0 ? nullptr : by_array ? weights(slots, c.target) : nullptr;
-    const T* x = by_array ? nullptr : slots[c.target.array];
-    T* out = slots[out_];
-    if (!by_array) out += c.target.row * (form_.degree[at(c.target.array)] + 1) * w;
-    for (Index l = 0; l <= reach; ++l)
-      for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
-        for (Index k = 0; k < w; ++k) {
-          const T v = factor * z[r * w + k];
-          if (!by_array)
-            out[l * w + k] += v * x[r * w + k];
-          else
-            out[r * w + k] += weight == nullptr ? v : v * weight[l * w + k];
-        }
+    if (out_ < form_.arrays())
+      add_degrees<T>(reach, factor, c.target.weight < 0 ? nullptr : weights(slots, c.target), z, slots[out_]);
+    else
+      dot_degrees<T>(reach, factor, slots[c.target.array], z,
+                     slots[out_] + c.target.row * (form_.degree[at(c.target.array)] + 1) * w);
   }
 
   SphereForm form_;
@@ -195,9 +183,9 @@ FormWork coupling_work(const SphereForm& form, int out) {
   FormWork work;
   for (int l : form.degree) work.rows += square(l);
   for (const Chain& c : chains(form, out)) {
-    work.rows += square(form.degree[at(c.target.array)]);
+    work.weighted += square(form.degree[at(c.target.array)]);
     for (std::size_t k = 0; k < c.factors.size(); ++k) {
-      if (c.factors[k].weight >= 0) work.rows += square(form.degree[at(c.factors[k].array)]);
+      if (c.factors[k].weight >= 0) work.weighted += square(form.degree[at(c.factors[k].array)]);
       if (k == 0) continue;
       count_contraction(c.degree[k - 1], form.degree[at(c.factors[k].array)],
                         k + 1 == c.factors.size() ? form.degree[at(c.target.array)] : c.degree[k], c.bracket,

@@ -38,6 +38,9 @@ class SlotReader {
     sample_stride_ = a.dim(0) == 1 ? 0 : rows_ * row_stride_;
   }
   Index rows() const { return rows_; }
+  void prefetch(Index first) const {
+    if (row_stride_ == 0) full_.prefetch_block(first);
+  }
   void read(Index first, Index lanes, bool first_time, T* out) const {
     constexpr Index w = lane_width<T>;
     if (row_stride_ == 0) return full_.load_block(first, out);
@@ -175,6 +178,10 @@ Array FormDerivative::eval_cpu(const Arrays& inputs) const {
       T* result = rows[at(out_)] = memory.data() + size;
       for (Index b = begin; b < end; ++b) {
         for (const Slot& s : readers) s.reader.read(b * w, lanes, b == begin, rows[at(s.slot)]);
+        if (b + 1 < end) {
+          for (const Slot& s : readers) s.reader.prefetch((b + 1) * w);
+          target.prefetch_block((b + 1) * w);
+        }
         kernel->run(rows.data(), result + out_rows * w);
         target.store_block(b * w, result);
       }

@@ -83,7 +83,8 @@ std::shared_ptr<const FormKernel<T>> coupling_kernel(const SphereForm& form, int
 
 // What an engine does for one block of lanes: the terms of the cost model, each a number of row operations.
 struct FormWork {
-  double rows = 0;      // moved to and from the block, and weighted
+  double rows = 0;      // moved to and from the block
+  double weighted = 0;  // multiplied by weights
   double products = 0;  // x_i y_j, or values on the grid
   double sums = 0;      // multiply-adds of tables (couplings, Legendre functions, waves)
   double waves = 0;     // n log2 n of the FFTs

@@ -190,9 +190,8 @@ FormWork frame_work(const ConvolutionDegrees& l, Index channels) {
   work.rows = square(l.x) + square(l.z) + l.filter + 1;
   // J twice, a quarter full; the filter and the products in theta
   work.sums = (entries(l.x) + entries(l.z)) / 2 + pairs * (square(l.x) + square(l.z) + 2 * l.filter + 2);
-  work.products = 4 * (square(l.x) + square(l.z)) + pairs * square(std::min(l.x, l.z));
-  // cosines and sines of the two angles: once an edge
-  work.waves = 4 * (std::max(l.x, l.z) + 1.0) * std::max<double>(1, 32 / static_cast<double>(channels));
+  // spins, and the cosines and sines of the two angles: those once an edge
+  work.waves = 4 * (std::max(l.x, l.z) + 1.0) + std::max<double>(1, 32 / static_cast<double>(channels));
   return work;
 }
 

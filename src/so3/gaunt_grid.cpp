@@ -107,15 +107,6 @@ Program compile(const SphereForm& form, int out) {
   return p;
 }
 
-// out[l] = weight[l] x[l], rows of w lanes
-template <class T>
-void multiply_degrees(int lmax, const T* weight, const T* x, T* out) {
-  constexpr Index w = lane_width<T>;
-  for (Index l = 0; l <= lmax; ++l)
-    for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
-      for (Index k = 0; k < w; ++k) out[r * w + k] = weight[l * w + k] * x[r * w + k];
-}
-
 template <class T>
 class TransformKernel final : public FormKernel<T> {
   static constexpr Index w = lane_width<T>;
@@ -244,32 +235,18 @@ class TransformKernel final : public FormKernel<T> {
   }
 
   void add_linear(T* const* slots, const SphereFactor& f, T coefficient, int lmax, T* rows) const {
-    const T* x = slots[f.array];
-    for (Index l = 0; l <= std::min(lmax, degree(f.array)); ++l) {
-      const T* weight = f.weight < 0 ? nullptr : weights(slots, f.weight, f.row) + l * w;
-      for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
-        for (Index k = 0; k < w; ++k)
-          rows[r * w + k] += coefficient * x[r * w + k] * (weight == nullptr ? T(1) : weight[k]);
-    }
+    add_degrees<T>(std::min(lmax, degree(f.array)), coefficient,
+                   f.weight < 0 ? nullptr : weights(slots, f.weight, f.row), slots[f.array], rows);
   }
 
   // Adds the projection to the result: weighted to an array, or its products with an array to the weights.
   void collect(T* const* slots, const SphereFactor& target, const T* z) const {
     const Index lmax = degree(target.array);
-    if (out_ < form_.arrays()) {
-      T* out = slots[out_];
-      const T* weight = target.weight < 0 ? nullptr : weights(slots, target.weight, target.row);
-      for (Index l = 0; l <= lmax; ++l)
-        for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
-          for (Index k = 0; k < w; ++k)
-            out[r * w + k] += weight == nullptr ? z[r * w + k] : weight[l * w + k] * z[r * w + k];
-      return;
-    }
-    const T* x = slots[target.array];
-    T* out = slots[out_] + target.row * (lmax + 1) * w;
-    for (Index l = 0; l <= lmax; ++l)
-      for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
-        for (Index k = 0; k < w; ++k) out[l * w + k] += x[r * w + k] * z[r * w + k];
+    if (out_ < form_.arrays())
+      add_degrees<T>(lmax, T(1), target.weight < 0 ? nullptr : weights(slots, target.weight, target.row), z,
+                     slots[out_]);
+    else
+      dot_degrees<T>(lmax, T(1), slots[target.array], z, slots[out_] + target.row * (lmax + 1) * w);
   }
 
   struct Place {
@@ -336,12 +313,12 @@ FormWork transform_work(const SphereForm& form, int out, Engine engine) {
   const double values = engine == Engine::fourier ? n_theta * n_phi : pairs * quarter * 8;
   for (const Function& f : p.functions) {
     transform(form.degree[at(f.array)]);
-    if (f.weight >= 0) work.rows += square(form.degree[at(f.array)]);
+    if (f.weight >= 0) work.weighted += square(form.degree[at(f.array)]);
   }
   for (const Group& g : p.groups) {
     const int l = form.degree[at(g.target.array)];
     if (!g.monomials.empty()) transform(l);
-    work.rows += square(l);
+    work.weighted += square(l);
     for (const Monomial& m : g.monomials)
       work.products += values * static_cast<double>(m.functions.size() - 1);
   }

@@ -96,6 +96,19 @@ class LaneView {
     });
   }
 
+  // Asks for the block that begins at `first` ahead of time: its rows lie too far apart for the hardware to
+  // guess.
+  void prefetch_block(Index first) const {
+    constexpr Index w = lane_width<std::remove_const_t<T>>;
+    if (channels_ < w || first >= lanes()) return;
+    const char* x =
+        reinterpret_cast<const char*>(data_ + first / channels_ * rows_ * channels_ + first % channels_);
+    for (Index r = 0; r < rows_; ++r) {
+      __builtin_prefetch(x + r * channels_ * static_cast<Index>(sizeof(T)), std::is_const_v<T> ? 0 : 1);
+      __builtin_prefetch(x + r * channels_ * static_cast<Index>(sizeof(T)) + 64, std::is_const_v<T> ? 0 : 1);
+    }
+  }
+
   void store_block(Index first, const T* in) const {
     constexpr Index w = lane_width<T>;
     const Index count = std::min(w, lanes() - first);
@@ -172,6 +185,35 @@ class LaneView {
   T* data_ = nullptr;
   Index samples_ = 0, rows_ = 0, channels_ = 1;
 };
+
+// Rows of a block by degree l <= lmax: weight [l][lane], x and out [l^2 + l + m][lane].
+template <class T>
+inline void multiply_degrees(Index lmax, const T* weight, const T* x, T* out) {
+  constexpr Index w = lane_width<T>;
+  for (Index l = 0; l <= lmax; ++l)
+    for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
+      for (Index k = 0; k < w; ++k) out[r * w + k] = weight[l * w + k] * x[r * w + k];
+}
+// out += factor (weight o x); weight may be nullptr
+template <class T>
+inline void add_degrees(Index lmax, T factor, const T* weight, const T* x, T* out) {
+  constexpr Index w = lane_width<T>;
+  if (weight == nullptr) {
+    for (Index k = 0; k < (lmax + 1) * (lmax + 1) * w; ++k) out[k] += factor * x[k];
+    return;
+  }
+  for (Index l = 0; l <= lmax; ++l)
+    for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
+      for (Index k = 0; k < w; ++k) out[r * w + k] += factor * weight[l * w + k] * x[r * w + k];
+}
+// out[l] += factor sum over m of x y
+template <class T>
+inline void dot_degrees(Index lmax, T factor, const T* x, const T* y, T* out) {
+  constexpr Index w = lane_width<T>;
+  for (Index l = 0; l <= lmax; ++l)
+    for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
+      for (Index k = 0; k < w; ++k) out[l * w + k] += factor * x[r * w + k] * y[r * w + k];
+}
 
 // acc[r][v] += sum over k < n of a[r * lda + k] (vector v of row k of b), M rows and the vectors of one row
 // of b: b[v] points at vector v of row 0.

@@ -15,18 +15,18 @@ namespace {
 // to 10 (benchmarks/gaunt_bench.cpp, one core of a Xeon with AVX-512); it holds within 30 %. The ratios
 // decide.
 struct Rates {
-  double block, row, sum, wave;
+  double block, row, weighted, product, sum, wave;
 };
 Rates rates_of(Engine engine) {
   switch (engine) {
     case Engine::cg:
-      return {14, 18.8, 0.76, 0};
+      return {167, 0.9, 5.9, 0.25, 0.66, 0};
     case Engine::grid:
-      return {222, 6.5, 1.21, 0};
+      return {166, 5.8, 8.2, 0.64, 0.92, 0};
     case Engine::escn:
-      return {222, 6.5, 1.21, 0};
+      return {118, 0, 0, 0, 2.44, 27.7};
     default:
-      return {2100, 0, 95, 11.1};
+      return {1640, 0, 0, 12.8, 95, 10};
   }
 }
 
@@ -37,7 +37,8 @@ Candidate candidate(Engine engine, const FormWork& work, double lanes) {
   c.flops = lanes * (work.products + 2 * work.sums + 5 * work.waves);
   c.bytes = 4 * lanes * work.rows;
   c.seconds = std::ceil(lanes / 32) * 1e-9 *
-              (rates.block + rates.row * work.rows + rates.sum * work.sums + rates.wave * work.waves);
+              (rates.block + rates.row * work.rows + rates.weighted * work.weighted +
+               rates.product * work.products + rates.sum * work.sums + rates.wave * work.waves);
   return c;
 }
 
@@ -111,6 +112,8 @@ Plan plan_convolution(const ConvolutionDegrees& l, const SphereForm& form, Index
   PlanOptions spatial = options;
   spatial.measure = false;
   auto all = candidates_of(form, 2, spatial, lanes);
+  for (Candidate& c : all)
+    c.seconds += 1e-9 * static_cast<double>(edges * (5 + (l.filter + 1) * (l.filter + 1)));  // Y(r)
   all.push_back(candidate(Engine::escn, frame_work(l, channels), static_cast<double>(lanes)));
   if (options.measure)
     for (Candidate& c : all)
