@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
 #include "cartan/chebyshev/electrostatics.hpp"
 #include "cartan/core/error.hpp"
@@ -40,6 +41,9 @@ void check_charges(const char* caller, const Array& positions, const Array& char
             box ? box->high[2] : 0, "); choose a box that holds all charges");
   }
 }
+
+// Flops of the long-range part for a charge and (box/cutoff)^3, over those of the short-range part: measured.
+constexpr double work_ratio = 6;
 
 std::array<Index, 2> coincident(const Array& positions) {
   constexpr double closest = 1e-6;
@@ -79,15 +83,31 @@ Box bounding_box(const Array& positions, double margin) {
 double balanced_cutoff(const Array& positions, const Box& box) {
   box.check("balanced_cutoff");
   check_points("balanced_cutoff", positions);
-  const double n = static_cast<double>(std::max<Index>(positions.dim(0), 1));
+  require(box.dim() == 3, "[balanced_cutoff] a box of ", box.dim(), " variables; expected 3");
+  const Index n = std::max<Index>(positions.dim(0), 1);
   // Flat and thin boxes count as a little thick, else they would seem infinitely dense.
-  double longest = 0, volume = 1, diagonal = 0;
-  for (int k = 0; k < box.dim(); ++k) longest = std::max(longest, box.half_width(k));
-  for (int k = 0; k < box.dim(); ++k) {
-    volume *= 2 * std::max(box.half_width(k), 0.1 * longest);
+  double longest = 0, volume = 1, diagonal = 0, sides[3];
+  for (int k = 0; k < 3; ++k) longest = std::max(longest, 2 * box.half_width(k));
+  for (int k = 0; k < 3; ++k) {
+    sides[k] = std::max(2 * box.half_width(k), 0.1 * longest);
+    volume *= sides[k];
     diagonal += 4 * box.half_width(k) * box.half_width(k);
   }
-  return std::min(std::pow(2.3 * volume * volume / n, 1.0 / 6), std::sqrt(diagonal));
+  // The part of the volume that is occupied: cells that would hold 4 charges each if these were even.
+  const double edge = std::cbrt(4 * volume / static_cast<double>(n));
+  std::unordered_set<std::int64_t> occupied;
+  for (Index i = 0; i < positions.dim(0); ++i) {
+    std::int64_t cell = 0;
+    for (int k = 0; k < 3; ++k)
+      cell = (cell << 21) +
+             std::clamp<std::int64_t>(
+                 static_cast<std::int64_t>((positions.data<double>()[3 * i + k] - box.low[at(k)]) / edge), 0,
+                 (1 << 21) - 1);
+    occupied.insert(cell);
+  }
+  const double filled = std::min(volume, edge * edge * edge * static_cast<double>(occupied.size()));
+  return std::min(std::pow(work_ratio * volume * filled / static_cast<double>(n), 1.0 / 6),
+                  std::sqrt(diagonal));
 }
 
 namespace {

@@ -28,7 +28,7 @@ struct ElectrostaticField::State {
         charges(q),
         long_range(std::move(smooth)),
         rounded(is_rounded),
-        cells(x.data<double>(), q.size(), short_range.outer) {
+        cells(x.data<double>(), q.size(), short_range.outer()) {
     for (Index i = 0; i < q.size(); ++i) sorted_charges.push_back(q.data<double>()[cells.original(i)]);
   }
 
@@ -44,46 +44,54 @@ ElectrostaticField::ElectrostaticField(RangeSeparation plan, const Array& positi
     require(false, "[ElectrostaticField] charges ", same[0], " and ", same[1], " are at the same place (",
             p[0], ", ", p[1], ", ", p[2], "): their energy is infinite; merge them or leave one out");
   }
-  ShortRange near{plan.kernel(), plan.long_range(), plan.inner(), plan.cutoff()};
+  ShortRange near(plan.kernel(), plan.long_range(), plan.inner(), plan.cutoff());
   ChebyshevTucker smooth = plan.potential(plan.moments(positions, charges));
   state_ = std::make_shared<const State>(std::move(near), positions, charges, std::move(smooth), false);
 }
 
 void ElectrostaticField::State::add_short_range(const double* points, Index n, double* value,
                                                 double* gradient, bool skip_self) const {
-  const double reach = short_range.outer * short_range.outer;
+  const double reach = short_range.outer() * short_range.outer();
   parallel_for(n, 16, [&](Index begin, Index end) {
-    std::vector<double> square, charge, kernel, slope;
-    std::array<std::vector<double>, 3> difference;
+    std::vector<Index> hits;
+    std::vector<double> square, kernel, slope;
     for (Index i = begin; i < end; ++i) {
       const double* p = points + 3 * i;
-      square.clear(), charge.clear();
-      for (auto& d : difference) d.clear();
-      bool infinite = false;
-      double at_point = 0;
+      const double *x = cells.coordinate(0), *y = cells.coordinate(1), *z = cells.coordinate(2);
+      Index found = 0;
       cells.near(p, [&](Index first, Index last) {
-        const double *x = cells.coordinate(0), *y = cells.coordinate(1), *z = cells.coordinate(2);
-        for (Index s = first; s < last; ++s) {
-          const double dx = p[0] - x[s], dy = p[1] - y[s], dz = p[2] - z[s], r2 = dx * dx + dy * dy + dz * dz;
-          if (r2 >= reach) continue;
-          if (r2 == 0) {
-            if (!skip_self) infinite = true, at_point = sorted_charges[at(s)];
-            continue;
-          }
-          square.push_back(r2);
-          charge.push_back(sorted_charges[at(s)]);
-          difference[0].push_back(dx), difference[1].push_back(dy), difference[2].push_back(dz);
+        if (static_cast<Index>(hits.size()) < found + last - first) {
+          hits.resize(at(2 * (found + last - first)));
+          square.resize(hits.size());
+        }
+        for (Index s = first; s < last; ++s) {  // without branches: a miss is overwritten
+          const double dx = p[0] - x[s], dy = p[1] - y[s], dz = p[2] - z[s];
+          const double r2 = dx * dx + dy * dy + dz * dz;
+          hits[at(found)] = s;
+          square[at(found)] = r2;
+          found += r2 < reach;
         }
       });
-      const Index found = static_cast<Index>(square.size());
+      double at_point = 0;  // a charge at the very point
+      for (Index k = 0; k < found; ++k)
+        if (square[at(k)] == 0) {
+          if (!skip_self) at_point = sorted_charges[at(hits[at(k)])];
+          hits[at(k)] = hits[at(--found)];
+          square[at(k)] = square[at(found)];
+          --k;
+        }
       kernel.resize(square.size()), slope.resize(square.size());
       short_range.evaluate(square.data(), found, kernel.data(), gradient ? slope.data() : nullptr);
       double sum = 0, g[3] = {};
-      for (std::size_t s = 0; s < square.size(); ++s) sum += charge[s] * kernel[s];
-      if (gradient)
-        for (std::size_t k = 0; k < 3; ++k)
-          for (std::size_t s = 0; s < square.size(); ++s) g[k] += 2 * charge[s] * slope[s] * difference[k][s];
-      if (infinite && at_point != 0) sum = at_point > 0 ? INFINITY : -INFINITY;
+      for (Index k = 0; k < found; ++k) {
+        const Index s = hits[at(k)];
+        const double q = sorted_charges[at(s)];
+        sum += q * kernel[at(k)];
+        if (!gradient) continue;
+        const double f = 2 * q * slope[at(k)];
+        g[0] += f * (p[0] - x[s]), g[1] += f * (p[1] - y[s]), g[2] += f * (p[2] - z[s]);
+      }
+      if (at_point != 0) sum = at_point > 0 ? INFINITY : -INFINITY;
       value[i] += units::coulomb * sum;
       if (gradient)
         for (int k = 0; k < 3; ++k) gradient[3 * i + k] += units::coulomb * g[k];
@@ -95,10 +103,10 @@ const Box& ElectrostaticField::box() const {
   return state_->long_range.box();
 }
 const RadialKernel& ElectrostaticField::kernel() const {
-  return state_->short_range.kernel;
+  return state_->short_range.kernel();
 }
 double ElectrostaticField::cutoff() const {
-  return state_->short_range.outer;
+  return state_->short_range.outer();
 }
 bool ElectrostaticField::is_rounded() const {
   return state_->rounded;
@@ -123,13 +131,13 @@ ElectrostaticField ElectrostaticField::rounded(double tolerance) const {
 
 void ElectrostaticField::save(data::Group& group) const {
   const ShortRange& s = state_->short_range;
-  group.attributes["kernel"] = std::string(name_of(s.kernel.kind));
-  group.attributes["screening_per_ang"] = s.kernel.screening;
-  group.attributes["inner_ang"] = s.inner;
-  group.attributes["cutoff_ang"] = s.outer;
-  group.set("gaussian_rate", Array::from(s.long_range.rate), "1/Angstrom", "term");
-  group.set("gaussian_weight", Array::from(s.long_range.weight),
-            s.kernel.kind == Kernel::slater ? "" : "1/Angstrom", "term");
+  group.attributes["kernel"] = std::string(name_of(s.kernel().kind));
+  group.attributes["screening_per_ang"] = s.kernel().screening;
+  group.attributes["inner_ang"] = s.inner();
+  group.attributes["cutoff_ang"] = s.outer();
+  group.set("gaussian_rate", Array::from(s.long_range().rate), "1/Angstrom", "term");
+  group.set("gaussian_weight", Array::from(s.long_range().weight),
+            s.kernel().kind == Kernel::slater ? "" : "1/Angstrom", "term");
   group.set("position", positions(), "Angstrom", "charge, xyz");
   group.set("charge", charges(), "e", "charge");
   long_range().save(group["long_range"]);
@@ -137,29 +145,32 @@ void ElectrostaticField::save(data::Group& group) const {
 
 ElectrostaticField ElectrostaticField::load(const data::Group& group) {
   const auto fail = [&](const std::string& what) { throw FormatError(group.file(), "", what); };
-  ShortRange s;
+  RadialKernel kernel;
+  GaussianSum gaussians;
   const Array q = group.array("charge", DType::f64, {-1}),
               x = group.array("position", DType::f64, {q.size(), 3});
-  s.long_range.rate = group.array("gaussian_rate", DType::f64, {-1}).to_vector<double>();
-  s.long_range.weight = group.array("gaussian_weight", DType::f64, {s.long_range.size()}).to_vector<double>();
-  s.inner = group.number("inner_ang");
-  s.outer = group.number("cutoff_ang");
-  s.kernel.screening = group.number("screening_per_ang");
+  gaussians.rate = group.array("gaussian_rate", DType::f64, {-1}).to_vector<double>();
+  gaussians.weight = group.array("gaussian_weight", DType::f64, {gaussians.size()}).to_vector<double>();
+  const double inner = group.number("inner_ang");
+  const double outer = group.number("cutoff_ang");
+  kernel.screening = group.number("screening_per_ang");
   ChebyshevTucker smooth = ChebyshevTucker::load(group.group("long_range"));
   try {
-    s.kernel.kind = kernel_from_name(group.string("kernel"));
-    s.kernel.check("ElectrostaticField");
+    kernel.kind = kernel_from_name(group.string("kernel"));
+    kernel.check("ElectrostaticField");
     check_charges("ElectrostaticField", x, q);
   } catch (const std::invalid_argument& error) {
     fail(error.what());
   }
   if (smooth.dim() != 3 || smooth.dtype() != DType::f64)
     fail("the long-range part is no function of 3 variables");
-  if (!(0 < s.inner && s.inner < s.outer && std::isfinite(s.outer)))
-    fail(text("the cutoffs ", s.inner, " and ", s.outer, " are in no order"));
+  if (!(0 < inner && inner < outer && std::isfinite(outer)))
+    fail(text("the cutoffs ", inner, " and ", outer, " are in no order"));
+  if (gaussians.size() == 0) fail("there are no Gaussians");
   if (!all_finite(group.array("gaussian_rate")) || !all_finite(group.array("gaussian_weight")))
     fail("the Gaussians are not finite");
-  return ElectrostaticField(std::make_shared<const State>(std::move(s), x, q, std::move(smooth), true));
+  return ElectrostaticField(std::make_shared<const State>(ShortRange(kernel, gaussians, inner, outer), x, q,
+                                                          std::move(smooth), true));
 }
 
 Array ElectrostaticField::potential(const Array& points, Beyond beyond) const {
@@ -203,7 +214,7 @@ ElectrostaticEnergy ElectrostaticField::energy() const {
   Jet smooth = long_range().evaluate(positions(), 1);
   std::vector<double> local(at(n), 0.0), share(at(n));
   double *v = smooth.value.mutable_data<double>(), *g = smooth.gradient.mutable_data<double>();
-  const double self = units::coulomb * state_->short_range.long_range.at_zero();
+  const double self = units::coulomb * state_->short_range.long_range().at_zero();
   for (Index i = 0; i < n; ++i) {
     v[i] -= self * q[i];
     share[at(i)] = 0.5 * q[i] * v[i];

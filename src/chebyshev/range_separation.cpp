@@ -54,7 +54,7 @@ struct RangeSeparation::State {
       if (same >= 0) {
         basis.push_back(basis[at(same)]);
       } else {
-        GaussianSum unit_sum = short_range.long_range;
+        GaussianSum unit_sum = short_range.long_range();
         for (double& t : unit_sum.rate) t *= box.half_width(k);
         basis.push_back(separation_basis(unit_sum, tolerance / 3));
       }
@@ -110,22 +110,19 @@ RangeSeparation::RangeSeparation(const Box& box, const SeparationOptions& o) {
   diagonal = std::sqrt(diagonal);
   auto state = std::make_shared<State>();
   state->box = box;
-  ShortRange& s = state->short_range;
-  s.kernel = o.kernel;
-  s.outer = o.cutoff;
-  s.inner = o.cutoff / (1 + switch_width);
+  const double inner = o.cutoff / (1 + switch_width);
   // Half of the tolerance for what is cut off at `inner` (quadrature, and the sharper Gaussians), half for
   // the basis.
-  const double unit = o.kernel(s.inner);
+  const double unit = o.kernel(inner);
   const auto quadrature =
-      sinc_quadrature(o.kernel, 0.25 * o.tolerance, s.inner, std::max(diagonal, 1.5 * s.outer));
+      sinc_quadrature(o.kernel, 0.25 * o.tolerance, inner, std::max(diagonal, 1.5 * o.cutoff));
   Index terms = quadrature.sum.size();
   for (double dropped = 0; terms > 1; --terms) {
-    const double t = quadrature.sum.rate[at(terms - 1)] * s.inner;
+    const double t = quadrature.sum.rate[at(terms - 1)] * inner;
     dropped += quadrature.sum.weight[at(terms - 1)] * std::exp(-t * t);
     if (dropped > 0.25 * o.tolerance * unit) break;
   }
-  s.long_range = quadrature.sum.terms(0, terms);
+  state->short_range = ShortRange(o.kernel, quadrature.sum.terms(0, terms), inner, o.cutoff);
   state->error = quadrature.error + 0.25 * o.tolerance;
   state->make_basis(0.5 * o.tolerance * unit, unit);
   state_ = std::move(state);
@@ -141,15 +138,13 @@ RangeSeparation::RangeSeparation(const Box& box, const GaussianSum& quadrature, 
           "; expected from 1e-14 to 0.1");
   auto state = std::make_shared<State>();
   state->box = box;
-  ShortRange& s = state->short_range;
-  s.kernel = kernel;
-  s.long_range = quadrature.terms(0, long_terms);
-  const double unit = s.long_range.at_zero();
+  const GaussianSum smooth = quadrature.terms(0, long_terms);
+  const double unit = smooth.at_zero();
   double diagonal = 0;
   for (int k = 0; k < 3; ++k) diagonal += 4 * box.half_width(k) * box.half_width(k);
-  s.inner = radius_of(kernel, s.long_range, tolerance * unit, std::sqrt(diagonal));
-  s.outer = (1 + switch_width) * s.inner;
-  state->error = std::abs(kernel(s.inner) - s.long_range(s.inner)) / unit;
+  const double inner = radius_of(kernel, smooth, tolerance * unit, std::sqrt(diagonal));
+  state->short_range = ShortRange(kernel, smooth, inner, (1 + switch_width) * inner);
+  state->error = std::abs(kernel(inner) - smooth(inner)) / unit;
   state->make_basis(tolerance * unit, unit);
   state_ = std::move(state);
 }
@@ -158,19 +153,19 @@ const Box& RangeSeparation::box() const {
   return state_->box;
 }
 const RadialKernel& RangeSeparation::kernel() const {
-  return state_->short_range.kernel;
+  return state_->short_range.kernel();
 }
 const GaussianSum& RangeSeparation::long_range() const {
-  return state_->short_range.long_range;
+  return state_->short_range.long_range();
 }
 double RangeSeparation::long_range_at_zero() const {
   return long_range().at_zero();
 }
 double RangeSeparation::inner() const {
-  return state_->short_range.inner;
+  return state_->short_range.inner();
 }
 double RangeSeparation::cutoff() const {
-  return state_->short_range.outer;
+  return state_->short_range.outer();
 }
 double RangeSeparation::error() const {
   return state_->error;

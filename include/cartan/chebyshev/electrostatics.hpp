@@ -142,8 +142,8 @@ std::array<Index, 2> coincident(const Array& positions);
 /// The smallest box around positions with `margin` on every side. Throws std::invalid_argument where that has
 /// no width.
 Box bounding_box(const Array& positions, double margin);
-/// The cutoff that balances the work of both parts for charges spread over a box:
-/// (2.3 V^2/N)^(1/6), at most the box's diagonal.
+/// The cutoff r that balances the work of both parts, which grows as r^3 N/v and as V/r^3: (6 V v/N)^(1/6), V
+/// the volume of the box and v the part of it that charges fill; at most the box's diagonal.
 double balanced_cutoff(const Array& positions, const Box& box);
 
 /// How a field is made to a tolerance.
