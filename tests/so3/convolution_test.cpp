@@ -59,6 +59,39 @@ TEST(Convolution, DerivativesOfRandomOnes) {
   }
 }
 
+// Many edges a node, some nodes without: against products gathered and summed by other ops.
+TEST(Convolution, EqualsProductsGatheredAndSummed) {
+  const Index nodes = 20, count = 700;
+  const RandomEdges list(3, nodes - 4, count);
+  const EdgeList edges(list.senders, list.receivers, nodes);
+  const auto mixed = TensorProduct("6x0e+5x1o", "0e+1o+2e", "17x0e+5x1o+7x1o",
+                                   {{0, 0, 0, Mode::uvw},
+                                    {1, 1, 0, Mode::uvw},
+                                    {1, 0, 1, Mode::uvu},
+                                    {1, 2, 1, Mode::uvu},
+                                    {0, 1, 2, Mode::uvw},
+                                    {1, 2, 2, Mode::uvw}});
+  for (const TensorProduct& tp : {TensorProduct::channelwise("18x0e+3x1o", "0e+1o+2e", "0e+1o+2e"), mixed})
+    for (const bool shared : {false, true}) {
+      const Array x = track(normal({nodes, tp.irreps_in1().dim()}, 1)),
+                  y = track(normal({count, tp.irreps_in2().dim()}, 2)),
+                  w = track(normal(shared ? Shape{tp.weight_numel()} : Shape{count, tp.weight_numel()}, 3));
+      const auto both = [&](const Array& out) {
+        Arrays g = gradients(sum(square(out)), {x, y, w}, {}, true);
+        for (const Array& second :
+             gradients(sum(square(g[0])) + sum(square(g[1])) + sum(square(g[2])), {x, y, w}))
+          g.push_back(second);
+        g.push_back(out);
+        return g;
+      };
+      const Arrays fused = both(Convolution(tp)(edges, x, y, w));
+      const Arrays apart = both(scatter_add(tp(gather(x, edges.senders()), y, w), edges.receivers()));
+      for (std::size_t k = 0; k < fused.size(); ++k)
+        EXPECT_LE(difference(detach(fused[k]), detach(apart[k])), 1e-13)
+            << "array " << k << (shared ? ", shared" : "");
+    }
+}
+
 TEST(Convolution, SendersAndReceiversOfDifferentSets) {
   const auto tp = TensorProduct::channelwise("3x0e+3x1o", "0e+1o", "0e+1o");
   const EdgeList edges({6, 1, 4}, {0, 0, 1}, 7, 2);

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <sstream>
+
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -26,6 +29,71 @@ TEST(TensorProduct, EqualsE3nnFullyConnected) {
     EXPECT_LE(difference(tp(g.array("in1"), g.array("in2"), g.array("weight")), g.array("out")), 1e-13)
         << name;
   }
+}
+
+// Values and gradients of benchmarks/peers/tensor_product_golden.py.
+void expect_golden(const TensorProduct& tp, const data::Group& g) {
+  EXPECT_EQ(tp.irreps_in1(), Irreps(g.string("irreps_in1")));
+  EXPECT_EQ(tp.irreps_in2(), Irreps(g.string("irreps_in2")));
+  EXPECT_EQ(tp.irreps_out(), Irreps(g.string("irreps_out")));
+  const auto& coefficients = g.numbers("coefficients");
+  ASSERT_EQ(tp.paths().size(), coefficients.size());
+  for (std::size_t k = 0; k < coefficients.size(); ++k)
+    EXPECT_LE(std::abs(tp.paths()[k].coefficient - coefficients[k]), 1e-15 * coefficients[k]) << "path " << k;
+  ASSERT_EQ(tp.weight_numel(), g.array("w").dim(-1));
+  const Array x1 = track(g.array("x1")), x2 = track(g.array("x2")), w = track(g.array("w"));
+  const Array out = tp(x1, x2, w);
+  EXPECT_LE(difference(out, g.array("out")), 1e-14);
+  const Arrays gradient = gradients(out, {x1, x2, w}, g.array("c"));
+  EXPECT_LE(difference(gradient[0], g.array("gx1")), 1e-14);
+  EXPECT_LE(difference(gradient[1], g.array("gx2")), 1e-14);
+  if (tp.weight_numel() > 0) {
+    EXPECT_LE(difference(gradient[2], g.array("gw")), 1e-14);
+  }
+}
+
+TEST(TensorProduct, EqualsE3nnInEveryModeAndNormalisation) {
+  const data::Group file = data::load(CARTAN_SOURCE_DIR "/tests/golden/e3nn_tensor_products.h5");
+  const data::Group& mixed = file.group("mixed");
+  std::vector<Instruction> instructions;
+  for (const std::string& line : mixed.strings("instructions")) {
+    std::istringstream in(line);
+    Instruction ins;
+    std::string mode;
+    ASSERT_TRUE(in >> ins.in1 >> ins.in2 >> ins.out >> mode >> ins.has_weight >> ins.path_weight) << line;
+    ins.mode = mode_from_name(mode);
+    instructions.push_back(ins);
+  }
+  EXPECT_EQ(mixed.groups().size(), 18u);
+  const std::map<std::string, IrrepNormalization> irrep{{"component", IrrepNormalization::component},
+                                                        {"norm", IrrepNormalization::norm},
+                                                        {"none", IrrepNormalization::none}};
+  const std::map<std::string, PathNormalization> path{{"element", PathNormalization::element},
+                                                      {"path", PathNormalization::path},
+                                                      {"none", PathNormalization::none}};
+  for (const auto& [name, g] : mixed.groups()) {
+    SCOPED_TRACE(name);
+    TensorProductOptions options;
+    options.irrep_normalization = irrep.at(g.string("irrep"));
+    options.path_normalization = path.at(g.string("path"));
+    if (g.integer("variances") != 0) {
+      options.in1_variance = {1.0, 2.0, 0.5};
+      options.in2_variance = {1.0, 3.0, 0.25};
+      options.out_variance = {1.0, 2.0, 1.0, 0.5, 1.0, 4.0};
+    }
+    expect_golden(
+        {g.string("irreps_in1"), g.string("irreps_in2"), g.string("irreps_out"), instructions, options}, g);
+  }
+  expect_golden(TensorProduct::full("2x0e+1x1o+3x1e", "1x0o+2x1o+1x2e"), file.group("full"));
+  expect_golden(TensorProduct::elementwise("5x1o+3x1e+1x0e", "4x1e+5x0o"), file.group("elementwise"));
+}
+
+TEST(TensorProduct, EqualsE3nnFull) {
+  CARTAN_E3NN_REFERENCE(reference);
+  const auto& g = reference.group("tensor_product/full");
+  const TensorProduct tp = TensorProduct::full(g.string("irreps_in1"), g.string("irreps_in2"));
+  EXPECT_EQ(tp.irreps_out(), Irreps(g.string("irreps_out")));
+  EXPECT_LE(difference(tp(g.array("in1"), g.array("in2")), g.array("out")), 1e-14);
 }
 
 TEST(TensorProduct, RandomOnesEqualTheDefinition) {
