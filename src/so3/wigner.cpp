@@ -174,23 +174,29 @@ class WignerD : public Primitive {
 std::vector<double> check_rotations(const char* op, const Array& rotation) {
   require(rotation.ndim() == 3 && rotation.dim(1) == 3 && rotation.dim(2) == 3 && is_real(rotation.dtype()),
           "[", op, "] rotations ", rotation.shape(), " ", rotation.dtype(), ": they must be real, (n, 3, 3)");
-  const auto r = rotation.to_vector<double>();
-  std::vector<double> sign;
-  for (Index k = 0; k < rotation.dim(0); ++k) {
-    const double* m = &r[at(9 * k)];
-    double worst = 0;
-    for (int i = 0; i < 3; ++i)
-      for (int j = 0; j < 3; ++j) {
-        const double error =
-            std::abs(m[i] * m[j] + m[3 + i] * m[3 + j] + m[6 + i] * m[6 + j] - (i == j ? 1 : 0));
-        if (!(error <= worst)) worst = error;
+  std::vector<double> sign(at(rotation.dim(0))), errors(sign.size());
+  dispatch_real(op, rotation.dtype(), [&]<class T>(T) {
+    const T* r = rotation.data<T>();
+    parallel_for(rotation.dim(0), 1024, [&](Index begin, Index end) {
+      for (Index k = begin; k < end; ++k) {
+        double m[9], worst = 0;
+        for (int i = 0; i < 9; ++i) m[i] = static_cast<double>(r[9 * k + i]);
+        for (int i = 0; i < 3; ++i)
+          for (int j = 0; j <= i; ++j) {
+            const double error =
+                std::abs(m[i] * m[j] + m[3 + i] * m[3 + j] + m[6 + i] * m[6 + j] - (i == j ? 1 : 0));
+            if (!(error <= worst) && !std::isnan(worst)) worst = error;  // a NaN stays
+          }
+        const double det = m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) +
+                           m[2] * (m[3] * m[7] - m[4] * m[6]);
+        errors[at(k)] = worst;
+        sign[at(k)] = det > 0 ? 1 : -1;
       }
-    require(worst <= rotation_tolerance, "[", op, "] matrix ", k, " is no rotation: |R^T R - 1| = ", worst,
-            ", at most ", rotation_tolerance, " is allowed");
-    const double det = m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) +
-                       m[2] * (m[3] * m[7] - m[4] * m[6]);
-    sign.push_back(det > 0 ? 1 : -1);
-  }
+    });
+  });
+  for (std::size_t k = 0; k < errors.size(); ++k)
+    require(errors[k] <= rotation_tolerance, "[", op, "] matrix ", k,
+            " is no rotation: |R^T R - 1| = ", errors[k], ", at most ", rotation_tolerance, " is allowed");
   return sign;
 }
 

@@ -21,7 +21,7 @@ double difference(const Array& a, const Array& b) {
   double worst = 0, size = 0;
   const auto x = a.to_vector<double>(), y = b.to_vector<double>();
   for (std::size_t k = 0; k < x.size(); ++k) {
-    if (!(std::abs(x[k] - y[k]) <= worst)) worst = std::abs(x[k] - y[k]);
+    if (!(std::abs(x[k] - y[k]) <= worst) && !std::isnan(worst)) worst = std::abs(x[k] - y[k]);
     size = std::max(size, std::abs(y[k]));
   }
   return worst / size;

@@ -28,7 +28,7 @@ Array normal(const Shape& shape, std::uint64_t stream, DType dtype = DType::f64)
 double largest(const Array& a) {
   double worst = 0;
   for (double v : a.to_vector<double>())
-    if (!(std::abs(v) <= worst)) worst = std::abs(v);
+    if (!(std::abs(v) <= worst) && !std::isnan(worst)) worst = std::abs(v);
   return worst;
 }
 

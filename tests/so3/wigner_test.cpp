@@ -32,7 +32,7 @@ double difference(const Array& a, const Array& b) {
   if (a.shape() != b.shape()) return INFINITY;
   double worst = 0;
   for (std::size_t k = 0; k < x.size(); ++k)
-    if (!(std::abs(x[k] - y[k]) <= worst)) worst = std::abs(x[k] - y[k]);
+    if (!(std::abs(x[k] - y[k]) <= worst) && !std::isnan(worst)) worst = std::abs(x[k] - y[k]);
   return worst;
 }
 
