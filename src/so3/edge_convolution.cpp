@@ -3,9 +3,11 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/random.hpp"
+#include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
 
 namespace cartan::so3 {
@@ -15,8 +17,35 @@ inline std::size_t at(Index k) {
   return static_cast<std::size_t>(k);
 }
 
-// Rates that these engines reach on one core with AVX-512 in float32.
-constexpr double gemm_flops = 110e9, channel_flops = 12e9, map_flops = 4e9, bandwidth = 10e9;
+// Rates measured on one core with AVX-512 in float32, and how many edges share a node.
+constexpr double gemm_flops = 110e9, filter_flops = 45e9, channel_flops = 18e9, map_flops = 6e9,
+                 bandwidth = 10e9;
+constexpr double edges_per_node = 20;
+
+// Per path and channel a product with the filter's matrix (the pairs (i, k) that some j couples); shared
+// weights that join channels are applied once a node.
+Candidate cost_of_coefficients(const TensorProduct& p, double edges) {
+  Candidate c;
+  c.engine = Engine::cg;
+  double products = 0, mixing = 0;
+  for (const Path& path : p.paths()) {
+    const Instruction& ins = path.instruction;
+    const MulIrrep &a = p.irreps_in1()[ins.in1], &b = p.irreps_out()[ins.out];
+    std::set<std::pair<int, int>> pairs;
+    for (const Coupling& k : couplings(a.ir.l, p.irreps_in2()[ins.in2].ir.l, b.ir.l))
+      pairs.insert({k.i, k.k});
+    products += 2.0 * static_cast<double>(pairs.size()) * static_cast<double>(a.mul);
+    if (ins.mode == Mode::uvw) mixing += 2.0 * static_cast<double>(a.mul) * static_cast<double>(b.dim());
+  }
+  const bool per_edge = mixing == 0;
+  mixing *= edges / edges_per_node;
+  c.flops = edges * products + mixing;
+  c.bytes =
+      4 * edges *
+      static_cast<double>(p.irreps_in1().dim() + p.irreps_out().dim() + (per_edge ? p.weight_numel() : 0));
+  c.seconds = edges * products / filter_flops + mixing / gemm_flops + c.bytes / bandwidth;
+  return c;
+}
 
 }  // namespace
 
@@ -28,12 +57,8 @@ EdgeConvolution::EdgeConvolution(TensorProduct product, Normalization normalizat
     require(t.mul == 1, "[edge_convolution] the second input ", in2, " must have one channel of each irrep");
     for (int m = 0; m <= 2 * t.ir.l; ++m) columns_.push_back(Index{t.ir.l} * t.ir.l + m);
   }
-  Candidate cg, escn;
-  if (!p.plan().candidates.empty()) cg = p.plan().candidates.front();
-  const double edges = static_cast<double>(plan.batch),
-               scale = edges / static_cast<double>(p.options().plan.batch);
-  cg.engine = Engine::cg;
-  cg.flops *= scale, cg.bytes *= scale, cg.seconds *= scale;
+  const double edges = static_cast<double>(plan.batch);
+  Candidate cg = cost_of_coefficients(p, edges), escn;
   escn.engine = Engine::escn;
   escn.why_not = SO2Weights::why_not(p);
   escn.possible = escn.why_not.empty();

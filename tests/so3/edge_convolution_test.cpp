@@ -176,14 +176,19 @@ TEST(EdgeConvolution, PlansAndErrors) {
                std::invalid_argument);
 }
 
-// The more degrees, the more the frame of the edge pays.
-TEST(EdgeConvolution, CostModelPrefersEdgeFramesAtHighDegree) {
-  std::vector<MulIrrep> terms;
-  for (int l = 0; l <= 6; ++l) terms.push_back({64, {l, l % 2 == 0 ? 1 : -1}});
-  EXPECT_EQ(EdgeConvolution(TensorProduct::fully_connected(terms, Irreps::spherical_harmonics(6), terms))
-                .plan()
-                .engine,
-            Engine::escn);
+// The more degrees, the more the frame of the edge pays; the more channels, the more that coefficients let
+// shared weights be applied once a node.
+TEST(EdgeConvolution, CostModel) {
+  const auto engine = [](int lmax, Index channels) {
+    std::vector<MulIrrep> terms;
+    for (int l = 0; l <= lmax; ++l) terms.push_back({channels, {l, l % 2 == 0 ? 1 : -1}});
+    return EdgeConvolution(TensorProduct::fully_connected(terms, Irreps::spherical_harmonics(lmax), terms))
+        .plan()
+        .engine;
+  };
+  EXPECT_EQ(engine(1, 64), Engine::cg);
+  EXPECT_EQ(engine(2, 128), Engine::cg);
+  EXPECT_EQ(engine(8, 16), Engine::escn);
 }
 
 }  // namespace

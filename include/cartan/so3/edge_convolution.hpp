@@ -65,7 +65,7 @@ class EdgeConvolution {
   Array operator()(const EdgeList& edges, const Array& x, const Array& vectors, const Array& weights) const;
 
   const TensorProduct& product() const noexcept { return convolution_.product(); }
-  /// For plan.batch edges.
+  /// For plan.batch edges, twenty a node.
   const Plan& plan() const noexcept { return plan_; }
 
  private:
