@@ -31,6 +31,20 @@ inline void add_channels(T* p, Index count, const V& v) {
   for (Index k = 0; k < count; ++k) p[k] += v[k];
 }
 
+// Two vectors at once, which share the loads of a coefficient.
+template <class V>
+struct Two {
+  V a, b;
+  Two& operator+=(const Two& o) {
+    a += o.a, b += o.b;
+    return *this;
+  }
+  template <class T>
+  friend Two operator*(T s, const Two& v) {
+    return {s * v.a, s * v.b};
+  }
+};
+
 // sum[r] = sum over j of coefficient[r * row_step + j * step] x(j), R rows at a time.
 template <int R, class V, class T, class Load, class Result>
 inline void combine_rows(const T* coefficient, Index row_step, Index step, Index n, Load&& x,
@@ -97,12 +111,24 @@ class FrameSide {
         d,
         [&](const SO2Side::Term& t, const T* block, Index width, T* z) {
           const Index n = 2 * t.l + 1;
-          for (Index u = 0; u < t.mul; u += lanes)
+          Index u = 0;
+          for (; u + 2 * lanes <= t.mul; u += 2 * lanes)
+            combine<Two<V>>(
+                block, width, 1, width, n,
+                [&](Index m) {
+                  const T* p = x + t.place + m * t.mul + u;
+                  return Two<V>{load<V>(p), load<V>(p + lanes)};
+                },
+                [&](Index r, const Two<V>& v) {
+                  store(z + r * t.padded + u, v.a);
+                  store(z + r * t.padded + u + lanes, v.b);
+                });
+          for (; u < t.mul; u += lanes)
             combine<V>(
                 block, width, 1, width, n,
                 [&](Index m) { return load_channels<V>(x + t.place + m * t.mul + u, t.mul - u); },
                 [&](Index r, const V& v) { store(z + r * t.padded + u, v); });
-          for (Index u = round_up(t.mul, lanes); u < t.padded; u += lanes)
+          for (; u < t.padded; u += lanes)
             for (Index r = 0; r < width; ++r) store(z + r * t.padded + u, V{});
         },
         frame);
@@ -113,9 +139,23 @@ class FrameSide {
     each_term(
         d,
         [&](const SO2Side::Term& t, const T* block, Index width, T* z) {
-          for (Index u = 0; u < t.mul; u += lanes)
+          const Index n = 2 * t.l + 1;
+          Index u = 0;
+          for (; u + 2 * lanes <= t.mul; u += 2 * lanes)
+            combine<Two<V>>(
+                block, n, width, 1, width,
+                [&](Index m) {
+                  const T* p = z + m * t.padded + u;
+                  return Two<V>{load<V>(p), load<V>(p + lanes)};
+                },
+                [&](Index r, const Two<V>& v) {
+                  T* p = y + t.place + r * t.mul + u;
+                  store(p, V(load<V>(p) + v.a));
+                  store(p + lanes, V(load<V>(p + lanes) + v.b));
+                });
+          for (; u < t.mul; u += lanes)
             combine<V>(
-                block, 2 * t.l + 1, width, 1, width, [&](Index m) { return load<V>(z + m * t.padded + u); },
+                block, n, width, 1, width, [&](Index m) { return load<V>(z + m * t.padded + u); },
                 [&](Index r, const V& v) { add_channels(y + t.place + r * t.mul + u, t.mul - u, v); });
         },
         frame);

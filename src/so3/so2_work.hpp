@@ -60,7 +60,12 @@ class Block {
   T* turned(Index e, const FrameSide<T>& side, const T* features, const Indices& rows, unsigned set,
             int last) {
     T *z = scratch_[0].data(), *other = scratch_[1].data();
-    side.turn_in(frames_.d(e), features + rows[edge(e)] * side.side().dim, z);
+    const Index dim = side.side().dim;
+    if (e + 1 < count_) {  // rows come from anywhere: fetch the next one meanwhile
+      const char* next = reinterpret_cast<const char*>(features + rows[edge(e + 1)] * dim);
+      for (Index k = 0; k < dim * static_cast<Index>(sizeof(T)); k += 64) __builtin_prefetch(next + k, 0, 2);
+    }
+    side.turn_in(frames_.d(e), features + rows[edge(e)] * dim, z);
     for (int i = 0; i < last; ++i)
       if (set >> i & 1) side.generate(omega(i, e), -1, z, other), std::swap(z, other);
     return z;
