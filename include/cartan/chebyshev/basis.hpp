@@ -44,7 +44,8 @@ Index chop(const std::vector<double>& magnitude, double tolerance, double scale 
 /// and Approximation Practice, theorem 8.2).
 double interpolation_error_bound(Index m, double rho, double bound);
 /// The same for the tensor product over d variables: every further variable is one interpolation with
-/// Lebesgue constant 1 + (2/pi) log m (A. Gavini, P. Benner, V. Khoromskaia, B. Khoromskij, ChebTuck).
+/// Lebesgue constant 1 + (2/pi) log m (P. Benner, B. N. Khoromskij, V. Khoromskaia, B. Sun,
+/// arXiv:2503.01696).
 double interpolation_error_bound(const std::vector<Index>& m, const std::vector<double>& rho, double bound);
 /// max |p - q| of two polynomials whose coefficient tensors of shape `degrees` differ by `frobenius`:
 /// sqrt(prod m_k) frobenius, since |T_k| <= 1.

@@ -47,10 +47,10 @@ struct Jet {
 
 /// f(x) = sum_{i_1 .. i_d} C[i_1, .., i_d] prod_k T_{i_k}(xi_k), xi_k the place of x_k in the box scaled to
 /// [-1, 1], whose coefficient tensor C has Tucker format: f(x) = sum_a core[a_1, .., a_d] prod_k
-/// v_{k,a_k}(x_k) with the functions v_{k,a}(x) = sum_i factors[k][i, a] T_i(xi) (A. Gavini and others,
-/// Canonical, Tucker and Chebyshev formats, arXiv 2503.01696). Any number of variables, each with a degree of
-/// its own. A value: cheap to copy, never changed, may be used by several threads. Numbers are those of the
-/// element type of the coefficients, float64 or float32.
+/// v_{k,a_k}(x_k) with the functions v_{k,a}(x) = sum_i factors[k][i, a] T_i(xi) (P. Benner, B. N.
+/// Khoromskij, V. Khoromskaia, B. Sun, A mesh-free hybrid Chebyshev-Tucker tensor format, arXiv:2503.01696).
+/// Any number of variables, each with a degree of its own. A value: cheap to copy, never changed, may be used
+/// by several threads. Numbers are those of the element type of the coefficients, float64 or float32.
 class ChebyshevTucker {
  public:
   ChebyshevTucker() = default;  ///< no function: dim() is 0
