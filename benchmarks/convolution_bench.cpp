@@ -32,8 +32,10 @@ void convolution(benchmark::State& state, const Model& model, DType dtype, Index
   set_threads(static_cast<int>(state.range(0)));
   TensorProductOptions options;
   options.in1 = options.in2 = options.out = Layout::ir_mul;
-  options.plan.batch = count;
-  const Convolution conv(TensorProduct::channelwise(model.in, model.harmonics, model.out, true, options));
+  ConvolutionOptions conv_options;
+  conv_options.plan.batch = count;
+  const Convolution conv(TensorProduct::channelwise(model.in, model.harmonics, model.out, true, options),
+                         conv_options);
   const TensorProduct& tp = conv.product();
   std::vector<std::int32_t> senders, receivers;
   const Random random(1);

@@ -97,7 +97,8 @@ class TensorForm {
   // The sum over the paths with weights alone: what is left of it when it is differentiated by the weights.
   const TensorForm& weighted() const { return weighted_ ? *weighted_ : *this; }
 
-  double flops() const;  // of one sample
+  // The cost of a forward pass in float32, weights one row a sample.
+  Candidate candidate(long samples) const;
   Index dim1 = 0, dim2 = 0, dim_out = 0, weight_numel = 0;
 
  private:

@@ -129,16 +129,6 @@ std::vector<Path> make_paths(const Irreps& in1, const Irreps& in2, const Irreps&
   return paths;
 }
 
-Plan make_plan(const TensorForm& form, const PlanOptions& options) {
-  Candidate c;
-  c.engine = Engine::cg;
-  const double n = static_cast<double>(options.batch);
-  c.flops = n * form.flops();
-  c.bytes = n * 4 * static_cast<double>(form.dim1 + form.dim2 + form.dim_out + form.weight_numel);
-  c.seconds = c.flops / 50e9 + c.bytes / 10e9;
-  return choose({c}, options.engine);
-}
-
 bool contains(const std::vector<Irrep>& list, Irrep ir) {
   return list.empty() || std::find(list.begin(), list.end(), ir) != list.end();
 }
@@ -167,7 +157,7 @@ TensorProduct::State::State(Irreps a, Irreps b, Irreps c, const std::vector<Inst
     : in1(std::move(a)), in2(std::move(b)), out(std::move(c)), options(std::move(o)) {
   paths = make_paths(in1, in2, out, instructions, options);
   form = std::make_shared<TensorForm>(in1, in2, out, paths);
-  plan = make_plan(*form, options.plan);
+  plan = choose({form->candidate(options.plan.batch)}, options.plan.engine);
   // The kernels read the weights of a uvu path channel by channel of x2.
   bool reorder = false;
   for (const Path& p : paths) {

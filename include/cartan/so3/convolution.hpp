@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <cartan/autodiff/indices.hpp>
+#include <cartan/so3/spherical_harmonics.hpp>
 #include <cartan/so3/tensor_product.hpp>
 
 namespace cartan::so3 {
@@ -34,21 +35,36 @@ class EdgeList {
   Indices senders_, receivers_;
 };
 
+struct ConvolutionOptions {
+  /// The second operand are harmonics of the edges' vectors, and the vectors are given in their place:
+  /// engines may then use them. in2 must have each degree at most once, with one channel; parities are not
+  /// looked at.
+  bool vectors = false;
+  HarmonicsOptions harmonics;  ///< of which kind
+  PlanOptions plan;            ///< `batch` edges
+};
+
+/// Immutable and cheap to copy; may be called from any thread.
 class Convolution {
  public:
-  explicit Convolution(TensorProduct product) : product_(std::move(product)) {}
+  explicit Convolution(TensorProduct product, ConvolutionOptions options = {});
 
-  /// @param x (sender nodes, in1.dim())   @param y (edges, in2.dim())
+  /// @param x (sender nodes, in1.dim())   @param y (edges, in2.dim()), or the vectors (edges, 3)
   /// @param weights (weight_numel()), shared, or (edges, weight_numel()); may be left out where no path has
   /// any
   /// @return (receiver nodes, out.dim()); differentiable to any order in x, y and weights
   Array operator()(const EdgeList& edges, const Array& x, const Array& y, const Array& weights = {}) const;
 
   const TensorProduct& product() const noexcept { return product_; }
-  const Plan& plan() const noexcept { return product_.plan(); }
+  const ConvolutionOptions& options() const noexcept { return options_; }
+  const Plan& plan() const noexcept { return plan_; }
 
  private:
+  Array harmonics(const EdgeList& edges, const Array& vectors) const;
+
   TensorProduct product_;
+  ConvolutionOptions options_;
+  Plan plan_;
 };
 
 }  // namespace cartan::so3
