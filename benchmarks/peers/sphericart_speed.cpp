@@ -1,5 +1,6 @@
 // Spherical harmonics here and in sphericart, in one program and turn by turn: values, values and
 // vector-Jacobian product, Hessian-vector product. How to build it: README.md.
+//   sphericart_speed f32|f64 LMAX [POINTS] [REPETITIONS]
 #include <sphericart.hpp>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <string>
 #include <vector>
 
 #include <cartan/autodiff/transforms.hpp>
@@ -116,10 +118,14 @@ void compare(const char* type, std::size_t points, std::size_t l, int repetition
 
 }  // namespace
 
+// One case a run: arrays that an earlier one leaves behind change the times.
 int main(int argc, char** argv) {
-  const std::size_t n = argc > 1 ? static_cast<std::size_t>(std::atoll(argv[1])) : 1000000;
-  const int repetitions = argc > 2 ? std::atoi(argv[2]) : 15;
-  std::printf("%zu points, %d threads; ours, sphericart\n", n, threads());
-  for (std::size_t l : {3, 6, 10}) compare<float>("f32", n, l, repetitions);
-  for (std::size_t l : {3, 6, 10}) compare<double>("f64", n, l, repetitions);
+  const std::string type = argc > 1 ? argv[1] : "f32";
+  const std::size_t l = argc > 2 ? static_cast<std::size_t>(std::atoi(argv[2])) : 3;
+  const std::size_t n = argc > 3 ? static_cast<std::size_t>(std::atoll(argv[3])) : 1000000;
+  const int repetitions = argc > 4 ? std::atoi(argv[4]) : 15;
+  if (type == "f32")
+    compare<float>("f32", n, l, repetitions);
+  else
+    compare<double>("f64", n, l, repetitions);
 }

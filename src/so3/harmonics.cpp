@@ -122,7 +122,7 @@ class InRows {
   std::vector<T> last_;
 };
 
-// Rows on their way to memory. They are put together in the first-level cache and moved in one piece, one
+// Rows on their way to memory. They are put together in the first-level cache and moved in whole lines, one
 // block behind: a transpose writes parts of many lines, which is slow where the lines are far away. Arrays
 // larger than the caches are written past them, a few lines at a time while the next block is computed, since
 // a processor waits when it has many such lines to write.
@@ -131,73 +131,70 @@ class OutRows {
  public:
   using V = Lanes<T>;
 
-  OutRows(T* rows, Index width, bool past_caches)
-      : rows_(rows), width_(width), buffer_(static_cast<std::size_t>(2 * width)), past_caches_(past_caches) {}
-  // Where to put the rows of the next block.
-  T* operator()(Index first, Index count) {
-    first_ = first, count_ = count;
-    half_ = 1 - half_;
-    return buffer();
+  // Rows from `first` on, in turn.
+  OutRows(T* rows, Index width, Index first, bool past_caches)
+      : width_(width), buffer_(static_cast<std::size_t>(2 * (width + 1))), past_caches_(past_caches) {
+    T* begin = rows + first * width;
+    skip_ = carry_ = static_cast<Index>(reinterpret_cast<std::uintptr_t>(begin) % sizeof(V) / sizeof(T));
+    target_ = begin - carry_;
   }
+  // Where to put the rows of the next block: after those that do not fill a line yet.
+  T* next() { return half(half_) + carry_; }
   // Moves some lines of the block before.
   void some(Index lines) {
-    if (past_caches_) move(std::min(left_, lines));
+    if (past_caches_) move(std::min(lines_, lines));
   }
-  // To be called when the block is complete: moves what is left of the one before.
-  void done() {
-    move(left_);
-    target_ = rows_ + first_ * width_;
-    source_ = buffer();
-    if (count_ < lane_count<T>) {
-      std::copy_n(source_, count_ * width_, target_);
-      return;
-    }
-    left_ = width_;
-    if (!past_caches_) return;
-    // Whole lines; what is before the first and after the last goes the usual way.
-    constexpr std::uintptr_t line = 64;
-    const auto offset = reinterpret_cast<std::uintptr_t>(target_) % line;
-    if (offset == 0) return;
-    const Index head = static_cast<Index>((line - offset) / sizeof(T)), tail = lane_count<T> - head;
-    left_ = width_ - 1;
-    std::copy_n(source_, head, target_);
-    const Index end = width_ * lane_count<T> - tail;
-    std::copy_n(source_ + end, tail, target_ + end);
-    source_ += head, target_ += head;
+  // To be called when `count` rows are there: moves what is left of the block before.
+  void done(Index count) {
+    move(lines_);
+    source_ = half(half_);
+    half_ = 1 - half_;
+    carry_ += count * width_;
+    lines_ = carry_ / lane_count<T>;
+    carry_ %= lane_count<T>;
+    std::copy_n(source_ + lines_ * lane_count<T>, carry_, half(half_));
   }
   void finish() {
-    move(left_);
+    move(lines_);
+    if (carry_ > skip_) std::copy(half(half_) + skip_, half(half_) + carry_, target_ + skip_);
 #ifdef __AVX512F__
     if (past_caches_) _mm_sfence();
 #endif
   }
 
  private:
-  T* buffer() {
-    return reinterpret_cast<T*>(buffer_.data() + half_ * width_);
+  T* half(int which) {
+    return reinterpret_cast<T*>(buffer_.data() + which * (width_ + 1));
   }
   void move(Index lines) {
-    left_ -= lines;
+    if (lines == 0) return;
+    lines_ -= lines;
+    const T* from = source_;
+    T* to = target_;
+    source_ += lines * lane_count<T>;
+    target_ += lines * lane_count<T>;
+    if (skip_ > 0) {  // the first line belongs in part to the rows before
+      std::copy(from + skip_, from + lane_count<T>, to + skip_);
+      skip_ = 0;
+      from += lane_count<T>, to += lane_count<T>;
+    }
 #ifdef __AVX512F__
     if (past_caches_) {
-      for (; lines > 0; --lines, source_ += lane_count<T>, target_ += lane_count<T>)
-        _mm512_stream_si512(reinterpret_cast<__m512i*>(target_), load<__m512i>(source_));
+      for (; to != target_; from += lane_count<T>, to += lane_count<T>)
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(to), load<__m512i>(from));
       return;
     }
 #endif
-    for (; lines > 0; --lines, source_ += lane_count<T>, target_ += lane_count<T>)
-      store(target_, load<V>(source_));
+    for (; to != target_; from += lane_count<T>, to += lane_count<T>) store(to, load<V>(from));
   }
 
-  T* rows_;
   Index width_;
-  std::vector<V> buffer_;
+  std::vector<V> buffer_;  // two blocks, each with a line for what was left over
   bool past_caches_;
   int half_ = 0;
-  Index first_ = 0, count_ = 0;
-  const T* source_ = nullptr;  // what is left of the block before, and where it goes
+  Index carry_ = 0, skip_ = 0, lines_ = 0;
+  const T* source_ = nullptr;  // the lines to move, and where they go
   T* target_ = nullptr;
-  Index left_ = 0;
 };
 
 template <class T, int L>
@@ -210,14 +207,15 @@ void run(HarmonicsOf what, int lmax, HarmonicsOptions options, Index n, const T*
   parallel_for(n, 64 * lane_count<T>, [&](Index begin, Index end) {
     Worker<T, L> work(what, table, options.normalize);
     InRows<T> xs(x, 3), vs(v, 3), ws(w, k);
-    OutRows<T> outs(out, width, past_caches);
+    OutRows<T> outs(out, width, begin, past_caches);
     for (Index p = begin; p < end; p += lane_count<T>) {
       const Index count = std::min<Index>(lane_count<T>, end - p);
-      work(xs(p, count), ws(p, count), vs(p, count), outs(p, count), [&] {
-        ws.some(lmax + 1);
-        outs.some(lmax + 1);
-      });
-      outs.done();
+      work(
+          xs(p, count), ws(p, count), vs(p, count), outs.next(), [&]() __attribute__((always_inline)) {
+            ws.some(lmax + 1);
+            outs.some(lmax + 1);
+          });
+      outs.done(count);
     }
     outs.finish();
   });
@@ -229,7 +227,8 @@ template <class T>
 void evaluate_harmonics(HarmonicsOf what, int lmax, HarmonicsOptions options, Index n, const T* x, const T* w,
                         const T* v, T* out) {
   const auto with = [&]<int L>() { run<T, L>(what, lmax, options, n, x, w, v, out); };
-  switch (what == HarmonicsOf::hessian && lmax > 4 ? -1 : lmax) {  // too many registers when unrolled
+  const bool second = what == HarmonicsOf::hessian || what == HarmonicsOf::directional;
+  switch (second && lmax > 4 ? -1 : lmax) {  // too many registers when unrolled
     case 1:
       return with.template operator()<1>();
     case 2:

@@ -280,6 +280,34 @@ TEST(SphericalHarmonics, SameBitsForAnyThreadsAndPlaces) {
   EXPECT_TRUE(identical(Array::from(plain, {5000, 49}), all));
 }
 
+// Rows go to memory in whole lines: any place and number of them, small arrays and large ones, and nothing
+// beside them is touched.
+TEST(SphericalHarmonics, AnyPlaceInMemory) {
+  constexpr double guard = -7;
+  for (const auto& [lmax, n] :
+       {std::pair<int, Index>{0, 1}, {0, 37}, {1, 5}, {2, 16}, {3, 530}, {6, 1041}, {10, 9500}}) {
+    const Index width = Index{lmax + 1} * (lmax + 1), size = n * width;
+    const Array x = random_points(n, 17);
+    std::vector<double> expected;
+    for (Index p = 0; p < n; p += 100) {
+      const auto part = spherical_harmonics(x.rows(p, std::min(n, p + 100)), lmax).to_vector<double>();
+      expected.insert(expected.end(), part.begin(), part.end());
+    }
+    for (const Index offset : {0, 1, 3, 7}) {
+      std::vector<double> out(static_cast<std::size_t>(size + 24), guard);
+      double* first = out.data();
+      while (reinterpret_cast<std::uintptr_t>(first) % 64 != 0) ++first;
+      double* target = first + offset;
+      spherical_harmonics(x.data<double>(), n, lmax, target);
+      EXPECT_TRUE(std::equal(expected.begin(), expected.end(), target)) << lmax << " " << n << " " << offset;
+      for (const double* p = out.data(); p < out.data() + out.size(); ++p)
+        if (p < target || p >= target + size) {
+          ASSERT_EQ(*p, guard) << lmax << " " << n << " " << offset;
+        }
+    }
+  }
+}
+
 TEST(SphericalHarmonics, RefusesWhatItCannotDo) {
   const Array x = random_points(4);
   EXPECT_THROW(spherical_harmonics(x, -1), std::invalid_argument);
