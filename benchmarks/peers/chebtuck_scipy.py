@@ -4,7 +4,7 @@
     python chebtuck_scipy.py DATA [REPETITIONS]      DATA: the folder with chebtuck/ and proteins/
 
 Algorithm 3.3 of ChebTuck (splines to the nodes, DCT, reduced HOSVD by SVD of every factor, core), and the mesh-free
-long-range potential of a protein: N R columns sampled at the nodes, Gram matrices, core. Prints medians in ms.
+long-range potential of a protein: N R columns sampled at the nodes, Gram matrices, core. Prints medians.
 """
 import sys
 import time
@@ -66,16 +66,18 @@ def long_range(x, q, terms, h, m, tolerance):
     core = (z[0] * weights) @ (z[1][:, None] * z[2][None]).reshape(-1, len(weights)).T if len(weights) < 30000 else sum(
         ((z[0][:, b] * weights[b]) @ (z[1][:, None, b] * z[2][None, :, b]).reshape(-1, len(weights[b])).T)
         for b in (slice(i, i + 4096) for i in range(0, len(weights), 4096)))
-    return core, bases
+    return core.reshape([len(a) for a in z]), bases
 
 
 def median(f, repetitions):
+    """Median ms by the clock, and of processor time of all threads."""
     times = []
     for _ in range(repetitions):
-        begin = time.perf_counter()
+        begin = time.perf_counter(), time.process_time()
         f()
-        times.append(time.perf_counter() - begin)
-    return 1e3 * np.median(times)
+        times.append((time.perf_counter() - begin[0], time.process_time() - begin[1]))
+    wall, cpu = 1e3 * np.median(times, axis=0)
+    return f"{wall:.1f} ms ({cpu:.1f} ms of processor time)"
 
 
 def main():
@@ -85,12 +87,12 @@ def main():
         factors = [f[f"LRed/CU{k}"][()] for k in (1, 2, 3)]
     for m in (129, 257):
         core, _ = canonical_to_tucker(weights, factors, m, 1e-7)
-        print(f"biomolecule m={m}: {median(lambda: canonical_to_tucker(weights, factors, m, 1e-7), repetitions):.1f} ms, "
+        print(f"biomolecule m={m}: {median(lambda: canonical_to_tucker(weights, factors, m, 1e-7), repetitions)}, "
               f"ranks {core.shape}")
     for name in ("1ajj", "1a63"):
         x, q = protein(f"{data}/proteins/{name}.pqr")
         core, _ = long_range(x, q, 12, 0.266, 129, 1e-7)
-        print(f"long_range {name} N={len(q)}: {median(lambda: long_range(x, q, 12, 0.266, 129, 1e-7), 3):.0f} ms, "
+        print(f"long_range {name} N={len(q)}: {median(lambda: long_range(x, q, 12, 0.266, 129, 1e-7), 3)}, "
               f"ranks {core.shape}")
 
 

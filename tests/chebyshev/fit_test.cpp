@@ -248,6 +248,40 @@ TEST(Fit, CanonicalIsTheFullGrid) {
   EXPECT_LE(sum, coefficient_error_bound({21, 22, 23}, std::sqrt(error)) * (1 + 1e-12));
 }
 
+// Many terms in few directions, and terms that cancel.
+TEST(Fit, CanonicalOfManyTermsKeepsItsPromise) {
+  constexpr Index n = 40, rank = 120;
+  for (const bool cancel : {false, true}) {
+    linalg::Canonical c;
+    c.weights = random_uniform({rank}, -5, 5, DType::f64, Random(4));
+    for (int k = 0; k < 3; ++k) {
+      Array u = Array::uninitialized({n, rank}, DType::f64);
+      for (Index i = 0; i < n * rank; ++i) {
+        const double x = -1 + 1.0 / n + 2.0 / n * static_cast<double>(i / rank),
+                     y = 0.11 * static_cast<double>(i % rank % 60) + k;
+        u.mutable_data<double>()[i] = std::exp(-std::pow(x - std::sin(7 * y), 2));
+      }
+      c.factors.push_back(u);
+    }
+    for (Index r = 0; r < rank / 2 && cancel; ++r)  // the second half takes the first away, nearly
+      c.weights.mutable_data<double>()[rank / 2 + r] =
+          -(1 + 1e-5 * static_cast<double>(r % 3)) * c.weights.data<double>()[r];
+    for (const double tolerance : {1e-3, 1e-6}) {
+      const auto a = fit_canonical(c, cube(3, 1), {30, 31, 32}, tolerance);
+      const Array full = canonical_coefficients(c, {30, 31, 32}).full(),
+                  found = a.tensor.coefficients().full();
+      double error = 0, norm = 0;
+      for (Index i = 0; i < full.size(); ++i) {
+        error += std::pow(full.data<double>()[i] - found.data<double>()[i], 2);
+        norm += std::pow(full.data<double>()[i], 2);
+      }
+      EXPECT_LE(std::sqrt(error / norm), a.report.relative_error * (1 + 1e-9)) << cancel << tolerance;
+      EXPECT_LE(a.report.relative_error, tolerance) << cancel;
+      EXPECT_LE(a.tensor.ranks()[0], 20);
+    }
+  }
+}
+
 TEST(Fit, NodesGiveTheInterpolant) {
   const Expression e("exp(x*y)", 2);
   const Array x = nodes(15);
