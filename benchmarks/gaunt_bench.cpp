@@ -1,6 +1,19 @@
 // Gaunt products: pairwise at batch 10,000 and one channel, L x L -> 2 L (the workload of
 // benchmarks/peers/gaunt_peers.py), and many-body at 32 samples of 128 channels.
+//
+//   bench_gaunt --figures docs    times of convolutions along edges, every engine against L, as
+//   docs/gaunt_*.svg and
+//                                 docs/gaunt_times.md, beside what the planner chooses
 #include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <string>
+
+#include <cartan/data/figure.hpp>
 
 #include <cartan/core/parallel.hpp>
 #include <cartan/core/random.hpp>
@@ -56,3 +69,96 @@ BENCHMARK_CAPTURE(many_body, automatic, Engine::automatic)->SIZES(1, 6);
 BENCHMARK_CAPTURE(many_body, cg, Engine::cg)->SIZES(1, 6);
 BENCHMARK_CAPTURE(many_body, grid, Engine::grid)->SIZES(1, 6);
 BENCHMARK_CAPTURE(many_body, fourier, Engine::fourier)->SIZES(1, 4);
+
+namespace {
+
+constexpr Engine edge_engines[] = {Engine::cg, Engine::grid, Engine::fourier, Engine::escn};
+
+// Median CPU time of one call in seconds, one thread; the first call makes the tables.
+template <class Call>
+double cpu_time(Call&& call) {
+  call();
+  std::vector<double> times;
+  double total = 0;
+  while (times.size() < 3 || (total < 0.1 && times.size() < 500)) {
+    timespec begin, end;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+    call();
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+    times.push_back(static_cast<double>(end.tv_sec - begin.tv_sec) +
+                    1e-9 * static_cast<double>(end.tv_nsec - begin.tv_nsec));
+    total += times.back();
+  }
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2];
+}
+
+void write_figures(const std::string& folder) {
+  constexpr int lmax = 8;
+  set_threads(1);
+  std::ofstream page(folder + "/gaunt_times.md");
+  page << "# Convolutions along edges: time of every engine\n\n"
+          "`z = P(x f)`, features, filter and result of degree L, float32, one thread, microseconds of CPU "
+          "time an edge\n"
+          "(medians). A star marks the planner's choice, *lost* how much longer it takes than the fastest. "
+          "Made by\n"
+          "`bench_gaunt --figures docs` on one core of a Xeon with AVX-512.\n";
+  for (const auto& [edges, channels] :
+       {std::pair<Index, Index>{1, 1}, {1000, 1}, {100000, 1}, {1, 128}, {1000, 128}}) {
+    const std::string title = std::to_string(edges) + (edges == 1 ? " edge, " : " edges, ") +
+                              std::to_string(channels) + (channels == 1 ? " channel" : " channels");
+    page << "\n## " << title << "\n\n| L | cg | grid | fourier | escn | lost |\n|---|---|---|---|---|---|\n";
+    data::Figure figure;
+    figure.title = "Gaunt convolution, " + title;
+    figure.x_label = "L";
+    figure.y_label = "microseconds an edge";
+    figure.log_y = true;
+    for (const Engine e : edge_engines) figure.series.push_back({name_of(e), {}, {}, true});
+    data::Series chosen{"planner", {}, {}, false};
+    for (int l = 1; l <= lmax; ++l) {
+      const Array x = features(edges, channels, l, 1),
+                  r = random_normal({edges, 3}, DType::f32, Random(1, 2));
+      const Array s = random_normal({edges, l + 1}, DType::f32, Random(1, 3));
+      PlanOptions options;
+      options.batch = edges;
+      const Engine choice = GauntConvolution(l, l, l, options, channels).plan().engine;
+      double time[4], best = INFINITY, planned = 0;
+      for (int k = 0; k < 4; ++k) {
+        options.engine = edge_engines[k];
+        const GauntConvolution convolution(l, l, l, options, channels);
+        time[k] = 1e6 * cpu_time([&] { benchmark::DoNotOptimize(convolution(x, r, s).raw()); }) /
+                  static_cast<double>(edges);
+        best = std::min(best, time[k]);
+        if (edge_engines[k] == choice) planned = time[k];
+        figure.series[static_cast<std::size_t>(k)].x.push_back(l);
+        figure.series[static_cast<std::size_t>(k)].y.push_back(time[k]);
+      }
+      chosen.x.push_back(l);
+      chosen.y.push_back(planned);
+      page << "| " << l;
+      for (int k = 0; k < 4; ++k) {
+        char cell[40];
+        std::snprintf(cell, sizeof cell, " | %.3g%s", time[k], edge_engines[k] == choice ? " *" : "");
+        page << cell;
+      }
+      char lost[40];
+      std::snprintf(lost, sizeof lost, " | %.0f %% |\n", 100 * (planned / best - 1));
+      page << lost;
+    }
+    figure.series.push_back(chosen);
+    figure.save(folder + "/gaunt_" + std::to_string(edges) + "_" + std::to_string(channels) + ".svg");
+  }
+  set_threads(0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::string(argv[1]) == "--figures") {
+    write_figures(argv[2]);
+    return 0;
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+}

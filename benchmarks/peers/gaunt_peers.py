@@ -263,7 +263,7 @@ def main():
     options = parser.parse_args()
     if options.core is not None:
         os.sched_setaffinity(0, {options.core})
-    for title, function, largest in (("pairwise", lambda l: pairwise(l, 10000, {"grid": 99, "cg_dense": 5, "fourier_fft": 6}),
+    for title, function, largest in (("pairwise", lambda l: pairwise(l, 10000, {"grid": 99, "cg_dense": 4, "fourier_fft": 4}),
                                       options.pairwise), ("many_body", many_body, options.many_body)):
         print(f"\n{title}: CPU ms (relative error)\n")
         for l in range(1, largest + 1):

@@ -32,6 +32,6 @@ class ConvolutionSlot : public Primitive {
 // In the frames of the edges: see ConvolutionSlot. Inputs that are not given (the slot `out`) are empty.
 Array convolve_in_frames(const ConvolutionDegrees& l, ConvolutionSlot::Slot out, const Array& x,
                          const Array& z, const Array& s, const Array& vectors);
-FormWork frame_work(const ConvolutionDegrees& l, Index channels);
+FormWork frame_work(const ConvolutionDegrees& l, Index edges, Index channels);
 
 }  // namespace cartan::so3

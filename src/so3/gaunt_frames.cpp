@@ -182,7 +182,7 @@ Array convolve_in_frames(const ConvolutionDegrees& l, ConvolutionSlot::Slot out,
   return result;
 }
 
-FormWork frame_work(const ConvolutionDegrees& l, Index channels) {
+FormWork frame_work(const ConvolutionDegrees& l, Index edges, Index channels) {
   const auto square = [](double k) { return (k + 1) * (k + 1); };
   const auto entries = [](double k) { return (k + 1) * (2 * k + 1) * (2 * k + 3) / 3; };
   const double pairs = (l.x + l.filter + l.z) / 4 + 1;
@@ -191,7 +191,8 @@ FormWork frame_work(const ConvolutionDegrees& l, Index channels) {
   // J twice, a quarter full; the filter and the products in theta
   work.sums = (entries(l.x) + entries(l.z)) / 2 + pairs * (square(l.x) + square(l.z) + 2 * l.filter + 2);
   // spins, and the cosines and sines of the two angles: those once an edge
-  work.waves = 4 * (std::max(l.x, l.z) + 1.0) + std::max<double>(1, 32 / static_cast<double>(channels));
+  work.waves = 4 * (std::max(l.x, l.z) + 1.0) +
+               static_cast<double>(std::min(edges, std::max<Index>(1, 32 / channels)));
   return work;
 }
 

@@ -112,9 +112,11 @@ Plan plan_convolution(const ConvolutionDegrees& l, const SphereForm& form, Index
   PlanOptions spatial = options;
   spatial.measure = false;
   auto all = candidates_of(form, 2, spatial, lanes);
+  // beyond the blocks: harmonics of the edges, and the call itself
   for (Candidate& c : all)
-    c.seconds += 1e-9 * static_cast<double>(edges * (5 + (l.filter + 1) * (l.filter + 1)));  // Y(r)
-  all.push_back(candidate(Engine::escn, frame_work(l, channels), static_cast<double>(lanes)));
+    c.seconds += 2.2e-6 + 1e-9 * static_cast<double>(edges * (5 + (l.filter + 1) * (l.filter + 1)));
+  all.push_back(candidate(Engine::escn, frame_work(l, edges, channels), static_cast<double>(lanes)));
+  all.back().seconds += 1.4e-6;
   if (options.measure)
     for (Candidate& c : all)
       measure(c, edges, [&](Index n) {
