@@ -67,7 +67,8 @@ class ManyBodyProduct {
 /// (tau x r) / |r|^2: exact at every direction, whatever the engine, to any order.
 class GauntConvolution {
  public:
-  /// @param l1, l2, l3  degrees of features, filter, result
+  /// @param l1, l2, l3     degrees of features, filter, result
+  /// @param options.batch  edges that the choice of the engine is made for, each of `channels`
   GauntConvolution(int l1, int l2, int l3, const PlanOptions& options = {}, Index channels = 1);
 
   /// @param x        (edges, (l1 + 1)^2 C), features at the edges
