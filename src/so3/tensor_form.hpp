@@ -105,6 +105,8 @@ class TensorForm {
   friend struct Compiler;
   template <class T>
   class Run;
+  template <class T>
+  class Backward;
 
   struct Filter {
     Operand operand;
