@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include "worst.hpp"
 
 using namespace cartan;
 using namespace cartan::chebyshev;
@@ -22,7 +23,7 @@ double largest_difference(const Array& a, const Array& b) {
   double worst = 0;
   for (Index i = 0; i < a.size(); ++i) {
     const double e = std::abs(a.data<double>()[i] - b.data<double>()[i]);
-    if (!(e <= worst)) worst = e;
+    worst = cartan::testing::worst_of(worst, e);
   }
   return worst;
 }
@@ -109,7 +110,7 @@ TEST(Chebyshev, InterpolationConvergesAtTheRateOfTheNearestPole) {
       const Array t = basis(Array::from(std::vector<double>{x}), m);
       double p = 0;
       for (Index k = 0; k < m; ++k) p += c.data<double>()[k] * t.data<double>()[k];
-      worst = std::max(worst, std::abs(p - 1 / (1 + a * a * x * x)));
+      worst = cartan::testing::worst_of(worst, std::abs(p - 1 / (1 + a * a * x * x)));
     }
     return worst;
   };

@@ -11,6 +11,7 @@
 
 #include "charges.hpp"
 #include "real_data.hpp"
+#include "worst.hpp"
 
 using namespace cartan;
 using namespace cartan::chebyshev;
@@ -31,7 +32,7 @@ double largest_difference(const Array& a, const Array& b) {
   double worst = 0;
   for (Index i = 0; i < a.size(); ++i) {
     const double e = std::abs(a.data<double>()[i] - b.data<double>()[i]);
-    if (!(e <= worst)) worst = e;
+    worst = cartan::testing::worst_of(worst, e);
   }
   return worst;
 }
@@ -71,7 +72,7 @@ TEST(Electrostatics, LongRangeIsTheSumOfItsGaussians) {
                  plan.long_range()(std::hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]));
       }
       const double e = std::abs(found.data<double>()[i] - units::coulomb * exact);
-      if (!(e <= worst)) worst = e;
+      worst = cartan::testing::worst_of(worst, e);
     }
     // the plan's promise for the kernel, summed over all charges
     EXPECT_LE(worst, units::coulomb * charge * tolerance * plan.kernel()(plan.inner())) << tolerance;

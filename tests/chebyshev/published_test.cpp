@@ -13,6 +13,7 @@
 
 #include "charges.hpp"
 #include "real_data.hpp"
+#include "worst.hpp"
 
 using namespace cartan;
 using namespace cartan::chebyshev;
@@ -148,7 +149,7 @@ TEST(Published, RanksOfProteinsDoNotGrow) {
       }
       exact *= units::coulomb;
       const double e = std::abs(small.tensor({p[0], p[1], p[2]}) - exact);
-      if (!(e <= worst)) worst = e;
+      worst = cartan::testing::worst_of(worst, e);
       largest = std::max(largest, std::abs(exact));
     }
     EXPECT_LE(worst / largest, 2.5e-7) << name;
@@ -170,7 +171,7 @@ TEST(Published, EnergiesOfProteinsAreTheDirectSums) {
       double worst = 0, largest = 0;
       for (Index i = 0; i < e.forces.size(); ++i) {
         const double f = std::abs(e.forces.data<double>()[i] - d.forces.data<double>()[i]);
-        if (!(f <= worst)) worst = f;
+        worst = cartan::testing::worst_of(worst, f);
         largest = std::max(largest, std::abs(d.forces.data<double>()[i]));
       }
       EXPECT_LE(worst, 10 * tolerance * largest) << name << tolerance;

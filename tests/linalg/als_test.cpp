@@ -6,6 +6,7 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/linalg/als.hpp"
 #include "linalg/oracle.hpp"
+#include "worst.hpp"
 
 using namespace oracle;
 
@@ -17,7 +18,7 @@ double orthogonality(const Array& u) {
     for (Index b = 0; b < u.dim(1); ++b) {
       double sum = 0;
       for (Index i = 0; i < u.dim(0); ++i) sum += value(u, i * u.dim(1) + a) * value(u, i * u.dim(1) + b);
-      worst = std::max(worst, std::abs(sum - (a == b ? 1 : 0)));
+      worst = cartan::testing::worst_of(worst, std::abs(sum - (a == b ? 1 : 0)));
     }
   return worst;
 }

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <sstream>
+#include "worst.hpp"
 
 namespace cartan::potentials::golden {
 
@@ -151,7 +152,7 @@ inline double difference(const std::vector<double>& a, const std::vector<double>
   double worst = 0;
   for (std::size_t k = 0; k < a.size(); ++k) {
     const double d = std::abs(a[k] - b[k]) / std::max(1.0, std::abs(b[k]));
-    if (!(d <= worst)) worst = d;
+    worst = cartan::testing::worst_of(worst, d);
   }
   return worst;
 }

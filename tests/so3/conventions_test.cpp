@@ -9,6 +9,7 @@
 #include "cartan/data/hdf5.hpp"
 #include "cartan/so3/spherical_harmonics.hpp"
 #include "cartan/so3/tables.hpp"
+#include "worst.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -18,7 +19,7 @@ double largest_difference(const Array& a, const Array& b) {
   const auto x = a.to_vector<double>(), y = b.to_vector<double>();
   double worst = 0;
   for (std::size_t k = 0; k < std::min(x.size(), y.size()); ++k)
-    if (!(std::abs(x[k] - y[k]) <= worst)) worst = std::abs(x[k] - y[k]);
+    worst = cartan::testing::worst_of(worst, std::abs(x[k] - y[k]));
   return worst;
 }
 

@@ -11,6 +11,7 @@
 #include "cartan/core/random.hpp"
 #include "nn/check_twice.hpp"
 #include "so3/reference.hpp"
+#include "worst.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -20,7 +21,7 @@ double largest_difference(const Array& a, const Array& b) {
   const auto x = a.to_vector<double>(), y = b.to_vector<double>();
   double worst = 0;
   for (std::size_t k = 0; k < std::min(x.size(), y.size()); ++k)
-    if (!(std::abs(x[k] - y[k]) <= worst)) worst = std::abs(x[k] - y[k]);
+    worst = cartan::testing::worst_of(worst, std::abs(x[k] - y[k]));
   return worst;
 }
 

@@ -11,6 +11,7 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
 #include "so3/reference.hpp"
+#include "worst.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -26,8 +27,7 @@ double largest_difference(const Array& a, const Array& b) {
   EXPECT_EQ(a.shape(), b.shape());
   const auto x = a.as(DType::f64).to_vector<double>(), y = b.as(DType::f64).to_vector<double>();
   double worst = 0;
-  for (std::size_t k = 0; k < x.size(); ++k)
-    if (!(std::abs(x[k] - y[k]) <= worst)) worst = std::abs(x[k] - y[k]);
+  for (std::size_t k = 0; k < x.size(); ++k) worst = cartan::testing::worst_of(worst, std::abs(x[k] - y[k]));
   return worst;
 }
 

@@ -7,6 +7,7 @@
 #include "cartan/data/hdf5.hpp"
 #include "cartan/so3/tables.hpp"
 #include "so3/reference.hpp"
+#include "worst.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -25,7 +26,8 @@ TEST(Wigner3j, EqualsE3nn) {
     const auto& c = wigner_3j(l[0], l[1], l[2]);
     const auto expected = item.array.to_vector<double>();
     ASSERT_EQ(c.size(), expected.size()) << name;
-    for (std::size_t k = 0; k < c.size(); ++k) worst = std::max(worst, std::abs(c[k] - expected[k]));
+    for (std::size_t k = 0; k < c.size(); ++k)
+      worst = cartan::testing::worst_of(worst, std::abs(c[k] - expected[k]));
     ++tables;
   }
   EXPECT_EQ(tables, 65);

@@ -9,6 +9,7 @@
 #include "cartan/core/random.hpp"
 #include "cartan/so3/convolution.hpp"
 #include "cartan/so3/tables.hpp"
+#include "worst.hpp"
 
 namespace cartan::so3::oracle {
 
@@ -96,7 +97,7 @@ inline double difference(const Array& a, const Array& b) {
   double worst = 0, scale = 1e-300;
   for (std::size_t k = 0; k < x.size(); ++k) {
     if (!std::isfinite(x[k])) return INFINITY;
-    worst = std::max(worst, std::abs(x[k] - y[k]));
+    worst = cartan::testing::worst_of(worst, std::abs(x[k] - y[k]));
     scale = std::max(scale, std::abs(y[k]));
   }
   return x.empty() ? 0 : worst / scale;

@@ -7,6 +7,7 @@
 #include "cartan/so3/wigner.hpp"
 #include "nn/check_twice.hpp"
 #include "so3/gaunt_oracle.hpp"
+#include "worst.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -82,8 +83,8 @@ TEST(CompleteProduct, EveryPathToDegreeSix) {
           return a == q.l1 && b == q.l2 && k == q.l3 ? 1.0 : 0.0;
         });
         const Array expected = slice(one, 1, p.l3 * p.l3 * c, (p.l3 + 1) * (p.l3 + 1) * c);
-        worst =
-            std::max(worst, difference(slice(z, 1, p.offset * c, (p.offset + 2 * p.l3 + 1) * c), expected));
+        worst = cartan::testing::worst_of(
+            worst, difference(slice(z, 1, p.offset * c, (p.offset + 2 * p.l3 + 1) * c), expected));
       }
       EXPECT_LE(worst, 2e-13) << name_of(e) << l1 << l2 << l3;
     }
