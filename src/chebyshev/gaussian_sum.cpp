@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cartan/core/error.hpp"
+#include "cartan/core/parallel.hpp"
 #include "chebyshev/series.hpp"
 
 namespace cartan::chebyshev {
@@ -67,6 +68,18 @@ GaussianSum screened_rule(const RadialKernel& kernel, double h, double r_min, do
     sorted.weight.push_back(sum.weight[i]);
   }
   return sorted;
+}
+
+// Mean of exp(-(t (x - centre))^2) over cell c of n on [-a, a].
+double cell_mean(double t, Index c, Index n, double a, double centre) {
+  const double h = 2 * a / static_cast<double>(n), x = -a + h * static_cast<double>(c) - centre;
+  if (!(t * (std::abs(x) + h) > 1e-9)) return 1;
+  const double low = t * x, high = t * (x + h);
+  // erf loses what is far from the centre in rounding: there the difference of erfc
+  const double difference = low > 0    ? std::erfc(low) - std::erfc(high)
+                            : high < 0 ? std::erfc(-high) - std::erfc(-low)
+                                       : std::erf(high) - std::erf(low);
+  return 0.5 * sqrt_pi * difference / (t * h);
 }
 
 }  // namespace
@@ -182,34 +195,40 @@ SincQuadrature sinc_quadrature(const RadialKernel& kernel, double tolerance, dou
   return best;
 }
 
-linalg::Canonical on_cells(const GaussianSum& sum, Index n, double a, const std::vector<double>& centre) {
-  require(n >= 1 && a > 0 && !centre.empty(), "[on_cells] ", n, " cells on [-", a, ", ", a, "] in ",
-          centre.size(), " variables");
-  const int d = static_cast<int>(centre.size());
-  const Index terms = sum.size();
-  const double h = 2 * a / static_cast<double>(n);
+linalg::Canonical on_cells(const GaussianSum& sum, Index n, double a, const Array& positions,
+                           const Array& charges) {
+  require(n >= 1 && a > 0, "[on_cells] ", n, " cells on [-", a, ", ", a, "]");
+  require(positions.ndim() == 2 && positions.dim(0) >= 1 && positions.dim(1) >= 1 &&
+              charges.shape() == Shape({positions.dim(0)}),
+          "[on_cells] positions ", positions.shape(), " and charges ", charges.shape(),
+          " must be (N, d) and (N)");
+  require(all_finite(positions) && all_finite(charges), "[on_cells] positions and charges must be finite");
+  const Index count = positions.dim(0), d = positions.dim(1), terms = sum.size(), rank = count * terms;
+  const double *x = positions.data<double>(), *q = charges.data<double>();
   linalg::Canonical out;
-  out.weights = Array::full({terms}, 1, DType::f64);
-  for (int k = 0; k < d; ++k) {
-    Array u = Array::uninitialized({n, terms}, DType::f64);
+  out.weights = Array::uninitialized({rank}, DType::f64);
+  double* w = out.weights.mutable_data<double>();
+  for (Index i = 0; i < count; ++i) std::fill_n(w + i * terms, terms, q[i]);
+  for (Index k = 0; k < d; ++k) {
+    Array u = Array::uninitialized({n, rank}, DType::f64);
     double* p = u.mutable_data<double>();
-    for (Index i = 0; i < n; ++i)
-      for (Index j = 0; j < terms; ++j) {
-        const double t = sum.rate[at(j)], x = -a + h * static_cast<double>(i) - centre[at(k)];
-        // erf loses what is far from the centre in rounding: there the difference of erfc
-        double mean = 1;
-        if (t * (std::abs(x) + h) > 1e-9) {
-          const double low = t * x, high = t * (x + h);
-          const double difference = low > 0    ? std::erfc(low) - std::erfc(high)
-                                    : high < 0 ? std::erfc(-high) - std::erfc(-low)
-                                               : std::erf(high) - std::erf(low);
-          mean = 0.5 * sqrt_pi * difference / (t * h);
+    parallel_for(count, 8, [&](Index first, Index last) {
+      for (Index i = first; i < last; ++i)
+        for (Index j = 0; j < terms; ++j) {
+          const double scale = std::pow(sum.weight[at(j)], 1.0 / static_cast<double>(d));
+          for (Index c = 0; c < n; ++c)
+            p[c * rank + i * terms + j] = scale * cell_mean(sum.rate[at(j)], c, n, a, x[i * d + k]);
         }
-        p[i * terms + j] = std::pow(sum.weight[at(j)], 1.0 / d) * mean;
-      }
+    });
     out.factors.push_back(std::move(u));
   }
   return out;
+}
+
+linalg::Canonical on_cells(const GaussianSum& sum, Index n, double a, const std::vector<double>& centre) {
+  require(!centre.empty(), "[on_cells] the centre has no coordinates");
+  return on_cells(sum, n, a, Array::from(centre, {1, static_cast<Index>(centre.size())}),
+                  Array::full({1}, 1, DType::f64));
 }
 
 }  // namespace cartan::chebyshev

@@ -1,5 +1,7 @@
+#include <cartan/chebyshev/fit.hpp>
 #include <cartan/chebyshev/gaussian_sum.hpp>
 #include <cartan/core/error.hpp>
+#include <cartan/core/random.hpp>
 #include <cartan/data/hdf5.hpp>
 
 #include <gtest/gtest.h>
@@ -22,6 +24,35 @@ double worst_on(const RadialKernel& k, const GaussianSum& s, double low, double 
     worst = cartan::testing::worst_of(worst, e);
   }
   return worst;
+}
+
+// The papers' grid form: cell means differ from values by O(h^2), the rest is the quadrature's own sum.
+TEST(GridForm, PotentialOfManyChargesConvergesWithTheGrid) {
+  const GaussianSum smooth = sinc_newton(0.2621, 26).terms(0, 10);
+  auto numbers = [](Index n, double bound, std::uint64_t stream) {
+    return random_uniform({n}, -bound, bound, DType::f64, Random(7, stream)).to_vector<double>();
+  };
+  const auto x = numbers(45, 0.6, 0), q = numbers(15, 1, 1), points = numbers(300, 0.9, 2);
+  auto error = [&](Index n) {
+    const linalg::Canonical t = on_cells(smooth, n, 1, Array::from(x, {15, 3}), Array::from(q));
+    EXPECT_EQ(t.rank(), 150);
+    const auto f = fit_canonical(t, cube(3, 1), {64, 64, 64}, 1e-9);
+    const Array value = f.tensor(Array::from(points, {100, 3}));
+    double worst = 0, largest = 0;
+    for (std::size_t p = 0; p < 100; ++p) {
+      double sum = 0;
+      for (std::size_t i = 0; i < 15; ++i)
+        sum += q[i] * smooth(std::hypot(points[3 * p] - x[3 * i], points[3 * p + 1] - x[3 * i + 1],
+                                        points[3 * p + 2] - x[3 * i + 2]));
+      worst = cartan::testing::worst_of(worst, std::abs(value.data<double>()[p] - sum));
+      largest = std::max(largest, std::abs(sum));
+    }
+    return worst / largest;
+  };
+  const double coarse = error(64), fine = error(128);
+  EXPECT_LE(fine, 1e-3);
+  EXPECT_LE(std::abs(coarse / fine - 4), 0.5);
+  EXPECT_THROW(on_cells(smooth, 64, 1, Array::from(x, {15, 3}), Array::from(points)), std::invalid_argument);
 }
 
 }  // namespace

@@ -68,5 +68,11 @@ SincQuadrature sinc_quadrature(const RadialKernel& kernel, double tolerance, dou
 /// The sum around `centre` projected onto a uniform grid of n cells a variable on [-a, a]^d: the mean over
 /// each cell, as a canonical tensor of rank size() with columns weight^(1/d) mean(exp(-(rate x)^2)).
 linalg::Canonical on_cells(const GaussianSum& sum, Index n, double a, const std::vector<double>& centre);
+/// The same for sum_i charges[i] sum(|x - positions[i]|), the papers' grid form of a potential of many
+/// particles: rank N size(), weights charges[i], the terms of a particle side by side. With fit_canonical it
+/// becomes a Chebyshev-Tucker function (without a grid: RangeSeparation).
+/// @param positions (N, d)   @param charges (N); float64
+linalg::Canonical on_cells(const GaussianSum& sum, Index n, double a, const Array& positions,
+                           const Array& charges);
 
 }  // namespace cartan::chebyshev
