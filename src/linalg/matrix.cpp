@@ -119,6 +119,14 @@ SVD svd(const Matrix& a) {
   return take(Eigen::BDCSVD<ColMajor>(map(a), thin));
 }
 
+SVD right_svd(const Matrix& a) {
+  const Index k = std::min(a.rows, a.cols);
+  if (k <= 32) return svd(a);
+  const Eigen::BDCSVD<ColMajor> f(map(a), Eigen::ComputeThinV);
+  const auto& s = f.singularValues();
+  return {Matrix(a.rows, 0), std::vector<double>(s.data(), s.data() + s.size()), from(f.matrixV())};
+}
+
 Eigensystem eigensystem(const Matrix& a) {
   const Eigen::SelfAdjointEigenSolver<ColMajor> f(map(a));
   Eigensystem e;

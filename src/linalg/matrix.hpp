@@ -62,6 +62,8 @@ struct SVD {
   Matrix v;
 };
 SVD svd(const Matrix& a);
+/// The same without the left vectors (`u` has no columns).
+SVD right_svd(const Matrix& a);
 
 /// Eigenvalues, falling, and eigenvectors (columns) of a symmetric matrix (lower triangle).
 struct Eigensystem {

@@ -187,14 +187,19 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
   auto share = [&](int k) { return 0.3 * tolerance / (std::sqrt(d) * s[at_index(k)]); };
 
   Report report;
-  std::vector<Basis> bases;
-  for (int k = 0; k < d; ++k) {
-    const Method method = o.method == Method::gram || o.method == Method::lq
-                              ? o.method
-                              : gram_or_lq(share(k), factors[at_index(k)].rows);
-    note_method(report, name_of(method));
-    bases.push_back(weighted_basis(factors[at_index(k)], w, method));
-  }
+  auto method_of = [&](int k) {
+    return o.method == Method::gram || o.method == Method::lq
+               ? o.method
+               : gram_or_lq(share(k), factors[at_index(k)].rows);
+  };
+  for (int k = 0; k < d; ++k) note_method(report, name_of(method_of(k)));
+  // Modes side by side where one has too few terms to be shared out; the numbers are the same either way.
+  std::vector<Basis> bases(at_index(d));
+  parallel_for(d, w.size() <= 4096 ? 1 : d, [&](Index begin, Index end) {
+    for (Index k = begin; k < end; ++k)
+      bases[static_cast<std::size_t>(k)] =
+          weighted_basis(factors[static_cast<std::size_t>(k)], w, method_of(static_cast<int>(k)));
+  });
 
   double guess = total;  // of ||X||
   for (;;) {
