@@ -4,6 +4,7 @@
 #include <cartan/core/error.hpp>
 #include <cartan/data/hdf5.hpp>
 #include <cartan/data/point_charges.hpp>
+#include <cmath>
 
 #include <cstdio>
 #include <iostream>
@@ -137,7 +138,8 @@ void run(const Options& o) {
   stop_if_asked();
   Outcome r{made, stored, errors, {}, 0};
   if (!o.no_energy) r.energy = made.field.energy();
-  r.made.converged = errors.rel_max <= o.tolerance;
+  r.made.converged = errors.rel_max <= o.tolerance && std::isfinite(errors.rel_l2) &&
+                     (o.no_energy || std::isfinite(r.energy.energy));
   r.seconds = seconds_since_start() - begin;
   bar.finish();
   stop_if_asked();

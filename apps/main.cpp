@@ -71,7 +71,8 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? done : usage;
   }
   std::cout.flush();
-  if (!std::cout) throw IoError("standard output", "cannot write");
+  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    throw IoError("standard output", "cannot write");
   return context().exit_code;
 }
 

@@ -1,6 +1,7 @@
 #include "cartan/data/point_charges.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <string_view>
@@ -41,7 +42,14 @@ class Reader {
  public:
   explicit Reader(const std::string& path) : lines_(path) { out_.path = path; }
 
-  bool next(string_view& line) { return lines_.next(line); }
+  bool next(string_view& line) {
+    if (!lines_.next(line)) return false;
+    if (lines_.number() == 1 && starts_with(line, "\xEF\xBB\xBF")) line.remove_prefix(3);  // byte order mark
+    const std::size_t at = line.find('\r');
+    if (at != string_view::npos && at + 1 < line.size())
+      fail("has carriage returns for line ends, as old Macintosh files: convert them to newlines");
+    return true;
+  }
   [[noreturn]] void fail(const std::string& what) const {
     throw FormatError(out_.path, text("line ", lines_.number()), what);
   }
@@ -70,8 +78,14 @@ class Reader {
   PointCharges out_;
 };
 
+// Records by name, in either case.
+bool is_record(string_view line, string_view name) {
+  return line.size() >= name.size() && std::equal(name.begin(), name.end(), line.begin(), [](char n, char c) {
+           return n == std::toupper(static_cast<unsigned char>(c));
+         });
+}
 bool is_atom(string_view line) {
-  return starts_with(line, "ATOM") || starts_with(line, "HETATM");
+  return is_record(line, "ATOM") || is_record(line, "HETATM");
 }
 
 PointCharges read_pqr(const std::string& path) {
@@ -79,8 +93,11 @@ PointCharges read_pqr(const std::string& path) {
   for (string_view line; file.next(line);) {
     if (!is_atom(line)) continue;
     const auto f = fields_of(line);
-    const std::size_t glued = f[0] == "ATOM" || f[0] == "HETATM" ? 0 : 1;  // "HETATM12345"
-    if (glued && !has_digit(f[0])) continue;                               // another record
+    const std::size_t glued =
+        (f[0].size() == 4 && is_record(f[0], "ATOM")) || (f[0].size() == 6 && is_record(f[0], "HETATM"))
+            ? 0
+            : 1;                              // "HETATM12345"
+    if (glued && !has_digit(f[0])) continue;  // another record
     if (f.size() + glued < 10)
       file.fail(
           text("a PQR atom has at least 10 fields (record, serial, name, residue, number, x, y, z, charge, "
@@ -118,7 +135,7 @@ PointCharges read_pdb(const std::string& path, bool pdbqt, PdbCharges where) {
   Reader file(path);
   for (string_view line; file.next(line);) {
     if (starts_with(line, "ENDMDL")) break;
-    if (!starts_with(line, "ATOM  ") && !starts_with(line, "HETATM")) continue;
+    if (!is_record(line, "ATOM  ") && !is_record(line, "HETATM")) continue;
     const auto columns = [&](std::size_t first, std::size_t last) {
       return line.size() < first ? string_view() : line.substr(first - 1, last - first + 1);
     };

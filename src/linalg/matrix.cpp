@@ -5,6 +5,7 @@
 #include <Eigen/QR>
 #include <Eigen/SVD>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "cartan/core/error.hpp"
@@ -106,14 +107,20 @@ void TriangularFactor::add(const double* rows, Index count) {
   r_ = from(r);
 }
 
+// Eigen leaves the values of a matrix that is not finite (overflow on the way here) unset.
+template <class Decomposition>
+std::vector<double> singular_values(const Decomposition& f) {
+  const auto& s = f.singularValues();
+  if (f.info() != Eigen::Success)
+    return std::vector<double>(static_cast<std::size_t>(s.size()), std::numeric_limits<double>::quiet_NaN());
+  return std::vector<double>(s.data(), s.data() + s.size());
+}
+
 SVD svd(const Matrix& a) {
   const Index k = std::min(a.rows, a.cols);
   if (k == 0) return {Matrix(a.rows, 0), {}, Matrix(a.cols, 0)};
   // Jacobi finds the small singular values of small matrices most accurately.
-  auto take = [&](const auto& f) {
-    const auto& s = f.singularValues();
-    return SVD{from(f.matrixU()), std::vector<double>(s.data(), s.data() + s.size()), from(f.matrixV())};
-  };
+  auto take = [&](const auto& f) { return SVD{from(f.matrixU()), singular_values(f), from(f.matrixV())}; };
   constexpr int thin = Eigen::ComputeThinU | Eigen::ComputeThinV;
   if (k <= 32) return take(Eigen::JacobiSVD<ColMajor>(map(a), thin));
   return take(Eigen::BDCSVD<ColMajor>(map(a), thin));
@@ -123,15 +130,15 @@ SVD right_svd(const Matrix& a) {
   const Index k = std::min(a.rows, a.cols);
   if (k <= 32) return svd(a);
   const Eigen::BDCSVD<ColMajor> f(map(a), Eigen::ComputeThinV);
-  const auto& s = f.singularValues();
-  return {Matrix(a.rows, 0), std::vector<double>(s.data(), s.data() + s.size()), from(f.matrixV())};
+  return {Matrix(a.rows, 0), singular_values(f), from(f.matrixV())};
 }
 
 Eigensystem eigensystem(const Matrix& a) {
   const Eigen::SelfAdjointEigenSolver<ColMajor> f(map(a));
   Eigensystem e;
-  e.values.resize(static_cast<std::size_t>(a.rows));
-  for (Index i = 0; i < a.rows; ++i) e.values[static_cast<std::size_t>(i)] = f.eigenvalues()[a.rows - 1 - i];
+  e.values.assign(static_cast<std::size_t>(a.rows), std::numeric_limits<double>::quiet_NaN());
+  for (Index i = 0; i < a.rows && f.info() == Eigen::Success; ++i)
+    e.values[static_cast<std::size_t>(i)] = f.eigenvalues()[a.rows - 1 - i];
   e.vectors = from(f.eigenvectors().rowwise().reverse());
   return e;
 }

@@ -131,7 +131,7 @@ Array scale_rows(const Array& x, int u, bool inverse) {
 // With the mean of f g h over the torus symmetric, the vjp is a product of the same kind.
 class FourierProduct : public Primitive {
  public:
-  FourierProduct(int u1, int u2, int u3, Convolution method) : u_{u1, u2, u3}, method_(method) {}
+  FourierProduct(int u1, int u2, int u3, FourierMethod method) : u_{u1, u2, u3}, method_(method) {}
   const char* name() const override { return "fourier_product"; }
   Array eval_cpu(const Arrays& in) const override {
     const Index r1 = rows(0), r2 = rows(1), r3 = rows(2), channels = in[0].dim(-1) / r1;
@@ -146,7 +146,7 @@ class FourierProduct : public Primitive {
       std::shared_ptr<const BilinearRows> direct;
       std::shared_ptr<const FourierTransform<T>> fft;
       Index scratch = 0;
-      if (method_ == Convolution::direct) {
+      if (method_ == FourierMethod::direct) {
         direct = direct_convolution(u_[0], u_[1], u_[2]);
       } else {
         const int most = std::max({u_[0], u_[1], u_[2]});
@@ -185,7 +185,7 @@ class FourierProduct : public Primitive {
  private:
   Index rows(std::size_t k) const { return Index{2 * u_[k] + 1} * (u_[k] + 1); }
   int u_[3];
-  Convolution method_;
+  FourierMethod method_;
 };
 
 }  // namespace
@@ -200,7 +200,7 @@ Array from_fourier(const Array& f, int u_max, int l) {
   return map_rows("from_fourier", f, harmonics_of_fourier(l, u_max, u_max));
 }
 
-Array fourier_product(const Array& f, int u1, const Array& g, int u2, int u3, Convolution method) {
+Array fourier_product(const Array& f, int u1, const Array& g, int u2, int u3, FourierMethod method) {
   require(u1 >= 0 && u2 >= 0 && u3 >= 0, "[fourier_product] degrees ", u1, ", ", u2, ", ", u3,
           " must not be negative");
   const Index r1 = Index{2 * u1 + 1} * (u1 + 1), r2 = Index{2 * u2 + 1} * (u2 + 1);

@@ -62,6 +62,7 @@ Array activate(const Array& x, const Irreps& irreps, const std::vector<Activatio
 }  // namespace
 
 Array Activation::operator()(const Array& x) const {
+  require(static_cast<bool>(function), "[so3::Activation] the function is empty");
   const Array y = function(x);
   return factor == 1 ? y : scale(y, factor);
 }
@@ -177,6 +178,7 @@ Array Gate::operator()(const Array& x) const {
 }
 
 Array NormActivation::operator()(const Array& x, const Array& bias) const {
+  require(static_cast<bool>(function), "[so3::NormActivation] the function is empty");
   require(!normalize || epsilon > 0, "[so3::NormActivation] epsilon is ", epsilon, ", not positive");
   const Array length =
       normalize

@@ -135,7 +135,8 @@ Linear::Linear(Irreps in, Irreps out, bool bias, Layout layout, PathNormalizatio
       if (in[i].ir != out[o].ir) continue;
       Index channels = 0;
       for (const auto& t : in)
-        if (t.ir == out[o].ir) channels += normalization == PathNormalization::element ? t.mul : in[i].mul;
+        if (t.ir == out[o].ir && normalization != PathNormalization::none)
+          channels += normalization == PathNormalization::element ? t.mul : in[i].mul;
       form->paths.push_back(
           {i, o, form->weight_numel, channels > 0 ? 1 / std::sqrt(static_cast<double>(channels)) : 1});
       form->weight_numel += in[i].mul * out[o].mul;

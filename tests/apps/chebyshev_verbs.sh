@@ -141,5 +141,12 @@ expect 2 'must end in .pqr' charges salt.cif --out b.h5
 expect 2 'tolerance' charges "$salt" --tolerance 1e-15 --out b.h5
 absent b.h5
 
+[ -w /dev/full ] && {
+  "$cartan" chebyshev fit "x*y" --dim 2 --out full.h5 --force > /dev/null 2>&1
+  checks=$((checks + 1))
+  "$cartan" chebyshev eval full.h5 --at .1,.2 > /dev/full 2> err
+  got=$?
+  [ $got -eq 4 ] || { : > out; complain "eval to a full disk ended with $got, expected 4"; }
+}
 echo "$checks checks, $failures failed"
 [ $failures -eq 0 ]

@@ -42,6 +42,15 @@ TEST(PointCharges, PqrInItsDialects) {
   EXPECT_EQ(p.lines, (std::vector<Index>{2, 3, 4, 5, 6}));
 }
 
+TEST(PointCharges, NoAtomIsLostToItsSpelling) {
+  Temporary folder;
+  const PointCharges p = read_point_charges(
+      folder.file("a.pqr", "\xEF\xBB\xBF" + good + "atom 2 C ALA 1 1.0 0.0 0.0 -1.0 1.5\n"));
+  EXPECT_EQ(p.charges, (std::vector<double>{0.25, -1}));
+  EXPECT_NE(complaint(folder, "mac.pqr", "REMARK\rATOM 1 N ALA 1 0 0 0 1 1\rEND\r").find("carriage returns"),
+            std::string::npos);
+}
+
 TEST(PointCharges, BadPqrLinesAreNamed) {
   Temporary folder;
   for (const auto& [line, words] : std::vector<std::pair<std::string, std::string>>{

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compiles every public header alone, twice included, as C++17 without extensions and with no path but include/.
+# Compiles every public header alone, twice included, and all of them together in either order, as C++17
+# without extensions and with no path but include/.
 #
 #   tests/headers/check.sh COMPILER [ROOT]
 set -eu
@@ -7,11 +8,18 @@ compiler=$1
 root=${2:-$(dirname "$0")/../..}
 cd "$root/include"
 count=0 bad=0
-for header in $(find cartan -name '*.hpp' | sort); do
+compile() { "$compiler" -std=c++17 -fsyntax-only -pedantic -Wall -Wextra -Wshadow -Werror -I . -x c++ -; }
+headers=$(find cartan -name '*.hpp' | sort)
+for header in $headers; do
   count=$((count + 1))
-  printf '#include <%s>\n#include <%s>\n' "$header" "$header" |
-    "$compiler" -std=c++17 -fsyntax-only -pedantic -Wall -Wextra -Wshadow -Werror -I . -x c++ - || {
+  printf '#include <%s>\n#include <%s>\n' "$header" "$header" | compile || {
     echo "not self-contained: include/$header"
+    bad=$((bad + 1))
+  }
+done
+for order in sort 'sort -r'; do
+  printf '%s\n' $headers | $order | sed 's/.*/#include <&>/' | compile || {
+    echo "the headers do not go together ($order)"
     bad=$((bad + 1))
   }
 done

@@ -137,7 +137,7 @@ TEST(Fourier, RoundTripAdjointAndBothConvolutions) {
   }
   for (const auto& [l1, l2, l3] : {std::tuple{3, 2, 4}, {2, 5, 7}, {4, 4, 2}, {0, 3, 3}}) {
     const Array x = features(3, l1, 2, 1), y = features(3, l2, 2, 2), z = by_gaunt(x, l1, y, l2, l3);
-    for (const Convolution method : {Convolution::direct, Convolution::fft}) {
+    for (const FourierMethod method : {FourierMethod::direct, FourierMethod::fft}) {
       const Array product = fourier_product(to_fourier(x, l1), l1, to_fourier(y, l2), l2, l1 + l2, method);
       EXPECT_LE(difference(from_fourier(product, l1 + l2, l3), z), 1e-13);
     }
@@ -146,7 +146,7 @@ TEST(Fourier, RoundTripAdjointAndBothConvolutions) {
 
 TEST(Fourier, DerivativesTwice) {
   const Array u = normal({2, 5 * 3 * 2}, 3);
-  for (const Convolution method : {Convolution::direct, Convolution::fft})
+  for (const FourierMethod method : {FourierMethod::direct, FourierMethod::fft})
     check_twice(
         [&](const Arrays& a) {
           return sum(fourier_product(to_fourier(a[0], 2), 2, to_fourier(a[1], 1), 1, 2, method) * u) +

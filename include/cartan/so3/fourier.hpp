@@ -20,13 +20,13 @@ Array to_fourier(const Array& x, int l);
 /// (..., (l + 1)^2 C). Inverse of to_fourier for l = u_max. Differentiable.
 Array from_fourier(const Array& f, int u_max, int l);
 
-enum class Convolution {
+enum class FourierMethod {
   direct,  ///< sums of products of coefficients, O(u^4)
   fft      ///< real transforms of FFTW to values on the torus and back, O(u^2 log u)
 };
 
 /// Coefficients of degree <= u3 of the product of f (degree u1) and g (degree u2). Differentiable.
 Array fourier_product(const Array& f, int u1, const Array& g, int u2, int u3,
-                      Convolution method = Convolution::fft);
+                      FourierMethod method = FourierMethod::fft);
 
 }  // namespace cartan::so3

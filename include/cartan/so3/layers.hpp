@@ -7,6 +7,7 @@
 
 #include <cartan/autodiff/primitive.hpp>
 #include <cartan/so3/irreps.hpp>
+#include <cartan/so3/normalization.hpp>
 
 namespace cartan::so3 {
 
@@ -23,12 +24,6 @@ inline Array squared_norm(const Array& x, const Irreps& irreps, Layout layout = 
 /// Length of every irrep, with derivative 0 where it is 0.
 Array norm(const Array& x, const Irreps& irreps, Layout layout = Layout::ir_mul);
 ///@}
-
-/// How the paths into one output term are scaled so that its variance stays 1 (e3nn's path_normalization).
-enum class PathNormalization {
-  element,  ///< every path by 1/sqrt(channels of all inputs of this output)
-  path      ///< every path by 1/sqrt(own channels * number of paths)
-};
 
 /// The equivariant linear map: between equal irreps, one matrix (channels in, channels out) for every pair of
 /// terms. x (..., irreps_in.dim()) -> (..., irreps_out.dim()); outputs without input are 0.

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <cartan/so3/irreps.hpp>
+#include <cartan/so3/normalization.hpp>
 #include <cartan/so3/plan.hpp>
 
 namespace cartan::so3 {
@@ -39,8 +40,6 @@ struct Instruction {
 
 /// Which inputs are taken to have variance one: components, or norms of irreps; or none: c is not changed.
 enum class IrrepNormalization { component, norm, none };
-/// element: every product that enters an output counts alike; path: every path counts alike.
-enum class PathNormalization { element, path, none };
 
 /// c^2 = path_weight out_variance a / b with
 ///   a = 2 l3 + 1 (component), (2 l1 + 1)(2 l2 + 1) (norm), 1 (none),
