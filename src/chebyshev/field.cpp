@@ -290,6 +290,9 @@ FieldResult make_field(const Array& positions, const Array& charges, const Field
   SeparationOptions s;
   s.kernel = o.kernel;
   s.cutoff = o.cutoff > 0 ? o.cutoff : balanced_cutoff(positions, box);
+  // Tolerances are relative to the kernel at the cutoff: beyond ten screening lengths it is too small to be
+  // told from the rounding of the long-range part.
+  if (o.cutoff <= 0 && o.kernel.screening > 0) s.cutoff = std::min(s.cutoff, 10 / o.kernel.screening);
   s.tolerance = std::max(1e-12, 0.3 * o.tolerance);
   for (int attempt = 1;; ++attempt) {
     if (o.progress) o.progress({attempt - 1, 0, text("kernel to ", s.tolerance)});

@@ -39,7 +39,9 @@ Matrix coefficients_of(const Matrix& values) {
 Index nodes_for(double rate, double tolerance) {
   for (Index m = 17;; m = m + m / 8) {
     require(m <= 20000, "[RangeSeparation] a box ", rate,
-            " times as wide as the sharpest long-range Gaussian is too large; choose a larger cutoff");
+            " times as wide as the sharpest long-range Gaussian is too large for this tolerance; choose a "
+            "larger cutoff, or for a screened kernel one of at most "
+            "ten screening lengths");
     const Array x = nodes(m);
     double worst = 0;  // the tail over a few centres
     for (const double y : {0.0, 0.3, 1.0}) {

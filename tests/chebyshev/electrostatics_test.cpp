@@ -306,3 +306,16 @@ TEST(Electrostatics, BadInput) {
   o.cutoff = 1;
   EXPECT_THROW(RangeSeparation(cube(2, 2), o), std::invalid_argument);
 }
+
+// The default cutoff of a screened kernel keeps to where the kernel can be told from rounding.
+TEST(Field, StronglyScreenedKernelsMeetTheirTolerance) {
+  for (const Kernel kind : {Kernel::yukawa, Kernel::slater})
+    for (const double screening : {0.1, 1.0, 2.0}) {
+      FieldOptions o;
+      o.kernel = {kind, screening};
+      const Array x = Array::from(std::vector<double>{0, 0, 0, 20, 20, 20, 3, 1, 2}, {3, 3});
+      const FieldResult r = make_field(x, Array::from(std::vector<double>{1, 1, -0.5}), o);
+      EXPECT_TRUE(r.converged);
+      EXPECT_LE(r.errors.rel_max, o.tolerance);
+    }
+}

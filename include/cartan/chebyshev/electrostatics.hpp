@@ -152,7 +152,7 @@ struct FieldOptions {
   /// Largest error of the potential at points of the box that are 1 Angstrom and more from every charge,
   /// relative to the largest value there, as found at `samples` random points.
   double tolerance = 1e-6;
-  double cutoff = 0;    ///< Angstrom; 0: balanced_cutoff
+  double cutoff = 0;    ///< Angstrom; 0: balanced_cutoff, at most ten screening lengths
   double margin = 3;    ///< of the box around the charges, Angstrom
   Box box;              ///< instead of one around the charges, when given
   Index samples = 200;  ///< points of comparison with the direct sum
