@@ -197,7 +197,7 @@ void add_chebyshev_electrostatics(CLI::App& chebyshev) {
   add_threads_option(verb);
   add_example(verb,
               "cartan chebyshev electrostatics data/salt.pqr --tolerance 1e-6 --slice z --out "
-              "demo/field.h5 --force");
+              "field.h5 --force");
   verb->callback([o] {
     if (o->out.empty()) o->out = "field.h5";
     run(*o);

@@ -204,7 +204,7 @@ void add_chebyshev_eval(CLI::App& chebyshev) {
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);
-  add_example(verb, "cartan chebyshev eval demo/gauss.h5 --at 0,0,0 --at 0.5,0.5,0.5 --gradient");
+  add_example(verb, "cartan chebyshev eval gauss.h5 --at 0,0,0 --at 0.5,0.5,0.5 --gradient");
   verb->callback([o] { run(*o); });
 }
 

@@ -322,7 +322,7 @@ void add_chebyshev_fit(CLI::App& chebyshev) {
   add_json_option(verb, o->json);
   add_threads_option(verb);
   add_example(verb,
-              "cartan chebyshev fit \"exp(-(x^2+y^2+z^2))\" --box -3,3 --dim 3 --slice z --out demo/gauss.h5 "
+              "cartan chebyshev fit \"exp(-(x^2+y^2+z^2))\" --box -3,3 --dim 3 --slice z --out gauss.h5 "
               "--force");
   verb->callback([o] {
     if (o->out.empty()) o->out = "function.h5";

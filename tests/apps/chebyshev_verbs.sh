@@ -4,22 +4,7 @@
 #   tests/apps/chebyshev_verbs.sh CARTAN SOURCE    the command, and the root of the source tree
 set -u
 cartan=$1 source=$2
-work=$(mktemp -d) && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0 checks=0
-
-complain() { echo "FAILED: $*"; sed 's/^/    /' out err; failures=$((failures + 1)); }
-
-# expect CODE PATTERN COMMAND...: the exit code, and PATTERN in what it prints
-expect() {
-  code=$1 pattern=$2
-  shift 2
-  checks=$((checks + 1))
-  "$@" > out 2> err
-  got=$?
-  if [ $got -ne "$code" ]; then complain "$* ended with $got, expected $code"; return; fi
-  if ! cat out err | grep -q -e "$pattern"; then complain "$* does not print '$pattern'"; fi
-}
+. "$(dirname "$0")/expect.sh"
 absent() { checks=$((checks + 1)); [ ! -e "$1" ] || complain "$1 was left"; }
 present() { checks=$((checks + 1)); [ -s "$1" ] || complain "no $1"; }
 # value KEY: a number of the JSON in `out`

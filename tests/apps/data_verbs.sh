@@ -4,22 +4,7 @@
 #   tests/apps/data_verbs.sh CARTAN ROOT    CARTAN the command, ROOT the source tree
 set -u
 cartan=$1 root=$2
-work=$(mktemp -d) && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0 checks=0
-
-complain() { echo "FAILED: $*"; sed 's/^/    /' out err; failures=$((failures + 1)); }
-
-# expect CODE PATTERN COMMAND...: the exit code, and PATTERN in what it prints
-expect() {
-  code=$1 pattern=$2
-  shift 2
-  checks=$((checks + 1))
-  "$@" > out 2> err
-  got=$?
-  if [ $got -ne "$code" ]; then complain "$* ended with $got, expected $code"; return; fi
-  if ! cat out err | grep -q -e "$pattern"; then complain "$* does not print '$pattern'"; fi
-}
+. "$(dirname "$0")/expect.sh"
 
 frame() { printf '2\nProperties=species:S:1:pos:R:3:forces:R:3 energy=%s run=%s pbc="F F F"\nH 0 0 0 1 0 0\nO 0 0 %s -1 0 0\n' "$1" "$2" "$1"; }
 i=0

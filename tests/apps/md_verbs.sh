@@ -4,22 +4,7 @@
 #   tests/apps/md_verbs.sh CARTAN MAKE_MODEL    the command, and the program that makes the model
 set -u
 cartan=$1 make_model=$2
-work=$(mktemp -d) && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0 checks=0
-
-complain() { echo "FAILED: $*"; sed 's/^/    /' out err; failures=$((failures + 1)); }
-
-# expect CODE PATTERN COMMAND...: the exit code, and PATTERN in what it prints
-expect() {
-  code=$1 pattern=$2
-  shift 2
-  checks=$((checks + 1))
-  "$@" > out 2> err
-  got=$?
-  if [ $got -ne "$code" ]; then complain "$* ended with $got, expected $code"; return; fi
-  if ! cat out err | grep -q -e "$pattern"; then complain "$* does not print '$pattern'"; fi
-}
+. "$(dirname "$0")/expect.sh"
 same() { checks=$((checks + 1)); cmp -s "$1" "$2" || complain "$1 and $2 differ"; }
 absent() { checks=$((checks + 1)); [ ! -e "$1" ] || complain "$1 was left"; }
 # value KEY: a number of the JSON in `out`

@@ -9,19 +9,10 @@
 #include "cartan/data/hdf5.hpp"
 #include "cartan/so3/spherical_harmonics.hpp"
 #include "cartan/so3/tables.hpp"
-#include "worst.hpp"
+#include "so3/difference.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-double largest_difference(const Array& a, const Array& b) {
-  EXPECT_EQ(a.shape(), b.shape());
-  const auto x = a.to_vector<double>(), y = b.to_vector<double>();
-  double worst = 0;
-  for (std::size_t k = 0; k < std::min(x.size(), y.size()); ++k)
-    worst = cartan::testing::worst_of(worst, std::abs(x[k] - y[k]));
-  return worst;
-}
 
 data::Group golden() {
   return data::load(std::string(CARTAN_SOURCE_DIR) + "/tests/golden/conventions.h5");

@@ -10,20 +10,11 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
 #include "nn/check_twice.hpp"
+#include "so3/difference.hpp"
 #include "so3/reference.hpp"
-#include "worst.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-double largest_difference(const Array& a, const Array& b) {
-  EXPECT_EQ(a.shape(), b.shape());
-  const auto x = a.to_vector<double>(), y = b.to_vector<double>();
-  double worst = 0;
-  for (std::size_t k = 0; k < std::min(x.size(), y.size()); ++k)
-    worst = cartan::testing::worst_of(worst, std::abs(x[k] - y[k]));
-  return worst;
-}
 
 Array normal(Shape shape, std::uint64_t stream) {
   return random_normal(shape, DType::f64, Random(21, stream));
