@@ -38,7 +38,7 @@ Matrix coefficients_of(const Matrix& values) {
 // exp(-(t (x - y))^2) at y = 0 are, up to a factor, exp(-t^2/2) I_k(t^2/2).
 Index nodes_for(double rate, double tolerance) {
   for (Index m = 17;; m = m + m / 8) {
-    require(m <= 20000, "[RangeSeparation] a box ", rate,
+    require(m <= 4000, "[RangeSeparation] a box ", rate,
             " times as wide as the sharpest long-range Gaussian is too large for this tolerance; choose a "
             "larger cutoff, or for a screened kernel one of at most "
             "ten screening lengths");
