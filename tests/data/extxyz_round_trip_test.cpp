@@ -5,51 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 
+#include "data/same_frames.hpp"
 #include "real_data.hpp"
 #include "temporary.hpp"
 
 using namespace cartan;
 using namespace cartan::data;
+using cartan::testing::expect_same;
 using cartan::testing::Temporary;
-
-namespace {
-
-bool same_info(const InfoValue& a, const InfoValue& b) {
-  if (a.index() != b.index()) return false;
-  if (const auto* x = std::get_if<Array>(&a)) return identical(*x, std::get<Array>(b));
-  if (const auto* x = std::get_if<double>(&a)) return std::memcmp(x, &std::get<double>(b), sizeof *x) == 0;
-  if (const auto* x = std::get_if<std::string>(&a)) return *x == std::get<std::string>(b);
-  if (const auto* x = std::get_if<bool>(&a)) return *x == std::get<bool>(b);
-  return std::get<std::int64_t>(a) == std::get<std::int64_t>(b);
-}
-
-void expect_same(const Frame& a, const Frame& b) {
-  EXPECT_EQ(a.numbers, b.numbers);
-  EXPECT_EQ(a.positions, b.positions);
-  EXPECT_EQ(a.cell, b.cell);
-  EXPECT_EQ(a.pbc, b.pbc);
-  EXPECT_EQ(a.charge, b.charge);
-  EXPECT_EQ(a.energy, b.energy);
-  EXPECT_EQ(a.forces, b.forces);
-  EXPECT_EQ(a.stress, b.stress);
-  EXPECT_EQ(a.velocities, b.velocities);
-  EXPECT_EQ(a.labels, b.labels);
-  ASSERT_EQ(a.info.size(), b.info.size());
-  for (const auto& [key, value] : a.info) {
-    ASSERT_TRUE(b.info.count(key)) << key;
-    EXPECT_TRUE(same_info(value, b.info.at(key))) << key;
-  }
-  ASSERT_EQ(a.arrays.size(), b.arrays.size());
-  for (const auto& [key, value] : a.arrays) {
-    ASSERT_TRUE(b.arrays.count(key)) << key;
-    EXPECT_TRUE(identical(value, b.arrays.at(key))) << key;
-  }
-}
-
-}  // namespace
 
 TEST(Extxyz, WrittenFramesReadBackWithTheSameBits) {
   const Random random(5);
