@@ -162,10 +162,10 @@ class Results {
       run(a.get(L::minus, m), b[2], plus(m), true);
     }
   }
-  // The frame of row e, orders beyond mmax zero; times the radial factors, if any.
+  // The frame of row e, orders beyond mmax, if it has them, zero; times the radial factors, if any.
   void take(Index e, const FrameSide<T>& frames, T* frame, const T* radial) const {
     constexpr Index lanes = 64 / sizeof(T);
-    std::fill_n(frame, frames.size(), T(0));
+    if (frames.rows() > shape_.mmax) std::fill_n(frame, frames.size(), T(0));
     for (int m = 0; m <= shape_.mmax; ++m)
       frames.each_of_order(m, frame, [&](std::size_t k, Index column, T* zp, T* zm) {
         const auto& t = frames.side().terms[k];

@@ -43,6 +43,8 @@ SO2Convolution::SO2Convolution(Irreps in, Irreps out, SO2Options options) {
   require(in.lmax() >= 0 && out.lmax() >= 0, "[so2_convolution] from ", in, " to ", out,
           ": both sides need at least one channel");
   require(options.mmax >= -1, "[so2_convolution] mmax ", options.mmax, ": an order, or -1 for all");
+  require(options.kept_bytes >= 0, "[so2_convolution] kept_bytes ", options.kept_bytes,
+          ": a number of bytes, 0 to keep nothing");
   const int largest = std::min(in.lmax(), out.lmax());
   auto s = std::make_shared<SO2Shape>();
   s->in = std::move(in), s->out = std::move(out);
@@ -138,7 +140,7 @@ Array SO2Convolution::operator()(const EdgeList& edges, const Array& x, const Ar
   Arrays in{x, weights};
   if (scaled) in.push_back(radial);
   in.push_back(vectors);
-  return evaluate(std::make_shared<SO2Form>(shape_, edges, scaled, 0, SO2Form::G), std::move(in));
+  return SO2Form::convolve(shape_, edges, scaled, std::move(in));
 }
 
 namespace {

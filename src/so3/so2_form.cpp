@@ -100,7 +100,7 @@ Array SO2Form::zeros(DType dtype) const {
 Arrays SO2Form::pulled_back(const Arrays& full, const std::vector<bool>& wanted) const {
   const bool x = wanted[0], s = radial_ && wanted[2], r = wanted.back();
   Arrays out(wanted.size());
-  if (x + s + r < 2 || edges_.size() == 0) return out;
+  if ((x + s < 2 && !r) || edges_.size() == 0) return out;
   const auto form_of = [&](int slot) {
     return std::make_shared<SO2Form>(shape_, edges_, radial_, slot == first_rotation ? 1 : 0, slot);
   };
@@ -113,12 +113,31 @@ Arrays SO2Form::pulled_back(const Arrays& full, const std::vector<bool>& wanted)
     Form<T> f = by_r->form<T>(full);
     f.rotations = 0;
     f.omega.clear();
-    pull_back(f, data(gx), data(gs), data(torque));
+    pull_back(f, messages_.empty() ? nullptr : messages_.data<T>(), data(gx), data(gs), data(torque));
   });
   if (x) out[0] = record(by_x, by_x->inputs(full), gx);
   if (s) out[2] = record(by_s, by_s->inputs(full), gs);
   if (r) out.back() = gradient_from_torque(record(by_r, by_r->inputs(full), torque), full[R]);
   return out;
+}
+
+Array SO2Form::convolve(std::shared_ptr<const SO2Shape> shape, const EdgeList& edges, bool radial,
+                        Arrays in) {
+  const DType dtype = in[0].dtype();
+  const Index size = shape->message_size(), n = edges.size();
+  const auto form = [&](Array messages) {
+    return std::make_shared<SO2Form>(shape, edges, radial, 0, G, std::move(messages));
+  };
+  const double bytes = static_cast<double>(n) * static_cast<double>(size) * static_cast<double>(size_of(dtype));
+  const bool keep = recording() && in.back().tracked() && n > 0 &&
+                    bytes <= static_cast<double>(shape->options.kept_bytes);
+  if (!keep) return evaluate(form({}), std::move(in));
+  const auto f = form({});
+  Array messages = Array::uninitialized({n, size}, dtype), out = f->zeros(dtype);
+  dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
+    sum_at_nodes(f->form<T>(f->all(in, {})), false, out.mutable_data<T>(), messages.mutable_data<T>());
+  });
+  return record(form(std::move(messages)), std::move(in), out);
 }
 
 Array SO2Form::eval_cpu(const Arrays& in) const {

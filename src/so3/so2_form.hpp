@@ -24,12 +24,18 @@ class SO2Form : public Primitive {
   // The argument by which F_n is differentiated; `first_rotation + i` for omega_(i+1).
   enum Slot : int { G, X, W, S, R, first_rotation };
 
-  SO2Form(std::shared_ptr<const SO2Shape> shape, EdgeList edges, bool radial, int rotations, int slot)
+  // `messages`: see convolve
+  SO2Form(std::shared_ptr<const SO2Shape> shape, EdgeList edges, bool radial, int rotations, int slot,
+          Array messages = {})
       : shape_(std::move(shape)),
         edges_(std::move(edges)),
         radial_(radial),
         rotations_(rotations),
-        slot_(slot) {}
+        slot_(slot),
+        messages_(std::move(messages)) {}
+  // F_0's derivative by g: the convolution itself. Where the vectors are tracked the messages, in the frames
+  // of their edges, are kept on the tape: the receivers' torque needs them.
+  static Array convolve(std::shared_ptr<const SO2Shape> shape, const EdgeList& edges, bool radial, Arrays in);
   const char* name() const override { return "so2_convolution"; }
   // Inputs: those of G, X, W, S (where there are radial factors), R, omega_1 .. that are not the slot.
   Array eval_cpu(const Arrays& in) const override;
@@ -50,6 +56,7 @@ class SO2Form : public Primitive {
   EdgeList edges_;
   bool radial_;
   int rotations_, slot_;
+  Array messages_;  // (edges, message_size()), or empty
 };
 
 // The derivative of a function of the direction of r (edges, 3) from its torque tau . omega = its change when

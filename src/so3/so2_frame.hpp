@@ -86,7 +86,7 @@ inline void combine(const T* coefficient, Index rows, Index row_step, Index step
   }
 }
 
-// One side of the convolution with orders |m| <= rows kept.
+// One side of the convolution with orders |m| <= rows kept, at most those of the Wigner matrices.
 template <class T>
 class FrameSide {
  public:
@@ -98,6 +98,7 @@ class FrameSide {
     place_ = side.frame(rows, size_);
   }
   Index size() const { return size_; }
+  int rows() const { return rows_; }
   const SO2Side& side() const { return side_; }
   // Place of order m, |m| <= rows, of a term in a frame.
   Index row(std::size_t term, int m) const {
@@ -109,12 +110,12 @@ class FrameSide {
   void turn_in(const T* d, const T* x, T* frame) const {
     each_term(
         d,
-        [&](const SO2Side::Term& t, const T* block, Index width, T* z) {
+        [&](const SO2Side::Term& t, const T* block, Index width, Index step, T* z) {
           const Index n = 2 * t.l + 1;
           Index u = 0;
           for (; u + 2 * lanes <= t.mul; u += 2 * lanes)
             combine<Two<V>>(
-                block, width, 1, width, n,
+                block, width, 1, step, n,
                 [&](Index m) {
                   const T* p = x + t.place + m * t.mul + u;
                   return Two<V>{load<V>(p), load<V>(p + lanes)};
@@ -125,7 +126,7 @@ class FrameSide {
                 });
           for (; u < t.mul; u += lanes)
             combine<V>(
-                block, width, 1, width, n,
+                block, width, 1, step, n,
                 [&](Index m) { return load_channels<V>(x + t.place + m * t.mul + u, t.mul - u); },
                 [&](Index r, const V& v) { store(z + r * t.padded + u, v); });
           for (; u < t.padded; u += lanes)
@@ -138,12 +139,12 @@ class FrameSide {
   void turn_back(const T* d, T* frame, T* y) const {
     each_term(
         d,
-        [&](const SO2Side::Term& t, const T* block, Index width, T* z) {
+        [&](const SO2Side::Term& t, const T* block, Index width, Index step, T* z) {
           const Index n = 2 * t.l + 1;
           Index u = 0;
           for (; u + 2 * lanes <= t.mul; u += 2 * lanes)
             combine<Two<V>>(
-                block, n, width, 1, width,
+                block, n, step, 1, width,
                 [&](Index m) {
                   const T* p = z + m * t.padded + u;
                   return Two<V>{load<V>(p), load<V>(p + lanes)};
@@ -155,7 +156,7 @@ class FrameSide {
                 });
           for (; u < t.mul; u += lanes)
             combine<V>(
-                block, n, width, 1, width, [&](Index m) { return load<V>(z + m * t.padded + u); },
+                block, n, step, 1, width, [&](Index m) { return load<V>(z + m * t.padded + u); },
                 [&](Index r, const V& v) { add_channels(y + t.place + r * t.mul + u, t.mul - u, v); });
         },
         frame);
@@ -180,20 +181,20 @@ class FrameSide {
     }
   }
 
-  // tau[a] += <X_a p, q>
-  void torque(const T* p, const T* q, double tau[3]) const {
+  // tau[a] += <X_a p, q>; q has the orders of `narrow`, as many as these or fewer
+  void torque(const T* p, const FrameSide& narrow, const T* q, double tau[3]) const {
     for (std::size_t k = 0; k < side_.terms.size(); ++k) {
       const auto& t = side_.terms[k];
-      const int w = std::min(t.l, rows_);
+      const int w = std::min(t.l, rows_), wq = std::min(t.l, narrow.rows_);
       for (int a = 0; a < 3; ++a) {
         V total{};
         for (const Entry& e : generator(t.l, a)) {
           const int row = e.row - t.l, column = e.column - t.l;
-          if (e.row > e.column || std::abs(row) > w || std::abs(column) > w) continue;
-          const Index i = place_[k] + (w + row) * t.padded, j = place_[k] + (w + column) * t.padded;
+          if (std::abs(row) > wq || std::abs(column) > w) continue;
+          const T *pc = p + place_[k] + (w + column) * t.padded,
+                  *qr = q + narrow.place_[k] + (wq + row) * t.padded;
           V sum{};
-          for (Index u = 0; u < t.padded; u += lanes)
-            sum += load<V>(p + j + u) * load<V>(q + i + u) - load<V>(p + i + u) * load<V>(q + j + u);
+          for (Index u = 0; u < t.padded; u += lanes) sum += load<V>(pc + u) * load<V>(qr + u);
           total += static_cast<T>(e.value) * sum;
         }
         tau[a] += static_cast<double>(horizontal_sum<T>(total));
@@ -215,11 +216,14 @@ class FrameSide {
   }
 
  private:
+  // f(term, the orders kept of D, their number, D's columns, the term's part of the frame)
   template <class F>
   void each_term(const T* d, F&& f, T* frame) const {
     for (std::size_t k = 0; k < side_.terms.size(); ++k) {
       const auto& t = side_.terms[k];
-      f(t, d + wigner_.offset[at(t.l)], Index{2 * wigner_.width(t.l) + 1}, frame + place_[k]);
+      const Index w = std::min(t.l, rows_);
+      f(t, d + wigner_.place(t.l, -t.l, static_cast<int>(-w)), 2 * w + 1, Index{2 * wigner_.width(t.l) + 1},
+        frame + place_[k]);
     }
   }
 

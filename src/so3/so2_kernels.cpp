@@ -1,4 +1,6 @@
 // Derivatives of an SO(2) convolution that keep the edges apart or sum at nodes.
+#include <optional>
+
 #include "so3/so2_work.hpp"
 
 namespace cartan::so3 {
@@ -34,12 +36,13 @@ void for_blocks(const Form<T>& f, const std::vector<std::int32_t>& edges,
   });
 }
 
-// s[m, k] += the products of two frames over +m and -m.
+// s[m, k] += the products of two frames of the input over +m and -m.
 template <class T>
-void add_radial(const SO2Shape& shape, const FrameSide<T>& side, T* z, const T* pulled, T* s) {
+void add_radial(const SO2Shape& shape, const FrameSide<T>& side, T* z, const FrameSide<T>& side_pulled,
+                const T* pulled, T* s) {
   for (int m = 0; m <= shape.mmax; ++m)
     side.each_of_order(m, z, [&](std::size_t k, Index, const T* zp, const T* zm) {
-      const T *pp = pulled + (zp - z), *pm = pulled + (zm - z);
+      const T *pp = pulled + side_pulled.row(k, m), *pm = pulled + side_pulled.row(k, -m);
       T* o = s + shape.radial_place[at(m)][k];
       for (Index u = 0; u < side.side().terms[k].mul; ++u)
         o[u] += zp[u] * pp[u] + (m > 0 ? zm[u] * pm[u] : T(0));
@@ -58,7 +61,7 @@ void put_torque(const Block<T>& block, Index e, double tau[3], bool invariant, T
 }  // namespace
 
 template <class T>
-void sum_at_nodes(const Form<T>& f, bool transposed, T* out) {
+void sum_at_nodes(const Form<T>& f, bool transposed, T* out, T* messages) {
   const Indices& rows = transposed ? f.edges.senders() : f.edges.receivers();
   const Way<T> way(f, transposed);
   const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
@@ -73,8 +76,10 @@ void sum_at_nodes(const Form<T>& f, bool transposed, T* out) {
                 transposed ? block.received(e, rest, f.rotations) : block.sent(e, rest, f.rotations), target);
       way.multiply(memories[0], block.count());
       for (Index e = 0; e < block.count(); ++e) {
-        way.take(memories[0], e, target, block.result(), transposed ? block.radial(e) : nullptr);
-        target.turn_back(block.frames().d(e), block.chain_back(e, target, set, 0), sums.target(b, begin + e));
+        T* result = messages ? messages + block.edge(e) * target.size() : block.result();
+        way.take(memories[0], e, target, result, transposed ? block.radial(e) : nullptr);
+        if (f.rotations > 0) result = block.chain_back(e, target, set, 0);
+        target.turn_back(block.frames().d(e), result, sums.target(b, begin + e));
       }
     }
   });
@@ -95,7 +100,7 @@ void by_radial(const Form<T>& f, T* out) {
         T* pulled = block.result();
         back.take(memories[0], e, block.from(), pulled, nullptr);
         T* z = block.sent(e, everything & ~set, f.rotations);
-        add_radial(f.shape, block.from(), z, pulled, out + block.edge(e) * f.shape.radial_size);
+        add_radial(f.shape, block.from(), z, block.from(), pulled, out + block.edge(e) * f.shape.radial_size);
       }
     }
   });
@@ -122,10 +127,10 @@ void by_rotation(const Form<T>& f, int i, T* out) {
                     for (Index e = 0; e < block.count(); ++e) {
                       forward.take(memories[0], e, block.to(), block.result(), nullptr);
                       T* q = block.chain_back(e, block.to(), set, i + 1);
-                      block.to().torque(block.received(e, set, i), q, tau[e]);
+                      block.to().torque(block.received(e, set, i), block.to(), q, tau[e]);
                       back.take(memories[1], e, block.from(), block.result(), block.radial(e));
                       q = block.chain_back(e, block.from(), rest, i + 1);
-                      block.from().torque(block.sent(e, rest, i), q, tau[e]);
+                      block.from().torque(block.sent(e, rest, i), block.from(), q, tau[e]);
                     }
                   }
                   for (Index e = 0; e < block.count(); ++e)
@@ -135,39 +140,47 @@ void by_rotation(const Form<T>& f, int i, T* out) {
 
 // As sum_at_nodes, by_radial and by_rotation (of F_1) do it, each product once.
 template <class T>
-void pull_back(const Form<T>& f, T* x, T* s, T* torque) {
+void pull_back(const Form<T>& f, const T* messages, T* x, T* s, T* torque) {
   Form<T> wide = f;
   wide.rotations = torque ? 1 : 0;  // frames one order wider, for the generators
   wide.omega.assign(at(wide.rotations), nullptr);
-  const Way<T> forward(f, false), back(f, true);
+  const Way<T> back(f, true);
+  std::optional<Way<T>> again;  // the messages, where they were not kept
+  if (torque && !messages) again.emplace(f, false);
   const Indices& rows = f.edges.senders();
   RowSums<T> sums(x, f.shape.from.dim, rows, blocks_of(rows.size()));
-  for_blocks<T>(
-      wide, rows.inverse(), {&forward, &back}, [&](Block<T>& block, auto& memories, Index b, Index begin) {
-        double tau[block_edges][3] = {};
-        for (Index e = 0; e < block.count(); ++e)
-          back.put(memories[1], e, block.edge(e), block.to(), block.received(e, 0, 0), block.from());
-        back.multiply(memories[1], block.count());
-        for (Index e = 0; e < block.count(); ++e) {
-          T *pulled = block.result(), *sent = s || torque ? block.sent(e, 0, 0) : nullptr;
-          if (s) {
-            back.take(memories[1], e, block.from(), pulled, nullptr);
-            add_radial(f.shape, block.from(), sent, pulled, s + block.edge(e) * f.shape.radial_size);
-          }
-          back.take(memories[1], e, block.from(), pulled, block.radial(e));
-          if (x) block.from().turn_back(block.frames().d(e), pulled, sums.target(b, begin + e));
-          if (!torque) continue;
-          block.from().torque(sent, pulled, tau[e]);
-          forward.put(memories[0], e, block.edge(e), block.from(), sent, block.to());
-        }
-        if (!torque) return;
-        forward.multiply(memories[0], block.count());
-        for (Index e = 0; e < block.count(); ++e) {
-          forward.take(memories[0], e, block.to(), block.result(), nullptr);
-          block.to().torque(block.received(e, 0, 0), block.result(), tau[e]);
-          put_torque(block, e, tau[e], true, torque);
-        }
-      });
+  std::vector<const Way<T>*> ways{&back};
+  if (again) ways.push_back(&*again);
+  for_blocks<T>(wide, rows.inverse(), ways, [&](Block<T>& block, auto& memories, Index b, Index begin) {
+    const FrameSide<T>&from = block.mixed_from(), &to = block.mixed_to();
+    double tau[block_edges][3] = {};
+    if (again) {
+      for (Index e = 0; e < block.count(); ++e)
+        again->put(memories[1], e, block.edge(e), block.from(), block.sent(e, 0, 0), to);
+      again->multiply(memories[1], block.count());
+    }
+    for (Index e = 0; e < block.count(); ++e) {
+      T* received = block.received(e, 0, 0);
+      back.put(memories[0], e, block.edge(e), block.to(), received, from);
+      if (!torque) continue;
+      const T* message = messages ? messages + block.edge(e) * to.size() : block.result();
+      if (again) again->take(memories[1], e, to, block.result(), nullptr);
+      block.to().torque(received, to, message, tau[e]);
+    }
+    back.multiply(memories[0], block.count());
+    for (Index e = 0; e < block.count(); ++e) {
+      T *pulled = block.result(), *sent = s || torque ? block.sent(e, 0, 0) : nullptr;
+      if (s) {
+        back.take(memories[0], e, from, pulled, nullptr);
+        add_radial(f.shape, block.from(), sent, from, pulled, s + block.edge(e) * f.shape.radial_size);
+      }
+      back.take(memories[0], e, from, pulled, block.radial(e));
+      if (x) from.turn_back(block.frames().d(e), pulled, sums.target(b, begin + e));
+      if (!torque) continue;
+      block.from().torque(sent, from, pulled, tau[e]);
+      put_torque(block, e, tau[e], true, torque);
+    }
+  });
   if (x) sums.finish();
 }
 
@@ -191,15 +204,15 @@ void by_channel_weights(const Form<T>& f, T* out) {
   });
 }
 
-template void sum_at_nodes(const Form<float>&, bool, float*);
-template void sum_at_nodes(const Form<double>&, bool, double*);
+template void sum_at_nodes(const Form<float>&, bool, float*, float*);
+template void sum_at_nodes(const Form<double>&, bool, double*, double*);
 template void by_radial(const Form<float>&, float*);
 template void by_radial(const Form<double>&, double*);
 template void by_rotation(const Form<float>&, int, float*);
 template void by_rotation(const Form<double>&, int, double*);
 template void by_channel_weights(const Form<float>&, float*);
 template void by_channel_weights(const Form<double>&, double*);
-template void pull_back(const Form<float>&, float*, float*, float*);
-template void pull_back(const Form<double>&, double*, double*, double*);
+template void pull_back(const Form<float>&, const float*, float*, float*, float*);
+template void pull_back(const Form<double>&, const double*, double*, double*, double*);
 
 }  // namespace cartan::so3

@@ -24,8 +24,9 @@ struct Form {
 };
 
 // Sums at the receivers (derivative by g) or at the senders (transposed: by x); out is zero before.
+// `messages`, if given, gets the products W(w) (s * D^T x[sender]) of F_0, message_size of every edge.
 template <class T>
-void sum_at_nodes(const Form<T>& f, bool transposed, T* out);
+void sum_at_nodes(const Form<T>& f, bool transposed, T* out, T* messages = nullptr);
 // By the radial factors; out is zero before.
 template <class T>
 void by_radial(const Form<T>& f, T* out);
@@ -39,8 +40,8 @@ template <class T>
 void by_channel_weights(const Form<T>& f, T* out);
 
 // Of F_0 at once, sharing the products: by x, by s and by a rotation of the directions; nullptr: not wanted.
-// x and s are zero before.
+// x and s are zero before. The torque takes the messages of sum_at_nodes, or makes them again (nullptr).
 template <class T>
-void pull_back(const Form<T>& f, T* x, T* s, T* torque);
+void pull_back(const Form<T>& f, const T* messages, T* x, T* s, T* torque);
 
 }  // namespace cartan::so3

@@ -47,6 +47,13 @@ struct SO2Shape {
   std::vector<SO2Convolution::Block> blocks;
   Index weight_size = 0, radial_size = 0;
   std::vector<std::vector<Index>> radial_place;  // [m][input term]
+
+  // Elements of an edge's message in its frame.
+  Index message_size() const {
+    Index size;
+    to.frame(mmax, size);
+    return size;
+  }
 };
 
 }  // namespace cartan::so3

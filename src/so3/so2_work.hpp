@@ -15,6 +15,8 @@ class Block {
         frames_(form.kernel()),
         from_(form.shape.from, form.rows(), form.kernel().layout()),
         to_(form.shape.to, form.rows(), form.kernel().layout()),
+        mixed_from_(form.shape.from, form.shape.mmax, form.kernel().layout()),
+        mixed_to_(form.shape.to, form.shape.mmax, form.kernel().layout()),
         omega_(at(form.rotations * block_edges * 3)) {
     const Index size = std::max(from_.size(), to_.size());
     for (auto& m : scratch_) m.reserve(size);
@@ -37,6 +39,9 @@ class Block {
   const EdgeFrames<T>& frames() const { return frames_; }
   const FrameSide<T>& from() const { return from_; }
   const FrameSide<T>& to() const { return to_; }
+  // With only the orders that the weights mix, |m| <= mmax.
+  const FrameSide<T>& mixed_from() const { return mixed_from_; }
+  const FrameSide<T>& mixed_to() const { return mixed_to_; }
   const T* radial(Index e) const { return form_.radial(edge(e)); }
 
   // -X(omega) for the rotations of `set` up to `last`, on the features of the sender (receiver) in e's frame.
@@ -73,7 +78,7 @@ class Block {
 
   const Form<T>& form_;
   EdgeFrames<T> frames_;
-  FrameSide<T> from_, to_;
+  FrameSide<T> from_, to_, mixed_from_, mixed_to_;
   std::vector<double> omega_;
   Memory<T> scratch_[4];
   const std::int32_t* edges_ = nullptr;

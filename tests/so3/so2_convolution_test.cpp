@@ -320,6 +320,35 @@ TEST(SO2Gradient, TogetherEqualsAlone) {
   }
 }
 
+// The messages kept for the torque and those made again are the same bits, alone and together, twice.
+TEST(SO2Gradient, KeptMessagesChangeNoBit) {
+  for (const auto& t : cases)
+    for (DType dtype : {DType::f32, DType::f64}) {
+      SO2Options keep{t.mmax, t.parity, t.channelwise, {}}, again = keep;
+      again.kept_bytes = 0;
+      const SO2Convolution kept(t.in, t.out, keep), made(t.in, t.out, again);
+      const EdgeList edges = random_edges(230, 6, 9, 44);
+      const Array w = normal(weight_shape(kept, 230), 46, dtype);
+      const Arrays x{normal({6, kept.irreps_in().dim()}, 45, dtype), edge_vectors(230, 47).as(dtype),
+                     t.channelwise ? Array() : normal({230, kept.radial_size()}, 48, dtype)};
+      const auto derivatives = [&](const SO2Convolution& c, std::size_t first, std::size_t last) {
+        Arrays a = x, asked;
+        for (std::size_t k = first; k < last; ++k) asked.push_back(a[k] = track(x[k]));
+        Arrays g = gradients(sum(square(c(edges, a[0], w, a[2], a[1]))), asked, {}, true);
+        Array total = sum(square(g[0]));
+        for (std::size_t k = 1; k < g.size(); ++k) total = total + sum(square(g[k]));
+        for (const Array& second : gradients(total, asked)) g.push_back(second);
+        return g;
+      };
+      for (const auto& [first, last] : {std::pair{0, 2}, {1, 2}, {1, t.channelwise ? 2 : 3}}) {
+        const Arrays a = derivatives(kept, at(first), at(last)), b = derivatives(made, at(first), at(last));
+        for (std::size_t k = 0; k < a.size(); ++k)
+          EXPECT_TRUE(identical(detach(a[k]), detach(b[k]))) << t.in << " " << dtype << " " << first << k;
+        EXPECT_GT(largest(a[0].as(DType::f64)), 0);
+      }
+    }
+}
+
 // Directions alone enter: the derivative along an edge is zero, forces do no work there.
 TEST(SO2Gradient, IsNormalToTheEdgeAndItsCurlIsZero) {
   const SO2Convolution c("3x0e+3x1o+3x2e+3x3o", "2x0e+2x1o+2x2e+2x3o", {2, false, false, {}});
