@@ -1,11 +1,11 @@
 #pragma once
-// Memory of arrays. Freed blocks are kept in size classes and handed out again, because the operating
-// system's page faults would otherwise cost more than the arithmetic of an eager op.
+// Memory of arrays: see cartan/core/memory.hpp.
 
 #include <cstddef>
 
 namespace cartan {
 
+// At least `bytes`, not initialised, aligned to 64 bytes.
 struct Buffer {
   explicit Buffer(std::size_t bytes);
   ~Buffer();

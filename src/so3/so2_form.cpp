@@ -128,9 +128,10 @@ Array SO2Form::convolve(std::shared_ptr<const SO2Shape> shape, const EdgeList& e
   const auto form = [&](Array messages) {
     return std::make_shared<SO2Form>(shape, edges, radial, 0, G, std::move(messages));
   };
-  const double bytes = static_cast<double>(n) * static_cast<double>(size) * static_cast<double>(size_of(dtype));
-  const bool keep = recording() && in.back().tracked() && n > 0 &&
-                    bytes <= static_cast<double>(shape->options.kept_bytes);
+  const double bytes =
+      static_cast<double>(n) * static_cast<double>(size) * static_cast<double>(size_of(dtype));
+  const bool keep =
+      recording() && in.back().tracked() && n > 0 && bytes <= static_cast<double>(shape->options.kept_bytes);
   if (!keep) return evaluate(form({}), std::move(in));
   const auto f = form({});
   Array messages = Array::uninitialized({n, size}, dtype), out = f->zeros(dtype);

@@ -1,7 +1,10 @@
 #include <cartan/core/array.hpp>
+#include <cartan/core/memory.hpp>
 #include <cartan/core/parallel.hpp>
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 using namespace cartan;
 
@@ -23,4 +26,59 @@ TEST(Array, RowsAndReshapedShareTheBuffer) {
   EXPECT_THROW(a.reshaped({4, 2}), std::invalid_argument);
   EXPECT_THROW(a.rows(2, 4), std::invalid_argument);
   EXPECT_THROW(a.data<double>(), std::invalid_argument);
+}
+
+namespace {
+constexpr Index mebibyte = Index{1} << 20;
+Array block(Index mebibytes) {
+  return Array::uninitialized({mebibytes * mebibyte}, DType::u8);
+}
+std::size_t footprint() {
+  const MemoryUse use = memory_use();
+  return use.in_use + use.kept;
+}
+}  // namespace
+
+// A loop gets the same memory in every pass, however many blocks are alive at once.
+TEST(Memory, IsReused) {
+  release_memory();
+  EXPECT_EQ(memory_use().kept, 0u);
+  std::vector<const void*> first;
+  for (int pass = 0; pass < 5; ++pass) {
+    std::vector<Array> alive;
+    for (Index k = 0; k < 8; ++k) alive.push_back(block(40 + 10 * k));
+    std::vector<const void*> now;
+    for (const Array& a : alive) now.push_back(a.raw());
+    std::sort(now.begin(), now.end());
+    if (pass == 0) first = now;
+    EXPECT_EQ(now, first) << pass;
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(alive[0].raw()) % 64, 0u);
+  }
+}
+
+// What is held never exceeds what was needed at once; a peak is forgotten; release_memory() gives all back.
+TEST(Memory, IsGivenBack) {
+  release_memory();
+  const std::size_t before = memory_use().in_use;
+  for (Index k = 1; k <= 64; ++k) {  // sizes that never come again
+    const Array a = block(64 + k);
+    EXPECT_LE(footprint() - before, static_cast<std::size_t>((64 + k) * mebibyte * 5 / 4));
+  }
+  { const std::vector<Array> peak{block(300), block(300)}; }
+  EXPECT_GE(memory_use().kept, static_cast<std::size_t>(600 * mebibyte));
+  for (int k = 0; k < 3000; ++k) block(100);
+  EXPECT_LE(footprint() - before, static_cast<std::size_t>(128 * mebibyte));
+  release_memory();
+  EXPECT_EQ(memory_use().kept, 0u);
+  EXPECT_EQ(memory_use().in_use, before);
+}
+
+// A request that nobody can meet leaves no trace.
+TEST(Memory, RefusesWhatThereIsNot) {
+  const std::size_t before = memory_use().in_use;
+  EXPECT_THROW(Array::uninitialized({Index{1} << 55}, DType::u8), std::bad_alloc);
+  EXPECT_EQ(memory_use().in_use, before);
+  block(80);
+  block(81);
+  EXPECT_LE(footprint() - before, static_cast<std::size_t>(100 * mebibyte));
 }

@@ -37,9 +37,9 @@ struct SO2Options {
   bool channelwise = false;
   /// The pairs (out term, in term) that are joined; empty: all (channelwise: all of equal multiplicity).
   std::vector<std::array<std::size_t, 2>> pairs;
-  /// Where the vectors are tracked, every edge's message (irreps_out(), orders |m| <= mmax, channels rounded up
-  /// to 16) stays on the tape, which saves the backward pass a third of its products. Calls that would keep
-  /// more bytes than this make the messages again; the derivatives are the same to the last bit.
+  /// Where the vectors are tracked, every edge's message (irreps_out(), orders |m| <= mmax, channels rounded
+  /// up to 16) stays on the tape, which saves the backward pass a third of its products. Calls that would
+  /// keep more bytes than this make the messages again; the derivatives are the same to the last bit.
   Index kept_bytes = Index{1} << 30;
 };
 

@@ -1,0 +1,21 @@
+#pragma once
+/// Memory of arrays. What arrays free is kept for the next ones, because fresh memory from the operating
+/// system costs more than the arithmetic of an eager op.
+
+#include <cstddef>
+
+namespace cartan {
+
+struct MemoryUse {
+  std::size_t in_use;  ///< bytes of living arrays, rounded up to what was taken for them
+  std::size_t kept;    ///< bytes kept for reuse
+};
+
+/// `in_use + kept` never exceeds the largest `in_use` of late (or 64 MiB): the library holds no more than it
+/// needed at once, and a peak is forgotten after 32 to 64 times its bytes have been handed out without it.
+MemoryUse memory_use();
+
+/// Gives all that is kept back to the operating system. For a program that pauses its use of the library.
+void release_memory();
+
+}  // namespace cartan
