@@ -6,6 +6,7 @@
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/linalg/hosvd.hpp"
+#include "cartan/linalg/modes.hpp"
 #include "chebyshev/series.hpp"
 #include "chebyshev/spline.hpp"
 
@@ -19,14 +20,38 @@ void check_degrees(const char* caller, const std::vector<Index>& degrees, int d)
     require(n >= 0 && n <= (1 << 24), "[", caller, "] degree ", n, "; expected from 0 to 2^24");
 }
 
-// Values on a uniform grid of [-1, 1] along an axis, as Chebyshev coefficients.
-Array coefficients_of(const Array& values, int axis, Index degree, Grid grid) {
-  const double n = static_cast<double>(values.dim(axis));
-  require(grid == Grid::cells || n > 1, "[fit_grid] one vertex in variable ", axis, "; expected at least 2");
-  const double step = grid == Grid::cells ? 2 / n : 2 / (n - 1);
-  const double first = grid == Grid::cells ? -1 + 1 / n : -1;
-  return values_to_coefficients(spline(values, axis, first, step, nodes(degree + 1)), axis);
-}
+// Values on a uniform grid of [-1, 1] along an axis, as Chebyshev coefficients. Splines and DCT are a linear
+// map: where it is small and there is much to map, it is one matrix.
+class GridToCoefficients {
+ public:
+  explicit GridToCoefficients(Grid grid) : grid_(grid) {}
+
+  Array operator()(const Array& values, int axis, Index degree) {
+    const Index n = values.dim(axis);
+    if (values.size() / n < 2 * n || n * (degree + 1) > largest_map) return by_splines(values, axis, degree);
+    if (map_.ndim() != 2 || map_.shape() != Shape{degree + 1, n}) {
+      Array unit = Array::zeros({n, n}, DType::f64);
+      for (Index i = 0; i < n; ++i) unit.mutable_data<double>()[i * n + i] = 1;
+      map_ = by_splines(unit, 0, degree);
+    }
+    return linalg::mode_product(values, map_, axis);
+  }
+
+ private:
+  static constexpr Index largest_map = Index{1} << 16;
+
+  Array by_splines(const Array& values, int axis, Index degree) const {
+    const double n = static_cast<double>(values.dim(axis));
+    require(grid_ == Grid::cells || n > 1, "[fit_grid] one vertex in variable ", axis,
+            "; expected at least 2");
+    const double step = grid_ == Grid::cells ? 2 / n : 2 / (n - 1);
+    const double first = grid_ == Grid::cells ? -1 + 1 / n : -1;
+    return values_to_coefficients(spline(values, axis, first, step, nodes(degree + 1)), axis);
+  }
+
+  Grid grid_;
+  Array map_;  // of the last axis that had one
+};
 
 linalg::HosvdOptions truncation(double tolerance, const std::vector<Index>& ranks) {
   linalg::HosvdOptions h;
@@ -72,7 +97,8 @@ linalg::Result<ChebyshevTucker> fit_grid(const Array& values, const Box& box,
   check_values("fit_grid", values, box);
   check_degrees("fit_grid", degrees, box.dim());
   Array c = values.as(DType::f64);
-  for (int k = 0; k < box.dim(); ++k) c = coefficients_of(c, k, degrees[at(k)], grid);
+  GridToCoefficients coefficients(grid);
+  for (int k = 0; k < box.dim(); ++k) c = coefficients(c, k, degrees[at(k)]);
   auto t = linalg::st_hosvd(c, truncation(tolerance, ranks));
   return {ChebyshevTucker(box, std::move(t.tensor)), t.report};
 }
@@ -83,8 +109,9 @@ linalg::Canonical canonical_coefficients(const linalg::Canonical& values, const 
   check_degrees("canonical_coefficients", degrees, values.order());
   linalg::Canonical c;
   c.weights = values.weights.as(DType::f64);
+  GridToCoefficients coefficients(grid);
   for (int k = 0; k < values.order(); ++k)
-    c.factors.push_back(coefficients_of(values.factors[at(k)].as(DType::f64), 0, degrees[at(k)], grid));
+    c.factors.push_back(coefficients(values.factors[at(k)].as(DType::f64), 0, degrees[at(k)]));
   return c;
 }
 

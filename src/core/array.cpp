@@ -241,9 +241,13 @@ bool all_finite(const Array& a) {
       for (Index i = 0; i < a.size(); ++i) finite &= std::isfinite(x[i].real()) && std::isfinite(x[i].imag());
     } else if constexpr (std::is_floating_point_v<T>) {
       const T* x = a.data<T>();
-      T sum = 0;  // x - x is 0 for finite x and NaN otherwise: one vectorised pass
-      for (Index i = 0; i < a.size(); ++i) sum += x[i] - x[i];
-      finite = sum == T(0);
+      constexpr Index lanes = 32;
+      T sum[lanes] = {};  // x - x is 0 for finite x and NaN otherwise: one vectorised pass
+      Index i = 0;
+      for (; i + lanes <= a.size(); i += lanes)
+        for (Index j = 0; j < lanes; ++j) sum[j] += x[i + j] - x[i + j];
+      for (; i < a.size(); ++i) sum[0] += x[i] - x[i];
+      for (const T s : sum) finite &= s == T(0);
     }
   });
   return finite;

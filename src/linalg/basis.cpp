@@ -5,6 +5,13 @@
 #include <limits>
 
 namespace cartan::linalg {
+namespace {
+
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+/// Relative tails below this take more Gram matrices than the triangular factor is worth.
+constexpr double least_gram = 1e-10;
+
+}  // namespace
 
 Basis from_gram(const Matrix& g) {
   Eigensystem e = eigensystem(g);
@@ -46,10 +53,94 @@ Basis basis_of(const Matrix& a, Method method) {
   return basis_of(a.data.data(), {1, a.rows, a.cols}, method);
 }
 
-Method gram_or_lq(double tolerance, Index n) {
-  // An eigenvalue carries an error of some eps times the squared norm; n of them make up a tail.
-  const double noise = 16 * static_cast<double>(n) * std::numeric_limits<double>::epsilon();
-  return tolerance * tolerance > noise ? Method::gram : Method::lq;
+Method gram_or_lq(double tolerance) {
+  return tolerance > least_gram ? Method::gram : Method::lq;
 }
+
+namespace {
+
+/// u with the first `count` columns of v, made orthogonal to those of u.
+Matrix joined(const Matrix& u, const Matrix& v, Index count) {
+  Matrix more = first_columns(v, count);
+  if (u.cols == 0) return more;
+  for (int twice = 0; twice < 2; ++twice) {
+    const Matrix along = product(u, product(u, more, true));
+    for (std::size_t i = 0; i < more.data.size(); ++i) more.data[i] -= along.data[i];
+    more = qr(more).q;
+  }
+  Matrix all(u.rows, u.cols + count);
+  for (Index i = 0; i < u.rows; ++i) {
+    std::copy_n(u.row(i), u.cols, all.row(i));
+    std::copy_n(more.row(i), count, all.row(i) + u.cols);
+  }
+  return all;
+}
+
+double trace(const Matrix& g) {
+  double sum = 0;
+  for (Index i = 0; i < g.rows; ++i) sum += g(i, i);
+  return sum;
+}
+
+}  // namespace
+
+template <class T>
+Range leading_range(const Array& x, int mode, Method method, Index most,
+                    const std::function<double(double square)>& allowed, Matrix known) {
+  const ModeView v = view_of(x.shape(), mode);
+  most = std::min(most, v.n);
+  Range r;
+  auto take = [&](Matrix u) {
+    r.u = std::move(u);
+    Shape shape = x.shape();
+    shape[static_cast<std::size_t>(mode)] = r.u.cols;
+    r.y = Array::uninitialized(shape, x.dtype());
+    r.residual = project(x.data<T>(), v, r.u, r.y.mutable_data<T>()).residual;
+  };
+  auto take_all_at_once = [&] {
+    r.method = method;
+    const Basis basis = basis_of(x.data<T>(), v, Method::lq);
+    const double budget = allowed(std::pow(tail(basis.s, 0), 2));
+    take(first_columns(basis.u, std::min(rank_of(basis.s, std::sqrt(budget)), most)));
+  };
+  if (method == Method::lq || v.n > v.left * v.right) {
+    take_all_at_once();
+    return r;
+  }
+  double square = -1;
+  for (Matrix u = std::move(known);;) {
+    const Matrix g = mode_gram(x.data<T>(), v, u.cols > 0 ? &u : nullptr);
+    const double rest = trace(g);
+    if (square < 0) square = rest;
+    const double budget = allowed(square);
+    if (u.cols > 0 && rest <= budget) {
+      take(std::move(u));
+      return r;
+    }
+    if (budget < least_gram * least_gram * square) {
+      method = Method::lq;
+      take_all_at_once();
+      return r;
+    }
+    const Eigensystem e = leading_eigensystem(g, std::max(1e-6 * budget, 4 * epsilon * rest));
+    std::vector<double> s;
+    Index sure = 1;
+    for (double value : e.values) {
+      s.push_back(std::sqrt(std::max(value, 0.0)));
+      if (s.back() * std::sqrt(budget) > 10 * epsilon * rest) sure = static_cast<Index>(s.size());
+    }
+    const Index room = most - u.cols, fitting = std::min(rank_of(s, std::sqrt(budget)), room);
+    const bool last = fitting <= sure || fitting == room || !(rest > 0);
+    if (last || e.vectors.cols < v.n) {  // few columns hold all that can be seen: they may be enough
+      take(joined(u, e.vectors, fitting));
+      if (!(r.residual > budget) || r.u.cols == most || !(rest > 0)) return r;
+    }
+    u = joined(u, e.vectors, std::min(fitting, sure));
+  }
+}
+template Range leading_range<float>(const Array&, int, Method, Index, const std::function<double(double)>&,
+                                    Matrix);
+template Range leading_range<double>(const Array&, int, Method, Index, const std::function<double(double)>&,
+                                     Matrix);
 
 }  // namespace cartan::linalg

@@ -1,6 +1,8 @@
 #pragma once
 // Leading left singular vectors of an unfolding.
 
+#include <functional>
+
 #include "cartan/linalg/report.hpp"
 #include "linalg/kernels.hpp"
 
@@ -25,8 +27,23 @@ Basis from_gram(const Matrix& g);
 /// Of a matrix A with A^T = Q R.
 Basis from_triangle(const Matrix& r);
 
-/// gram where its rounding errors stay below a relative tail of `tolerance` for n singular values, otherwise
-/// lq.
-Method gram_or_lq(double tolerance, Index n);
+/// gram for relative tails that leading_range() finds faster by Gram matrices, otherwise lq.
+Method gram_or_lq(double tolerance);
+
+/// Orthonormal columns u, y = u^T x along the mode, and what they leave behind.
+struct Range {
+  Matrix u;
+  Array y;
+  double residual = 0;           ///< ||x - u y||^2, formed
+  Method method = Method::gram;  ///< gram or lq
+};
+
+/// The least number of columns, `most` or fewer, that leave no more than allowed(||x||^2) of x behind.
+/// `gram` finds them by eigenvectors of G = X_(k) X_(k)^T. Rounding turns the i-th by some eps ||x|| /
+/// sigma_i, so where the residual of the columns that should do is too large, those that are sure are kept,
+/// and the rest comes from the Gram matrix of what they leave behind. `known` are columns to begin with.
+template <class T>
+Range leading_range(const Array& x, int mode, Method method, Index most,
+                    const std::function<double(double square)>& allowed, Matrix known = {});
 
 }  // namespace cartan::linalg

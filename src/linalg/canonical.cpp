@@ -277,9 +277,10 @@ Canonical normalized(const Canonical& x) {
   x.check("normalized");
   std::vector<double> w = x.weights.to_vector<double>();
   std::vector<Matrix> f;
-  for (const Array& a : x.factors) f.push_back(matrix_of(a));
-  for (Matrix& a : f) {
-    const std::vector<double> norms = column_norms(a);
+  for (const Array& factor : x.factors) {
+    f.push_back(matrix_of(factor));
+    Matrix& a = f.back();
+    const std::vector<double> norms = column_norms(factor);
     std::vector<double> inverse;
     for (std::size_t r = 0; r < w.size(); ++r) {
       w[r] *= norms[r];
@@ -318,20 +319,39 @@ Canonical terms_of(const std::vector<double>& w, const std::vector<Matrix>& f,
   return y;
 }
 
-std::vector<double> column_norms(const Matrix& a) {
-  std::vector<double> largest(static_cast<std::size_t>(a.cols)), sum(largest);
-  for (Index i = 0; i < a.rows; ++i)
-    for (Index r = 0; r < a.cols; ++r)
-      largest[static_cast<std::size_t>(r)] =
-          std::max(largest[static_cast<std::size_t>(r)], std::abs(a(i, r)));
-  for (Index i = 0; i < a.rows; ++i)
-    for (Index r = 0; r < a.cols; ++r) {
-      const std::size_t c = static_cast<std::size_t>(r);
-      const double v = largest[c] > 0 ? a(i, r) / largest[c] : 0.0;  // no square overflows or vanishes
-      sum[c] += v * v;
+namespace {
+
+template <class T>
+std::vector<double> norms_of_columns(const T* a, Index rows, std::size_t columns) {
+  std::vector<double> largest(columns), scale(columns), sum(columns);
+  const T* row = a;
+  for (Index i = 0; i < rows; ++i, row += columns)
+    for (std::size_t r = 0; r < columns; ++r)
+      largest[r] = std::max(largest[r], std::abs(static_cast<double>(row[r])));
+  for (std::size_t r = 0; r < columns; ++r)  // no square overflows or vanishes
+    scale[r] = largest[r] > 0 ? std::ldexp(1.0, std::clamp(-std::ilogb(largest[r]), -1000, 1000)) : 1.0;
+  row = a;
+  for (Index i = 0; i < rows; ++i, row += columns)
+    for (std::size_t r = 0; r < columns; ++r) {
+      const double v = scale[r] * static_cast<double>(row[r]);
+      sum[r] += v * v;
     }
-  for (std::size_t c = 0; c < sum.size(); ++c) sum[c] = largest[c] * std::sqrt(sum[c]);
+  for (std::size_t r = 0; r < columns; ++r) sum[r] = std::sqrt(sum[r]) / scale[r];
   return sum;
+}
+
+}  // namespace
+
+std::vector<double> column_norms(const Matrix& a) {
+  return norms_of_columns(a.data.data(), a.rows, static_cast<std::size_t>(a.cols));
+}
+
+std::vector<double> column_norms(const Array& a) {
+  std::vector<double> norms;
+  dispatch_real("column_norms", a.dtype(), [&]<class T>(T) {
+    norms = norms_of_columns(a.data<T>(), a.dim(0), static_cast<std::size_t>(a.dim(1)));
+  });
+  return norms;
 }
 
 Result<Canonical> round(const Canonical& x, double tolerance) {

@@ -22,5 +22,6 @@ Canonical terms_of(const std::vector<double>& w, const std::vector<Matrix>& f,
 
 /// 2-norms of the columns, without overflow.
 std::vector<double> column_norms(const Matrix& a);
+std::vector<double> column_norms(const Array& a);
 
 }  // namespace cartan::linalg

@@ -53,12 +53,12 @@ Result<TensorTrain> to_tensor_train(const Array& x, double tolerance, const std:
         }
       }
       if (u.cols == 0) {
-        const Method method = gram_or_lq(target / std::sqrt(d), columns);
-        note_method(result.report, name_of(method));
-        const Basis basis = basis_of(left.data<T>(), v, method);
-        u = first_columns(basis.u, std::min(rank_of(basis.s, std::sqrt(budget)), cap));
-        next = Array::uninitialized({v.left, u.cols}, x.dtype());
-        lost += project(left.data<T>(), v, u, next.mutable_data<T>()).residual;
+        Range r = leading_range<T>(left.reshaped({v.left, columns}), 1, gram_or_lq(target / std::sqrt(d)),
+                                   std::min(cap, std::min(v.left, columns)), [&](double) { return budget; });
+        note_method(result.report, name_of(r.method));
+        u = std::move(r.u);
+        next = std::move(r.y);
+        lost += r.residual;
       }
       after = u.cols;
       result.tensor.cores[static_cast<std::size_t>(k)] =

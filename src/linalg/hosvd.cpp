@@ -93,19 +93,14 @@ namespace {
 
 template <class T>
 void exact_step(Steps& s, int mode, std::size_t left, Index cap, Method asked) {
-  const ModeView v = view_of(s.x.shape(), mode);
-  const Method method = asked == Method::gram || asked == Method::lq
-                            ? asked
-                            : gram_or_lq(s.tolerance / std::sqrt(s.x.ndim()), v.n);
-  note_method(s.report, name_of(method));
-  const Basis basis = basis_of(s.x.data<T>(), v, method);
-  if (s.square < 0) s.square = std::pow(tail(basis.s, 0), 2);
-  Matrix u = first_columns(basis.u, std::min(rank_of(basis.s, std::sqrt(s.budget(left))), cap));
-  Shape shape = s.x.shape();
-  shape[static_cast<std::size_t>(mode)] = u.cols;
-  Array y = Array::uninitialized(shape, s.x.dtype());
-  const double residual = project(s.x.data<T>(), v, u, y.mutable_data<T>()).residual;
-  s.take(mode, std::move(u), std::move(y), residual);
+  const Method method =
+      asked == Method::gram || asked == Method::lq ? asked : gram_or_lq(s.tolerance / std::sqrt(s.x.ndim()));
+  Range r = leading_range<T>(s.x, mode, method, cap, [&](double square) {
+    if (s.square < 0) s.square = square;
+    return s.budget(left);
+  });
+  note_method(s.report, name_of(r.method));
+  s.take(mode, std::move(r.u), std::move(r.y), r.residual);
 }
 
 /// False where a sketch does not pay.

@@ -153,11 +153,18 @@ void for_parts(ModeView v, Index parts, const Body& body, Index length = pack_le
 }  // namespace
 
 template <class T>
-Matrix mode_gram(const T* x, ModeView v) {
+Matrix mode_gram(const T* x, ModeView v, const Matrix* u) {
   const Index parts = parts_of(v);
   std::vector<Matrix> partial(static_cast<std::size_t>(parts), Matrix(v.n, v.n));
   for_parts(v, parts, [&](Index p, Index begin, Index end, double* rows) {
     pack(x, v, begin, end, rows);
+    if (u != nullptr) {
+      Matrix along(end - begin, u->cols), rest(end - begin, v.n);
+      multiply_serial<double>(along.rows, u->cols, v.n, {rows, v.n}, u->view(), along.data.data(), u->cols);
+      multiply_serial<double>(along.rows, v.n, u->cols, along.view(), transposed(u->view()), rest.data.data(),
+                              v.n);
+      for (std::size_t i = 0; i < rest.data.size(); ++i) rows[i] -= rest.data[i];
+    }
     add_gram(v.n, end - begin, rows, partial[static_cast<std::size_t>(p)].data.data());
   });
   Matrix g = std::move(partial[0]);
@@ -280,7 +287,7 @@ Matrix sample_columns(const T* x, ModeView v, Index count, const Random& random)
   template void contract_left(const T*, ModeView, const T*, T*);                \
   template void contract_right(const T*, ModeView, const T*, T*);               \
   template void contract_rows(const T*, Index, Index, const T*, Index, T*);     \
-  template Matrix mode_gram(const T*, ModeView);                                \
+  template Matrix mode_gram(const T*, ModeView, const Matrix*);                 \
   template Matrix mode_triangle(const T*, ModeView);                            \
   template double sum_of_squares(const T*, Index);                              \
   template Projection project(const T*, ModeView, const Matrix&, T*, Residual); \

@@ -33,9 +33,9 @@ void contract_right(const T* z, ModeView v, const T* a, T* y);
 template <class T>
 void contract_rows(const T* x, Index rows, Index columns, const T* k, Index r, T* y);
 
-/// X_(k) X_(k)^T in float64, both triangles.
+/// X_(k) X_(k)^T in float64, both triangles; of (I - u u^T) X_(k) where orthonormal columns u are given.
 template <class T>
-Matrix mode_gram(const T* x, ModeView v);
+Matrix mode_gram(const T* x, ModeView v, const Matrix* u = nullptr);
 
 /// The triangular factor R (at most n x n) with X_(k)^T = Q R.
 template <class T>

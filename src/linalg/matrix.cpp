@@ -143,6 +143,33 @@ Eigensystem eigensystem(const Matrix& a) {
   return e;
 }
 
+Eigensystem leading_eigensystem(const Matrix& a, double negligible) {
+  // Pivoted Cholesky: a - L L^T is positive, `rest` its diagonal.
+  const Index n = a.rows, most = n < 24 ? 0 : n / 2;
+  Matrix l(n, most);
+  std::vector<double> rest(static_cast<std::size_t>(n));
+  for (Index i = 0; i < n; ++i) rest[static_cast<std::size_t>(i)] = a(i, i);
+  auto left = [&] { return std::accumulate(rest.begin(), rest.end(), 0.0); };
+  Index p = 0;
+  for (; p < most && !(left() <= negligible); ++p) {
+    const Index pivot = std::max_element(rest.begin(), rest.end()) - rest.begin();
+    if (!(rest[static_cast<std::size_t>(pivot)] > 0)) break;
+    const double root = std::sqrt(rest[static_cast<std::size_t>(pivot)]);
+    const Eigen::Map<const Eigen::VectorXd> row(l.row(pivot), p);
+    for (Index i = 0; i < n; ++i) {
+      double& r = rest[static_cast<std::size_t>(i)];
+      l(i, p) = (a(i, pivot) - Eigen::Map<const Eigen::VectorXd>(l.row(i), p).dot(row)) / root;
+      r = std::max(0.0, r - l(i, p) * l(i, p));
+    }
+    rest[static_cast<std::size_t>(pivot)] = 0;
+  }
+  if (p == 0 || !(left() <= negligible)) return eigensystem(a);
+  l = first_columns(l, p);
+  Eigensystem e = eigensystem(product(l, l, true));  // L L^T has the same eigenvalues
+  e.vectors = qr(product(l, e.vectors)).q;
+  return e;
+}
+
 Matrix solve_symmetric(const Matrix& a, const Matrix& b) {
   const Eigen::LLT<ColMajor> f(map(a));
   if (f.info() == Eigen::Success && f.rcond() > 1e-12) {

@@ -71,6 +71,9 @@ struct Eigensystem {
   Matrix vectors;
 };
 Eigensystem eigensystem(const Matrix& a);
+/// Of a positive semi-definite matrix: the leading ones alone where few of them make up all but `negligible`
+/// of the trace.
+Eigensystem leading_eigensystem(const Matrix& a, double negligible);
 
 /// x with x a = b for a symmetric positive semi-definite a: the minimum-norm solution where a is singular.
 Matrix solve_symmetric(const Matrix& a, const Matrix& b);
