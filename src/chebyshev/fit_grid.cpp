@@ -1,14 +1,16 @@
 // Functions from tensors: on grids, at nodes, and in canonical format.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "cartan/chebyshev/basis.hpp"
 #include "cartan/chebyshev/fit.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/linalg/hosvd.hpp"
-#include "cartan/linalg/modes.hpp"
 #include "chebyshev/series.hpp"
 #include "chebyshev/spline.hpp"
+#include "linalg/gemm.hpp"
 
 namespace cartan::chebyshev {
 namespace {
@@ -20,21 +22,52 @@ void check_degrees(const char* caller, const std::vector<Index>& degrees, int d)
     require(n >= 0 && n <= (1 << 24), "[", caller, "] degree ", n, "; expected from 0 to 2^24");
 }
 
-// Values on a uniform grid of [-1, 1] along an axis, as Chebyshev coefficients. Splines and DCT are a linear
-// map: where it is small and there is much to map, it is one matrix.
+// Values on a uniform grid of [-1, 1] along an axis, as Chebyshev coefficients: splines and DCT, a linear map
+// K. Where K is small and there is much to map, it is applied as a matrix. Grid and nodes are symmetric, so
+// K_{i, n-1-j} = (-1)^i K_ij: even and odd coefficients are products of half the size with f_j +- f_{n-1-j}.
 class GridToCoefficients {
  public:
   explicit GridToCoefficients(Grid grid) : grid_(grid) {}
 
   Array operator()(const Array& values, int axis, Index degree) {
-    const Index n = values.dim(axis);
-    if (values.size() / n < 2 * n || n * (degree + 1) > largest_map) return by_splines(values, axis, degree);
-    if (map_.ndim() != 2 || map_.shape() != Shape{degree + 1, n}) {
-      Array unit = Array::zeros({n, n}, DType::f64);
-      for (Index i = 0; i < n; ++i) unit.mutable_data<double>()[i * n + i] = 1;
+    const Index n = values.dim(axis), m = degree + 1, half = (n + 1) / 2;
+    Index right = 1;
+    for (int k = axis + 1; k < values.ndim(); ++k) right *= values.dim(k);
+    if (right < 16 || values.size() / n < 2 * n || n * m > largest_map)
+      return by_splines(values, axis, degree);
+    if (map_.ndim() != 2 || n_ != n || map_.shape() != Shape{m, half}) {
+      Array unit = Array::zeros({n, half}, DType::f64);
+      for (Index j = 0; j < half; ++j) unit.mutable_data<double>()[j * half + j] = 1;
       map_ = by_splines(unit, 0, degree);
+      n_ = n;
     }
-    return linalg::mode_product(values, map_, axis);
+    Shape shape = values.shape();
+    shape[at(axis)] = m;
+    Array out = Array::uninitialized(shape, DType::f64);
+    constexpr Index width = 256;
+    const Index left = values.size() / (n * right), strips = (right + width - 1) / width;
+    double* to = out.mutable_data<double>();
+    parallel_for(left * strips, 1, [&](Index begin, Index end) {
+      std::vector<double> even(at(half * width)), odd(at(half * width));
+      for (Index t = begin; t < end; ++t) {
+        const Index first = t % strips * width, count = std::min(width, right - first);
+        const double* f = values.data<double>() + t / strips * n * right + first;
+        for (Index j = 0; j < half; ++j) {
+          const double *low = f + j * right, *high = f + (n - 1 - j) * right;
+          const double twice = j == n - 1 - j ? 0 : 1;
+          for (Index c = 0; c < count; ++c) {
+            even[at(j * count + c)] = low[c] + twice * high[c];
+            odd[at(j * count + c)] = low[c] - high[c];
+          }
+        }
+        double* y = to + t / strips * m * right + first;
+        for (const Index parity : {Index{0}, Index{1}})
+          linalg::multiply_serial<double>(
+              (m + 1 - parity) / 2, count, half, {map_.data<double>() + parity * half, 2 * half},
+              {(parity ? odd : even).data(), count}, y + parity * right, 2 * right);
+      }
+    });
+    return out;
   }
 
  private:
@@ -50,7 +83,8 @@ class GridToCoefficients {
   }
 
   Grid grid_;
-  Array map_;  // of the last axis that had one
+  Index n_ = 0;
+  Array map_;  // columns j < half of K, for the last axis that was mapped
 };
 
 linalg::HosvdOptions truncation(double tolerance, const std::vector<Index>& ranks) {

@@ -86,7 +86,7 @@ double trace(const Matrix& g) {
 
 template <class T>
 Range leading_range(const Array& x, int mode, Method method, Index most,
-                    const std::function<double(double square)>& allowed, Matrix known) {
+                    const std::function<double(double square)>& allowed, Matrix known, bool turn) {
   const ModeView v = view_of(x.shape(), mode);
   most = std::min(most, v.n);
   Range r;
@@ -131,6 +131,11 @@ Range leading_range(const Array& x, int mode, Method method, Index most,
     }
     const Index room = most - u.cols, fitting = std::min(rank_of(s, std::sqrt(budget)), room);
     const bool last = fitting <= sure || fitting == room || !(rest > 0);
+    if (!turn && u.cols == 0 && fitting == v.n) {
+      r.u = identity(v.n);
+      r.y = x;
+      return r;
+    }
     if (last || e.vectors.cols < v.n) {  // few columns hold all that can be seen: they may be enough
       take(joined(u, e.vectors, fitting));
       if (!(r.residual > budget) || r.u.cols == most || !(rest > 0)) return r;
@@ -139,8 +144,8 @@ Range leading_range(const Array& x, int mode, Method method, Index most,
   }
 }
 template Range leading_range<float>(const Array&, int, Method, Index, const std::function<double(double)>&,
-                                    Matrix);
+                                    Matrix, bool);
 template Range leading_range<double>(const Array&, int, Method, Index, const std::function<double(double)>&,
-                                     Matrix);
+                                     Matrix, bool);
 
 }  // namespace cartan::linalg

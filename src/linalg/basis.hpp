@@ -42,8 +42,9 @@ struct Range {
 /// `gram` finds them by eigenvectors of G = X_(k) X_(k)^T. Rounding turns the i-th by some eps ||x|| /
 /// sigma_i, so where the residual of the columns that should do is too large, those that are sure are kept,
 /// and the rest comes from the Gram matrix of what they leave behind. `known` are columns to begin with.
+/// Where all columns are needed u is the identity unless `turn`.
 template <class T>
 Range leading_range(const Array& x, int mode, Method method, Index most,
-                    const std::function<double(double square)>& allowed, Matrix known = {});
+                    const std::function<double(double square)>& allowed, Matrix known = {}, bool turn = true);
 
 }  // namespace cartan::linalg

@@ -95,10 +95,13 @@ template <class T>
 void exact_step(Steps& s, int mode, std::size_t left, Index cap, Method asked) {
   const Method method =
       asked == Method::gram || asked == Method::lq ? asked : gram_or_lq(s.tolerance / std::sqrt(s.x.ndim()));
-  Range r = leading_range<T>(s.x, mode, method, cap, [&](double square) {
-    if (s.square < 0) s.square = square;
-    return s.budget(left);
-  });
+  Range r = leading_range<T>(
+      s.x, mode, method, cap,
+      [&](double square) {
+        if (s.square < 0) s.square = square;
+        return s.budget(left);
+      },
+      {}, s.turn);
   note_method(s.report, name_of(r.method));
   s.take(mode, std::move(r.u), std::move(r.y), r.residual);
 }

@@ -31,6 +31,8 @@ struct Steps {
   double tolerance = 0, square = -1,
          spent = 0;  ///< relative; ||X||^2, once it is known; squared error so far
 
+  bool turn = true;  ///< modes that keep their extent get their singular vectors
+
   Steps(Shape shape, double tolerance, std::vector<int> order);
   /// What the next of `left` truncations may leave behind, squared.
   double budget(std::size_t left) const;

@@ -94,14 +94,21 @@ double squares(const T* x, Index stride, Index rows, Index columns) {
   return all;
 }
 
-/// body(V{}, j) for strips of two vectors of columns, then of two columns; `columns` is even.
+/// body(V{}, j) for strips of two vectors of columns, vectors of a half, a quarter, then of two columns;
+/// `columns` is even.
 template <class T, class Body>
 void for_pairs(Index columns, const Body& body) {
-  using V = typename vector_of<T>::type;
-  constexpr Index L = sizeof(V) / sizeof(T);
+  typedef T Half __attribute__((vector_size(32)));
+  typedef T Quarter __attribute__((vector_size(16)));
   Index j = 0;
-  for (; j + 2 * L <= columns; j += 2 * L) body(V{}, j);
-  for (; j < columns; j += 2) body(T{}, j);
+  auto strips = [&]<class V>(V) {
+    constexpr Index L = sizeof(V) / sizeof(T);
+    for (; j + 2 * L <= columns; j += 2 * L) body(V{}, j);
+  };
+  strips(typename vector_of<T>::type{});
+  strips(Half{});
+  strips(Quarter{});
+  strips(T{});
 }
 
 /// One tile of columns of one slice: y += u^T x, which has n rows.

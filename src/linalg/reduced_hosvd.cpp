@@ -9,7 +9,6 @@
 #include "linalg/basis.hpp"
 #include "linalg/canonical.hpp"
 #include "linalg/hosvd.hpp"
-#include "linalg/scaling.hpp"
 
 namespace cartan::linalg {
 namespace {
@@ -200,7 +199,7 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
         for (std::size_t r = 0; r < w.size(); ++r, ++y) *y = w[r] != 0 ? *y / w[r] : 0.0;
     }
     const Array core = small_core(z);
-    const double core_norm = norm(matrix_of(core, 1, core.size()));
+    const double core_norm = std::sqrt(sum_of_squares(core.data<double>(), core.size()));
     if (std::sqrt(lost) > 0.5 * tolerance * core_norm && !all) {  // terms cancel: X is smaller than thought
       guess = core_norm > 0 ? std::min(core_norm, 0.1 * guess) : 0.0;
       continue;
@@ -210,11 +209,17 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
     inner.tolerance = std::sqrt(std::max(0.0, tolerance * tolerance - relative * relative));
     inner.method = gram_or_lq(inner.tolerance / std::sqrt(d));
     for (const Range& range : ranges) note_method(report, name_of(range.method));
-    Result<Tucker> result = st_hosvd(core, inner);
+    if (core_norm == 0) return zero_tucker(input.shape(), input.dtype());
+    Steps steps(core.shape(), std::max(inner.tolerance, rounding_floor(DType::f64, core.shape())),
+                mode_order(core.shape(), inner, false));
+    steps.x = core;
+    steps.turn = false;
+    truncate_rest<double>(steps, 0, inner, false, false);
+    Result<Tucker> result = finished(std::move(steps), inner, DType::f64, total);
     for (int k = 0; k < d; ++k)
       result.tensor.factors[at_index(k)] = array_of(
           product(ranges[at_index(k)].u, matrix_of(result.tensor.factors[at_index(k)])), input.dtype());
-    result.tensor.core = multiplied(result.tensor.core, total).as(input.dtype());
+    result.tensor.core = result.tensor.core.as(input.dtype());
     report.ranks = result.report.ranks;
     report.order = result.report.order;
     report.error_kind = ErrorKind::bound;
