@@ -1,6 +1,7 @@
 // Functions from tensors: on grids, at nodes, and in canonical format.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "cartan/chebyshev/basis.hpp"
@@ -48,7 +49,8 @@ class GridToCoefficients {
     const Index left = values.size() / (n * right), strips = (right + width - 1) / width;
     double* to = out.mutable_data<double>();
     parallel_for(left * strips, 1, [&](Index begin, Index end) {
-      std::vector<double> even(at(half * width)), odd(at(half * width));
+      const auto even = std::make_unique_for_overwrite<double[]>(at(half * width)),
+                 odd = std::make_unique_for_overwrite<double[]>(at(half * width));
       for (Index t = begin; t < end; ++t) {
         const Index first = t % strips * width, count = std::min(width, right - first);
         const double* f = values.data<double>() + t / strips * n * right + first;
@@ -64,7 +66,7 @@ class GridToCoefficients {
         for (const Index parity : {Index{0}, Index{1}})
           linalg::multiply_serial<double>(
               (m + 1 - parity) / 2, count, half, {map_.data<double>() + parity * half, 2 * half},
-              {(parity ? odd : even).data(), count}, y + parity * right, 2 * right);
+              {(parity ? odd : even).get(), count}, y + parity * right, 2 * right);
       }
     });
     return out;

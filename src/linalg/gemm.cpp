@@ -91,10 +91,13 @@ template void multiply_serial(Index, Index, Index, Operand<double>, Operand<doub
 template void multiply(Index, Index, Index, Operand<float>, Operand<float>, float*, Index, bool);
 template void multiply(Index, Index, Index, Operand<double>, Operand<double>, double*, Index, bool);
 
-void add_gram(Index n, Index k, const double* b, double* g) {
+void add_gram(Index n, Index k, Operand<double> a, double* g) {
   Eigen::Map<RowMajor<double>> out(g, n, n);
-  const Eigen::Map<const RowMajor<double>> block(b, k, n);
-  out.selfadjointView<Eigen::Lower>().rankUpdate(block.transpose());
+  const View<double> view(a.data, a.transposed ? k : n, a.transposed ? n : k, Eigen::OuterStride<>(a.stride));
+  if (a.transposed)
+    out.selfadjointView<Eigen::Lower>().rankUpdate(view.transpose());
+  else
+    out.selfadjointView<Eigen::Lower>().rankUpdate(view);
 }
 
 }  // namespace cartan::linalg

@@ -27,7 +27,7 @@ void multiply_serial(Index m, Index n, Index k, Operand<T> a, Operand<T> b, T* c
 template <class T>
 void multiply(Index m, Index n, Index k, Operand<T> a, Operand<T> b, T* c, Index stride, bool add = false);
 
-/// g (n x n, float64) += b^T b for b (k x n), lower triangle; one thread.
-void add_gram(Index n, Index k, const double* b, double* g);
+/// g (n x n, float64) += a a^T for a (n x k), lower triangle; one thread.
+void add_gram(Index n, Index k, Operand<double> a, double* g);
 
 }  // namespace cartan::linalg

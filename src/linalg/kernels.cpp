@@ -157,6 +157,16 @@ Matrix mode_gram(const T* x, ModeView v, const Matrix* u) {
   const Index parts = parts_of(v);
   std::vector<Matrix> partial(static_cast<std::size_t>(parts), Matrix(v.n, v.n));
   for_parts(v, parts, [&](Index p, Index begin, Index end, double* rows) {
+    double* sum = partial[static_cast<std::size_t>(p)].data.data();
+    if constexpr (sizeof(T) == 8)
+      if (u == nullptr && v.right >= pack_length) {  // in place
+        for (Index c = begin, count = 0; c < end; c += count) {
+          const Index l = c / v.right, r = c % v.right;
+          count = std::min(end - c, v.right - r);
+          add_gram(v.n, count, {x + l * v.n * v.right + r, v.right}, sum);
+        }
+        return;
+      }
     pack(x, v, begin, end, rows);
     if (u != nullptr) {
       Matrix along(end - begin, u->cols), rest(end - begin, v.n);
@@ -165,7 +175,7 @@ Matrix mode_gram(const T* x, ModeView v, const Matrix* u) {
                               v.n);
       for (std::size_t i = 0; i < rest.data.size(); ++i) rows[i] -= rest.data[i];
     }
-    add_gram(v.n, end - begin, rows, partial[static_cast<std::size_t>(p)].data.data());
+    add_gram(v.n, end - begin, {rows, v.n, true}, sum);
   });
   Matrix g = std::move(partial[0]);
   for (std::size_t p = 1; p < partial.size(); ++p)

@@ -97,22 +97,21 @@ double norm_of(const std::vector<double>& w) {
 }
 
 /// Columns divided by their norms, in float64.
-Array with_unit_columns(const Array& a, const std::vector<double>& norms) {
+Array with_unit_columns(const Array& a, std::vector<double> norms) {
   Array out = Array::uninitialized(a.shape(), DType::f64);
-  std::vector<double> inverse;
-  bool safe = true;
-  for (const double v : norms) {
-    inverse.push_back(v > 0 ? 1 / v : 0.0);
-    safe = safe && std::isfinite(inverse.back());
+  // First by powers of two: the inverse of a norm may overflow.
+  std::vector<double> power;
+  for (double& v : norms) {
+    const int exponent = v > 0 ? std::ilogb(v) : 0;
+    power.push_back(std::ldexp(1.0, std::clamp(-exponent, -1000, 1000)));
+    v = v > 0 ? 1 / (v * power.back()) : 0.0;
   }
   dispatch_real("to_tucker", a.dtype(), [&]<class T>(T) {
     const T* from = a.data<T>();
     double* to = out.mutable_data<double>();
-    for (Index i = 0; i < a.dim(0); ++i)
-      for (std::size_t r = 0; r < norms.size(); ++r) {
-        const double v = static_cast<double>(*from++);
-        *to++ = safe ? v * inverse[r] : norms[r] > 0 ? v / norms[r] : 0.0;
-      }
+    for (Index i = 0; i < a.dim(0); ++i, from += norms.size(), to += norms.size())
+      for (std::size_t r = 0; r < norms.size(); ++r)
+        to[r] = static_cast<double>(from[r]) * power[r] * norms[r];
   });
   return out;
 }
@@ -158,8 +157,8 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
     if (d > 1 && k < 2)
       norm_bound[at_index(k)] =
           spectral_bound(mode_gram(p, n <= terms ? ModeView{1, n, terms} : ModeView{n, terms, 1}));
-    for (Index i = 0; i < n; ++i)
-      for (Index r = 0; r < terms; ++r) *p++ *= w[static_cast<std::size_t>(r)];
+    for (Index i = 0; i < n; ++i, p += terms)
+      for (Index r = 0; r < terms; ++r) p[r] *= w[static_cast<std::size_t>(r)];
     weighted[at_index(k)] = std::move(a);
   });
   std::vector<double> s;
