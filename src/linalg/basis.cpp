@@ -9,7 +9,7 @@ namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
 /// Relative tails below this take more Gram matrices than the triangular factor is worth.
-constexpr double least_gram = 1e-10;
+constexpr double least_gram = 1e-12;
 
 }  // namespace
 
