@@ -2,6 +2,7 @@
 // Features of edges in the frame of the edge: gathered and turned in, turned back and added, and
 // infinitesimal rotations of them.
 
+#include <type_traits>
 #include <vector>
 
 #include "cartan/so3/tables.hpp"
@@ -96,6 +97,16 @@ class FrameSide {
   FrameSide(const SO2Side& side, int rows, const WignerLayout& wigner)
       : side_(side), rows_(rows), wigner_(wigner) {
     place_ = side.frame(rows, size_);
+    for (const auto& t : side.terms) {
+      const int w = std::min(t.l, rows);
+      auto& links = links_.emplace_back(at(2 * w + 1));
+      for (int axis : {0, 2, 1})
+        for (const Entry& e : generator(t.l, axis)) {
+          const int m = e.row - t.l, n = e.column - t.l;
+          if (std::abs(m) > w || std::abs(n) > w) continue;
+          links[at(w + m)].push_back({axis, static_cast<T>(e.value), (w + n) * t.padded});
+        }
+    }
   }
   Index size() const { return size_; }
   int rows() const { return rows_; }
@@ -181,24 +192,46 @@ class FrameSide {
     }
   }
 
-  // tau[a] += <X_a p, q>; q has the orders of `narrow`, as many as these or fewer
-  void torque(const T* p, const FrameSide& narrow, const T* q, double tau[3]) const {
+  // tau[a] += <X_a p, q>; q has the orders of `narrow`, as many as these or fewer. `roll`: about y, too.
+  void torque(const T* p, const FrameSide& narrow, const T* q, bool roll, double tau[3]) const {
     for (std::size_t k = 0; k < side_.terms.size(); ++k) {
       const auto& t = side_.terms[k];
       const int w = std::min(t.l, rows_), wq = std::min(t.l, narrow.rows_);
-      for (int a = 0; a < 3; ++a) {
-        V total{};
-        for (const Entry& e : generator(t.l, a)) {
-          const int row = e.row - t.l, column = e.column - t.l;
-          if (std::abs(row) > wq || std::abs(column) > w) continue;
-          const T *pc = p + place_[k] + (w + column) * t.padded,
-                  *qr = q + narrow.place_[k] + (wq + row) * t.padded;
-          V sum{};
-          for (Index u = 0; u < t.padded; u += lanes) sum += load<V>(pc + u) * load<V>(qr + u);
-          total += static_cast<T>(e.value) * sum;
+      V total[3] = {};
+      for (int m = -wq; m <= wq; ++m) {
+        const auto& links = links_[k][at(w + m)];
+        const T *pk = p + place_[k], *qm = q + narrow.row(k, m);
+        const auto run = [&]<int n>(std::integral_constant<int, n>) {
+          V sum[n] = {};
+          for (Index u = 0; u < t.padded; u += lanes) {
+            const V v = load<V>(qm + u);
+#pragma GCC unroll 8
+            for (int i = 0; i < n; ++i) sum[i] += v * load<V>(pk + links[at(i)].place + u);
+          }
+          for (int i = 0; i < n; ++i) total[links[at(i)].axis] += links[at(i)].value * sum[i];
+        };
+        switch (static_cast<int>(links.size()) - (roll || m == 0 ? 0 : 1)) {  // the one about y is the last
+          case 5:
+            run(std::integral_constant<int, 5>());
+            break;
+          case 4:
+            run(std::integral_constant<int, 4>());
+            break;
+          case 3:
+            run(std::integral_constant<int, 3>());
+            break;
+          case 2:
+            run(std::integral_constant<int, 2>());
+            break;
+          case 1:
+            run(std::integral_constant<int, 1>());
+            break;
+          default:
+            break;
         }
-        tau[a] += static_cast<double>(horizontal_sum<T>(total));
       }
+      for (int a : {0, 2, 1})
+        if (a != 1 || roll) tau[a] += static_cast<double>(horizontal_sum<T>(total[a]));
     }
   }
 
@@ -216,6 +249,12 @@ class FrameSide {
   }
 
  private:
+  // <X_axis p, q> has value * p[place] * q[row] for the links of the row; those about y come last
+  struct Link {
+    int axis;
+    T value;
+    Index place;
+  };
   // f(term, the orders kept of D, their number, D's columns, the term's part of the frame)
   template <class F>
   void each_term(const T* d, F&& f, T* frame) const {
@@ -232,6 +271,7 @@ class FrameSide {
   const WignerLayout& wigner_;
   std::vector<Index> place_;
   Index size_ = 0;
+  std::vector<std::vector<std::vector<Link>>> links_;  // [term][row]
 };
 
 // Directions of the edges of a block and their D, columns |m| <= rows.

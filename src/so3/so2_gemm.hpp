@@ -6,6 +6,7 @@
 // registers. For m > 0 the product of complex matrices takes three real ones:
 //   z'_+ = W1 (z_+ + z_-) - (W1 + W2) z_-,   z'_- = W1 (z_+ + z_-) + (W2 - W1) z_+.
 
+#include "core/buffer.hpp"
 #include "core/simd.hpp"
 #include "so3/so2_shape.hpp"
 
@@ -16,23 +17,24 @@ inline constexpr Index tile_rows = 12;
 template <class T>
 inline constexpr Index depth = 768 / sizeof(T);
 
-// Memory aligned to cache lines.
+// Memory aligned to cache lines, zero at first.
 template <class T>
 class Memory {
  public:
   T* reserve(Index n) {
-    const std::size_t need = static_cast<std::size_t>(n * static_cast<Index>(sizeof(T)) + 63) / 64;
-    if (need > lines_.size()) lines_.assign(need, Line{});
+    const std::size_t need = static_cast<std::size_t>(n) * sizeof(T);
+    if (!buffer_ || need > bytes_) {
+      buffer_ = std::make_unique<Buffer>(bytes_ = need);
+      std::memset(buffer_->data, 0, need);
+    }
     return data();
   }
-  T* data() { return reinterpret_cast<T*>(lines_.data()); }
-  const T* data() const { return reinterpret_cast<const T*>(lines_.data()); }
+  T* data() { return static_cast<T*>(buffer_->data); }
+  const T* data() const { return static_cast<const T*>(buffer_->data); }
 
  private:
-  struct alignas(64) Line {
-    char byte[64];
-  };
-  std::vector<Line> lines_;
+  std::unique_ptr<Buffer> buffer_;
+  std::size_t bytes_ = 0;
 };
 
 // c (12 x 32, rows ldc apart) = or += a b over k columns; a: rows depth<T> apart, b: rows of one panel.

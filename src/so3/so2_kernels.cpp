@@ -49,11 +49,10 @@ void add_radial(const SO2Shape& shape, const FrameSide<T>& side, T* z, const Fra
     });
 }
 
-// Row of edge e: minus the torque of its frame. `invariant`: F does not change when turned about the edge.
+// Row of edge e: minus the torque of its frame.
 template <class T>
-void put_torque(const Block<T>& block, Index e, double tau[3], bool invariant, T* out) {
+void put_torque(const Block<T>& block, Index e, const double tau[3], T* out) {
   double global[3];
-  if (invariant) tau[1] = 0;
   block.frames().back(e, tau, global);
   for (int a = 0; a < 3; ++a) out[3 * block.edge(e) + a] = static_cast<T>(-global[a]);
 }
@@ -106,6 +105,7 @@ void by_radial(const Form<T>& f, T* out) {
   });
 }
 
+// With one rotation F does not change when turned about the edge: no torque there.
 template <class T>
 void by_rotation(const Form<T>& f, int i, T* out) {
   const Way<T> forward(f, false), back(f, true);
@@ -127,14 +127,14 @@ void by_rotation(const Form<T>& f, int i, T* out) {
                     for (Index e = 0; e < block.count(); ++e) {
                       forward.take(memories[0], e, block.to(), block.result(), nullptr);
                       T* q = block.chain_back(e, block.to(), set, i + 1);
-                      block.to().torque(block.received(e, set, i), block.to(), q, tau[e]);
+                      block.to().torque(block.received(e, set, i), block.to(), q, f.rotations > 1, tau[e]);
                       back.take(memories[1], e, block.from(), block.result(), block.radial(e));
                       q = block.chain_back(e, block.from(), rest, i + 1);
-                      block.from().torque(block.sent(e, rest, i), block.from(), q, tau[e]);
+                      block.from().torque(block.sent(e, rest, i), block.from(), q, f.rotations > 1, tau[e]);
                     }
                   }
                   for (Index e = 0; e < block.count(); ++e)
-                    put_torque(block, e, tau[e], f.rotations == 1, out);
+                    put_torque(block, e, tau[e], out);
                 });
 }
 
@@ -165,7 +165,7 @@ void pull_back(const Form<T>& f, const T* messages, T* x, T* s, T* torque) {
       if (!torque) continue;
       const T* message = messages ? messages + block.edge(e) * to.size() : block.result();
       if (again) again->take(memories[1], e, to, block.result(), nullptr);
-      block.to().torque(received, to, message, tau[e]);
+      block.to().torque(received, to, message, false, tau[e]);
     }
     back.multiply(memories[0], block.count());
     for (Index e = 0; e < block.count(); ++e) {
@@ -177,8 +177,8 @@ void pull_back(const Form<T>& f, const T* messages, T* x, T* s, T* torque) {
       back.take(memories[0], e, from, pulled, block.radial(e));
       if (x) from.turn_back(block.frames().d(e), pulled, sums.target(b, begin + e));
       if (!torque) continue;
-      block.from().torque(sent, from, pulled, tau[e]);
-      put_torque(block, e, tau[e], true, torque);
+      block.from().torque(sent, from, pulled, false, tau[e]);
+      put_torque(block, e, tau[e], torque);
     }
   });
   if (x) sums.finish();
