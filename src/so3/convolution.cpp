@@ -4,6 +4,7 @@
 #include <set>
 
 #include "cartan/core/error.hpp"
+#include "so3/directions.hpp"
 #include "so3/tensor_state.hpp"
 
 namespace cartan::so3 {
@@ -30,6 +31,7 @@ Convolution::Convolution(TensorProduct product, ConvolutionOptions options)
       require(t.mul == 1 && degrees.insert(t.ir.l).second,
               "[convolution] harmonics of edges have each degree once, with one channel; in2 is ", s.in2);
   }
+  options_.plan.validate();
   plan_ = choose({s.form->candidate(options_.plan.batch)}, options_.plan.engine);
 }
 
@@ -37,6 +39,7 @@ Convolution::Convolution(TensorProduct product, ConvolutionOptions options)
 Array Convolution::harmonics(const EdgeList& edges, const Array& vectors) const {
   require(vectors.shape() == Shape({edges.size(), 3}), "[convolution] vectors ", vectors.shape(), " of ",
           edges.size(), " edges must be (", edges.size(), ", 3)");
+  check_vectors("convolution", vectors, false);
   const Irreps& in2 = product_.irreps_in2();
   std::vector<Index> index;
   for (const MulIrrep& t : in2)

@@ -9,13 +9,10 @@
 #include "cartan/core/random.hpp"
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
+#include "so3/directions.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 // Rates measured on one core with AVX-512 in float32, and how many edges share a node.
 constexpr double gemm_flops = 110e9, filter_flops = 45e9, channel_flops = 18e9, map_flops = 6e9,
@@ -57,6 +54,7 @@ EdgeConvolution::EdgeConvolution(TensorProduct product, Normalization normalizat
     require(t.mul == 1, "[edge_convolution] the second input ", in2, " must have one channel of each irrep");
     for (int m = 0; m <= 2 * t.ir.l; ++m) columns_.push_back(Index{t.ir.l} * t.ir.l + m);
   }
+  plan.validate();
   const double edges = static_cast<double>(plan.batch);
   Candidate cg = cost_of_coefficients(p, edges), escn;
   escn.engine = Engine::escn;
@@ -122,12 +120,7 @@ Array EdgeConvolution::operator()(const EdgeList& edges, const Array& x, const A
   require(vectors.shape() == Shape({edges.size(), 3}) && is_real(vectors.dtype()),
           "[edge_convolution] vectors ", vectors.shape(), " ", vectors.dtype(), ": they must be real, (",
           edges.size(), ", 3)");
-  const auto r = vectors.to_vector<double>();
-  for (Index e = 0; e < edges.size(); ++e) {
-    const double length = std::hypot(r[at(3 * e)], r[at(3 * e + 1)], r[at(3 * e + 2)]);
-    require(length > 0 && std::isfinite(length), "[edge_convolution] the vector of edge ", e, " has length ",
-            length, ": it has no direction; leave out edges from an atom to itself");
-  }
+  check_vectors("edge_convolution", vectors);
   Engine engine = plan_.engine;
   if (engine == Engine::escn && !so2_->convolution().options().channelwise && weights.ndim() != 1) {
     require(!plan_.forced, "[edge_convolution] weights ", weights.shape(),

@@ -7,6 +7,7 @@
 #include "cartan/so3/spherical_harmonics.hpp"
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
+#include "so3/directions.hpp"
 #include "so3/gaunt_form.hpp"
 #include "so3/gaunt_plan.hpp"
 #include "so3/so2_form.hpp"
@@ -168,15 +169,7 @@ Array GauntConvolution::operator()(const Array& x, const Array& vectors, const A
   require(x.ndim() == 2 && vectors.shape() == Shape({x.dim(0), 3}) && vectors.dtype() == x.dtype(), "[", op,
           "] x ", x.dtype(), " ", x.shape(), " and vectors ", vectors.dtype(), " ", vectors.shape(),
           ": they must be (edges, rows C) and (edges, 3), of one type");
-  for (Index e = 0; e < vectors.dim(0); ++e) {
-    bool zero = true;
-    dispatch_real(op, vectors.dtype(), [&]<class T>(T) {
-      const T* v = vectors.data<T>() + 3 * e;
-      zero = v[0] == 0 && v[1] == 0 && v[2] == 0;
-    });
-    require(!zero, "[", op, "] the vector of edge ", e,
-            " is zero and has no direction: leave such edges out");
-  }
+  check_vectors(op, vectors);
   Shape s = radial.shape();
   const Index edges = x.dim(0);
   if (s.size() == 1) s.insert(s.begin(), 1);

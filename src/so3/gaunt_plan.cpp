@@ -103,12 +103,14 @@ std::vector<Candidate> candidates_of(const SphereForm& form, int out, const Plan
 }  // namespace
 
 Plan plan_form(const SphereForm& form, int out, const PlanOptions& options) {
-  return choose(candidates_of(form, out, options, std::max(options.batch, 1L)), options.engine);
+  options.validate();
+  return choose(candidates_of(form, out, options, options.batch), options.engine);
 }
 
 Plan plan_convolution(const ConvolutionDegrees& l, const SphereForm& form, Index channels,
                       const PlanOptions& options) {
-  const long edges = std::max(options.batch, 1L), lanes = edges * static_cast<long>(channels);
+  options.validate();
+  const long edges = options.batch, lanes = edges * static_cast<long>(channels);
   PlanOptions spatial = options;
   spatial.measure = false;
   auto all = candidates_of(form, 2, spatial, lanes);
@@ -128,7 +130,8 @@ Plan plan_convolution(const ConvolutionDegrees& l, const SphereForm& form, Index
 }
 
 Plan plan_complete(int l1, int l2, int l3, const PlanOptions& options) {
-  const auto lanes = static_cast<double>(std::max(options.batch, 1L));
+  options.validate();
+  const auto lanes = static_cast<double>(options.batch);
   // One product by couplings for all paths; on the grid a projection a pair of degrees.
   FormWork cg, grid;
   const double total = l1 + l2 + l3, pairs = std::floor(total / 4) + 1, quarter = std::ceil((total + 1) / 4);
@@ -150,7 +153,7 @@ Plan plan_complete(int l1, int l2, int l3, const PlanOptions& options) {
       PlanOptions forced;
       forced.engine = c.engine;
       const CompleteProduct product(l1, l2, l3, forced);
-      measure(c, std::max(options.batch, 1L), [&](Index n) {
+      measure(c, options.batch, [&](Index n) {
         product(noise({n, (l1 + 1) * (l1 + 1)}, 1), noise({n, (l2 + 1) * (l2 + 1)}, 2));
       });
     }

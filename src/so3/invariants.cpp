@@ -1,4 +1,9 @@
 // The form sum over u, m of x_um s_u y_um: one number s for every irrep and channel.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -93,10 +98,50 @@ class Form : public Primitive {
 };
 
 void check(const char* op, const Array& a, const Array& like, Index width, const Irreps& irreps) {
-  require(a.ndim() >= 1 && a.dim(-1) == width && a.ndim() == like.ndim() && a.dtype() == like.dtype() &&
+  require(is_real(a.dtype()) && a.dtype() == like.dtype(), "[", op, "] types ", like.dtype(), " and ",
+          a.dtype(), ": both float32 or both float64; use cast");
+  require(a.ndim() >= 1 && a.dim(-1) == width && a.ndim() == like.ndim() &&
               std::equal(a.shape().begin(), a.shape().end() - 1, like.shape().begin()),
-          "[", op, "] an array ", a.shape(), " (", a.dtype(), ") beside ", like.shape(), " (", like.dtype(),
-          ") for ", irreps, ": its last axis must have ", width);
+          "[", op, "] an array ", a.shape(), " beside ", like.shape(), " for ", irreps,
+          ": its last axis must have ", width, ", the others be equal");
+}
+
+// A power of two for every irrep that brings its largest element near 1 (1 for zero, NaN and infinity); empty
+// where no square can overflow or lose digits.
+Array scales(const Array& x, const Irreps& irreps, Layout layout) {
+  const Index width = irreps.dim(), channels = irreps.num_irreps(),
+              rows = x.size() / std::max<Index>(width, 1);
+  Shape shape = x.shape();
+  shape.back() = channels;
+  Array out = Array::full(shape, 1, x.dtype());
+  std::atomic<bool> needed{false};
+  dispatch_real("norm", x.dtype(), [&]<class T>(T) {
+    constexpr int safe = std::numeric_limits<T>::max_exponent / 4;
+    const T* values = x.data<T>();
+    T* scale = out.mutable_data<T>();
+    parallel_for(rows, grain_of(width), [&](Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        const T* p = values + r * width;
+        T* s = scale + r * channels;
+        for (const auto& [mul, ir] : irreps) {
+          const Index d = ir.dim(), step = layout == Layout::ir_mul ? mul : 1,
+                      next = layout == Layout::ir_mul ? 1 : d;
+          for (Index u = 0; u < mul; ++u) {
+            T largest = 0;
+            for (Index m = 0; m < d; ++m) largest = std::max(largest, std::abs(p[u * next + m * step]));
+            if (largest == 0 || !std::isfinite(largest)) continue;
+            const int exponent = std::ilogb(largest);
+            if (std::abs(exponent) > safe) needed = true;
+            // both it and its reciprocal are normal numbers
+            s[u] = std::ldexp(T(1), std::clamp(exponent, std::numeric_limits<T>::min_exponent,
+                                               -std::numeric_limits<T>::min_exponent));
+          }
+          p += mul * d, s += mul;
+        }
+      }
+    });
+  });
+  return needed ? out : Array();
 }
 
 }  // namespace
@@ -114,9 +159,13 @@ Array irrep_scale(const Array& x, const Array& s, const Irreps& irreps, Layout l
 }
 
 Array norm(const Array& x, const Irreps& irreps, Layout layout) {
-  const Array square = squared_norm(x, irreps, layout);
-  const Array positive = sign(square);
-  return positive * sqrt(square + (1.0 - positive));
+  check("norm", x, x, irreps.dim(), irreps);
+  // |x| = s |x / s| for any s, which is therefore a constant for derivatives
+  const Array s = scales(x, irreps, layout);
+  const Array square =
+      squared_norm(s.empty() ? x : irrep_scale(x, reciprocal(s), irreps, layout), irreps, layout);
+  const Array positive = sign(square), length = positive * sqrt(square + (1.0 - positive));
+  return s.empty() ? length : s * length;
 }
 
 }  // namespace cartan::so3

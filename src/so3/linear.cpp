@@ -163,11 +163,14 @@ Array Linear::operator()(const Array& x, const Array& weight, const Array& bias)
   const Irreps &in = form_->in, &out = form_->out;
   require(x.ndim() >= 1 && x.dim(-1) == in.dim(), "[so3::Linear] x ", x.shape(), " for ", in,
           ": the last axis must have ", in.dim());
-  require(weight.shape() == Shape({weight_numel_}) && weight.dtype() == x.dtype(), "[so3::Linear] weight ",
-          weight.shape(), " (", weight.dtype(), ") must be (", weight_numel_, ") of ", x.dtype());
-  require(bias.empty() ? bias_numel_ == 0 || !bias_
-                       : bias.shape() == Shape({bias_numel_}) && bias.dtype() == x.dtype(),
-          "[so3::Linear] bias ", bias.shape(), " must be (", bias_numel_, ") of ", x.dtype());
+  require(weight.shape() == Shape({weight_numel_}), "[so3::Linear] weight ", weight.shape(), " from ", in,
+          " to ", out, ": it must be (", weight_numel_, ")");
+  require(bias.empty() ? bias_numel_ == 0 : bias.shape() == Shape({bias_numel_}), "[so3::Linear] bias ",
+          bias.shape(), ": it must be (", bias_numel_, ")",
+          bias_ ? ", one for every even scalar of the output" : " or empty; this map was made without");
+  require(is_real(x.dtype()) && weight.dtype() == x.dtype() && (bias.empty() || bias.dtype() == x.dtype()),
+          "[so3::Linear] types of x, weight, bias: ", x.dtype(), ", ", weight.dtype(), ", ",
+          bias.empty() ? x.dtype() : bias.dtype(), ": all float32 or all float64; use cast");
   Shape shape = x.shape();
   shape.back() = out.dim();
   const Index rows = size_of(Shape(shape.begin(), shape.end() - 1));

@@ -22,6 +22,10 @@ const char* name_of(Engine engine) {
   return "?";
 }
 
+void PlanOptions::validate() const {
+  require(batch >= 1, "[plan] a batch of ", batch, ": the choice is made for at least one sample or edge");
+}
+
 Plan choose(std::vector<Candidate> candidates, Engine forced) {
   Plan plan;
   plan.forced = forced != Engine::automatic;

@@ -1,9 +1,8 @@
 #include "cartan/so3/so2_convolution.hpp"
 
-#include <cmath>
-
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
+#include "so3/directions.hpp"
 #include "so3/so2_form.hpp"
 
 namespace cartan::so3 {
@@ -58,6 +57,7 @@ SO2Convolution::SO2Convolution(Irreps in, Irreps out, SO2Options options) {
             ") names no terms of ", s->out, " and ", s->in);
     require(!s->channelwise || s->out[o].mul == s->in[i].mul, "[so2_convolution] channelwise from ",
             s->in[i].mul, " to ", s->out[o].mul, " channels: they must be as many");
+    require(!joined[o * s->in.size() + i], "[so2_convolution] the pair (", o, ", ", i, ") is given twice");
     joined[o * s->in.size() + i] = true;
   }
   for (int m = 0; m <= s->mmax; ++m) {
@@ -131,12 +131,7 @@ Array SO2Convolution::operator()(const EdgeList& edges, const Array& x, const Ar
   const bool scaled = !radial.empty();
   require(!scaled || radial.shape() == Shape({n, shape_->radial_size}), "[so2_convolution] radial ",
           radial.shape(), ": it must be (", n, ", ", shape_->radial_size, ") or empty");
-  const auto r = vectors.to_vector<double>();
-  for (Index e = 0; e < n; ++e) {
-    const double length = std::hypot(r[at(3 * e)], r[at(3 * e + 1)], r[at(3 * e + 2)]);
-    require(length > 0 && std::isfinite(length), "[so2_convolution] the vector of edge ", e, " has length ",
-            length, ": it has no direction; leave out edges from an atom to itself");
-  }
+  check_vectors("so2_convolution", vectors);
   Arrays in{x, weights};
   if (scaled) in.push_back(radial);
   in.push_back(vectors);

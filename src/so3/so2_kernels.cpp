@@ -133,8 +133,7 @@ void by_rotation(const Form<T>& f, int i, T* out) {
                       block.from().torque(block.sent(e, rest, i), block.from(), q, f.rotations > 1, tau[e]);
                     }
                   }
-                  for (Index e = 0; e < block.count(); ++e)
-                    put_torque(block, e, tau[e], out);
+                  for (Index e = 0; e < block.count(); ++e) put_torque(block, e, tau[e], out);
                 });
 }
 

@@ -1,5 +1,6 @@
 // Weights of tensor products with harmonics as weights of SO(2) convolutions, and back.
 #include <cmath>
+#include <set>
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/parallel.hpp"
@@ -41,7 +42,9 @@ SO2Convolution convolution_of(const TensorProduct& product, int mmax) {
   options.mmax = mmax;
   options.parity = is_polar(product.irreps_in2());
   options.channelwise = product.paths().front().instruction.mode == Mode::uvu;
-  for (const Path& p : product.paths()) options.pairs.push_back({p.instruction.out, p.instruction.in1});
+  std::set<std::array<std::size_t, 2>> pairs;  // joined by one degree of the harmonics or by several
+  for (const Path& p : product.paths()) pairs.insert({p.instruction.out, p.instruction.in1});
+  options.pairs.assign(pairs.begin(), pairs.end());
   return {product.irreps_in1(), product.irreps_out(), std::move(options)};
 }
 

@@ -157,6 +157,7 @@ TensorProduct::State::State(Irreps a, Irreps b, Irreps c, const std::vector<Inst
     : in1(std::move(a)), in2(std::move(b)), out(std::move(c)), options(std::move(o)) {
   paths = make_paths(in1, in2, out, instructions, options);
   form = std::make_shared<TensorForm>(in1, in2, out, paths);
+  options.plan.validate();
   plan = choose({form->candidate(options.plan.batch)}, options.plan.engine);
   // The kernels read the weights of a uvu path channel by channel of x2.
   bool reorder = false;

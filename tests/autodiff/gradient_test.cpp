@@ -183,6 +183,20 @@ TEST(Gradient, UntrackedWorkRecordsNothing) {
   EXPECT_THROW(gradients(a, {a}), std::invalid_argument);
 }
 
+// What is computed while recording is off is a constant: as documented, its derivative is zero.
+TEST(Gradient, WhatWasNotRecordedIsAConstant) {
+  const Array x = track(normal({3}, 50));
+  Array y;
+  {
+    Recording off(false);
+    y = square(x);
+  }
+  EXPECT_FALSE(y.tracked());
+  EXPECT_EQ(gradients(sum(y), {x})[0].to_vector<double>(), (std::vector<double>{0, 0, 0}));
+  const Array mixed = sum(y * x);  // d/dx (constant x^2) x = x^2
+  EXPECT_TRUE(identical(gradients(mixed, {x})[0], y));
+}
+
 TEST(Ops, ErrorsNameTheOpAndBothShapes) {
   try {
     add(Array::zeros({2, 3}, DType::f64), Array::zeros({4}, DType::f64));

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -148,6 +150,18 @@ TEST(Convolution, RefusesWhatDoesNotFit) {
   EXPECT_THROW(conv(edges, x, y, normal({3, 3}, 1)), std::invalid_argument);
   EXPECT_THROW(conv(edges, x, y), std::invalid_argument);
   EXPECT_THROW(conv(edges, cast(x, DType::f32), y, w), std::invalid_argument);
+  ConvolutionOptions options;
+  options.vectors = true;
+  const Convolution by_vectors(tp, options);
+  Array r = normal({2, 3}, 4);
+  EXPECT_NO_THROW(by_vectors(edges, x, r, w));
+  r.mutable_data<double>()[4] = NAN;
+  EXPECT_THROW(by_vectors(edges, x, r, w), std::invalid_argument);
+  options.plan.batch = 0;
+  EXPECT_THROW(Convolution(tp, options), std::invalid_argument);
+  TensorProductOptions empty;
+  empty.plan.batch = -1;
+  EXPECT_THROW(TensorProduct::channelwise("3x0e", "1o", "1o", true, empty), std::invalid_argument);
 }
 
 }  // namespace

@@ -5,9 +5,12 @@
 
 #include <cmath>
 
+#include <cmath>
+
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/random.hpp"
+#include "so3/errors.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -160,12 +163,21 @@ TEST(EdgeConvolution, PlansAndErrors) {
   EXPECT_NO_THROW(c(edges, x, r, w));
   EXPECT_THROW(EdgeConvolution(p, Normalization::component, forced(Engine::escn))(edges, x, r, w),
                std::invalid_argument);
-  for (Engine engine : {Engine::cg, Engine::escn}) {
-    Array zero = r;
-    for (Index k = 0; k < 3; ++k) zero.mutable_data<double>()[k] = 0;
-    EXPECT_THROW(EdgeConvolution(p, Normalization::component, forced(engine))(edges, x, zero,
-                                                                              w.rows(0, 1).reshaped({-1})),
-                 std::invalid_argument);
+  for (Engine engine : {Engine::cg, Engine::escn})
+    for (const auto& [bad, why] :
+         {std::pair{0.0, "is zero"}, {NAN, "not finite"}, {-INFINITY, "not finite"}}) {
+      Array wrong = r;
+      for (Index k = 0; k < 3; ++k) wrong.mutable_data<double>()[k] = bad;
+      const std::string error = error_of([&] {
+        EdgeConvolution(p, Normalization::component, forced(engine))(edges, x, wrong,
+                                                                     w.rows(0, 1).reshaped({-1}));
+      });
+      EXPECT_NE(error.find(why), std::string::npos) << error;
+    }
+  for (long batch : {0L, -3L}) {
+    PlanOptions options;
+    options.batch = batch;
+    EXPECT_THROW(EdgeConvolution(p, Normalization::component, options), std::invalid_argument);
   }
   EXPECT_THROW(EdgeConvolution(p, Normalization::component, forced(Engine::grid)), std::invalid_argument);
   const TensorProduct other = TensorProduct::fully_connected(in, "2x1o", in);

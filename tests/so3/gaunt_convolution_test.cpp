@@ -157,7 +157,12 @@ TEST(GauntConvolution, PlanAndErrors) {
   const Array x = features(2, 3, 2, 1), r = normal({2, 3}, 2), s = normal({2, 4, 2}, 3);
   EXPECT_THROW(conv(x, normal({3, 3}, 2), s), std::invalid_argument);
   EXPECT_THROW(conv(x, r, normal({2, 3, 2}, 3)), std::invalid_argument);
-  EXPECT_THROW(conv(x, Array::from(std::vector<double>{1, 2, 3, 0, 0, 0}, {2, 3}), s), std::invalid_argument);
+  for (double bad : {0.0, static_cast<double>(NAN), static_cast<double>(INFINITY)})
+    EXPECT_THROW(conv(x, Array::from(std::vector<double>{1, 2, 3, 0, bad, 0}, {2, 3}), s),
+                 std::invalid_argument);
+  PlanOptions options;
+  options.batch = 0;
+  EXPECT_THROW(GauntConvolution(3, 3, 3, options), std::invalid_argument);
   EXPECT_EQ(conv(Array::zeros({0, 32}, DType::f64), Array::zeros({0, 3}, DType::f64), normal({4}, 1)).shape(),
             Shape({0, 32}));
 }

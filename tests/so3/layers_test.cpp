@@ -11,6 +11,7 @@
 #include "cartan/core/random.hpp"
 #include "nn/check_twice.hpp"
 #include "so3/difference.hpp"
+#include "so3/errors.hpp"
 #include "so3/reference.hpp"
 
 namespace cartan::so3 {
@@ -60,6 +61,70 @@ TEST(Invariants, NormAtZeroHasDerivativeZero) {
   EXPECT_EQ(n.to_vector<double>(), (std::vector<double>{0, 3}));
   EXPECT_EQ(gradients(n, {x})[0].to_vector<double>(),
             (std::vector<double>{0, 1.0 / 3, 0, 2.0 / 3, 0, 2.0 / 3}));
+}
+
+// Squares of the elements do not exist, lengths and their derivatives do.
+TEST(Invariants, NormOfTinyAndHugeVectors) {
+  const Irreps irreps("3x1o+1x0e");
+  for (const Layout layout : layouts)
+    for (double size : {1e-300, 1e-200, 1e-30, 1.0, 1e30, 1e200, 1e300}) {
+      const std::vector<double> unit{1, 2, 2, 2, -4, 4, 0.5, 1, 1, -3};
+      const Array x = to_layout(Array::from(unit, {1, 10}) * size, irreps, Layout::mul_ir, layout);
+      const auto [n, g] = vjp([&](const Arrays& a) { return Arrays{norm(a[0], irreps, layout)}; }, {x},
+                              {Array::full({1, 4}, 1, DType::f64)});
+      const std::vector<double> lengths{3, 6, 1.5, 3};
+      const Array direction = to_layout(g[0], irreps, layout, Layout::mul_ir);
+      for (std::size_t k = 0; k < 4; ++k)
+        EXPECT_LE(std::abs(n[0].data<double>()[k] / size - lengths[k]), 1e-15 * 6) << size;
+      for (std::size_t k = 0; k < 10; ++k)
+        EXPECT_LE(std::abs(direction.data<double>()[k] - unit[k] / lengths[k / 3]), 4e-16) << size;
+    }
+  const Array f = norm(Array::from(std::vector<float>{3e-30f, 4e-30f, 0, 3e30f, 0, 4e30f}, {1, 6}), "2x1o",
+                       Layout::mul_ir);
+  EXPECT_LE(std::abs(f.data<float>()[0] / 5e-30f - 1), 2e-7);
+  EXPECT_LE(std::abs(f.data<float>()[1] / 5e30f - 1), 2e-7);
+  // mixed with zero; NaN and infinity stay what they are
+  const Array odd =
+      norm(Array::from(std::vector<double>{0, 0, 0, 1e-200, 0, 0, NAN, 1e200, 0, INFINITY, 1, 0}, {1, 12}),
+           "4x1o", Layout::mul_ir);
+  EXPECT_EQ(odd.data<double>()[0], 0);
+  EXPECT_EQ(odd.data<double>()[1], 1e-200);
+  EXPECT_TRUE(std::isnan(odd.data<double>()[2]));
+  EXPECT_EQ(odd.data<double>()[3], INFINITY);
+  // the second derivative, which scales with 1 / |x|
+  const Array far = Array::from(std::vector<double>{1e-160, 2e-160, -2e-160}, {1, 3}), near = far * 1e160;
+  const auto curvature = [&](const Array& at_x, double unit) {
+    return jvp(grad([](const Arrays& a) { return sum(norm(a[0], "1x1o")); }), {at_x},
+               {Array::from(std::vector<double>{1, 0, 0}, {1, 3})})
+               .second[0] *
+           unit;
+  };
+  EXPECT_LE(largest_difference(curvature(far, 1e-160), curvature(near, 1)), 1e-14);
+}
+
+TEST(Invariants, ErrorsNameTypes) {
+  const Array x = normal({2, 3}, 4), f = x.as(DType::f32), i = Array::zeros({2, 3}, DType::i32);
+  for (const auto& error :
+       {error_of([&] { irrep_dot(x, f, "1x1o"); }), error_of([&] { irrep_dot(i, i, "1x1o"); }), error_of([&] {
+          irrep_scale(x, f.rows(0, 2).reshaped({2, 3}), "1x1o");
+        }),
+        error_of([&] { norm(i, "1x1o"); }),
+        error_of([&] { Linear("1x1o", "1x1o")(x, normal({1}, 5).as(DType::f32)); }),
+        error_of([&] { Linear("1x1o", "1x1o")(i, Array::zeros({1}, DType::i32)); })})
+    EXPECT_NE(error.find("float32 or"), std::string::npos) << error;
+}
+
+TEST(Linear, AsksForItsBias) {
+  const Linear with("2x0e+1x1o", "3x0e+1x1o", true), without("2x0e+1x1o", "3x0e+1x1o"),
+      nothing("1x1o", "1x1o", true);
+  const Array x = normal({2, 5}, 6), w = normal({7}, 7);
+  const std::string missing = error_of([&] { with(x, w); });
+  EXPECT_NE(missing.find("bias (0): it must be (3), one for every even scalar"), std::string::npos)
+      << missing;
+  EXPECT_NO_THROW(with(x, w, normal({3}, 8)));
+  EXPECT_NE(error_of([&] { without(x, w, normal({3}, 8)); }).find("made without"), std::string::npos);
+  EXPECT_NO_THROW(without(x, w));
+  EXPECT_NO_THROW(nothing(normal({2, 3}, 9), normal({1}, 10)));  // no even scalars: no bias
 }
 
 TEST(Linear, EqualsE3nn) {

@@ -13,6 +13,7 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
 #include "cartan/so3/wigner.hpp"
+#include "so3/errors.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -377,11 +378,18 @@ TEST(SO2Convolution, RefusesWhatDoesNotFit) {
   EXPECT_THROW(c(edges, x, w.rows(0, 3), {}, r), std::invalid_argument);
   EXPECT_THROW(SO2Convolution("", "1x0e"), std::invalid_argument);
   EXPECT_THROW(SO2Convolution("1x0e", "1x0e", {-2, false, false, {}}), std::invalid_argument);
-  for (double bad : {0.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
-    Array zero = r;
-    for (Index k = 3; k < 6; ++k) zero.mutable_data<double>()[k] = bad;
-    EXPECT_THROW(c(edges, x, w, {}, zero), std::invalid_argument);
+  for (const auto& [bad, why] : {std::pair{0.0, "is zero"}, {NAN, "not finite"}, {INFINITY, "not finite"}}) {
+    Array wrong = r;
+    for (Index k = 3; k < 6; ++k) wrong.mutable_data<double>()[k] = bad;
+    const std::string error = error_of([&] { c(edges, x, w, {}, wrong); });
+    EXPECT_NE(error.find(why), std::string::npos) << error;
+    EXPECT_NE(error.find("edge 1"), std::string::npos) << error;
   }
+  EXPECT_THROW(SO2Convolution("1x0e", "1x0e", {-1, false, false, {{0, 0}, {0, 0}}}), std::invalid_argument);
+  EXPECT_EQ(SO2Convolution("1x0e+1x2e", "1x1o", {7, false, false, {}}).options().mmax, 1);
+  SO2Options options;
+  options.kept_bytes = -1;
+  EXPECT_THROW(SO2Convolution("1x0e", "1x0e", options), std::invalid_argument);
   // no edges: zeros
   const Array none = c(EdgeList({}, {}, 2), x, w, {}, Array::zeros({0, 3}, DType::f64));
   EXPECT_EQ(none.shape(), (Shape{2, 8}));

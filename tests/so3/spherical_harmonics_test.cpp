@@ -308,6 +308,20 @@ TEST(SphericalHarmonics, AnyPlaceInMemory) {
   }
 }
 
+// A NaN is seen in its row and in no other.
+TEST(SphericalHarmonics, NotANumberStaysInItsRow) {
+  for (double bad : {static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
+    const Array v = Array::from(std::vector<double>{1, 2, 3, 0, bad, 1, -1, 0, 2}, {3, 3});
+    const Array y = spherical_harmonics(v, 5);
+    for (Index l = 1; l <= 5; ++l) {
+      Index count = 0;
+      for (Index k = l * l; k < (l + 1) * (l + 1); ++k) count += std::isnan(y.data<double>()[36 + k]);
+      EXPECT_GT(count, 0) << bad << " " << l;
+    }
+    EXPECT_TRUE(all_finite(y.rows(0, 1)) && all_finite(y.rows(2, 3)));
+  }
+}
+
 TEST(SphericalHarmonics, RefusesWhatItCannotDo) {
   const Array x = random_points(4);
   EXPECT_THROW(spherical_harmonics(x, -1), std::invalid_argument);

@@ -14,7 +14,8 @@ Array track(const Array& x);
 /// The same elements, not tracked.
 Array detach(const Array& x);
 
-/// d<cotangent, y>/dx for tracked x, each with the shape of its x (zeros where y does not depend on it).
+/// d<cotangent, y>/dx for tracked x, each with the shape of its x. Zeros where y does not depend on it as far
+/// as that was recorded: what is computed from detached arrays, or while recording is off, is a constant.
 /// @param cotangent  same shape as y; empty: ones
 /// @param create_graph  record the backward pass, so that the result can be differentiated again
 Arrays gradients(const Array& y, const Arrays& x, const Array& cotangent = {}, bool create_graph = false);

@@ -49,7 +49,8 @@ class Convolution {
  public:
   explicit Convolution(TensorProduct product, ConvolutionOptions options = {});
 
-  /// @param x (sender nodes, in1.dim())   @param y (edges, in2.dim()), or the vectors (edges, 3)
+  /// @param x (sender nodes, in1.dim())   @param y (edges, in2.dim()), or the vectors (edges, 3),
+  /// which must be finite
   /// @param weights (weight_numel()), shared, or (edges, weight_numel()); may be left out where no path has
   /// any
   /// @return (receiver nodes, out.dim()); differentiable to any order in x, y and weights

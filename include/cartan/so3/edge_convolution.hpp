@@ -57,7 +57,7 @@ class EdgeConvolution {
                            PlanOptions plan = {});
 
   /// @param x        (sender nodes, in1.dim()), in the product's layout, as the result
-  /// @param vectors  (edges, 3), their lengths do not enter; none may be zero
+  /// @param vectors  (edges, 3), their lengths do not enter; none may be zero or not finite
   /// @param weights  (weight_numel()), shared, or (edges, weight_numel()). Weights of every edge in mode uvw
   /// are
   ///                 for Engine::cg alone

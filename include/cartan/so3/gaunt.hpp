@@ -72,7 +72,8 @@ class GauntConvolution {
   GauntConvolution(int l1, int l2, int l3, const PlanOptions& options = {}, Index channels = 1);
 
   /// @param x        (edges, (l1 + 1)^2 C), features at the edges
-  /// @param vectors  (edges, 3); only the direction enters. Zero vectors: std::invalid_argument
+  /// @param vectors  (edges, 3); only the direction enters. Vectors that are zero or not finite:
+  ///                 std::invalid_argument
   /// @param radial   s: (l2 + 1), (edges, l2 + 1) or (edges, l2 + 1, C)
   /// @return (edges, (l3 + 1)^2 C); differentiable by all three to any order
   Array operator()(const Array& x, const Array& vectors, const Array& radial) const;

@@ -21,7 +21,7 @@ Array irrep_scale(const Array& x, const Array& s, const Irreps& irreps,
 inline Array squared_norm(const Array& x, const Irreps& irreps, Layout layout = Layout::ir_mul) {
   return irrep_dot(x, x, irreps, layout);
 }
-/// Length of every irrep, with derivative 0 where it is 0.
+/// Length of every irrep, with derivative 0 where it is 0; squares neither overflow nor underflow.
 Array norm(const Array& x, const Irreps& irreps, Layout layout = Layout::ir_mul);
 ///@}
 
@@ -45,7 +45,8 @@ class Linear {
   const Irreps& irreps_out() const;
   const std::vector<Path>& paths() const;  ///< in the order of their weights, which is e3nn's
 
-  /// weight (weight_numel()), drawn from N(0, 1) for outputs of variance 1; bias (bias_numel()) or empty.
+  /// weight (weight_numel()), drawn from N(0, 1) for outputs of variance 1; bias (bias_numel()), empty
+  /// where that is 0.
   Array operator()(const Array& x, const Array& weight, const Array& bias = {}) const;
 
   struct Form;  ///< what the primitives need

@@ -20,7 +20,9 @@ const char* name_of(Engine engine);
 struct PlanOptions {
   Engine engine = Engine::automatic;
   bool measure = false;  ///< time the engines on random data instead of trusting the cost model
-  long batch = 1000;     ///< samples or edges that the choice is made for
+  long batch = 1000;     ///< samples or edges that the choice is made for, at least 1
+
+  void validate() const;  ///< throws std::invalid_argument
 };
 
 /// One engine's cost for the planned batch.

@@ -29,13 +29,14 @@ namespace cartan::so3 {
 struct SO2Shape;  // src/so3/so2_shape.hpp
 
 struct SO2Options {
-  int mmax = -1;  ///< largest order kept; -1: all
+  int mmax = -1;  ///< largest order kept; -1, or more than both sides have: all
   /// O(3): keep W1 where the parities of the two terms differ by (-1)^(l + l'), W2 elsewhere. Without it
   /// (SO(3)) parities are ignored.
   bool parity = false;
   /// Weights of every edge, from channel u to channel u; without it weights are shared and join all channels.
   bool channelwise = false;
-  /// The pairs (out term, in term) that are joined; empty: all (channelwise: all of equal multiplicity).
+  /// The pairs (out term, in term) that are joined, each once; empty: all (channelwise: all of equal
+  /// multiplicity).
   std::vector<std::array<std::size_t, 2>> pairs;
   /// Where the vectors are tracked, every edge's message (irreps_out(), orders |m| <= mmax, channels rounded
   /// up to 16) stays on the tape, which saves the backward pass a third of its products. Calls that would
@@ -70,8 +71,8 @@ class SO2Convolution {
   /// @param x        (sender nodes, irreps_in().dim()), Layout::ir_mul
   /// @param weights  (weight_size()), channelwise (edges, weight_size())
   /// @param radial   (edges, radial_size()), multiplies z before the weights; empty: none
-  /// @param vectors  (edges, 3), of one sense for all edges; their lengths do not enter. A zero vector has no
-  ///                 direction: std::invalid_argument
+  /// @param vectors  (edges, 3), of one sense for all edges; their lengths do not enter. One that is zero
+  ///                 or not finite has no direction: std::invalid_argument
   /// @return (receiver nodes, irreps_out().dim()), Layout::ir_mul; differentiable by the four arrays to any
   ///         order (each order by the vectors doubles the work)
   Array operator()(const EdgeList& edges, const Array& x, const Array& weights, const Array& radial,

@@ -23,7 +23,9 @@ struct HarmonicsOptions {
 /// Y_lm of vectors (n, 3), l = 0 .. lmax: (n, (lmax + 1)^2). Derivatives of any order are exact; the first
 /// two are fused kernels that store nothing. float32 and float64; lmax <= 200 (beyond about 60 the highest
 /// orders underflow near the poles in float32, where they vanish anyway).
-/// Solid harmonics of degree l overflow where |v|^l does.
+/// Solid harmonics of degree l overflow where |v|^l does. A vector that is not finite gives NaN in every
+/// degree l > 0 of its row and nowhere else, as functions of numbers do; convolutions along edges refuse such
+/// vectors.
 Array spherical_harmonics(const Array& vectors, int lmax, HarmonicsOptions options = {});
 
 /// The same without tape or allocation of the result: xyz (n, 3), out (n, (lmax + 1)^2).
