@@ -8,10 +8,12 @@
 #include <cartan/chebyshev/fit.hpp>
 #include <cartan/core/parallel.hpp>
 #include <cartan/core/random.hpp>
+#include <cartan/core/units.hpp>
 #include <cartan/data/hdf5.hpp>
 #include <cartan/data/point_charges.hpp>
 #include <cartan/linalg/hosvd.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -149,6 +151,31 @@ SeparationOptions separation(const Molecule& m, const Box& box, double tolerance
   return o;
 }
 
+// The long-range potential at 500 of the charges against direct summation of the Gaussians over all of them:
+// largest error and root mean square, relative to those of the potential.
+void compare_long_range(benchmark::State& state, const RangeSeparation& plan, const Molecule& m,
+                        const ChebyshevTucker& f) {
+  constexpr Index sample = 500;
+  const Index n = m.charges.size(), step = std::max<Index>(1, n / sample);
+  const double *x = m.positions.data<double>(), *q = m.charges.data<double>();
+  double worst = 0, largest = 0, sum = 0, square = 0;
+  for (Index i = 0; i < n; i += step) {
+    const double* p = x + 3 * i;
+    double exact = 0;
+    for (Index j = 0; j < n; ++j)
+      exact +=
+          q[j] * plan.long_range()(std::hypot(p[0] - x[3 * j], p[1] - x[3 * j + 1], p[2] - x[3 * j + 2]));
+    exact *= units::coulomb;
+    const double e = std::abs(f({p[0], p[1], p[2]}) - exact);
+    worst = std::max(worst, e);
+    largest = std::max(largest, std::abs(exact));
+    sum += e * e;
+    square += exact * exact;
+  }
+  state.counters["rel_max"] = worst / largest;
+  state.counters["rel_rms"] = std::sqrt(sum / square);
+}
+
 // From positions to the long-range potential in Chebyshev-Tucker format, quadrature and basis included.
 void long_range_potential(benchmark::State& state) {
   Molecule m;
@@ -161,6 +188,8 @@ void long_range_potential(benchmark::State& state) {
     benchmark::DoNotOptimize(f.coefficients().core.raw());
     state.counters["rank"] = static_cast<double>(f.ranks()[0]);
   }
+  const RangeSeparation plan(box, o);
+  compare_long_range(state, plan, m, plan.potential(plan.moments(m.positions, m.charges)));
 }
 BENCHMARK(long_range_potential)
     ->Arg(519)
@@ -178,6 +207,16 @@ void energy_and_forces(benchmark::State& state) {
   const RangeSeparation plan(box, separation(m, box, 1e-7));
   for (auto _ : state)
     benchmark::DoNotOptimize(ElectrostaticField(plan, m.positions, m.charges).energy().energy);
+  if (m.charges.size() > 20000) return;  // minutes of direct summation
+  const ElectrostaticEnergy e = ElectrostaticField(plan, m.positions, m.charges).energy(),
+                            d = direct_energy({}, m.positions, m.charges);
+  state.counters["rel_energy"] = std::abs(e.energy / d.energy - 1);
+  double worst = 0, largest = 0;
+  for (Index i = 0; i < d.forces.size(); ++i) {
+    worst = std::max(worst, std::abs(e.forces.data<double>()[i] - d.forces.data<double>()[i]));
+    largest = std::max(largest, std::abs(d.forces.data<double>()[i]));
+  }
+  state.counters["rel_force"] = worst / largest;
 }
 BENCHMARK(energy_and_forces)
     ->Arg(2065)
