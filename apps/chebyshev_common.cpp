@@ -25,6 +25,12 @@ double seconds_since_start() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+void add_seed_option(CLI::App* verb, std::uint64_t& seed, const std::string& help) {
+  verb->add_option("--seed", seed, help)->check([](const std::string& word) {
+    return word[0] == '-' ? "a seed is a whole number, 0 or more; found " + word : std::string();
+  });
+}
+
 std::vector<double> parse_numbers(const std::string& words, const std::string& what) {
   std::vector<double> out;
   for (std::size_t at = words.find_first_not_of(", \t"); at != std::string::npos;) {

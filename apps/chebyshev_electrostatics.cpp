@@ -37,8 +37,20 @@ struct Outcome {
   double seconds = 0;
 };
 
-// Two charges at one place are the file's fault: both lines are named.
-void check_places(const data::PointCharges& p, const Array& positions) {
+// What is the file's fault is said with its line: coordinates and charges whose squares overflow or drown all
+// others, two charges at one place.
+void check_file(const data::PointCharges& p, const Array& positions) {
+  constexpr double farthest = 1e9, largest = 1e100;
+  for (std::size_t i = 0; i < p.charges.size(); ++i) {
+    const auto fail = [&](const std::string& what) {
+      throw FormatError(p.path, text("line ", p.lines[i]), what);
+    };
+    for (std::size_t k = 0; k < 3; ++k)
+      if (const double x = p.positions[3 * i + k]; std::abs(x) > farthest)
+        fail(text("the coordinate ", "xyz"[k], " is ", x, " A; expected at most ", farthest, " in size"));
+    if (std::abs(p.charges[i]) > largest)
+      fail(text("the charge is ", p.charges[i], " e; expected at most ", largest, " in size"));
+  }
   const auto same = coincident(positions);
   if (same[0] < 0) return;
   const auto line = [&](Index i) { return p.lines[static_cast<std::size_t>(i)]; };
@@ -112,7 +124,7 @@ void print(const Options& o, const data::PointCharges& p, const Outcome& r) {
 void run(const Options& o) {
   const data::PointCharges p = data::read_point_charges(o.file, data::pdb_charges_from_name(o.pdb_charges));
   const Array positions = Array::from(p.positions, {p.size(), 3}), charges = Array::from(p.charges);
-  check_places(p, positions);
+  check_file(p, positions);
   FieldOptions f;
   f.kernel = {kernel_from_name(o.kernel), o.screening};
   f.tolerance = o.tolerance;
@@ -170,11 +182,11 @@ void add_chebyshev_electrostatics(CLI::App& chebyshev) {
       chebyshev.add_subcommand("electrostatics", "Potential, energy and forces of point charges");
   auto o = std::make_shared<Options>();
   verb->add_option("file", o->file, "Charges: .pqr, .pdb .ent .pdbqt, .xyz .extxyz with charges")->required();
-  verb->add_option(
-          "--tolerance", o->tolerance,
-          "Largest error of the potential relative to its largest value, 1 A and more from every charge "
-          "(default 1e-6)")
-      ->check(CLI::Range(1e-11, 0.1));
+  verb->add_option("--tolerance", o->tolerance,
+                   "Largest error of the potential relative to its largest value, 1 A and more from every "
+                   "charge, from "
+                   "1e-11 to 0.1 (default 1e-6)")
+      ->check(CLI::Range(1e-11, 0.1).description(""));
   verb->add_option("--out", o->out, "The field, for `chebyshev eval` (default field.h5)");
   verb->add_option("--kernel", o->kernel, "newton, yukawa or slater (default newton)")
       ->check(CLI::IsMember({"newton", "yukawa", "slater"}));
@@ -191,7 +203,7 @@ void add_chebyshev_electrostatics(CLI::App& chebyshev) {
                    "Draw the plane x, y or z (in the middle), or x=VALUE, as SVG; repeatable")
       ->allow_extra_args(false);
   verb->add_flag("--no-energy", o->no_energy, "The potential alone");
-  verb->add_option("--seed", o->seed, "Of the points of comparison (default 0)");
+  add_seed_option(verb, o->seed, "Of the points of comparison (default 0)");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);

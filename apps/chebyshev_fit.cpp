@@ -30,10 +30,12 @@ struct Options {
   std::vector<std::string> slices;
   double tolerance = 1e-8;
   int dim = 0;
-  Index max_degree = 4096;
+  Index max_degree = 4096, max_evaluations = FitOptions().max_evaluations;
   std::uint64_t seed = 0;
   bool json = false, force = false;
 };
+
+constexpr int most_variables = 8;  // of a function in a file
 
 /// A function with its errors against what was given.
 struct Made {
@@ -54,12 +56,15 @@ std::vector<Index> per_variable(const std::string& words, const char* what, int 
 
 Made fit_expression(const Options& o) {
   const Box box = parse_box(o.box, o.dim);
+  require(box.dim() <= most_variables, "--box: ", box.dim(), " variables; a file holds functions of up to ",
+          most_variables);
   const Expression e(o.input, box.dim());
   FitOptions f;
   f.tolerance = o.tolerance;
   f.degrees = per_variable(o.degrees, "--degrees", box.dim());
   f.ranks = per_variable(o.ranks, "--ranks", box.dim());
   f.max_degree = o.max_degree;
+  f.max_evaluations = o.max_evaluations;
   f.sampling = sampling_from_name(o.sampling);
   f.dtype = dtype_from_name(o.dtype);
   f.seed = o.seed;
@@ -298,11 +303,16 @@ void add_chebyshev_fit(CLI::App& chebyshev) {
       ->required();
   verb->add_option("--box", o->box, "LOW,HIGH for all variables, or a pair for each (default -1,1)");
   verb->add_option("--dim", o->dim, "Number of variables of an expression (default: pairs of --box)")
-      ->check(CLI::Range(1, 20));
-  verb->add_option("--tolerance", o->tolerance, "Largest error relative to the largest value (default 1e-8)");
+      ->check(CLI::Range(1, most_variables));
+  verb->add_option(
+      "--tolerance", o->tolerance,
+      "Largest error relative to the largest value, from 2e-15 (float32: 1e-6) to below 1 (default 1e-8)");
   verb->add_option("--degrees", o->degrees, "Polynomial degrees, one or one a variable (default: adaptive)");
   verb->add_option("--ranks", o->ranks, "Largest ranks, one or one a variable (default: by tolerance)");
   verb->add_option("--max-degree", o->max_degree, "Of the adaptive search (default 4096)");
+  verb->add_option("--max-evaluations", o->max_evaluations,
+                   "Of an expression (default 67108864); a fit that needs more ends with what it has")
+      ->check(CLI::PositiveNumber);
   verb->add_option("--sampling", o->sampling, "full, cross or automatic")
       ->check(CLI::IsMember({"automatic", "full", "cross"}));
   verb->add_option("--dtype", o->dtype, "Of the result: float64 or float32")
@@ -317,7 +327,7 @@ void add_chebyshev_fit(CLI::App& chebyshev) {
   verb->add_option("--slice", o->slices, "Draw a plane as SVG: z (in the middle) or z=VALUE; repeatable")
       ->allow_extra_args(false);
   verb->add_option("--out", o->out, "The function, for `chebyshev eval` (default function.h5)");
-  verb->add_option("--seed", o->seed, "Of random points (default 0)");
+  add_seed_option(verb, o->seed, "Of random points (default 0)");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);

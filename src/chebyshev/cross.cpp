@@ -45,6 +45,16 @@ Matrix dense(const Array& unfolded) {
   return Eigen::Map<const RowMajor>(unfolded.data<double>(), unfolded.dim(0), unfolded.dim(1));
 }
 
+// The largest rank with which a sweep (d m r^(d-1) values) and the core stay within `room`.
+Index affordable_rank(const std::vector<Index>& m, double room) {
+  const double d = static_cast<double>(m.size()),
+               longest = static_cast<double>(*std::max_element(m.begin(), m.end()));
+  Index r = 1;
+  const auto cost = [&](double rank) { return (d * longest + rank) * std::pow(rank, d - 1); };
+  while (r < *std::max_element(m.begin(), m.end()) && cost(static_cast<double>(r + 1)) <= room) ++r;
+  return r;
+}
+
 }  // namespace
 
 linalg::Tucker cross_approximation(Sampler& f, const std::vector<Index>& m,
@@ -53,23 +63,27 @@ linalg::Tucker cross_approximation(Sampler& f, const std::vector<Index>& m,
   constexpr int most_sweeps = 8;
   const int d = f.dim();
   std::vector<Matrix> q(at(d));
+  const Index affordable = affordable_rank(m, static_cast<double>(f.room()) / 4);
+  for (auto& list : rows)
+    if (static_cast<Index>(list.size()) > affordable) list.resize(at(affordable));
   // Fibres of one variable through all combinations of the indices chosen in the others; the indices chosen
   // from their span serve the next variable. Sweeps until the ranks stay.
   std::vector<Index> before;
   for (int sweep = 0; sweep < most_sweeps; ++sweep) {
     std::vector<Index> now;
+    const Index evaluated = f.evaluations();
     for (int k = 0; k < d; ++k) {
       auto indices = rows;
       indices[at(k)] = all_of(m[at(k)]);
       const Matrix fibres = dense(linalg::unfold(f.at_nodes(m, indices), k));
-      const Index most = ranks.empty() ? m[at(k)] : std::min(m[at(k)], ranks[at(k)]);
+      const Index most = std::min({m[at(k)], affordable, ranks.empty() ? m[at(k)] : ranks[at(k)]});
       q[at(k)] = range_of(fibres, tolerance * f.largest(), most);
       rows[at(k)] = rows_of(q[at(k)]);
       now.push_back(q[at(k)].cols());
     }
     const bool settled = now == before;
     before = now;
-    if (settled) break;
+    if (settled || f.room() < 2 * (f.evaluations() - evaluated)) break;
   }
   linalg::Tucker t;
   t.core = f.at_nodes(m, rows);

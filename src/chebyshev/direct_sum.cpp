@@ -31,9 +31,10 @@ void check_charges(const char* caller, const Array& positions, const Array& char
           "] charges of shape ", charges.shape(), " in ", charges.dtype(), " at ", n,
           " positions; expected as many, in float64");
   require(n > 0, "[", caller, "] there are no charges");
+  constexpr double largest = 1e100;  // products of charges and their sums must not overflow
   for (Index i = 0; i < n; ++i) {
-    require(std::isfinite(charges.data<double>()[i]), "[", caller, "] charge ", i, " is ",
-            charges.data<double>()[i], "; expected a finite number");
+    require(std::abs(charges.data<double>()[i]) <= largest, "[", caller, "] charge ", i, " is ",
+            charges.data<double>()[i], "; expected a finite number of at most ", largest, " in size");
     const double* p = positions.data<double>() + 3 * i;
     require(!box || box->contains(p), "[", caller, "] charge ", i, " at (", p[0], ", ", p[1], ", ", p[2],
             ") lies outside of the box (", box ? box->low[0] : 0, ", ", box ? box->low[1] : 0, ", ",

@@ -261,6 +261,29 @@ Array comparison_points(const Array& positions, const Box& box, Index count, std
 
 }  // namespace
 
+namespace {
+
+// The least distance of two charges, within [low, high].
+double nearest_distance(const Array& positions, double low, double high) {
+  const double* x = positions.data<double>();
+  for (double reach = 2 * low;; reach *= 2) {
+    reach = std::min(reach, high);
+    const CellList cells(x, positions.dim(0), reach);
+    double square = high * high;
+    for (Index i = 0; i < positions.dim(0); ++i)
+      cells.near(x + 3 * i, [&](Index begin, Index end) {
+        for (Index s = begin; s < end; ++s) {
+          const double dx = cells.coordinate(0)[s] - x[3 * i], dy = cells.coordinate(1)[s] - x[3 * i + 1],
+                       dz = cells.coordinate(2)[s] - x[3 * i + 2];
+          if (cells.original(s) != i) square = std::min(square, dx * dx + dy * dy + dz * dz);
+        }
+      });
+    if (square <= reach * reach || reach >= high) return std::clamp(std::sqrt(square), low, high);
+  }
+}
+
+}  // namespace
+
 FieldErrors compare_with_direct(const ElectrostaticField& field, Index samples, std::uint64_t seed) {
   require(samples >= 1, "[compare_with_direct] ", samples, " points; expected at least 1");
   const Array points = comparison_points(field.positions(), field.box(), samples, seed);
@@ -270,15 +293,15 @@ FieldErrors compare_with_direct(const ElectrostaticField& field, Index samples, 
   const Array exact = direct_sum(field.kernel(), field.positions(), field.charges(), points).value,
               found = field.potential(points);
   double worst = 0, sum = 0, largest = 0, square = 0;
+  for (Index i = 0; i < exact.size(); ++i) largest = std::max(largest, std::abs(exact.data<double>()[i]));
+  if (largest == 0) largest = 1;  // no charges but zeros
   for (Index i = 0; i < found.size(); ++i) {
-    const double e = found.data<double>()[i] - exact.data<double>()[i];
-    if (!(std::abs(e) <= worst)) worst = std::abs(e);
-    largest = std::max(largest, std::abs(exact.data<double>()[i]));
+    const double v = exact.data<double>()[i] / largest, e = std::abs(found.data<double>()[i] / largest - v);
+    if (!(e <= worst)) worst = e;
     sum += e * e;
-    square += exact.data<double>()[i] * exact.data<double>()[i];
+    square += v * v;
   }
-  if (largest == 0) largest = square = 1;  // no charges but zeros
-  return {worst / largest, std::sqrt(sum / square)};
+  return {worst, std::sqrt(sum / std::max(square, 1e-300))};
 }
 
 FieldResult make_field(const Array& positions, const Array& charges, const FieldOptions& o) {
@@ -290,10 +313,21 @@ FieldResult make_field(const Array& positions, const Array& charges, const Field
   SeparationOptions s;
   s.kernel = o.kernel;
   s.cutoff = o.cutoff > 0 ? o.cutoff : balanced_cutoff(positions, box);
-  // Tolerances are relative to the kernel at the cutoff: beyond ten screening lengths it is too small to be
-  // told from the rounding of the long-range part.
-  if (o.cutoff <= 0 && o.kernel.screening > 0) s.cutoff = std::min(s.cutoff, 10 / o.kernel.screening);
-  s.tolerance = std::max(1e-12, 0.3 * o.tolerance);
+  s.tolerance = 0.3 * o.tolerance;
+  if (o.kernel.screening > 0) {
+    // What matters is relative to the kernel at the distance of neighbours (at 1 Angstrom, where the
+    // comparison begins, if they are closer), not at the cutoff. Where it has become small enough it may end.
+    const double near = nearest_distance(positions, 1, std::max(s.cutoff, 1.0)),
+                 allowed = s.tolerance / std::sqrt(static_cast<double>(charges.size())) * o.kernel(near);
+    if (o.cutoff <= 0)
+      s.cutoff = std::min(
+          s.cutoff, (1 + switch_width) * (near + std::log(o.kernel(near) / allowed) / o.kernel.screening));
+    if (o.kernel((1 - 1e-9) * s.cutoff / (1 + switch_width)) <= allowed)
+      s.tolerance = 1;
+    else
+      s.tolerance = std::clamp(allowed / o.kernel(s.cutoff), s.tolerance, 0.1);
+  }
+  s.tolerance = std::max(1e-12, s.tolerance);
   for (int attempt = 1;; ++attempt) {
     if (o.progress) o.progress({attempt - 1, 0, text("kernel to ", s.tolerance)});
     FieldResult result{
@@ -302,8 +336,8 @@ FieldResult make_field(const Array& positions, const Array& charges, const Field
     result.converged = result.errors.rel_max <= o.tolerance;
     if (result.converged || attempt == most_attempts || s.tolerance <= 1e-12 || (o.stop && *o.stop))
       return result;
-    s.tolerance =
-        std::max(1e-12, s.tolerance * std::clamp(0.4 * o.tolerance / result.errors.rel_max, 1e-3, 0.3));
+    s.tolerance = std::clamp(s.tolerance * std::clamp(0.4 * o.tolerance / result.errors.rel_max, 1e-3, 0.3),
+                             1e-12, 0.1);
   }
 }
 

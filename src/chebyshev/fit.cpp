@@ -39,6 +39,13 @@ class Fitting {
       fit.stopped = true;
       fit.converged = false;
       fit.message = "stopped";
+    } catch (const Sampler::Exhausted&) {
+      require(best_.function.dim() > 0, "[fit] ", o_.max_evaluations,
+              " evaluations do not suffice for a first fit; raise max_evaluations, or lower the degrees");
+      fit = best_;
+      fit.converged = false;
+      fit.message = text("the error is ", fit.rel_error_max, ": ", o_.max_evaluations,
+                         " evaluations do not suffice for more");
     }
     fit.evaluations = f_.evaluations();
     return fit;
@@ -92,7 +99,8 @@ class Fitting {
   bool use_full() const {
     double all = 1;
     for (const Index m : m_) all *= static_cast<double>(m);
-    if (o_.sampling == Sampling::automatic) return all <= static_cast<double>(o_.full_nodes);
+    if (o_.sampling == Sampling::automatic)
+      return all <= static_cast<double>(std::min(o_.full_nodes, f_.room() / 2));
     require(o_.sampling == Sampling::cross || all <= 4e9, "[fit] full sampling at ", all,
             " nodes; use Sampling::cross, a lower max_degree or a higher tolerance");
     return o_.sampling == Sampling::full;
@@ -210,12 +218,13 @@ class Fitting {
     constexpr int most_attempts = 12;
     hints_.assign(at(d_), {});
     double tolerance = 0.3 * o_.tolerance;
-    Fit best;
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
+      const Index before = f_.evaluations();
       linalg::Tucker t = sample(fit, tolerance);
+      const bool room = f_.room() > 2 * (f_.evaluations() - before);  // for another attempt
       std::vector<Index> wanted;
       const bool settled = resolved(t, wanted);
-      if (!settled && wanted != m_ && f_.evaluations() < o_.max_evaluations) {
+      if (!settled && wanted != m_ && room) {
         m_ = wanted;
         continue;
       }
@@ -225,15 +234,14 @@ class Fitting {
       fit.function = function.as(o_.dtype);
       compare(fit);
       fit.converged = fit.rel_error_max <= o_.tolerance;
-      if (best.function.dim() == 0 || fit.rel_error_max < best.rel_error_max) best = fit;
+      if (best_.function.dim() == 0 || fit.rel_error_max < best_.rel_error_max) best_ = fit;
       if (fit.converged) return;
-      if (!settled)
-        fit.message = text("the degrees have reached ", *std::max_element(m_.begin(), m_.end()) - 1);
-      if (!settled || !o_.ranks.empty()) break;
-      if (f_.evaluations() >= o_.max_evaluations) {
-        fit.message = text("the error is ", fit.rel_error_max, " after ", f_.evaluations(), " evaluations");
-        break;
-      }
+      if (!room)
+        best_.message = text("the error is ", best_.rel_error_max, ": ", o_.max_evaluations,
+                             " evaluations do not suffice for more");
+      else if (!settled)
+        best_.message = text("the degrees have reached ", *std::max_element(m_.begin(), m_.end()) - 1);
+      if (!room || !settled || !o_.ranks.empty()) break;
       // Not there: first finer ranks (and, for crosses, fibres through the worst point), then higher degrees.
       for (int k = 0; k < d_; ++k) hints_[at(k)].push_back(worst_point_[at(k)]);
       if (attempt % 3 < 2 && tolerance > 4e-15) {
@@ -245,7 +253,7 @@ class Fitting {
         break;
       }
     }
-    fit = best.function.dim() ? best : fit;
+    fit = best_.function.dim() ? best_ : fit;
     require(fit.function.dim() > 0, "[fit] no degrees up to ", o_.max_degree,
             " were found; raise max_degree");
     if (fit.message.empty())
@@ -272,6 +280,7 @@ class Fitting {
   std::vector<Index> m_;  // nodes by variable
   Array full_;            // coefficients at all nodes, where these are sampled
   std::vector<double> check_points_, check_values_, worst_point_;
+  Fit best_;
   std::vector<std::vector<double>> hints_;  // coordinates at which a cross was wrong
 };
 
@@ -291,7 +300,9 @@ Sampling sampling_from_name(const std::string& name) {
 void FitOptions::check(const char* caller, int dim) const {
   require(is_real(dtype), "[", caller, "] coefficients of ", dtype, "; expected float32 or float64");
   const double least = dtype == DType::f32 ? 1e-6 : 2e-15;
-  require(tolerance >= least && tolerance < 1, "[", caller, "] tolerance ", tolerance, "; ", name_of(dtype),
+  require(tolerance > 0 && tolerance < 1, "[", caller, "] tolerance ", tolerance,
+          "; expected a number above 0 and below 1");
+  require(tolerance >= least, "[", caller, "] tolerance ", tolerance, "; ", name_of(dtype),
           " holds no less than ", least, dtype == DType::f32 ? ": use float64, or a higher tolerance" : "");
   require(degrees.empty() || static_cast<int>(degrees.size()) == dim, "[", caller, "] ", degrees.size(),
           " degrees for ", dim, " variables");
@@ -300,6 +311,7 @@ void FitOptions::check(const char* caller, int dim) const {
   require(ranks.empty() || static_cast<int>(ranks.size()) == dim, "[", caller, "] ", ranks.size(),
           " ranks for ", dim, " variables");
   for (const Index r : ranks) require(r >= 1, "[", caller, "] rank ", r, "; expected at least 1");
+  require(max_evaluations >= 1, "[", caller, "] max_evaluations ", max_evaluations, "; expected at least 1");
   require(max_degree >= 16 && samples >= 8, "[", caller, "] max_degree ", max_degree, " and ", samples,
           " samples; expected at least 16 and 8");
 }

@@ -17,9 +17,6 @@
 namespace cartan::chebyshev {
 namespace {
 
-// The switch of the short-range part takes this much beyond the radius where it may be neglected.
-constexpr double switch_width = 0.05;
-
 // Where |kernel - sum| stays below `allowed` from there on.
 double radius_of(const RadialKernel& kernel, const GaussianSum& long_range, double allowed, double r_max) {
   const double step = 1.002;
@@ -101,8 +98,8 @@ RangeSeparation::RangeSeparation(const Box& box, const SeparationOptions& o) {
   box.check("RangeSeparation");
   require(box.dim() == 3, "[RangeSeparation] a box of ", box.dim(), " variables; expected 3");
   o.kernel.check("RangeSeparation");
-  require(o.tolerance >= 1e-12 && o.tolerance <= 0.1, "[RangeSeparation] tolerance ", o.tolerance,
-          "; expected from 1e-12 to 0.1");
+  require((o.tolerance >= 1e-12 && o.tolerance <= 0.1) || o.tolerance == 1, "[RangeSeparation] tolerance ",
+          o.tolerance, "; expected from 1e-12 to 0.1, or 1 for no long-range part");
   require(o.cutoff > 0 && std::isfinite(o.cutoff), "[RangeSeparation] cutoff ", o.cutoff,
           "; expected a positive number");
   double diagonal = 0;
@@ -114,6 +111,13 @@ RangeSeparation::RangeSeparation(const Box& box, const SeparationOptions& o) {
   // Half of the tolerance for what is cut off at `inner` (quadrature, and the sharper Gaussians), half for
   // the basis.
   const double unit = o.kernel(inner);
+  if (o.tolerance == 1) {
+    state->short_range = ShortRange(o.kernel, {{1 / diagonal}, {0}}, inner, o.cutoff);
+    state->make_basis(1, 1);
+    state->error = 1;
+    state_ = std::move(state);
+    return;
+  }
   const auto quadrature =
       sinc_quadrature(o.kernel, 0.25 * o.tolerance, inner, std::max(diagonal, 1.5 * o.cutoff));
   Index terms = quadrature.sum.size();

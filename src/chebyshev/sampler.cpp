@@ -15,6 +15,7 @@ Sampler::Sampler(const BatchFunction& f, const Box& box, const FitOptions& optio
 void Sampler::operator()(const std::vector<double>& points, std::vector<double>& values) {
   constexpr Index batch = Index{1} << 16;
   const Index d = dim(), n = static_cast<Index>(points.size()) / d;
+  if (n > room()) throw Exhausted();
   values.assign(at(n), std::numeric_limits<double>::quiet_NaN());
   for (Index first = 0; first < n; first += batch) {
     if (options_.stop && *options_.stop) throw Stopped();
@@ -27,8 +28,8 @@ void Sampler::operator()(const std::vector<double>& points, std::vector<double>&
       if (!std::isfinite(v)) {
         std::string where;
         for (Index k = 0; k < d; ++k) where += text(k ? ", " : "", points[at(i * d + k)]);
-        throw std::invalid_argument(
-            text("[fit] the function is ", v, " at (", where, "); choose a box on which it is finite"));
+        throw std::invalid_argument(text("[fit] the function is ", std::isnan(v) ? "nan" : text(v), " at (",
+                                         where, "); choose a box on which it is finite"));
       }
       if (std::abs(v) > largest_) {
         largest_ = std::abs(v);
@@ -56,6 +57,7 @@ Array Sampler::at_nodes(const std::vector<Index>& m, const std::vector<std::vect
     for (const Index j : indices[at(k)]) x[at(k)].push_back(node(k, m[at(k)], j));
   }
   const Index n = size_of(shape), piece = Index{1} << 18;
+  if (n > room()) throw Exhausted();
   Array out = Array::uninitialized(shape, DType::f64);
   double* to = out.mutable_data<double>();
   std::vector<double> points, values;

@@ -14,6 +14,8 @@ class Sampler {
 
   /// Thrown between batches when the stop flag is set.
   struct Stopped {};
+  /// Thrown instead of going beyond max_evaluations.
+  struct Exhausted {};
 
   /// Values at n points of the box. Throws std::invalid_argument naming a point where f is not finite.
   void operator()(const std::vector<double>& points, std::vector<double>& values);
@@ -26,6 +28,7 @@ class Sampler {
   const Box& box() const { return box_; }
   int dim() const { return box_.dim(); }
   Index evaluations() const { return evaluations_; }
+  Index room() const { return options_.max_evaluations - evaluations_; }
   double largest() const { return largest_; }  ///< |f| so far
   const std::vector<double>& largest_point() const { return largest_point_; }
 

@@ -5,6 +5,9 @@
 
 namespace cartan::chebyshev {
 
+/// The switch of the short-range part takes this much beyond the radius where it may be neglected.
+constexpr double switch_width = 0.05;
+
 /// S(r) = kernel(r) - L(r), L(r) = sum_k a_k exp(-(t_k r)^2), times a switch that falls from 1 at `inner` to
 /// 0 at `outer` with two continuous derivatives.
 class ShortRange {

@@ -27,7 +27,7 @@ namespace cartan::chebyshev {
 /// How a kernel is split on a box.
 struct SeparationOptions {
   RadialKernel kernel;
-  double tolerance = 1e-8;  ///< of the kernel, relative to its value at the cutoff
+  double tolerance = 1e-8;  ///< of the kernel, relative to its value at the cutoff; 1: it ends there
   double cutoff = 0;        ///< of the short-range part, Angstrom
 };
 
@@ -35,7 +35,7 @@ struct SeparationOptions {
 class RangeSeparation {
  public:
   /// Throws std::invalid_argument for a box that is not three-dimensional, a cutoff that is not positive, a
-  /// tolerance outside of [1e-12, 0.1].
+  /// tolerance that is neither in [1e-12, 0.1] nor 1.
   RangeSeparation(const Box& box, const SeparationOptions& options);
   /// The same split with quadrature and number of long-range terms given (the papers' way): all terms are
   /// used as the kernel beyond the cutoff, the first `long_terms` of them are the long-range part.
@@ -152,7 +152,7 @@ struct FieldOptions {
   /// Largest error of the potential at points of the box that are 1 Angstrom and more from every charge,
   /// relative to the largest value there, as found at `samples` random points.
   double tolerance = 1e-6;
-  double cutoff = 0;    ///< Angstrom; 0: balanced_cutoff, at most ten screening lengths
+  double cutoff = 0;    ///< Angstrom; 0: balanced_cutoff, or less where a screened kernel ends
   double margin = 3;    ///< of the box around the charges, Angstrom
   Box box;              ///< instead of one around the charges, when given
   Index samples = 200;  ///< points of comparison with the direct sum

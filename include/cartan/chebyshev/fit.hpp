@@ -34,7 +34,7 @@ struct FitOptions {
   Index max_degree = 4096;     ///< of the adaptive search
   Sampling sampling = Sampling::automatic;
   Index full_nodes = Index{1} << 23;
-  Index max_evaluations = Index{1} << 26;  ///< no further attempt is made beyond
+  Index max_evaluations = Index{1} << 26;  ///< of the callback; the ranks of crosses are kept within it
   DType dtype = DType::f64;                ///< of the result
   Index samples = 1000;                    ///< random points of comparison
   std::uint64_t seed = 0;
