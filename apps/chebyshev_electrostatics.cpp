@@ -21,7 +21,7 @@ using namespace cartan::chebyshev;
 using nlohmann::ordered_json;
 
 struct Options {
-  std::string file, out, kernel = "newton", pdb_charges = "formal", box;
+  std::string file, out, kernel = "newton", pdb_charges = "formal", box, lattice, repeat;
   std::vector<std::string> slices;
   double tolerance = 1e-6, cutoff = 0, margin = 3, screening = 0;
   bool json = false, force = false, no_energy = false;
@@ -71,11 +71,33 @@ ElectrostaticField store(const Options& o, const FieldResult& made, FieldErrors&
   return made.field;
 }
 
+Lattice parse_lattice(const Options& o) {
+  Lattice l;
+  require(o.lattice.empty() == o.repeat.empty(), "--lattice and --repeat go together");
+  if (o.lattice.empty()) return l;
+  const auto edges = parse_numbers(o.lattice, "--lattice");
+  const auto counts = parse_integers(o.repeat, "--repeat");
+  require(edges.size() == 3 && counts.size() == 3, "--lattice A,B,C and --repeat NX,NY,NZ: found ",
+          edges.size(), " and ", counts.size(), " numbers");
+  constexpr double most = 1e7;
+  double copies = 1;
+  for (std::size_t k = 0; k < 3; ++k) {
+    require(edges[k] > 0, "--lattice: the edge ", edges[k], " A is not positive");
+    require(counts[k] >= 1, "--repeat: ", counts[k], " copies; expected at least 1");
+    l.spacing[k] = edges[k];
+    l.counts[k] = counts[k];
+    copies *= static_cast<double>(counts[k]);
+  }
+  require(copies <= most, "--repeat: ", copies, " copies; at most ", most);
+  return l;
+}
+
 ordered_json report(const Options& o, const data::PointCharges& p, const Outcome& r) {
   ordered_json j = fit_report(r.stored.long_range(), r.errors.rel_max, r.errors.rel_l2, r.seconds);
   double total = 0;
   for (const double q : p.charges) total += q;
-  j["n_charges"] = p.size();
+  total *= static_cast<double>(r.stored.size() / p.size());
+  j["n_charges"] = r.stored.size();
   j["total_charge_e"] = total;
   if (!o.no_energy) {
     j["energy_ev"] = r.energy.energy;
@@ -109,6 +131,9 @@ void print(const Options& o, const data::PointCharges& p, const Outcome& r) {
   const ChebyshevTucker& f = r.stored.long_range();
   const auto d = f.degrees();
   std::printf("%-16s %lld in %s\n", "charges", static_cast<long long>(p.size()), o.file.c_str());
+  if (r.stored.size() > p.size())
+    std::printf("%-16s %lld charges, cell %s A, repeated %s\n", "lattice",
+                static_cast<long long>(r.stored.size()), o.lattice.c_str(), o.repeat.c_str());
   std::printf("%-16s ranks %lld %lld %lld, degrees %lld %lld %lld, %.0f times smaller than full\n",
               "long range", static_cast<long long>(f.ranks()[0]), static_cast<long long>(f.ranks()[1]),
               static_cast<long long>(f.ranks()[2]), static_cast<long long>(d[0]),
@@ -132,8 +157,9 @@ void run(const Options& o) {
   f.margin = o.margin;
   f.seed = o.seed;
   f.stop = &context().stop;
+  f.lattice = parse_lattice(o);
   if (!o.box.empty()) f.box = parse_box(o.box, 3);
-  const Box box = f.box.dim() ? f.box : bounding_box(positions, f.margin);
+  const Box box = f.box.dim() ? f.box : bounding_box(f.lattice.positions(positions), f.margin);
   std::vector<Slice> slices;
   for (const std::string& s : o.slices) slices.push_back(parse_slice(s, box));
   std::vector<std::string> files = slice_paths(o.out, slices);
@@ -197,6 +223,8 @@ void add_chebyshev_electrostatics(CLI::App& chebyshev) {
   verb->add_option("--margin", o->margin, "Room around the charges, A (default 3)")
       ->check(CLI::NonNegativeNumber);
   verb->add_option("--box", o->box, "XLOW,XHIGH,YLOW,YHIGH,ZLOW,ZHIGH instead of one around the charges, A");
+  verb->add_option("--lattice", o->lattice, "A,B,C: edges of a rectangular cell of which the file is one, A");
+  verb->add_option("--repeat", o->repeat, "NX,NY,NZ: cells along the edges, in free space");
   verb->add_option("--pdb-charges", o->pdb_charges, "Where a .pdb has charges: formal, occupancy, b-factor")
       ->check(CLI::IsMember({"formal", "occupancy", "b-factor"}));
   verb->add_option("--slice", o->slices,

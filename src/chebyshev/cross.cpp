@@ -59,7 +59,7 @@ Index affordable_rank(const std::vector<Index>& m, double room) {
 
 linalg::Tucker cross_approximation(Sampler& f, const std::vector<Index>& m,
                                    std::vector<std::vector<Index>> rows, double tolerance,
-                                   const std::vector<Index>& ranks) {
+                                   const std::vector<Index>& ranks, bool& capped) {
   constexpr int most_sweeps = 8;
   const int d = f.dim();
   std::vector<Matrix> q(at(d));
@@ -78,6 +78,7 @@ linalg::Tucker cross_approximation(Sampler& f, const std::vector<Index>& m,
       const Matrix fibres = dense(linalg::unfold(f.at_nodes(m, indices), k));
       const Index most = std::min({m[at(k)], affordable, ranks.empty() ? m[at(k)] : ranks[at(k)]});
       q[at(k)] = range_of(fibres, tolerance * f.largest(), most);
+      capped = capped || (q[at(k)].cols() == affordable && affordable < m[at(k)]);
       rows[at(k)] = rows_of(q[at(k)]);
       now.push_back(q[at(k)].cols());
     }

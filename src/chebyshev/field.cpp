@@ -36,8 +36,8 @@ struct ElectrostaticField::State {
   void add_short_range(const double* points, Index n, double* value, double* gradient, bool skip_self) const;
 };
 
-ElectrostaticField::ElectrostaticField(RangeSeparation plan, const Array& positions, const Array& charges) {
-  check_charges("ElectrostaticField", positions, charges, &plan.box());
+ElectrostaticField::ElectrostaticField(const RangeSeparation& plan, const Array& positions,
+                                       const Array& charges, const Array& moments) {
   const auto same = coincident(positions);
   if (same[0] >= 0) {
     const double* p = positions.data<double>() + 3 * same[0];
@@ -45,8 +45,42 @@ ElectrostaticField::ElectrostaticField(RangeSeparation plan, const Array& positi
             p[0], ", ", p[1], ", ", p[2], "): their energy is infinite; merge them or leave one out");
   }
   ShortRange near(plan.kernel(), plan.long_range(), plan.inner(), plan.cutoff());
-  ChebyshevTucker smooth = plan.potential(plan.moments(positions, charges));
-  state_ = std::make_shared<const State>(std::move(near), positions, charges, std::move(smooth), false);
+  state_ = std::make_shared<const State>(std::move(near), positions, charges, plan.potential(moments), false);
+}
+
+ElectrostaticField::ElectrostaticField(RangeSeparation plan, const Array& positions, const Array& charges)
+    : ElectrostaticField(plan, positions, charges, plan.moments(positions, charges)) {}
+
+ElectrostaticField::ElectrostaticField(RangeSeparation plan, const Array& motif, const Array& charges,
+                                       const Lattice& lattice)
+    : ElectrostaticField(plan, lattice.positions(motif), lattice.charges(charges),
+                         plan.lattice_moments(motif, charges, lattice.spacing, lattice.counts)) {}
+
+Array Lattice::positions(const Array& motif) const {
+  check_points("Lattice", motif);
+  for (std::size_t k = 0; k < 3; ++k)
+    require(counts[k] >= 1 && counts[k] <= (1 << 20) && std::isfinite(spacing[k]), "[Lattice] ", counts[k],
+            " cells of width ", spacing[k], " in direction ", k, "; expected at least one, finite");
+  const Index n = motif.dim(0);
+  Array all = Array::uninitialized({copies() * n, 3}, DType::f64);
+  double* to = all.mutable_data<double>();
+  for (Index i = 0; i < counts[0]; ++i)
+    for (Index j = 0; j < counts[1]; ++j)
+      for (Index k = 0; k < counts[2]; ++k)
+        for (Index a = 0; a < n; ++a, to += 3) {
+          const double* from = motif.data<double>() + 3 * a;
+          to[0] = from[0] + static_cast<double>(i) * spacing[0];
+          to[1] = from[1] + static_cast<double>(j) * spacing[1];
+          to[2] = from[2] + static_cast<double>(k) * spacing[2];
+        }
+  return all;
+}
+
+Array Lattice::charges(const Array& motif) const {
+  const std::vector<double> one = motif.to_vector<double>();
+  std::vector<double> all;
+  for (Index copy = 0; copy < copies(); ++copy) all.insert(all.end(), one.begin(), one.end());
+  return Array::from(all);
 }
 
 void ElectrostaticField::State::add_short_range(const double* points, Index n, double* value,
@@ -304,9 +338,10 @@ FieldErrors compare_with_direct(const ElectrostaticField& field, Index samples, 
   return {worst, std::sqrt(sum / std::max(square, 1e-300))};
 }
 
-FieldResult make_field(const Array& positions, const Array& charges, const FieldOptions& o) {
+FieldResult make_field(const Array& motif, const Array& motif_charges, const FieldOptions& o) {
   constexpr int most_attempts = 5;
-  check_charges("make_field", positions, charges);
+  check_charges("make_field", motif, motif_charges);
+  const Array positions = o.lattice.positions(motif), charges = o.lattice.charges(motif_charges);
   require(o.tolerance >= 1e-11 && o.tolerance <= 0.1, "[make_field] tolerance ", o.tolerance,
           "; expected from 1e-11 to 0.1");
   const Box box = o.box.dim() ? o.box : bounding_box(positions, o.margin);
@@ -320,9 +355,9 @@ FieldResult make_field(const Array& positions, const Array& charges, const Field
     const double near = nearest_distance(positions, 1, std::max(s.cutoff, 1.0)),
                  allowed = s.tolerance / std::sqrt(static_cast<double>(charges.size())) * o.kernel(near);
     if (o.cutoff <= 0)
-      s.cutoff = std::min(
-          s.cutoff, (1 + switch_width) * (near + std::log(o.kernel(near) / allowed) / o.kernel.screening));
-    if (o.kernel((1 - 1e-9) * s.cutoff / (1 + switch_width)) <= allowed)
+      s.cutoff = std::min(s.cutoff, (1 + switch_width) * (near + (std::log(o.kernel(near) / allowed) + 1e-3) /
+                                                                     o.kernel.screening));
+    if (o.kernel(s.cutoff / (1 + switch_width)) <= allowed)
       s.tolerance = 1;
     else
       s.tolerance = std::clamp(allowed / o.kernel(s.cutoff), s.tolerance, 0.1);
@@ -330,8 +365,11 @@ FieldResult make_field(const Array& positions, const Array& charges, const Field
   s.tolerance = std::max(1e-12, s.tolerance);
   for (int attempt = 1;; ++attempt) {
     if (o.progress) o.progress({attempt - 1, 0, text("kernel to ", s.tolerance)});
-    FieldResult result{
-        ElectrostaticField(RangeSeparation(box, s), positions, charges), false, {}, s.tolerance, attempt};
+    FieldResult result{ElectrostaticField(RangeSeparation(box, s), motif, motif_charges, o.lattice),
+                       false,
+                       {},
+                       s.tolerance,
+                       attempt};
     result.errors = compare_with_direct(result.field, o.samples, o.seed);
     result.converged = result.errors.rel_max <= o.tolerance;
     if (result.converged || attempt == most_attempts || s.tolerance <= 1e-12 || (o.stop && *o.stop))

@@ -124,7 +124,7 @@ class Fitting {
       h.ranks = o_.ranks;
       return linalg::st_hosvd(full_, h).tensor;
     }
-    linalg::Tucker t = cross_approximation(f_, m_, start_indices(), 0.1 * tolerance, o_.ranks);
+    linalg::Tucker t = cross_approximation(f_, m_, start_indices(), 0.1 * tolerance, o_.ranks, capped_);
     for (Array& u : t.factors) u = values_to_coefficients(u, 0);
     const double norm = linalg::norm(t);
     return norm > 0 ? linalg::round(t, std::min(0.5, tolerance * f_.largest() / norm), o_.ranks).tensor : t;
@@ -220,6 +220,7 @@ class Fitting {
     double tolerance = 0.3 * o_.tolerance;
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
       const Index before = f_.evaluations();
+      capped_ = false;
       linalg::Tucker t = sample(fit, tolerance);
       const bool room = f_.room() > 2 * (f_.evaluations() - before);  // for another attempt
       std::vector<Index> wanted;
@@ -236,12 +237,12 @@ class Fitting {
       fit.converged = fit.rel_error_max <= o_.tolerance;
       if (best_.function.dim() == 0 || fit.rel_error_max < best_.rel_error_max) best_ = fit;
       if (fit.converged) return;
-      if (!room)
+      if (!room || capped_)
         best_.message = text("the error is ", best_.rel_error_max, ": ", o_.max_evaluations,
                              " evaluations do not suffice for more");
       else if (!settled)
         best_.message = text("the degrees have reached ", *std::max_element(m_.begin(), m_.end()) - 1);
-      if (!room || !settled || !o_.ranks.empty()) break;
+      if (!room || capped_ || !settled || !o_.ranks.empty()) break;
       // Not there: first finer ranks (and, for crosses, fibres through the worst point), then higher degrees.
       for (int k = 0; k < d_; ++k) hints_[at(k)].push_back(worst_point_[at(k)]);
       if (attempt % 3 < 2 && tolerance > 4e-15) {
@@ -281,6 +282,7 @@ class Fitting {
   Array full_;            // coefficients at all nodes, where these are sampled
   std::vector<double> check_points_, check_values_, worst_point_;
   Fit best_;
+  bool capped_ = false;                     // ranks, by the evaluations allowed
   std::vector<std::vector<double>> hints_;  // coordinates at which a cross was wrong
 };
 

@@ -42,9 +42,10 @@ class Sampler {
 };
 
 /// Values at the nodes in Tucker format by fibres: starts from `start` (lists of node indices by variable),
-/// to `tolerance` relative to the largest value.
+/// to `tolerance` relative to the largest value. `capped` is set where the ranks stay below that to keep
+/// within the evaluations allowed.
 linalg::Tucker cross_approximation(Sampler& f, const std::vector<Index>& m,
                                    std::vector<std::vector<Index>> start, double tolerance,
-                                   const std::vector<Index>& ranks);
+                                   const std::vector<Index>& ranks, bool& capped);
 
 }  // namespace cartan::chebyshev

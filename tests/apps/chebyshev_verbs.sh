@@ -59,6 +59,12 @@ expect 0 . fit 'x*y' --dim 2 --dtype float32 --tolerance 1e-5 --out single.h5
 expect 2 "position 6: ')'" fit 'sin(x' --out bad.h5
 expect 2 "'w' is neither" fit 'x+w' --out bad.h5
 expect 2 'nan at (' fit 'log(x)' --out bad.h5
+expect 2 'above 0 and below 1' fit 'x' --tolerance 2 --out bad.h5
+expect 2 'above 0 and below 1' fit 'x' --tolerance nan --out bad.h5
+expect 2 'a seed is a whole number' fit 'x' --seed -1 --out bad.h5
+expect 2 'is nan at (-' fit 'log(x)' --out bad.h5
+expect 2 '1 - 8\|1 to 8' fit 'x1' --dim 9 --out bad.h5
+expect 2 'do not suffice' fit 'exp(x*y)' --dim 2 --max-evaluations 1500 --out bad.h5
 expect 2 'float32 holds no less' fit 'x' --dtype float32 --tolerance 1e-9 --out bad.h5
 expect 2 'from 1 to 1' fit 'x' --box 1,1 --out bad.h5
 expect 2 'LOW,HIGH' fit 'x' --box 1,2,3 --out bad.h5
@@ -89,6 +95,15 @@ holds "($(awk 'NR == 2 { print $4 }' out) - $inside)^2 < 1e-10"
 expect 2 'outside of the box' eval_ field.h5 --at 500,5,5
 expect 0 '^500 5 5 ' eval_ field.h5 --at 500,5,5 --outside direct
 expect 0 '"kernel": "yukawa"' charges "$salt" --kernel yukawa --screening 0.3 --out yukawa.h5 --json
+expect 0 '"n_charges": 216' charges "$salt" --kernel yukawa --screening 10 --out yukawa.h5 --force --json
+holds "($(value energy_ev) / -1.560945480933e-09 - 1)^2 < 1e-12"  # the direct sum
+# the same crystal by its cell
+awk '/^ATOM/ && $6 < 5 && $7 < 5 && $8 < 5' "$salt" > cell.pqr
+expect 0 '"n_charges": 216' charges cell.pqr --lattice 5.64,5.64,5.64 --repeat 3,3,3 --out lattice.h5 --json
+holds "($(value energy_ev) - $energy)^2 < (1e-8*$energy)^2"
+expect 2 'go together' charges cell.pqr --repeat 3,3,3 --out b.h5
+expect 2 'expected at least 1' charges cell.pqr --lattice 5,5,5 --repeat 3,0,3 --out b.h5
+expect 2 'not positive' charges cell.pqr --lattice 5,-5,5 --repeat 3,1,3 --out b.h5
 # one line of the file, the same charges from other kinds of files
 awk '/^ATOM/ { print "HETATM" $2, "X Y 1", $6, $7, $8, $9, $10 }' "$salt" > glued.pqr
 awk 'BEGIN { print 216; print "" } /^ATOM/ { print "Na", $6, $7, $8, $9 }' "$salt" > salt.xyz
@@ -113,6 +128,10 @@ bad "${ok}ATOM 2 C ALA 1 1.0 nan 0.0 -1.0 1.5\n"
 expect 3 'bad.pqr: line 2: y is not finite' charges bad.pqr --out b.h5
 bad "${ok}REMARK\nATOM 2 C ALA 1 0.0 0.0 0.0 -1.0 1.5\n"
 expect 3 'bad.pqr: line 3: the charge is at the same place as that of line 1' charges bad.pqr --out b.h5
+bad "${ok}ATOM 2 C ALA 1 1e308 0.0 0.0 -1.0 1.5\n"
+expect 3 'bad.pqr: line 2: the coordinate x is 1e+308' charges bad.pqr --out b.h5
+bad "${ok}ATOM 2 C ALA 1 1.0 0.0 0.0 1e300 1.5\n"
+expect 3 'bad.pqr: line 2: the charge is 1e+300' charges bad.pqr --out b.h5
 bad 'REMARK nothing\n'
 expect 3 'has no ATOM' charges bad.pqr --out b.h5
 bad ''

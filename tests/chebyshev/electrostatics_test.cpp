@@ -319,3 +319,51 @@ TEST(Field, StronglyScreenedKernelsMeetTheirTolerance) {
       EXPECT_LE(r.errors.rel_max, o.tolerance);
     }
 }
+
+// Whatever the screening: energies relative to those of the nearest neighbours, quickly.
+TEST(Field, ScreenedEnergiesAreTheDirectSums) {
+  const Lattice salt{{5.64, 5.64, 5.64}, {3, 3, 3}};
+  const double h = 2.82;
+  const Array motif = Array::from(
+      std::vector<double>{0, 0, 0, 0, h, h, h, 0, h, h, h, 0, h, 0, 0, 0, h, 0, 0, 0, h, h, h, h}, {8, 3});
+  const Array charges = Array::from(std::vector<double>{1, 1, 1, 1, -1, -1, -1, -1});
+  for (const Kernel kind : {Kernel::yukawa, Kernel::slater})
+    for (const double screening : {0.2, 1.0, 3.0, 5.0, 10.0, 40.0}) {
+      FieldOptions o;
+      o.kernel = {kind, screening};
+      o.lattice = salt;
+      const FieldResult r = make_field(motif, charges, o);
+      EXPECT_TRUE(r.converged) << screening;
+      const double exact = direct_energy(o.kernel, salt.positions(motif), salt.charges(charges)).energy;
+      EXPECT_LE(std::abs(r.field.energy().energy - exact), 1e-6 * std::abs(exact)) << screening;
+    }
+}
+
+TEST(Field, OfALatticeIsThatOfAllItsCharges) {
+  const auto c = cartan::testing::random_charges(20, {5, 6, 4}, 1, 4);
+  FieldOptions o;
+  o.lattice = {{6.5, 7, 5.5}, {3, 2, 4}};
+  const FieldResult r = make_field(c.positions, c.charges, o);
+  EXPECT_EQ(r.field.size(), 480);
+  FieldOptions all;
+  const FieldResult s = make_field(o.lattice.positions(c.positions), o.lattice.charges(c.charges), all);
+  const double e = r.field.energy().energy;
+  EXPECT_LE(std::abs(e - s.field.energy().energy), 1e-11 * std::abs(e));
+  const double exact =
+      direct_energy({}, o.lattice.positions(c.positions), o.lattice.charges(c.charges)).energy;
+  EXPECT_LE(std::abs(e - exact), 1e-6 * std::abs(exact));
+  o.lattice.counts[1] = 0;
+  EXPECT_THROW(make_field(c.positions, c.charges, o), std::invalid_argument);
+  o.lattice = {{0, 7, 5.5}, {2, 1, 1}};  // copies at the same place
+  EXPECT_THROW(make_field(c.positions, c.charges, o), std::invalid_argument);
+}
+
+TEST(Field, ChargesOfAnySizeThatCanBeSquared) {
+  const Array x = Array::from(std::vector<double>{0, 0, 0, 1, 2, 3}, {2, 3});
+  for (const double size : {1e-90, 1e-200, 1e90}) {
+    const FieldResult r = make_field(x, Array::from(std::vector<double>{size, -size}), {});
+    EXPECT_TRUE(r.converged) << size;
+    EXPECT_TRUE(r.errors.rel_l2 <= 1e-6) << size;
+  }
+  EXPECT_THROW(make_field(x, Array::from(std::vector<double>{1e300, 1}), {}), std::invalid_argument);
+}

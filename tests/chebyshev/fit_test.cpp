@@ -292,3 +292,28 @@ TEST(Fit, NodesGiveTheInterpolant) {
   const auto f = fit_nodes(v, cube(2, 1), 1e-13);
   EXPECT_LE(unseen_error(f.tensor, e), 1e-12);
 }
+
+TEST(Fit, KeepsWithinItsEvaluations) {
+  const BatchFunction sharp = [](const double* x, Index n, double* v) {
+    for (Index i = 0; i < n; ++i)
+      v[i] = std::tanh(20 * (x[5 * i] + x[5 * i + 1] + x[5 * i + 2] + x[5 * i + 3] + x[5 * i + 4]));
+  };
+  for (const Index most : {Index{100000}, Index{1000000}}) {
+    FitOptions o;
+    o.tolerance = 1e-6;
+    o.max_evaluations = most;
+    const Fit f = fit(sharp, cube(5, 1), o);
+    EXPECT_FALSE(f.converged);
+    EXPECT_LE(f.evaluations, most);
+    EXPECT_EQ(f.function.dim(), 5);
+    EXPECT_NE(f.message.find("evaluations"), std::string::npos) << f.message;
+  }
+  FitOptions o;
+  o.max_evaluations = 1100;
+  EXPECT_THROW(fit(sharp, cube(5, 1), o), std::invalid_argument);
+  for (const double bad : {2.0, 1.0, 0.0, double(NAN)}) {
+    o = {};
+    o.tolerance = bad;
+    EXPECT_THROW(fit(sharp, cube(5, 1), o), std::invalid_argument) << bad;
+  }
+}

@@ -24,6 +24,19 @@
 
 namespace cartan::chebyshev {
 
+/// A motif of charges repeated along the axes at (i a, j b, k c), 0 <= i < counts[0], ...
+struct Lattice {
+  std::array<double, 3> spacing{};  ///< a, b, c, Angstrom
+  std::array<Index, 3> counts{1, 1, 1};
+
+  Index copies() const { return counts[0] * counts[1] * counts[2]; }
+  /// All positions (copies N, 3), copy by copy, k fastest; throws std::invalid_argument for counts below 1 or
+  /// spacings that are not finite.
+  Array positions(const Array& motif) const;
+  /// Their charges (copies N).
+  Array charges(const Array& motif) const;
+};
+
 /// How a kernel is split on a box.
 struct SeparationOptions {
   RadialKernel kernel;
@@ -98,6 +111,8 @@ class ElectrostaticField {
  public:
   /// Throws std::invalid_argument for charges outside of the box, not finite, or two at the same place.
   ElectrostaticField(RangeSeparation plan, const Array& positions, const Array& charges);
+  /// Of all copies of a motif; the long-range part costs as much as the motif's.
+  ElectrostaticField(RangeSeparation plan, const Array& motif, const Array& charges, const Lattice& lattice);
 
   const Box& box() const;
   const RadialKernel& kernel() const;
@@ -126,6 +141,8 @@ class ElectrostaticField {
  private:
   struct State;
   explicit ElectrostaticField(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  ElectrostaticField(const RangeSeparation& plan, const Array& positions, const Array& charges,
+                     const Array& moments);
   std::shared_ptr<const State> state_;
 };
 
@@ -154,6 +171,7 @@ struct FieldOptions {
   double tolerance = 1e-6;
   double cutoff = 0;    ///< Angstrom; 0: balanced_cutoff, or less where a screened kernel ends
   double margin = 3;    ///< of the box around the charges, Angstrom
+  Lattice lattice;      ///< of which the charges are the motif
   Box box;              ///< instead of one around the charges, when given
   Index samples = 200;  ///< points of comparison with the direct sum
   std::uint64_t seed = 0;
@@ -177,6 +195,7 @@ struct FieldResult {
   int attempts = 0;
 };
 /// Plans, compares with direct summation and tightens the plan until the tolerance is met (at most 5 times).
+/// Throws std::invalid_argument for charges that are not finite or at the same place, and bad options.
 FieldResult make_field(const Array& positions, const Array& charges, const FieldOptions& options);
 
 }  // namespace cartan::chebyshev
