@@ -72,13 +72,3 @@ TEST(Memory, IsGivenBack) {
   EXPECT_EQ(memory_use().kept, 0u);
   EXPECT_EQ(memory_use().in_use, before);
 }
-
-// A request that nobody can meet leaves no trace.
-TEST(Memory, RefusesWhatThereIsNot) {
-  const std::size_t before = memory_use().in_use;
-  EXPECT_THROW(Array::uninitialized({Index{1} << 55}, DType::u8), std::bad_alloc);
-  EXPECT_EQ(memory_use().in_use, before);
-  block(80);
-  block(81);
-  EXPECT_LE(footprint() - before, static_cast<std::size_t>(100 * mebibyte));
-}
