@@ -1,5 +1,6 @@
 // Gaunt products: pairwise at batch 10,000 and one channel, L x L -> 2 L (the workload of
-// benchmarks/peers/gaunt_peers.py), and many-body at 32 samples of 128 channels.
+// benchmarks/peers/gaunt_peers.py), and many-body at 32 samples of 128 channels. `general` is the same output
+// from TensorProduct, the couplings of any irreps.
 //
 //   bench_gaunt --figures docs    times of convolutions along edges, every engine against L, as
 //   docs/gaunt_*.svg and
@@ -15,9 +16,12 @@
 
 #include <cartan/data/figure.hpp>
 
+#include <cartan/autodiff/ops.hpp>
 #include <cartan/core/parallel.hpp>
 #include <cartan/core/random.hpp>
 #include <cartan/so3/gaunt.hpp>
+#include <cartan/so3/tables.hpp>
+#include <cartan/so3/tensor_product.hpp>
 
 namespace {
 
@@ -41,6 +45,63 @@ void pairwise(benchmark::State& state, Engine engine) {
   state.SetLabel(name_of(product.plan().engine));
 }
 
+// l1 x l2 -> degrees up to l3, as functions on the sphere.
+TensorProduct general(int l1, int l2, int l3, Index channels, Index batch) {
+  const auto functions = [&](int lmax) {
+    std::vector<MulIrrep> terms;
+    for (int l = 0; l <= lmax; ++l) terms.push_back({channels, {l, l % 2 == 0 ? 1 : -1}});
+    return Irreps(terms);
+  };
+  std::vector<Instruction> paths;
+  for (int i = 0; i <= l1; ++i)
+    for (int j = 0; j <= l2; ++j)
+      for (int k = std::abs(i - j); k <= std::min(i + j, l3); k += 2)
+        paths.push_back({static_cast<std::size_t>(i), static_cast<std::size_t>(j),
+                         static_cast<std::size_t>(k), Mode::uuu, false, std::pow(gaunt(i, j, k), 2)});
+  TensorProductOptions options;
+  options.irrep_normalization = IrrepNormalization::none;
+  options.path_normalization = PathNormalization::none;
+  options.in1 = options.in2 = options.out = Layout::ir_mul;
+  options.plan.batch = batch;
+  return TensorProduct(functions(l1), functions(l2), functions(l3), paths, options);
+}
+
+// False unless the two agree to rounding.
+bool agree(benchmark::State& state, const Array& a, const Array& b) {
+  float worst = 0, largest = 0;
+  for (Index i = 0; i < a.size(); ++i) {
+    worst = std::max(worst, std::abs(a.data<float>()[i] - b.data<float>()[i]));
+    largest = std::max(largest, std::abs(b.data<float>()[i]));
+  }
+  const bool same = a.shape() == b.shape() && worst <= 1e-5F * largest;
+  if (!same) state.SkipWithError("results differ");
+  return same;
+}
+
+void pairwise_general(benchmark::State& state) {
+  const int l = static_cast<int>(state.range(0));
+  const Array x = features(10000, 1, l, 1), y = features(10000, 1, l, 2);
+  const TensorProduct product = general(l, l, 2 * l, 1, 10000);
+  set_threads(static_cast<int>(state.range(1)));
+  if (agree(state, product(x, y), GauntProduct(l, l, 2 * l)(x, y)))
+    for (auto _ : state) benchmark::DoNotOptimize(product(x, y).raw());
+  set_threads(0);
+}
+
+void many_body_general(benchmark::State& state) {
+  const int l = static_cast<int>(state.range(0));
+  const Array x = features(32, 128, l, 1);
+  const TensorProduct square = general(l, l, 2 * l, 128, 32), cube = general(2 * l, l, l, 128, 32);
+  const auto call = [&] {
+    const Array x2 = square(x, x);
+    return x + slice(x2, 1, 0, x.dim(1)) + cube(x2, x);
+  };
+  set_threads(static_cast<int>(state.range(1)));
+  if (agree(state, call(), ManyBodyProduct(l, 3, l)(x)))
+    for (auto _ : state) benchmark::DoNotOptimize(call().raw());
+  set_threads(0);
+}
+
 void many_body(benchmark::State& state, Engine engine) {
   const int l = static_cast<int>(state.range(0));
   const Array x = features(32, 128, l, 1);
@@ -62,9 +123,11 @@ void many_body(benchmark::State& state, Engine engine) {
       ->Unit(benchmark::kMicrosecond)                           \
       ->UseRealTime()
 BENCHMARK_CAPTURE(pairwise, automatic, Engine::automatic)->SIZES(1, 10);
-BENCHMARK_CAPTURE(pairwise, cg, Engine::cg)->SIZES(1, 7);
+BENCHMARK_CAPTURE(pairwise, cg, Engine::cg)->SIZES(1, 8);
 BENCHMARK_CAPTURE(pairwise, grid, Engine::grid)->SIZES(1, 10);
 BENCHMARK_CAPTURE(pairwise, fourier, Engine::fourier)->SIZES(1, 6);
+BENCHMARK(pairwise_general)->Name("pairwise/general")->SIZES(1, 8);
+BENCHMARK(many_body_general)->Name("many_body/general")->SIZES(1, 6);
 BENCHMARK_CAPTURE(many_body, automatic, Engine::automatic)->SIZES(1, 6);
 BENCHMARK_CAPTURE(many_body, cg, Engine::cg)->SIZES(1, 6);
 BENCHMARK_CAPTURE(many_body, grid, Engine::grid)->SIZES(1, 6);

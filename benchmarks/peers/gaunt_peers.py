@@ -10,7 +10,10 @@
     pip install jax e3nn-jax torch numpy scipy
     python gaunt_peers.py --cartan build/release/benchmarks/bench_gaunt
 
-One thread on one core; times are medians of CPU time after warm-up, compilation not counted, float32. Every result is
+    python gaunt_peers.py --cartan build/release/benchmarks/bench_gaunt --pairwise 8-10 --batch 1000 --all --many-body 5-6 --samples 4
+
+--batch and --samples make the peers' problems smaller (their times are linear in them); ratios are then those of the
+times scaled to the whole problem. One thread on one core; times are medians of CPU time after warm-up, compilation not counted, float32. Every result is
 compared with an exact product in float64; its largest relative error stands beside the time.
 """
 
@@ -162,7 +165,7 @@ def fourier_tables(l_in, l_out):
     return to_series.astype(np.complex64), from_series.astype(np.complex64)
 
 
-def many_body(l, batch=32, channels=128):
+def many_body(l, batch, channels=128):
     """As in the notebooks: coefficients (batch, channels, degree, 2 l + 1), zeros outside |m| <= degree."""
     import torch
 
@@ -257,24 +260,33 @@ def cartan(program, pattern):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cartan", help="the program bench_gaunt")
-    parser.add_argument("--pairwise", type=int, default=10, help="largest L")
-    parser.add_argument("--many-body", type=int, default=6, help="largest L")
+    parser.add_argument("--pairwise", default="1-10", help="first-last L")
+    parser.add_argument("--many-body", default="1-6", help="first-last L")
+    parser.add_argument("--batch", type=int, default=10000, help="of the peers' pairwise products")
+    parser.add_argument("--samples", type=int, default=32, help="of the peers' many-body products")
+    parser.add_argument("--all", action="store_true", help="dense couplings and Fourier series above L = 4 too")
     parser.add_argument("--core", type=int, help="run on this core")
     options = parser.parse_args()
     if options.core is not None:
         os.sched_setaffinity(0, {options.core})
-    for title, function, largest in (("pairwise", lambda l: pairwise(l, 10000, {"grid": 99, "cg_dense": 4, "fourier_fft": 4}),
-                                      options.pairwise), ("many_body", many_body, options.many_body)):
+    most = 99 if options.all else 4
+    modes = {"grid": 99, "cg_dense": most, "fourier_fft": most}
+    workloads = {
+        "pairwise": (lambda l: pairwise(l, options.batch, modes), options.pairwise, 10000 / options.batch),
+        "many_body": (lambda l: many_body(l, options.samples), options.many_body, 32 / options.samples),
+    }
+    for title, (function, degrees, scale) in workloads.items():
         print(f"\n{title}: CPU ms (relative error)\n")
-        for l in range(1, largest + 1):
-            peers = function(l)
+        first, last = map(int, degrees.split("-"))
+        for l in range(first, last + 1):
+            peers = {n: (t * scale, e) for n, (t, e) in function(l).items()}
             row = [f"L {l:2d}"] + [f"{n} {t * 1e3:.3g} ({e:.1e})" for n, (t, e) in peers.items()]
             if options.cartan:
                 ours = cartan(options.cartan, f"{title}/.*/L:{l}/threads:1/")
                 best = min(t for t, _ in peers.values())
                 t, engine = ours["automatic", l]
                 row += [f"Cartan {t:.3g} [{engine}]", f"ratio {best * 1e3 / t:.1f}"]
-                row += [f"{e} {ours[e, l][0]:.3g}" for e in ("cg", "grid", "fourier") if (e, l) in ours]
+                row += [f"{e} {ours[e, l][0]:.3g}" for e in ("cg", "grid", "fourier", "general") if (e, l) in ours]
             print(" | ".join(row), flush=True)
 
 
