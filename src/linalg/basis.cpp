@@ -76,6 +76,24 @@ Matrix joined(const Matrix& u, const Matrix& v, Index count) {
   return all;
 }
 
+/// How many of the columns of a range are needed to leave no more than `budget` behind.
+template <class T>
+Index least_columns(const Range& r, int mode, double budget) {
+  const ModeView v = view_of(r.y.shape(), mode);
+  double left = r.residual;
+  Index count = v.n;
+  for (; count > 1; --count) {
+    double square = 0;
+    for (Index l = 0; l < v.left; ++l) {
+      const T* row = r.y.data<T>() + (l * v.n + count - 1) * v.right;
+      for (Index j = 0; j < v.right; ++j) square += static_cast<double>(row[j]) * static_cast<double>(row[j]);
+    }
+    left += square;
+    if (!(left <= budget)) break;
+  }
+  return count;
+}
+
 double trace(const Matrix& g) {
   double sum = 0;
   for (Index i = 0; i < g.rows; ++i) sum += g(i, i);
@@ -101,7 +119,8 @@ Range leading_range(const Array& x, int mode, Method method, Index most,
     r.method = method;
     const Basis basis = basis_of(x.data<T>(), v, Method::lq);
     const double budget = allowed(std::pow(tail(basis.s, 0), 2));
-    take(first_columns(basis.u, std::min(rank_of(basis.s, std::sqrt(budget)), most)));
+    // The SVD leaves its vectors orthogonal to some 1e-14 alone.
+    take(qr(first_columns(basis.u, std::min(rank_of(basis.s, std::sqrt(budget)), most))).q);
   };
   if (method == Method::lq || v.n > v.left * v.right) {
     take_all_at_once();
@@ -138,7 +157,13 @@ Range leading_range(const Array& x, int mode, Method method, Index most,
     }
     if (last || e.vectors.cols < v.n) {  // few columns hold all that can be seen: they may be enough
       take(joined(u, e.vectors, fitting));
-      if (!(r.residual > budget) || r.u.cols == most || !(rest > 0)) return r;
+      if (!(r.residual > budget)) {
+        // Columns that only rounding made seem needed go: their part of x is known now.
+        const Index needed = least_columns<T>(r, mode, budget);
+        if (needed < r.u.cols) take(first_columns(r.u, needed));
+        return r;
+      }
+      if (r.u.cols == most || !(rest > 0)) return r;
     }
     u = joined(u, e.vectors, std::min(fitting, sure));
   }

@@ -201,6 +201,17 @@ double norm(const Canonical& x) {
   x.check("norm");
   if (x.rank() == 0 || size_of(x.shape()) == 0) return 0;
   const Sum square = inner_by_gram(x, x);
+  if (!(square.size > 1e-250 && square.size < 1e250)) {  // squares overflow or vanish: weights of 1 and below
+    Canonical y{x.weights.as(DType::f64), {}};
+    for (const Array& f : x.factors) y.factors.push_back(f.as(DType::f64));
+    y = normalized(y);
+    const double largest = y.weights.data<double>()[0];  // they are sorted
+    require(std::isfinite(largest), "[norm] the norms of the terms overflow; scale the weights");
+    if (largest == 0) return 0;
+    double* w = y.weights.mutable_data<double>();
+    for (Index r = 0; r < y.rank(); ++r) w[r] /= largest;
+    return largest * norm(y);
+  }
   if (square.value > 1e-6 * square.size) return std::sqrt(square.value);
   const Shape s = x.shape();
   const double entries = static_cast<double>(x.rank()) * static_cast<double>(x.rank()) *

@@ -71,7 +71,7 @@ Result<TensorTrain> to_tensor_train(const Array& x, double tolerance, const std:
       orthogonalize(t, d - 1);
       const Rounding rest =
           truncate(t, std::sqrt(std::max(0.0, target * target * square - lost) / (square - lost)), max_ranks);
-      lost += rest.lost / (scale * scale);
+      lost += rest.lost * (square - lost);
       result.tensor = narrow_train(t, x.dtype());
     }
     result.report.ranks = result.tensor.ranks();

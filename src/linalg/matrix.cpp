@@ -4,6 +4,7 @@
 #include <Eigen/Eigenvalues>
 #include <Eigen/QR>
 #include <Eigen/SVD>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -90,11 +91,16 @@ Array array_of(const Matrix& a, DType dtype) {
 
 QR qr(const Matrix& a) {
   const Index k = std::min(a.rows, a.cols);
-  const Eigen::HouseholderQR<ColMajor> f(map(a));
+  // Eigen takes columns for zero whose squares vanish: the largest entry is brought near to 1.
+  const double largest = a.data.empty() ? 0 : map(a).cwiseAbs().maxCoeff();
+  const double scale = largest > 0 && std::isfinite(largest)
+                           ? std::ldexp(1.0, std::clamp(-std::ilogb(largest), -1000, 1000))
+                           : 1;
+  const Eigen::HouseholderQR<ColMajor> f(map(a) * scale);
   ColMajor q = ColMajor::Identity(a.rows, k);
   q.applyOnTheLeft(f.householderQ());
   const ColMajor r = f.matrixQR().topRows(k).triangularView<Eigen::Upper>();
-  return {from(q), from(r)};
+  return {from(q), from(r / scale)};
 }
 
 void TriangularFactor::add(const double* rows, Index count) {

@@ -78,12 +78,13 @@ Rounding truncate(Train& t, double tolerance, const std::vector<Index>& max_rank
   const std::size_t d = t.size();
   Rounding out;
   out.norm = norm(t[d - 1].m);
+  if (out.norm > 0)  // no square overflows or vanishes
+    for (double& e : t[d - 1].m.data) e /= out.norm;
   // With the centre behind, what an SVD drops is orthogonal to all that was dropped before: squares add.
   for (std::size_t k = d - 1; k > 0; --k) {
     const Index before = t[k - 1].m.cols, after = t[k].m.cols;
     const SVD f = svd(flat(t[k], before));
-    const double budget =
-        std::max(0.0, std::pow(tolerance * out.norm, 2) - out.lost) / static_cast<double>(k);
+    const double budget = std::max(0.0, tolerance * tolerance - out.lost) / static_cast<double>(k);
     Index rank = rank_of(f.s, std::sqrt(budget));
     if (!max_ranks.empty()) rank = std::min(rank, max_ranks[k - 1]);
     rank = std::min<Index>(rank, static_cast<Index>(f.s.size()));
@@ -93,6 +94,7 @@ Rounding truncate(Train& t, double tolerance, const std::vector<Index>& max_rank
     t[k - 1].m = product(t[k - 1].m, us);
     t[k].m = reshaped(transposed(first_columns(f.v, rank)), rank * t[k].n, after);
   }
+  for (double& e : t[0].m.data) e *= out.norm;
   return out;
 }
 
@@ -288,7 +290,7 @@ Result<TensorTrain> finish_train(Train& t, double tolerance, const std::vector<I
   Result<TensorTrain> result{narrow_train(t, dtype), {}};
   result.report.ranks = result.tensor.ranks();
   result.report.method = "svd";
-  result.report.relative_error = done.norm > 0 ? std::sqrt(done.lost) / done.norm : 0;
+  result.report.relative_error = std::sqrt(done.lost);
   result.report.converged =
       result.report.relative_error <= std::max(tolerance, floor) || (tolerance == 0 && !max_ranks.empty());
   return result;

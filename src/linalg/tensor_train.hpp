@@ -23,7 +23,7 @@ void orthogonalize(Train& t, int center);
 
 /// SVDs from the last bond to the first, of a train with its centre at the end; the centre ends at the front.
 struct Rounding {
-  double norm = 0, lost = 0;  ///< ||x|| before, and the squared error
+  double norm = 0, lost = 0;  ///< ||x|| before, and the squared relative error
 };
 Rounding truncate(Train& t, double tolerance, const std::vector<Index>& max_ranks);
 
