@@ -4,12 +4,9 @@
 #include <cstddef>
 
 #include "cartan/core/array.hpp"
+#include "core/index.hpp"
 
 namespace cartan::chebyshev {
-
-inline std::size_t at(Index i) {
-  return static_cast<std::size_t>(i);
-}
 
 /// T_k(x_i) at t[k * stride + i], i < n, k < m: the three-term recurrence, many points at a time.
 void chebyshev_polynomials(const double* x, Index n, Index m, double* t, Index stride);

@@ -3,16 +3,13 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/potentials/cartesian.hpp"
 #include "core/dispatch.hpp"
+#include "core/index.hpp"
 #include "core/simd.hpp"
 
 namespace cartan::potentials {
 namespace {
 
 constexpr Index atom_grain = 4, pair_grain = 16;
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 class Message : public Primitive {
  public:

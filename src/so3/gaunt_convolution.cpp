@@ -7,6 +7,7 @@
 #include "cartan/so3/spherical_harmonics.hpp"
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
+#include "core/index.hpp"
 #include "so3/directions.hpp"
 #include "so3/gaunt_form.hpp"
 #include "so3/gaunt_plan.hpp"
@@ -14,10 +15,6 @@
 
 namespace cartan::so3 {
 namespace {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 // tau[e, a] = <X_a p, q> (e: samples), and sum over a of omega[e, a] X_a p: by turns each other's
 // derivatives.

@@ -9,13 +9,10 @@
 #include <new>
 
 #include "cartan/core/array.hpp"
+#include "core/index.hpp"
 #include "core/simd.hpp"
 
 namespace cartan::so3 {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 template <class T>
 inline constexpr Index vector_width = 64 / sizeof(T);

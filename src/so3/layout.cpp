@@ -6,13 +6,10 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/irreps.hpp"
 #include "core/dispatch.hpp"
+#include "core/index.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 // out[..., k] = x[..., index[k]]; its adjoint puts back[index[k]] = y[k] and zeros where no k points.
 class Take : public Primitive {

@@ -5,14 +5,11 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/wigner.hpp"
 #include "core/dispatch.hpp"
+#include "core/index.hpp"
 #include "core/simd.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 // Column k of a (n, m) array as (n, 1).
 Array column(const Array& a, Index k) {

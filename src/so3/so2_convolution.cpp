@@ -2,15 +2,12 @@
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
+#include "core/index.hpp"
 #include "so3/directions.hpp"
 #include "so3/so2_form.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 bool is_natural(Irrep ir) {
   return ir.p == (ir.l % 2 == 0 ? 1 : -1);

@@ -2,14 +2,11 @@
 
 #include "cartan/autodiff/ops.hpp"
 #include "core/dispatch.hpp"
+#include "core/index.hpp"
 #include "so3/so2_kernels.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 // Column k of a (n, m) array.
 Array column(const Array& a, Index k) {

@@ -6,16 +6,13 @@
 #include <vector>
 
 #include "cartan/so3/tables.hpp"
+#include "core/index.hpp"
 #include "so3/so2_gemm.hpp"
 #include "so3/wigner_kernel.hpp"
 
 namespace cartan::so3 {
 
 inline constexpr Index block_edges = 96;  // a block; whole tiles
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 // `count` channels, or a whole vector of them; zeros beyond.
 template <class V, class T>

@@ -7,13 +7,10 @@
 #include "cartan/so3/edge_convolution.hpp"
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
+#include "core/index.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 bool is_polar(const Irreps& irreps) {
   return std::all_of(irreps.begin(), irreps.end(),

@@ -4,13 +4,10 @@
 #include <cmath>
 
 #include "cartan/so3/tables.hpp"
+#include "core/index.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 using Polynomial = std::map<Monomial, double>;
 

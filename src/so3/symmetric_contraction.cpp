@@ -9,14 +9,11 @@
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
+#include "core/index.hpp"
 #include "so3/symmetric_program.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 using ProgramPtr = std::shared_ptr<const SymmetricContraction::Program>;
 

@@ -5,15 +5,10 @@
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
+#include "core/index.hpp"
 #include "so3/harmonics_block.hpp"
 
 namespace cartan::so3 {
-
-namespace {
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
-}  // namespace
 
 struct SymmetricContraction::Program::Prefix {
   std::vector<std::pair<int, double>> sum;  // its own coefficient as (path, value)

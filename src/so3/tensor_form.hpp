@@ -14,12 +14,9 @@
 
 #include "cartan/autodiff/indices.hpp"
 #include "cartan/so3/tensor_product.hpp"
+#include "core/index.hpp"
 
 namespace cartan::so3 {
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 struct Block {
   Index offset = 0, stride = 0;

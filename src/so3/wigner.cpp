@@ -9,16 +9,13 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
+#include "core/index.hpp"
 #include "so3/wigner_kernel.hpp"
 
 namespace cartan::so3 {
 namespace {
 
 constexpr double rotation_tolerance = 1e-5;
-
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
 
 struct Degrees {
   int first, last;
