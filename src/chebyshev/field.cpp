@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "cartan/chebyshev/electrostatics.hpp"
 #include "cartan/core/error.hpp"
@@ -18,16 +19,17 @@ struct ElectrostaticField::State {
   ShortRange short_range;
   Array positions, charges;
   ChebyshevTucker long_range;
-  bool rounded = false;
+  std::optional<RangeSeparation> plan;  // none: rounded or loaded
   CellList cells;
   std::vector<double> sorted_charges;
 
-  State(ShortRange s, const Array& x, const Array& q, ChebyshevTucker smooth, bool is_rounded)
+  State(ShortRange s, const Array& x, const Array& q, ChebyshevTucker smooth,
+        std::optional<RangeSeparation> its_plan = {})
       : short_range(std::move(s)),
         positions(x),
         charges(q),
         long_range(std::move(smooth)),
-        rounded(is_rounded),
+        plan(std::move(its_plan)),
         cells(x.data<double>(), q.size(), short_range.outer()) {
     for (Index i = 0; i < q.size(); ++i) sorted_charges.push_back(q.data<double>()[cells.original(i)]);
   }
@@ -45,7 +47,7 @@ ElectrostaticField::ElectrostaticField(const RangeSeparation& plan, const Array&
             p[0], ", ", p[1], ", ", p[2], "): their energy is infinite; merge them or leave one out");
   }
   ShortRange near(plan.kernel(), plan.long_range(), plan.inner(), plan.cutoff());
-  state_ = std::make_shared<const State>(std::move(near), positions, charges, plan.potential(moments), false);
+  state_ = std::make_shared<const State>(std::move(near), positions, charges, plan.potential(moments), plan);
 }
 
 ElectrostaticField::ElectrostaticField(RangeSeparation plan, const Array& positions, const Array& charges)
@@ -143,7 +145,7 @@ double ElectrostaticField::cutoff() const {
   return state_->short_range.outer();
 }
 bool ElectrostaticField::is_rounded() const {
-  return state_->rounded;
+  return !state_->plan;
 }
 Index ElectrostaticField::size() const {
   return state_->charges.size();
@@ -160,7 +162,7 @@ const ChebyshevTucker& ElectrostaticField::long_range() const {
 
 ElectrostaticField ElectrostaticField::rounded(double tolerance) const {
   return ElectrostaticField(std::make_shared<const State>(state_->short_range, positions(), charges(),
-                                                          round(long_range(), tolerance).tensor, true));
+                                                          round(long_range(), tolerance).tensor));
 }
 
 void ElectrostaticField::save(data::Group& group) const {
@@ -203,8 +205,8 @@ ElectrostaticField ElectrostaticField::load(const data::Group& group) {
   if (gaussians.size() == 0) fail("there are no Gaussians");
   if (!all_finite(group.array("gaussian_rate")) || !all_finite(group.array("gaussian_weight")))
     fail("the Gaussians are not finite");
-  return ElectrostaticField(std::make_shared<const State>(ShortRange(kernel, gaussians, inner, outer), x, q,
-                                                          std::move(smooth), true));
+  return ElectrostaticField(
+      std::make_shared<const State>(ShortRange(kernel, gaussians, inner, outer), x, q, std::move(smooth)));
 }
 
 Array ElectrostaticField::potential(const Array& points, Beyond beyond) const {
@@ -248,10 +250,12 @@ ElectrostaticEnergy ElectrostaticField::energy() const {
   Jet smooth = long_range().evaluate(positions(), 1);
   std::vector<double> local(at(n), 0.0), share(at(n));
   double *v = smooth.value.mutable_data<double>(), *g = smooth.gradient.mutable_data<double>();
-  const double self = units::coulomb * state_->short_range.long_range().at_zero();
+  // Of the charge itself, as truncated as the rest: a single charge has no energy.
+  const Jet self = state_->plan->self_interaction(positions());
   for (Index i = 0; i < n; ++i) {
-    v[i] -= self * q[i];
+    v[i] -= q[i] * self.value.data<double>()[i];
     share[at(i)] = 0.5 * q[i] * v[i];
+    for (int k = 0; k < 3; ++k) g[3 * i + k] -= 0.5 * q[i] * self.gradient.data<double>()[3 * i + k];
   }
   e.long_range = deterministic_sum(share.data(), n);
   state_->add_short_range(x, n, local.data(), g, true);

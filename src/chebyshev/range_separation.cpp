@@ -245,6 +245,54 @@ Array RangeSeparation::lattice_moments(const Array& motif, const Array& charges,
   return m;
 }
 
+Jet RangeSeparation::self_interaction(const Array& positions) const {
+  check_charges("self_interaction", positions, Array::zeros({positions.dim(0)}, DType::f64), &state_->box);
+  const Index n = positions.dim(0), terms = long_range().size();
+  // phi(x)^T B_k phi(x) are polynomials of twice the degree, one for each term.
+  std::array<Array, 3> series, slopes;
+  for (int k = 0; k < 3; ++k) {
+    const Array& factor = state_->factors[at(k)];
+    const Array x = nodes(2 * factor.dim(0) - 1);
+    const linalg::Matrix phi =
+        linalg::product(linalg::matrix_of(chebyshev::basis(x, factor.dim(0))), linalg::matrix_of(factor));
+    linalg::Matrix values(phi.rows, terms);
+    for (Index t = 0; t < terms; ++t) {
+      const linalg::Matrix b = linalg::product(phi, state_->basis[at(k)].interaction[at(t)]);
+      for (Index i = 0; i < phi.rows; ++i)
+        for (Index a = 0; a < phi.cols; ++a) values(i, t) += b(i, a) * phi(i, a);
+    }
+    series[at(k)] = values_to_coefficients(linalg::array_of(values, DType::f64), 0);
+    slopes[at(k)] = differentiate(series[at(k)]);
+  }
+  Jet jet{Array::zeros({n}, DType::f64), Array::zeros({n, 3}, DType::f64), {}};
+  double *value = jet.value.mutable_data<double>(), *gradient = jet.gradient.mutable_data<double>();
+  constexpr Index chunk = 1024;  // bounds the memory of the basis values
+  parallel_for(n, chunk, [&](Index begin, Index end) {
+    std::array<linalg::Matrix, 3> f, df;
+    for (int k = 0; k < 3; ++k) {
+      const Array x = scaled(positions, k, state_->box, begin, end);
+      const auto at_charges = [&](const Array& c) {
+        return linalg::product(linalg::matrix_of(chebyshev::basis(x, c.dim(0))), linalg::matrix_of(c));
+      };
+      f[at(k)] = at_charges(series[at(k)]);
+      df[at(k)] = at_charges(slopes[at(k)]);
+    }
+    for (Index i = 0; i < end - begin; ++i) {
+      double* g = gradient + 3 * (begin + i);
+      for (Index t = 0; t < terms; ++t) {
+        const double weight = units::coulomb * long_range().weight[at(t)], x = f[0](i, t), y = f[1](i, t),
+                     z = f[2](i, t);
+        value[begin + i] += weight * x * y * z;
+        g[0] += weight * df[0](i, t) * y * z;
+        g[1] += weight * x * df[1](i, t) * z;
+        g[2] += weight * x * y * df[2](i, t);
+      }
+      for (int k = 0; k < 3; ++k) g[k] /= state_->box.half_width(k);
+    }
+  });
+  return jet;
+}
+
 ChebyshevTucker RangeSeparation::potential(const Array& moments) const {
   const std::vector<Index> r = ranks();
   require(moments.shape() == Shape({r[0], r[1], r[2]}) && moments.dtype() == DType::f64,

@@ -83,6 +83,8 @@ class RangeSeparation {
   /// vectors along the axes the sum factorises, at the cost of one motif.
   Array lattice_moments(const Array& motif, const Array& charges, const std::array<double, 3>& spacing,
                         const std::array<Index, 3>& counts) const;
+  /// What potential() of a unit charge is at the charge itself, V, and its gradient: 0 but for truncation.
+  Jet self_interaction(const Array& positions) const;
   /// The long-range potential of moments, V (Gaussian sums times the Coulomb constant).
   ChebyshevTucker potential(const Array& moments) const;
 
