@@ -10,8 +10,8 @@
 /// phi(z_i), an r x r x r tensor, the long-range potential is
 ///     Phi(x) = sum_k a_k <phi(x) x phi(y) x phi(z), (B_k x B_k x B_k) m>:
 /// Tucker format at once, at a cost of 2 r^3 flops a charge, without a grid and without the rank N R of the
-/// canonical sum. The long-range energy <m, K m>/2 is a quadratic form of the moments, so that -q_i grad
-/// Phi(x_i) is its exact derivative, truncation included.
+/// canonical sum. The long-range energy is a quadratic form of the moments less what each charge does to
+/// itself, so that forces are exact derivatives, truncation included.
 
 #include <array>
 #include <memory>

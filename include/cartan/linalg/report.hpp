@@ -11,8 +11,8 @@ namespace cartan::linalg {
 /// How the leading left singular vectors of an unfolding X_(k) are found.
 enum class Method {
   automatic,  ///< the cheapest of them that can meet the tolerance
-  /// Eigenvectors of X_(k) X_(k)^T, summed in float64: half the flops of `lq`. Singular values below about
-  /// sqrt(n eps) of the norm are lost in rounding.
+  /// Eigenvectors of X_(k) X_(k)^T, summed in float64, and where rounding hides what the tolerance needs of
+  /// the same of what the first ones leave behind. Below relative tails of 1e-12 `lq` takes its place.
   gram,
   /// Triangular factor of X_(k) by Householder reflections, then its SVD: singular values down to eps.
   lq,
