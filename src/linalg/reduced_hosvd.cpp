@@ -17,28 +17,6 @@ std::size_t at_index(int k) {
   return static_cast<std::size_t>(k);
 }
 
-/// A bound of the 2-norm of A from g, A A^T or A^T A: the largest eigenvalue of |g| is at most max_i (|g|
-/// v)_i / v_i for any v > 0 (Collatz, Wielandt); power iteration makes it sharp.
-double spectral_bound(const Matrix& g) {
-  constexpr int sweeps = 4;
-  std::vector<double> v(static_cast<std::size_t>(g.rows), 1.0), u(v);
-  double bound = std::numeric_limits<double>::infinity();
-  for (int sweep = 0; sweep < sweeps; ++sweep) {
-    double largest = 0, worst = 0;
-    for (Index i = 0; i < g.rows; ++i) {
-      double sum = 0;
-      for (Index j = 0; j < g.cols; ++j) sum += std::abs(g(i, j)) * v[static_cast<std::size_t>(j)];
-      u[static_cast<std::size_t>(i)] = sum;
-      worst = std::max(worst, sum / v[static_cast<std::size_t>(i)]);
-      largest = std::max(largest, sum);
-    }
-    bound = std::min(bound, worst);
-    if (!(largest > 0)) break;
-    for (std::size_t i = 0; i < u.size(); ++i) v[i] = std::max(u[i] / largest, 1e-3);  // stays positive
-  }
-  return std::sqrt(bound) * (1 + 1e-9);  // the sums themselves are rounded
-}
-
 /// sum_r z_1r o ... o z_dr for small matrices Z_k (r_k x R).
 Array small_core(const std::vector<Array>& z) {
   const std::size_t d = z.size();
@@ -96,15 +74,16 @@ double norm_of(const std::vector<double>& w) {
   return norm(m);
 }
 
-/// Columns divided by their norms, in float64.
-Array with_unit_columns(const Array& a, std::vector<double> norms) {
+/// The columns of a, whose norms are given, with norms |w_r| instead, in float64.
+Array with_norms(const Array& a, std::vector<double> norms, const std::vector<double>& w) {
   Array out = Array::uninitialized(a.shape(), DType::f64);
   // First by powers of two: the inverse of a norm may overflow.
   std::vector<double> power;
-  for (double& v : norms) {
+  for (std::size_t r = 0; r < norms.size(); ++r) {
+    double& v = norms[r];
     const int exponent = v > 0 ? std::ilogb(v) : 0;
     power.push_back(std::ldexp(1.0, std::clamp(-exponent, -1000, 1000)));
-    v = v > 0 ? 1 / (v * power.back()) : 0.0;
+    v = v > 0 ? w[r] / (v * power.back()) : 0.0;
   }
   dispatch_real("to_tucker", a.dtype(), [&]<class T>(T) {
     const T* from = a.data<T>();
@@ -146,30 +125,17 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
   if (total == 0) return zero_tucker(input.shape(), input.dtype());
   for (double& v : w) v /= total;
 
-  // Mode k loses at most s_k times what its weighted factor loses, s_k the 2-norm of the Khatri-Rao product
-  // of the other factors: no more than that of any one of them, since columns have norm 1.
+  // Mode k loses at most s times what its weighted factor loses, s the norm of the Khatri-Rao product of the
+  // other factors: its columns have norm 1.
+  const double s = d > 1 ? std::sqrt(static_cast<double>(w.size())) : 1;
   std::vector<Array> weighted(at_index(d));
-  std::vector<double> norm_bound(2, 1.0);  // of the first two factors
   for_modes(d, w.size(), [&](int k) {
-    Array a = with_unit_columns(input.factors[at_index(k)], norms[at_index(k)]);
-    const Index n = a.dim(0), terms = a.dim(1);
-    double* p = a.mutable_data<double>();
-    if (d > 1 && k < 2)
-      norm_bound[at_index(k)] =
-          spectral_bound(mode_gram(p, n <= terms ? ModeView{1, n, terms} : ModeView{n, terms, 1}));
-    for (Index i = 0; i < n; ++i, p += terms)
-      for (Index r = 0; r < terms; ++r) p[r] *= w[static_cast<std::size_t>(r)];
-    weighted[at_index(k)] = std::move(a);
+    weighted[at_index(k)] = with_norms(input.factors[at_index(k)], norms[at_index(k)], w);
   });
-  std::vector<double> s;
-  for (int k = 0; k < d; ++k)
-    s.push_back(k < 2 ? norm_bound[at_index(1 - k)] : std::min(norm_bound[0], norm_bound[1]));
-  auto share = [&](int k) { return 0.3 * tolerance / (std::sqrt(d) * s[at_index(k)]); };
+  const double share = 0.3 * tolerance / (std::sqrt(d) * s);
 
   Report report;
-  auto method_of = [&](int k) {
-    return o.method == Method::gram || o.method == Method::lq ? o.method : gram_or_lq(share(k));
-  };
+  const Method method = o.method == Method::gram || o.method == Method::lq ? o.method : gram_or_lq(share);
 
   std::vector<Range> ranges(at_index(d));
   double guess = 1;  // of ||X|| / total
@@ -179,8 +145,8 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
       const Array& a = weighted[at_index(k)];
       Range& range = ranges[at_index(k)];
       range = leading_range<double>(
-          a, 0, method_of(k), std::min(a.dim(0), a.dim(1)),
-          [&](double) { return std::pow(share(k) * guess, 2); }, std::move(range.u));
+          a, 0, method, std::min(a.dim(0), a.dim(1)), [&](double) { return std::pow(share * guess, 2); },
+          std::move(range.u));
     });
     double lost = 0;
     bool all = true;  // nothing is left out
@@ -190,7 +156,7 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
       Range& range = ranges[at_index(k)];
       const bool whole = range.u.cols == std::min(a.dim(0), a.dim(1));
       all = all && whole;
-      if (!whole) lost += std::pow(s[at_index(k)], 2) * range.residual;
+      if (!whole) lost += std::pow(s, 2) * range.residual;
       z.push_back(std::move(range.y));
       if (k == 0) continue;
       double* y = z.back().mutable_data<double>();  // of terms of norm 1 again

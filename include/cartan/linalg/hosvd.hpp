@@ -41,8 +41,8 @@ Result<Tucker> st_hosvd(const Array& x, const HosvdOptions& options = {});
 /// Tucker approximation of a canonical tensor without forming it: reduced HOSVD (Khoromskij, Khoromskaia,
 /// SIAM J. Sci. Comput. 31, 2009) of the weighted factors A_k diag(|w_r| prod_{j != k} ||a_jr||), then an
 /// ST-HOSVD of the small core. `relative_error` is a bound: with the residuals t_k of the weighted factors
-/// and s_k >= the 2-norms of the Khatri-Rao products of the other, normalized factors, error^2 <= sum_k (s_k
-/// t_k)^2 + error(core)^2.
+/// and the norm sqrt(R) of the Khatri-Rao products of the other, normalized factors, error^2 <= R sum_k t_k^2
+/// + error(core)^2. Modes whose rank the core does not lower keep the vectors of their weighted factor.
 Result<Tucker> to_tucker(const Canonical& x, const HosvdOptions& options = {});
 
 /// TT-SVD: X as a tensor train with ||X - Y|| <= tolerance ||X||.
