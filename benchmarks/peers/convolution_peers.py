@@ -163,8 +163,9 @@ def main():
                         f"{name} {v[0]:.1f} ({v[1]:.1f})" if v else f"{name} -" for name, v in row.items()
                     )
                     if args.cartan:
-                        others = [v[0] for name, v in row.items() if v and name != "cartan"]
-                        text += f"  ratio {min(others) / row['cartan'][0]:.1f}" if others else ""
+                        clock = 0 if args.threads == 1 else 1
+                        others = [v[clock] for name, v in row.items() if v and name != "cartan"]
+                        text += f"  ratio {min(others) / row['cartan'][clock]:.1f}" if others else ""
                     print(f"{model} {dtype} {edges} {what}: cpu (wall) ms  {text}", flush=True)
 
 
