@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t alignment = 64;
 constexpr std::size_t least_limit = std::size_t{64} << 20;  // bytes kept in any case
+constexpr std::size_t most_spare = std::size_t{1} << 30;    // bytes kept beyond the peak
 
 // Four size classes an octave, from 64 bytes: at most a fifth of a block is wasted.
 std::size_t class_of(std::size_t bytes) {
@@ -127,7 +128,8 @@ class Pool {
     std::uint64_t given;
   };
   std::size_t limit() const {
-    return std::max({peak_, earlier_peak_, least_limit});
+    const std::size_t peak = std::max({peak_, earlier_peak_, least_limit});
+    return peak + std::min(peak, most_spare);  // blocks of several sizes that take turns all stay
   }
   void trim(Chain& dropped) noexcept {
     while (use_.kept > 0 && use_.in_use + use_.kept > limit()) drop_oldest(dropped);

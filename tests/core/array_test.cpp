@@ -56,18 +56,19 @@ TEST(Memory, IsReused) {
   }
 }
 
-// What is held never exceeds what was needed at once; a peak is forgotten; release_memory() gives all back.
+// What is held never exceeds twice what was needed at once; a peak is forgotten; release_memory() gives all
+// back.
 TEST(Memory, IsGivenBack) {
   release_memory();
   const std::size_t before = memory_use().in_use;
   for (Index k = 1; k <= 64; ++k) {  // sizes that never come again
     const Array a = block(64 + k);
-    EXPECT_LE(footprint() - before, static_cast<std::size_t>((64 + k) * mebibyte * 5 / 4));
+    EXPECT_LE(footprint() - before, static_cast<std::size_t>((64 + k) * mebibyte * 5 / 2));
   }
   { const std::vector<Array> peak{block(300), block(300)}; }
   EXPECT_GE(memory_use().kept, static_cast<std::size_t>(600 * mebibyte));
   for (int k = 0; k < 3000; ++k) block(100);
-  EXPECT_LE(footprint() - before, static_cast<std::size_t>(128 * mebibyte));
+  EXPECT_LE(footprint() - before, static_cast<std::size_t>(256 * mebibyte));
   release_memory();
   EXPECT_EQ(memory_use().kept, 0u);
   EXPECT_EQ(memory_use().in_use, before);

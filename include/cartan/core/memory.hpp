@@ -11,8 +11,9 @@ struct MemoryUse {
   std::size_t kept;    ///< bytes kept for reuse
 };
 
-/// `in_use + kept` never exceeds the largest `in_use` of late (or 64 MiB): the library holds no more than it
-/// needed at once, and a peak is forgotten after 32 to 64 times its bytes have been handed out without it.
+/// `in_use + kept` never exceeds the largest `in_use` of late (64 MiB at least) by more than once as much or
+/// 1 GiB, whichever is less. A peak is forgotten after 32 to 64 times what may be held has been handed out
+/// without it.
 MemoryUse memory_use();
 
 /// Gives all that is kept back to the operating system. For a program that pauses its use of the library.
