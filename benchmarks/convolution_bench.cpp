@@ -10,6 +10,8 @@
 #include <cartan/core/random.hpp>
 #include <cartan/so3/convolution.hpp>
 
+#include "threads.hpp"
+
 namespace {
 
 using namespace cartan;
@@ -93,8 +95,7 @@ const int registered = [] {
                                    std::to_string(count) + '/' + what_names[static_cast<int>(what)];
           benchmark::RegisterBenchmark(
               name.c_str(), [=](benchmark::State& s) { convolution(s, model, dtype, count, what); })
-              ->Arg(1)
-              ->Arg(2)
+              ->ArgsProduct({thread_counts()})
               ->Unit(benchmark::kMillisecond)
               ->UseRealTime();
         }

@@ -23,6 +23,8 @@
 #include <cartan/so3/tables.hpp>
 #include <cartan/so3/tensor_product.hpp>
 
+#include "threads.hpp"
+
 namespace {
 
 using namespace cartan;
@@ -117,10 +119,10 @@ void many_body(benchmark::State& state, Engine engine) {
 
 }  // namespace
 
-#define SIZES(low, high)                                           \
-  ArgsProduct({benchmark::CreateDenseRange(low, high, 1), {1, 2}}) \
-      ->ArgNames({"L", "threads"})                                 \
-      ->Unit(benchmark::kMicrosecond)                              \
+#define SIZES(low, high)                                                    \
+  ArgsProduct({benchmark::CreateDenseRange(low, high, 1), thread_counts()}) \
+      ->ArgNames({"L", "threads"})                                          \
+      ->Unit(benchmark::kMicrosecond)                                       \
       ->UseRealTime()
 BENCHMARK_CAPTURE(pairwise, automatic, Engine::automatic)->SIZES(1, 10);
 BENCHMARK_CAPTURE(pairwise, cg, Engine::cg)->SIZES(1, 8);

@@ -9,6 +9,8 @@
 #include <cartan/core/random.hpp>
 #include <cartan/so3/so2_convolution.hpp>
 
+#include "threads.hpp"
+
 namespace {
 
 using namespace cartan;
@@ -47,7 +49,7 @@ struct Setup {
 };
 
 void sizes(benchmark::internal::Benchmark* b) {
-  for (int threads : {1, 2})
+  for (const auto threads : thread_counts())
     for (const auto& [l, m] : {std::pair{2, 2}, {4, 2}, {6, 2}, {6, 6}, {8, 2}}) b->Args({l, m, threads});
   b->ArgNames({"lmax", "mmax", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
 }

@@ -11,6 +11,8 @@
 #include <cartan/potentials/model.hpp>
 #include <cstdlib>
 
+#include "threads.hpp"
+
 namespace {
 
 using namespace cartan;
@@ -84,12 +86,11 @@ void infer(benchmark::State& state, const char* file, int batch, DType dtype) {
   set_threads(0);
 }
 
-#define CARTAN_BENCH(...)        \
-  BENCHMARK_CAPTURE(__VA_ARGS__) \
-      ->Arg(1)                   \
-      ->Arg(2)                   \
-      ->UseRealTime()            \
-      ->MeasureProcessCPUTime()  \
+#define CARTAN_BENCH(...)              \
+  BENCHMARK_CAPTURE(__VA_ARGS__)       \
+      ->ArgsProduct({thread_counts()}) \
+      ->UseRealTime()                  \
+      ->MeasureProcessCPUTime()        \
       ->Unit(benchmark::kMillisecond)
 CARTAN_BENCH(train_step, ethanol_b8_f32, ethanol, 8, DType::f32);
 CARTAN_BENCH(train_step, aspirin_b8_f32, aspirin, 8, DType::f32);

@@ -7,6 +7,8 @@
 #include <cartan/core/random.hpp>
 #include <cartan/so3/wigner.hpp>
 
+#include "threads.hpp"
+
 namespace {
 
 using namespace cartan;
@@ -49,7 +51,7 @@ void values_and_vjp(benchmark::State& state) {
 }
 
 void sizes(benchmark::internal::Benchmark* b) {
-  b->ArgsProduct({{2, 4, 6, 8, 12}, {1, 2}})
+  b->ArgsProduct({{2, 4, 6, 8, 12}, thread_counts()})
       ->ArgNames({"lmax", "threads"})
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
