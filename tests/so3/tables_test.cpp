@@ -81,9 +81,9 @@ boost::multiprecision::cpp_rational exact_square(int a, int b, int c, int al, in
   for (int t = 0; t <= a + b - c; ++t) {
     const int n[] = {t, c - b + t + al, c - a + t - be, a + b - c - t, a - t - al, b - t + be};
     if (*std::min_element(n, n + 6) < 0) continue;
-    R term = t % 2 == 0 ? 1 : -1;
-    for (int k : n) term /= f(k);
-    sum += term;
+    boost::multiprecision::cpp_int under = 1;  // Boost 1.81 and later leave R(1) as it is when they divide it
+    for (int k : n) under *= f(k);
+    sum += R(t % 2 == 0 ? 1 : -1, under);
   }
   const int ga = -al - be;
   return sum * sum * f(a + b - c) * f(a - b + c) * f(b + c - a) * f(a + al) * f(a - al) * f(b + be) *
