@@ -11,6 +11,7 @@
 #include "so3/directions.hpp"
 #include "so3/gaunt_form.hpp"
 #include "so3/gaunt_plan.hpp"
+#include "so3/generators.hpp"
 #include "so3/so2_form.hpp"
 
 namespace cartan::so3 {
@@ -46,6 +47,7 @@ class FeatureGenerator : public Primitive {
 
 Array FeatureTorque::eval_cpu(const Arrays& in) const {
   const Index edges = in[0].dim(0), dim = in[0].dim(1), channels = dim / ((l_ + 1) * (l_ + 1));
+  const Generators generators(1, l_);
   Array out = Array::zeros({edges, 3}, in[0].dtype());
   dispatch_real(name(), out.dtype(), [&]<class T>(T) {
     const T *p = in[0].data<T>(), *q = in[1].data<T>();
@@ -55,7 +57,7 @@ Array FeatureTorque::eval_cpu(const Arrays& in) const {
         for (int a = 0; a < 3; ++a) {
           double total = 0;
           for (int l = 1; l <= l_; ++l)
-            for (const Entry& g : generator(l, a)) {
+            for (const Entry& g : generators(l, a)) {
               const T *x = p + e * dim + (l * l + g.column) * channels,
                       *y = q + e * dim + (l * l + g.row) * channels;
               double dot = 0;
@@ -79,6 +81,7 @@ Arrays FeatureTorque::vjp(const Arrays& in, const Array&, const Array& c,
 
 Array FeatureGenerator::eval_cpu(const Arrays& in) const {
   const Index edges = in[1].dim(0), dim = in[1].dim(1), channels = dim / ((l_ + 1) * (l_ + 1));
+  const Generators generators(1, l_);
   Array out = Array::zeros(in[1].shape(), in[1].dtype());
   dispatch_real(name(), out.dtype(), [&]<class T>(T) {
     const T *omega = in[0].data<T>(), *p = in[1].data<T>();
@@ -87,7 +90,7 @@ Array FeatureGenerator::eval_cpu(const Arrays& in) const {
       for (Index e = begin; e < end; ++e)
         for (int l = 1; l <= l_; ++l)
           for (int a = 0; a < 3; ++a)
-            for (const Entry& g : generator(l, a)) {
+            for (const Entry& g : generators(l, a)) {
               const T factor = static_cast<T>(g.value) * omega[e * 3 + a];
               const T* x = p + e * dim + (l * l + g.column) * channels;
               T* y = z + e * dim + (l * l + g.row) * channels;

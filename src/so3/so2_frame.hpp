@@ -174,18 +174,16 @@ class FrameSide {
   void generate(const double omega[3], double scale, const T* frame, T* out) const {
     std::fill_n(out, size_, T(0));
     for (std::size_t k = 0; k < side_.terms.size(); ++k) {
-      const auto& t = side_.terms[k];
-      const int w = std::min(t.l, rows_);
-      for (int a = 0; a < 3; ++a)
-        for (const Entry& e : generator(t.l, a)) {
-          const int row = e.row - t.l, column = e.column - t.l;
-          if (std::abs(row) > w || std::abs(column) > w) continue;
-          const T factor = static_cast<T>(scale * e.value * omega[a]);
-          const T* z = frame + place_[k] + (w + column) * t.padded;
-          T* o = out + place_[k] + (w + row) * t.padded;
-          for (Index u = 0; u < t.padded; u += lanes)
-            store(o + u, V(load<V>(o + u) + factor * load<V>(z + u)));
+      const Index padded = side_.terms[k].padded;
+      T* o = out + place_[k];
+      for (const auto& row : links_[k]) {
+        for (const Link& link : row) {
+          const T factor = static_cast<T>(scale * omega[link.axis]) * link.value;
+          const T* z = frame + place_[k] + link.place;
+          for (Index u = 0; u < padded; u += lanes) store(o + u, V(load<V>(o + u) + factor * load<V>(z + u)));
         }
+        o += padded;
+      }
     }
   }
 

@@ -10,6 +10,7 @@
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
 #include "core/index.hpp"
+#include "so3/generators.hpp"
 #include "so3/wigner_kernel.hpp"
 
 namespace cartan::so3 {
@@ -68,6 +69,7 @@ void for_lanes(Index n, Index scratch, Body&& body) {
 
 Array Torque::eval_cpu(const Arrays& in) const {
   const Index n = in[0].dim(0), size = l_.size();
+  const Generators generators(l_.first, l_.last);
   Array out = Array::uninitialized({n, 3}, in[0].dtype());
   dispatch_real("wigner_torque", out.dtype(), [&]<class T>(T) {
     const T *c = in[0].data<T>(), *d = in[1].data<T>();
@@ -80,7 +82,7 @@ Array Torque::eval_cpu(const Arrays& in) const {
       for (int l = l_.first; l <= l_.last; ++l) {
         const Index dim = 2 * l + 1;
         for (int a = 0; a < 3; ++a)
-          for (const Entry& e : generator(l, a)) {
+          for (const Entry& e : generators(l, a)) {
             if (e.row > e.column) continue;  // X is antisymmetric
             Lanes sum{};
             for (Index k = 0; k < dim * dim; k += dim)
@@ -97,6 +99,7 @@ Array Torque::eval_cpu(const Arrays& in) const {
 
 Array GeneratorProduct::eval_cpu(const Arrays& in) const {
   const Index n = in[0].dim(0), size = l_.size();
+  const Generators generators(l_.first, l_.last);
   Array out = Array::uninitialized(in[0].shape(), in[0].dtype());
   dispatch_real("wigner_generator_product", out.dtype(), [&]<class T>(T) {
     const T *d = in[0].data<T>(), *omega = in[1].data<T>();
@@ -111,7 +114,7 @@ Array GeneratorProduct::eval_cpu(const Arrays& in) const {
       for (int l = l_.first; l <= l_.last; ++l) {
         const Index dim = 2 * l + 1;
         for (int a = 0; a < 3; ++a)
-          for (const Entry& e : generator(l, a)) {
+          for (const Entry& e : generators(l, a)) {
             const Lanes factor = e.value * w[a];
             for (Index k = 0; k < dim * dim; k += dim) v[k + e.column] += u[k + e.row] * factor;
           }
