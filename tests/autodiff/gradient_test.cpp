@@ -5,6 +5,8 @@
 #include <cartan/core/random.hpp>
 #include <cmath>
 
+#include "worst.hpp"
+
 using namespace cartan;
 
 namespace {
@@ -118,6 +120,27 @@ TEST(Gradient, MatmulInEveryTransposition) {
       }
   check_twice([](const Arrays& x) { return sum(power(linear(x[0], x[1], x[2]), 3)); },
               {normal({2, 3, 4}, 11), normal({5, 4}, 12), normal({5}, 13)});
+}
+
+// Small results of a long inner dimension, as gradients of weights are, are cut into tiles of their own.
+TEST(Matmul, LongInnerDimensionInEveryTransposition) {
+  const Index m = 150, k = 3000, n = 70;
+  for (bool ta : {false, true})
+    for (bool tb : {false, true}) {
+      const Array a = random_normal(ta ? Shape{k, m} : Shape{m, k}, DType::f64, Random(1, 1)),
+                  b = random_normal(tb ? Shape{n, k} : Shape{k, n}, DType::f64, Random(1, 2));
+      const Array c = matmul(a, b, ta, tb);
+      ASSERT_EQ(c.shape(), Shape({m, n}));
+      const double *x = a.data<double>(), *y = b.data<double>();
+      double worst = 0;
+      for (Index i = 0; i < m; ++i)
+        for (Index j = 0; j < n; ++j) {
+          double sum = 0;
+          for (Index q = 0; q < k; ++q) sum += x[ta ? q * m + i : i * k + q] * y[tb ? j * k + q : q * n + j];
+          worst = cartan::testing::worst_of(worst, std::abs(sum - c.data<double>()[i * n + j]));
+        }
+      EXPECT_LE(worst, 1e-10) << ta << tb;
+    }
 }
 
 TEST(Gradient, ComplexMatmulAgreesWithItsRealForm) {
