@@ -1,5 +1,7 @@
 #include "core/buffer.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -117,6 +119,14 @@ class Pool {
 #endif
   }
 
+  // Around fork(): the lock must not be another thread's in the child.
+  void lock() {
+    mutex_.lock();
+  }
+  void unlock() {
+    mutex_.unlock();
+  }
+
   MemoryUse use() {
     std::lock_guard lock(mutex_);
     return use_;
@@ -152,7 +162,10 @@ class Pool {
 };
 
 Pool& pool() {
-  static Pool* p = new Pool;  // never destroyed: arrays in static storage may outlive any order
+  static Pool* p = [] {
+    pthread_atfork([] { pool().lock(); }, [] { pool().unlock(); }, [] { pool().unlock(); });
+    return new Pool;  // never destroyed: arrays in static storage may outlive any order
+  }();
   return *p;
 }
 

@@ -1,6 +1,7 @@
 #include "cartan/core/parallel.hpp"
 
 #include <omp.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <exception>
@@ -9,7 +10,8 @@
 namespace cartan {
 namespace {
 std::atomic<int> thread_count{0};
-}
+std::atomic<bool> forked{false};  // the team of threads stayed in the parent, and OpenMP would wait for it
+}  // namespace
 
 int threads() {
   const int n = thread_count.load(std::memory_order_relaxed);
@@ -24,10 +26,12 @@ namespace detail {
 
 void run_blocks(Index blocks, BlockFunction function, void* context) {
   const int team = static_cast<int>(std::min<Index>(threads(), blocks));
-  if (team <= 1 || omp_in_parallel()) {
+  if (team <= 1 || omp_in_parallel() || forked.load(std::memory_order_relaxed)) {
     for (Index b = 0; b < blocks; ++b) function(context, b);
     return;
   }
+  static const int watched = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+  static_cast<void>(watched);
   std::exception_ptr error;
   std::atomic<bool> failed{false};
 #pragma omp parallel for num_threads(team) schedule(static)

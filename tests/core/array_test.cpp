@@ -3,8 +3,12 @@
 #include <cartan/core/parallel.hpp>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 using namespace cartan;
 
@@ -72,4 +76,32 @@ TEST(Memory, IsGivenBack) {
   release_memory();
   EXPECT_EQ(memory_use().kept, 0u);
   EXPECT_EQ(memory_use().in_use, before);
+}
+
+// A child takes memory while another thread of the parent held the pool, and works without the parent's team.
+TEST(Memory, ChildrenOfAForkWork) {
+  set_threads(2);
+  const auto work = [] {
+    std::atomic<Index> done{0};
+    parallel_for(1000, 10, [&](Index begin, Index end) { done += block(1).size() > 0 ? end - begin : 0; });
+    return done.load();
+  };
+  EXPECT_EQ(work(), 1000);
+  std::atomic<bool> stop{false};
+  std::thread other([&] {
+    while (!stop) Array::uninitialized({1000}, DType::f64);
+  });
+  for (int k = 0; k < 20; ++k) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      _exit(work() == 1000 ? 0 : 1);
+    }
+    int status = -1;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << k;
+  }
+  stop = true;
+  other.join();
+  set_threads(0);
 }

@@ -10,7 +10,8 @@ namespace cartan {
 
 using Index = std::int64_t;
 
-/// Threads used by parallel loops (default: OMP_NUM_THREADS, or the cores of the machine).
+/// Threads used by parallel loops (default: OMP_NUM_THREADS, or the cores of the machine). The child of a
+/// fork() has one thread: its loops are serial.
 int threads();
 /// Sets it; 0 restores the default.
 void set_threads(int count);
