@@ -1,10 +1,14 @@
 #include "cartan/autodiff/indices.hpp"
 
+#include <limits>
+
 #include "cartan/core/error.hpp"
 
 namespace cartan {
 
 Indices::Indices(std::vector<std::int32_t> rows, Index extent) {
+  constexpr Index most = Index{std::numeric_limits<std::int32_t>::max()} + 1;
+  require(extent >= 0 && extent <= most, "[Indices] extent ", extent, " is outside [0, ", most, "]");
   auto state = std::make_shared<State>();
   state->extent = extent;
   state->inverse_begin.assign(static_cast<std::size_t>(extent) + 1, 0);

@@ -7,6 +7,7 @@
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
+#include "so3/degrees.hpp"
 #include "so3/fourier_transform.hpp"
 #include "so3/gaunt_cache.hpp"
 
@@ -191,18 +192,17 @@ class FourierProduct : public Primitive {
 }  // namespace
 
 Array to_fourier(const Array& x, int l) {
-  require(l >= 0, "[to_fourier] degree ", l, " must not be negative");
+  check_degrees("to_fourier", {l});
   return map_rows("to_fourier", x, fourier_of_harmonics(l));
 }
 
 Array from_fourier(const Array& f, int u_max, int l) {
-  require(l >= 0 && u_max >= 0, "[from_fourier] degrees ", u_max, " and ", l, " must not be negative");
+  check_degrees("from_fourier", {u_max, l});
   return map_rows("from_fourier", f, harmonics_of_fourier(l, u_max, u_max));
 }
 
 Array fourier_product(const Array& f, int u1, const Array& g, int u2, int u3, FourierMethod method) {
-  require(u1 >= 0 && u2 >= 0 && u3 >= 0, "[fourier_product] degrees ", u1, ", ", u2, ", ", u3,
-          " must not be negative");
+  check_degrees("fourier_product", {u1, u2, u3});
   const Index r1 = Index{2 * u1 + 1} * (u1 + 1), r2 = Index{2 * u2 + 1} * (u2 + 1);
   require(f.ndim() >= 1 && f.dim(-1) % r1 == 0 && is_real(f.dtype()) && f.dtype() == g.dtype() &&
               g.shape() == with_last(f.shape(), f.dim(-1) / r1 * r2),

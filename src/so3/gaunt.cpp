@@ -4,6 +4,7 @@
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
+#include "so3/degrees.hpp"
 #include "so3/gaunt_form.hpp"
 #include "so3/gaunt_plan.hpp"
 
@@ -35,6 +36,7 @@ SphereForm gaunt_form(int l1, int l2, int l3, const FormWeights& weights, bool b
 }
 
 Index channels_of(const char* op, const Array& x, int l) {
+  check_degrees(op, {l});
   const Index rows = (l + 1) * (l + 1);
   require(x.ndim() >= 1 && x.dim(-1) % rows == 0, "[", op, "] features ", x.shape(), " of degree ", l,
           ": the last axis must be a multiple of ", rows);
@@ -85,7 +87,7 @@ Array evaluate_gaunt(const char* op, int l1, int l2, int l3, bool bracket, Engin
 
 GauntProduct::GauntProduct(int l1, int l2, int l3, const PlanOptions& options, int rank)
     : l1_(l1), l2_(l2), l3_(l3) {
-  require(l1 >= 0 && l2 >= 0 && l3 >= 0, "[gaunt] degrees ", l1, ", ", l2, ", ", l3, " must not be negative");
+  check_degrees("gaunt", {l1, l2, l3});
   require(rank >= 1, "[gaunt] rank ", rank, " must be positive");
   const Array w = Array::zeros({1, rank, 1, 1}, DType::f32);  // its rows count
   const FormWeights weights = rank > 1 ? FormWeights{&w, &w, &w} : FormWeights{};
@@ -114,8 +116,9 @@ SphereForm many_body_form(int l, int nu, int l_out, bool weighted) {
 
 ManyBodyProduct::ManyBodyProduct(int l, int nu, int l_out, const PlanOptions& options)
     : l_(l), nu_(nu), l_out_(l_out) {
-  require(l >= 0 && l_out >= 0 && nu >= 1, "[many_body] degree ", l, ", order ", nu,
-          ", degree of the result ", l_out, ": degrees are not negative, the order is positive");
+  check_degrees("many_body", {l, l_out});
+  require(nu >= 1 && Index{nu} * std::max(l, 1) <= largest_degree, "[many_body] order ", nu, " of degree ", l,
+          ": the order is positive, the degree of the power at most ", largest_degree);
   plan_ = plan_form(many_body_form(l, nu, l_out, true), 1, options);
 }
 

@@ -144,6 +144,13 @@ class CouplingKernel final : public FormKernel<T> {
 
 // Products and sums of a contraction, counted by the rules for m and parity without the couplings' values.
 void count_contraction(int l1, int l2, int l3, bool bracket, FormWork& work) {
+  if (std::max({l1, l2, l3}) > 64) {  // as L^5; never the fastest there
+    FormWork half;
+    count_contraction(l1 / 2, l2 / 2, l3 / 2, bracket, half);
+    work.products += 32 * half.products;
+    work.sums += 32 * half.sums;
+    return;
+  }
   constexpr int tile = 4;
   const auto target = [&](int a, int b, int m3) {
     const int parity = (a + b + (bracket ? 1 : 0)) % 2;

@@ -8,6 +8,7 @@
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
 #include "core/index.hpp"
+#include "so3/degrees.hpp"
 #include "so3/directions.hpp"
 #include "so3/gaunt_form.hpp"
 #include "so3/gaunt_plan.hpp"
@@ -158,8 +159,8 @@ Arrays ConvolutionSlot::vjp(const Arrays& in, const Array&, const Array& c,
 
 GauntConvolution::GauntConvolution(int l1, int l2, int l3, const PlanOptions& options, Index channels)
     : l1_(l1), l2_(l2), l3_(l3) {
-  require(l1 >= 0 && l2 >= 0 && l3 >= 0 && channels >= 1, "[gaunt_convolution] degrees ", l1, ", ", l2, ", ",
-          l3, " and ", channels, " channels: degrees are not negative, channels positive");
+  check_degrees("gaunt_convolution", {l1, l2, l3});
+  require(channels >= 1, "[gaunt_convolution] ", channels, " channels: there must be one or more");
   plan_ = plan_convolution({l1, l2, l3}, spatial_form({l1, l2, l3}), channels, options);
 }
 
@@ -189,6 +190,8 @@ Array scale_degrees(const Array& x, int l, const Array& w) {
   const Index channels = channels_of("scale_degrees", x, l),
               samples = x.size() / std::max<Index>(x.dim(-1), 1);
   Shape s = w.shape();
+  require(!s.empty() && s.size() <= 3, "[scale_degrees] weights ", s, ": they must be (", l + 1, "), (",
+          l + 1, ", C) or (samples, ", l + 1, ", C)");
   if (s.size() == 1) s.push_back(1);
   if (s.size() == 2) s.insert(s.begin(), 1);
   s.insert(s.begin() + 1, 1);

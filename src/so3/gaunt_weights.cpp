@@ -8,6 +8,7 @@
 #include "cartan/core/random.hpp"
 #include "cartan/so3/tables.hpp"
 #include "cartan/so3/vector_signal.hpp"
+#include "so3/degrees.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -262,8 +263,7 @@ RankWeights factorize_path_weights(const Array& w, int rank, const FactorizeOpti
 }
 
 Array path_weights(const RankWeights& weights, int l1, int l2, int l3) {
-  require(l1 >= 0 && l2 >= 0 && l3 >= 0, "[path_weights] degrees ", l1, ", ", l2, ", ", l3,
-          " must not be negative");
+  check_degrees("path_weights", {l1, l2, l3});
   Index channels = 1;
   bool by_channel = false;
   for (const GauntWeights* w : {&weights.even, &weights.odd})

@@ -25,7 +25,7 @@ Index read_number(const std::string& text, std::size_t& at) {
 // Reads "1o" at text[at].
 bool read_irrep(const std::string& text, std::size_t& at, Irrep& ir) {
   const Index l = read_number(text, at);
-  if (l < 0 || l > 1000 || at >= text.size()) return false;
+  if (l < 0 || l > largest_degree || at >= text.size()) return false;
   ir.l = static_cast<int>(l);
   switch (text[at++]) {
     case 'e':
@@ -98,9 +98,11 @@ std::vector<Irrep> operator*(Irrep a, Irrep b) {
 Irreps::Irreps(std::vector<MulIrrep> terms) : terms_(std::move(terms)) {
   Index end = 0;
   for (const auto& t : terms_) {
-    require(t.mul >= 0 && t.mul <= most_channels && t.ir.l >= 0 && (t.ir.p == 1 || t.ir.p == -1),
+    require(t.mul >= 0 && t.mul <= most_channels && t.ir.l >= 0 && t.ir.l <= largest_degree &&
+                (t.ir.p == 1 || t.ir.p == -1),
             "[irreps] a term has multiplicity ", t.mul, ", degree ", t.ir.l, ", parity ", t.ir.p,
-            ": multiplicity and degree are not negative, parity is 1 or -1");
+            ": they must lie in [0, ", most_channels, "] and [0, ", largest_degree,
+            "], the parity be 1 or -1");
     require(end <= std::numeric_limits<Index>::max() - t.dim(), "[irreps] the dimension overflows");
     offsets_.push_back(end += t.dim());
   }
@@ -109,8 +111,9 @@ Irreps::Irreps(std::vector<MulIrrep> terms) : terms_(std::move(terms)) {
 Irreps::Irreps(const std::string& text) : Irreps(parse_terms(text)) {}
 
 Irreps Irreps::spherical_harmonics(int lmax, int parity) {
-  require(lmax >= 0 && (parity == 1 || parity == -1), "[irreps] harmonics of degree ", lmax, " and parity ",
-          parity, ": the degree is not negative, the parity 1 or -1");
+  require(lmax >= 0 && lmax <= largest_degree && (parity == 1 || parity == -1),
+          "[irreps] harmonics of degree ", lmax, " and parity ", parity, ": the degree must lie in [0, ",
+          largest_degree, "], the parity be 1 or -1");
   std::vector<MulIrrep> terms;
   for (int l = 0; l <= lmax; ++l) terms.push_back({1, {l, l % 2 == 0 ? 1 : parity}});
   return terms;

@@ -13,6 +13,7 @@ namespace cartan::so3 {
 namespace {
 
 Array values_at(const std::function<Array(const Array&)>& f, const std::vector<double>& points) {
+  require(static_cast<bool>(f), "[activation] the function is empty");
   const Recording off(false);
   const Array y = f(Array::from(points));
   require(y.size() == static_cast<Index>(points.size()), "[activation] a function of ", points.size(),
@@ -64,6 +65,7 @@ Array activate(const Array& x, const Irreps& irreps, const std::vector<Activatio
 Array Activation::operator()(const Array& x) const {
   require(static_cast<bool>(function), "[so3::Activation] the function is empty");
   const Array y = function(x);
+  require(y.shape() == x.shape(), "[so3::Activation] the function of ", x.shape(), " gave ", y.shape());
   return factor == 1 ? y : scale(y, factor);
 }
 
@@ -179,14 +181,15 @@ Array Gate::operator()(const Array& x) const {
 
 Array NormActivation::operator()(const Array& x, const Array& bias) const {
   require(static_cast<bool>(function), "[so3::NormActivation] the function is empty");
-  require(!normalize || epsilon > 0, "[so3::NormActivation] epsilon is ", epsilon, ", not positive");
-  const Array length =
-      normalize
-          ? sqrt(maximum(squared_norm(x, irreps, layout), Array::full({1}, epsilon * epsilon, x.dtype())))
-          : norm(x, irreps, layout);
+  require(!normalize || (epsilon > 0 && std::isfinite(epsilon)), "[so3::NormActivation] epsilon is ", epsilon,
+          ", not positive");
+  Array length = norm(x, irreps, layout);
+  if (normalize) length = maximum(length, Array::full({1}, epsilon, x.dtype()));
   require(bias.empty() || bias.shape() == Shape({irreps.num_irreps()}), "[so3::NormActivation] bias ",
           bias.shape(), " must be (", irreps.num_irreps(), ")");
   const Array scaling = function(bias.empty() ? length : length + bias);
+  require(scaling.shape() == length.shape(), "[so3::NormActivation] the function of norms ", length.shape(),
+          " gave ", scaling.shape());
   return irrep_scale(x, normalize ? scaling / length : scaling, irreps, layout);
 }
 
@@ -194,6 +197,7 @@ Array LayerNorm::operator()(const Array& x, const Array& weight, const Array& bi
   const Irrep scalar{0, 1};
   require(x.ndim() >= 1 && x.dim(-1) == irreps.dim(), "[so3::LayerNorm] x ", x.shape(), " for ", irreps,
           ": the last axis must have ", irreps.dim());
+  require(epsilon > 0 && std::isfinite(epsilon), "[so3::LayerNorm] epsilon is ", epsilon, ", not positive");
   require(weight.empty() || weight.shape() == Shape({irreps.num_irreps()}), "[so3::LayerNorm] weight ",
           weight.shape(), " must be (", irreps.num_irreps(), ")");
   Index scalars = 0;

@@ -139,7 +139,7 @@ Linear::Linear(Irreps in, Irreps out, bool bias, Layout layout, PathNormalizatio
           channels += normalization == PathNormalization::element ? t.mul : in[i].mul;
       form->paths.push_back(
           {i, o, form->weight_numel, channels > 0 ? 1 / std::sqrt(static_cast<double>(channels)) : 1});
-      form->weight_numel += in[i].mul * out[o].mul;
+      form->weight_numel = size_of(Shape{form->weight_numel + size_of(Shape{in[i].mul, out[o].mul})});
     }
   weight_numel_ = form->weight_numel;
   if (bias)

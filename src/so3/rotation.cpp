@@ -7,6 +7,7 @@
 #include "core/dispatch.hpp"
 #include "core/index.hpp"
 #include "core/simd.hpp"
+#include "so3/directions.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -148,13 +149,13 @@ Array RotationOuter::eval_cpu(const Arrays& in) const {
 Array rotation_from_quaternion(const Array& q) {
   require(q.ndim() == 2 && q.dim(1) == 4 && is_real(q.dtype()), "[rotation_from_quaternion] q ", q.shape(),
           " ", q.dtype(), ": it must be real, (n, 4), (w, x, y, z)");
-  const Array squared = sum(square(q), 1, true);
+  const Array scaled = q * unit_scales(q), length = cartan::sqrt(sum(square(scaled), 1, true));
   for (Index k = 0; k < q.dim(0); ++k) {
-    const double length = squared.rows(k, k + 1).item();
-    require(length > 0 && std::isfinite(length), "[rotation_from_quaternion] quaternion ", k,
-            " has squared length ", length, ": it must be finite and not zero");
+    const double size = length.rows(k, k + 1).item();
+    require(size > 0 && std::isfinite(size), "[rotation_from_quaternion] quaternion ", k, " has length ",
+            size, ": it must be finite and not zero");
   }
-  const Array u = q / cartan::sqrt(squared);
+  const Array u = scaled / length;
   const Array w = column(u, 0), x = column(u, 1), y = column(u, 2), z = column(u, 3);
   const Array xx = square(x), yy = square(y), zz = square(z);
   return matrices({1.0 - 2.0 * (yy + zz), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y),  //

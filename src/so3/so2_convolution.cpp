@@ -67,12 +67,12 @@ SO2Convolution::SO2Convolution(Irreps in, Irreps out, SO2Options options) {
           if (s->channelwise && a.mul != b.mul) continue;
           const Index columns = s->channelwise ? 1 : b.mul;
           s->blocks.push_back({m, sine, o, i, s->weight_size, a.mul, columns});
-          s->weight_size += a.mul * columns;
+          s->weight_size = size_of(Shape{s->weight_size + size_of(Shape{a.mul, columns})});
         }
     s->radial_place.emplace_back();
     for (const auto& t : s->in) {
       s->radial_place.back().push_back(s->radial_size);
-      if (t.ir.l >= m && !s->channelwise) s->radial_size += t.mul;
+      if (t.ir.l >= m && !s->channelwise) s->radial_size = size_of(Shape{s->radial_size + t.mul});
     }
   }
   s->options = std::move(options);

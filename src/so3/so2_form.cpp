@@ -3,6 +3,7 @@
 #include "cartan/autodiff/ops.hpp"
 #include "core/dispatch.hpp"
 #include "core/index.hpp"
+#include "so3/directions.hpp"
 #include "so3/so2_kernels.hpp"
 
 namespace cartan::so3 {
@@ -26,8 +27,10 @@ Array record(std::shared_ptr<const Primitive> primitive, Arrays inputs, const Ar
 
 Array gradient_from_torque(const Array& tau, const Array& r) {
   const Array tx = column(tau, 0), ty = column(tau, 1), tz = column(tau, 2);
-  const Array x = column(r, 0), y = column(r, 1), z = column(r, 2);
-  return concatenate({ty * z - tz * y, tz * x - tx * z, tx * y - ty * x}, 1) / sum(square(r), 1, true);
+  const Array scales = unit_scales(r), u = r * scales;
+  const Array x = column(u, 0), y = column(u, 1), z = column(u, 2);
+  const Array across = concatenate({ty * z - tz * y, tz * x - tx * z, tx * y - ty * x}, 1);
+  return across / sum(square(u), 1, true) * scales;
 }
 
 Arrays SO2Form::all(const Arrays& in, const Array& c) const {

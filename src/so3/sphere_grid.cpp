@@ -8,6 +8,7 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
+#include "so3/degrees.hpp"
 #include "so3/sphere_grid_transform.hpp"
 
 namespace cartan::so3 {
@@ -114,12 +115,15 @@ class GridMap : public Primitive {
 }  // namespace
 
 SphereGrid::SphereGrid(int n_theta, int n_phi) : n_theta_(n_theta), n_phi_(n_phi) {
-  require(n_theta >= 1 && n_phi >= 2 && n_phi % 2 == 0, "[sphere_grid] ", n_theta, " by ", n_phi,
-          " points: there must be at least one row and an even number of azimuths");
+  constexpr int most = 4 * largest_degree + 2;
+  require(n_theta >= 1 && n_theta <= most && n_phi >= 2 && n_phi <= most && n_phi % 2 == 0, "[sphere_grid] ",
+          n_theta, " by ", n_phi, " points: there must be a row, an even number of azimuths, at most ", most,
+          " of either");
 }
 
 SphereGrid SphereGrid::exact(int degrees) {
-  require(degrees >= 0, "[sphere_grid] a sum of degrees ", degrees, " must not be negative");
+  require(degrees >= 0 && degrees <= 4 * largest_degree, "[sphere_grid] a sum of degrees ", degrees,
+          " is outside [0, ", 4 * largest_degree, "]");
   return {degrees / 2 + 1, degrees + 1 + (degrees + 1) % 2};
 }
 
@@ -137,14 +141,16 @@ double SphereGrid::weight(int i) const {
 }
 
 Array to_grid(const Array& x, int l, const SphereGrid& grid) {
-  require(l >= 0 && x.ndim() >= 1 && x.dim(-1) % ((l + 1) * (l + 1)) == 0 && is_real(x.dtype()), "[to_grid] ",
+  check_degrees("to_grid", {l});
+  require(x.ndim() >= 1 && x.dim(-1) % ((l + 1) * (l + 1)) == 0 && is_real(x.dtype()), "[to_grid] ",
           x.dtype(), " ", x.shape(), " of degree ", l,
           ": the last axis must be a multiple of (l + 1)^2, of real numbers");
   return evaluate(std::make_shared<GridMap>(l, grid, true), {x});
 }
 
 Array from_grid(const Array& values, int l, const SphereGrid& grid) {
-  require(l >= 0 && values.ndim() >= 1 && values.dim(-1) % grid.points() == 0 && is_real(values.dtype()),
+  check_degrees("from_grid", {l});
+  require(values.ndim() >= 1 && values.dim(-1) % grid.points() == 0 && is_real(values.dtype()),
           "[from_grid] ", values.dtype(), " ", values.shape(), " at degree ", l,
           ": the last axis must be a multiple of ", grid.points(), " points, of real numbers");
   return evaluate(std::make_shared<GridMap>(l, grid, false), {values});

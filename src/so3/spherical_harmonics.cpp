@@ -12,6 +12,7 @@
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
+#include "so3/directions.hpp"
 #include "so3/harmonics.hpp"
 #include "so3/harmonics_kernel.hpp"
 
@@ -85,22 +86,11 @@ struct UnitByOps {
   Array u, inverse;
 
   explicit UnitByOps(const Array& x) {
-    const Index n = x.dim(0);
-    Array scaling = Array::uninitialized({n, 1}, x.dtype()), zero = scaling;
-    dispatch_real("spherical_harmonics", x.dtype(), [&]<class T>(T) {
-      const T* p = x.data<T>();
-      T *s = scaling.mutable_data<T>(), *z = zero.mutable_data<T>();
-      for (Index i = 0; i < n; ++i) {
-        const T size = std::max({std::abs(p[3 * i]), std::abs(p[3 * i + 1]), std::abs(p[3 * i + 2])});
-        constexpr int limit = std::numeric_limits<T>::max_exponent - 2;
-        z[i] = size == 0;
-        s[i] = size > 0 && std::isfinite(size) ? std::ldexp(T(1), std::min(-std::ilogb(size), limit)) : T(1);
-      }
-    });
-    const Array y = x * scaling;  // powers of two: no rounding, no overflow of the square
-    const Array per_length = (1.0 - zero) / sqrt(sum(square(y), 1, true) + zero);
+    const Array scales = unit_scales(x), y = x * scales, square_length = sum(square(y), 1, true),
+                zero = less(square_length, Array::scalar(1e-36, x.dtype()));
+    const Array per_length = (1.0 - zero) / sqrt(square_length + zero);
     u = y * per_length;
-    inverse = scaling * per_length;
+    inverse = scales * per_length;
   }
 };
 

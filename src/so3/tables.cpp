@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "cartan/core/error.hpp"
+#include "so3/degrees.hpp"
 #include "so3/exact.hpp"
 
 namespace cartan::so3 {
@@ -133,8 +134,7 @@ double wigner_3j(int l1, int l2, int l3, int m1, int m2, int m3) {
 }
 
 const std::vector<double>& wigner_3j(int l1, int l2, int l3) {
-  require(l1 >= 0 && l2 >= 0 && l3 >= 0, "[wigner_3j] degrees ", l1, ", ", l2, ", ", l3,
-          " must not be negative");
+  check_degrees("wigner_3j", {l1, l2, l3});
   static auto& cache = *new Cache<Triple, std::vector<double>>;
   return cache.get({l1, l2, l3}, [&]() -> std::vector<double> {
     if (!triangle(l1, l2, l3)) return {};

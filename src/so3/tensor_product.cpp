@@ -114,7 +114,7 @@ std::vector<Path> make_paths(const Irreps& in1, const Irreps& in2, const Irreps&
     path.instruction = ins;
     path.shape = shape_of(ins, in1[ins.in1].mul, in2[ins.in2].mul, out[ins.out].mul);
     path.weight_offset = offset;
-    offset += path.weight_count();
+    if (ins.has_weight) offset = size_of(Shape{offset + size_of(path.shape)});
     double square = ins.path_weight * at_or_one(options.out_variance, ins.out);
     if (options.irrep_normalization == IrrepNormalization::component) square *= out[ins.out].ir.dim();
     if (options.irrep_normalization == IrrepNormalization::norm)

@@ -10,6 +10,7 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
+#include "so3/degrees.hpp"
 #include "so3/gaunt_cache.hpp"
 #include "so3/gaunt_plan.hpp"
 #include "so3/gaunt_rows.hpp"
@@ -262,8 +263,7 @@ double bracket_coefficient(int l1, int l2, int l3) {
 
 BracketProduct::BracketProduct(int l1, int l2, int l3, const PlanOptions& options)
     : l1_(l1), l2_(l2), l3_(l3) {
-  require(l1 >= 0 && l2 >= 0 && l3 >= 0, "[bracket] degrees ", l1, ", ", l2, ", ", l3,
-          " must not be negative");
+  check_degrees("bracket", {l1, l2, l3});
   plan_ = plan_form(gaunt_form(l1, l2, l3, {}, true), 2, options);
 }
 
@@ -285,8 +285,7 @@ std::vector<ProductPath> CompleteProduct::paths_of(int l1, int l2, int l3) {
 
 CompleteProduct::CompleteProduct(int l1, int l2, int l3, const PlanOptions& options)
     : l1_(l1), l2_(l2), l3_(l3) {
-  require(l1 >= 0 && l2 >= 0 && l3 >= 0, "[complete_product] degrees ", l1, ", ", l2, ", ", l3,
-          " must not be negative");
+  check_degrees("complete_product", {l1, l2, l3});
   paths_ = paths_of(l1, l2, l3);
   plan_ = plan_complete(l1, l2, l3, options);
 }

@@ -10,6 +10,7 @@
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
 #include "core/index.hpp"
+#include "so3/degrees.hpp"
 #include "so3/generators.hpp"
 #include "so3/wigner_kernel.hpp"
 
@@ -210,18 +211,20 @@ void check_proper(const char* op, const Array& rotation) {
 }  // namespace
 
 Index wigner_size(int lmax) {
+  if (lmax == -1) return 0;  // of empty irreps
+  check_degrees("wigner_size", {lmax});
   const Index l = lmax;
   return (l + 1) * (2 * l + 1) * (2 * l + 3) / 3;
 }
 
 Array wigner_d(const Array& rotation, int lmax) {
-  require(lmax >= 0, "[wigner_d] degree ", lmax, " must not be negative");
+  check_degrees("wigner_d", {lmax});
   check_proper("wigner_d", rotation);
   return evaluate(std::make_shared<WignerD>(Degrees{0, lmax}), {rotation});
 }
 
 Array wigner_d_degree(const Array& rotation, int l) {
-  require(l >= 0, "[wigner_d_degree] degree ", l, " must not be negative");
+  check_degrees("wigner_d_degree", {l});
   check_proper("wigner_d_degree", rotation);
   return reshape(evaluate(std::make_shared<WignerD>(Degrees{l, l}), {rotation}),
                  {rotation.dim(0), 2 * l + 1, 2 * l + 1});

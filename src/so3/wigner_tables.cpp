@@ -8,6 +8,7 @@
 
 #include "cartan/core/error.hpp"
 #include "cartan/so3/tables.hpp"
+#include "so3/degrees.hpp"
 #include "so3/exact.hpp"
 
 namespace cartan::so3 {
@@ -96,7 +97,7 @@ std::vector<Entry> make_generator(int l, int axis) {
 }  // namespace
 
 const std::vector<double>& wigner_j(int l) {
-  require(l >= 0, "[wigner_j] degree ", l, " must not be negative");
+  check_degrees("wigner_j", {l});
   static auto& cache = *new Cache<int, std::vector<double>>;
   return cache.get(l, [&] { return make_j(l); });
 }
@@ -115,8 +116,8 @@ const std::vector<Entry>& wigner_j_entries(int l) {
 }
 
 const std::vector<Entry>& generator(int l, int axis) {
-  require(l >= 0 && axis >= 0 && axis <= 2, "[generator] degree ", l, " and axis ", axis,
-          ": the degree is not negative, the axis 0, 1 or 2");
+  check_degrees("generator", {l});
+  require(axis >= 0 && axis <= 2, "[generator] axis ", axis, " is not 0, 1 or 2");
   static auto& cache = *new Cache<std::array<int, 2>, std::vector<Entry>>;
   return cache.get({l, axis}, [&] { return make_generator(l, axis); });
 }

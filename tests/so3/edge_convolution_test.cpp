@@ -5,8 +5,6 @@
 
 #include <cmath>
 
-#include <cmath>
-
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/random.hpp"

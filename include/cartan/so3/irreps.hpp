@@ -15,7 +15,10 @@
 
 namespace cartan::so3 {
 
-/// Degree l >= 0 and parity p = +1 (e) or -1 (o).
+/// The largest degree that is taken: products of two such irreps have 10^9 couplings.
+inline constexpr int largest_degree = 1000;
+
+/// Degree l in [0, largest_degree] and parity p = +1 (e) or -1 (o).
 struct Irrep {
   int l = 0, p = 1;
 

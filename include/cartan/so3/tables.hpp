@@ -1,6 +1,7 @@
 #pragma once
-/// Tables of the rotation group, for any degree, computed once from exact integers and kept. All functions
-/// here may be called from any thread; references stay valid for the life of the program.
+/// Tables of the rotation group, for degrees up to largest_degree (irreps.hpp), computed once from exact
+/// integers and kept. All functions here may be called from any thread; references stay valid for the life of
+/// the program.
 ///
 /// Conventions are e3nn's: real harmonics Y_lm, m = -l..l at index l + m, polar axis y, azimuth from z
 /// towards x, no Condon-Shortley phase; l = 1 is (x, y, z).

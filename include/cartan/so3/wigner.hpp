@@ -11,7 +11,7 @@ namespace cartan::so3 {
 
 /// @name Rotation matrices (n, 3, 3), acting on columns (x, y, z)
 ///@{
-/// From quaternions (n, 4) = (w, x, y, z) of any length whose square neither is 0 nor overflows.
+/// From quaternions (n, 4) = (w, x, y, z) of any length but 0.
 Array rotation_from_quaternion(const Array& q);
 /// From e3nn's Euler angles (n, 3) = (alpha, beta, gamma): R_y(alpha) R_x(beta) R_y(gamma).
 Array rotation_from_angles(const Array& angles);
