@@ -70,27 +70,46 @@ TEST(Wigner3j, Orthogonality) {
 }
 
 // The square of the complex symbol as an exact rational, from the formula with factorials in denominators.
-boost::multiprecision::cpp_rational exact_square(int a, int b, int c, int al, int be) {
-  using R = boost::multiprecision::cpp_rational;
+using Integer = boost::multiprecision::cpp_int;
+
+struct Fraction {
+  Integer above, under;
+};
+
+// The square of the 3j symbol, from Racah's formula over one denominator. (Not by Boost's rationals, which
+// change their meaning between versions.)
+Fraction exact_square(int a, int b, int c, int al, int be) {
   auto f = [](int n) {
-    boost::multiprecision::cpp_int x = 1;
+    Integer x = 1;
     for (int k = 2; k <= n; ++k) x *= k;
     return x;
   };
-  R sum = 0;
+  const Integer every = f(a + b + c);  // all factorials below divide it
+  Integer sum = 0;
   for (int t = 0; t <= a + b - c; ++t) {
     const int n[] = {t, c - b + t + al, c - a + t - be, a + b - c - t, a - t - al, b - t + be};
     if (*std::min_element(n, n + 6) < 0) continue;
-    boost::multiprecision::cpp_int under = 1;  // Boost 1.81 and later leave R(1) as it is when they divide it
-    for (int k : n) under *= f(k);
-    sum += R(t % 2 == 0 ? 1 : -1, under);
+    Integer term = t % 2 == 0 ? 1 : -1;
+    for (int k : n) term *= every / f(k);
+    sum += term;
   }
   const int ga = -al - be;
-  return sum * sum * f(a + b - c) * f(a - b + c) * f(b + c - a) * f(a + al) * f(a - al) * f(b + be) *
-         f(b - be) * f(c + ga) * f(c - ga) / f(a + b + c + 1);
+  Integer under = f(a + b + c + 1);
+  for (int k = 0; k < 12; ++k) under *= every;
+  return {sum * sum * f(a + b - c) * f(a - b + c) * f(b + c - a) * f(a + al) * f(a - al) * f(b + be) *
+              f(b - be) * f(c + ga) * f(c - ga),
+          under};
 }
 
-TEST(Wigner3j, LastBitFromExactRationals) {
+// x 2^scale, exactly.
+constexpr int scale = 200;
+Integer scaled(double x) {
+  int exponent;
+  const double mantissa = std::frexp(x, &exponent);
+  return Integer(static_cast<std::int64_t>(std::ldexp(mantissa, 53))) << (scale + exponent - 53);
+}
+
+TEST(Wigner3j, LastBitFromExactIntegers) {
   int checked = 0;
   for (int a : {0, 1, 2, 5, 9, 12})
     for (int b : {1, 4, 7, 12})
@@ -99,16 +118,20 @@ TEST(Wigner3j, LastBitFromExactRationals) {
           for (int be = -b; be <= b; be += 3) {
             if (std::abs(al + be) > c) continue;
             const double v = wigner_3j(a, b, c, al, be, -al - be);
-            const auto square = exact_square(a, b, c, al, be);
+            const Fraction square = exact_square(a, b, c, al, be);
             // the exact root lies within half a unit in the last place: compare the squares of the borders
             const double up = std::nextafter(std::abs(v), 2.0), down = std::nextafter(std::abs(v), -1.0);
-            using R = boost::multiprecision::cpp_rational;
-            const R high = (R(std::abs(v)) + R(up)) / 2, low = (R(std::abs(v)) + R(down)) / 2;
-            ASSERT_TRUE(square <= high * high) << a << b << c << al << be;
-            if (v != 0)
-              ASSERT_TRUE(square >= low * low) << a << b << c << al << be;
-            else
-              ASSERT_TRUE(square == 0);
+            const auto beyond = [&](double border) {  // the square of twice the border, times the denominator
+              const Integer twice = scaled(std::abs(v)) + scaled(border);
+              return Integer(twice * twice * square.under);
+            };
+            const Integer exact = square.above << (2 * scale + 2);
+            if (v == 0) {
+              ASSERT_TRUE(exact == 0) << a << b << c << al << be;
+            } else {
+              ASSERT_TRUE(exact <= beyond(up)) << a << b << c << al << be;
+              ASSERT_TRUE(exact >= beyond(down)) << a << b << c << al << be;
+            }
             ++checked;
           }
   EXPECT_GT(checked, 1000);
