@@ -46,7 +46,7 @@ QR qr(const Matrix& a);
 /// The factor r alone, min(m, n) x n, of a matrix given in row blocks by calls of add(); Householder.
 class TriangularFactor {
  public:
-  explicit TriangularFactor(Index columns) : n_(columns) {}
+  explicit TriangularFactor(Index columns) : n_(columns), r_(0, columns) {}
   void add(const double* rows, Index count);  ///< rows x columns, row-major
   const Matrix& r() const { return r_; }
 
