@@ -31,6 +31,16 @@ void add_seed_option(CLI::App* verb, std::uint64_t& seed, const std::string& hel
   });
 }
 
+CLI::Validator number_from(double low, double high) {
+  return CLI::Validator(
+      [=](std::string& word) {
+        double value = 0;
+        const bool good = CLI::detail::lexical_cast(word, value) && low <= value && value <= high;
+        return good ? std::string() : text(word, " is no number from ", low, " to ", high);
+      },
+      "");
+}
+
 std::vector<double> parse_numbers(const std::string& words, const std::string& what) {
   std::vector<double> out;
   for (std::size_t at = words.find_first_not_of(", \t"); at != std::string::npos;) {

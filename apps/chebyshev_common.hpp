@@ -1,6 +1,7 @@
 #pragma once
 // What the verbs of Chebyshev-Tucker functions share.
 
+#include <CLI/CLI.hpp>
 #include <cartan/chebyshev/chebyshev_tucker.hpp>
 
 #include <functional>
@@ -14,6 +15,8 @@ namespace cartan::app {
 inline constexpr const char* function_format = "cartan-chebyshev";    // group /function
 inline constexpr const char* field_format = "cartan-electrostatics";  // group /field
 
+/// Accepts numbers from low to high, NaN not among them.
+CLI::Validator number_from(double low, double high);
 /// Numbers between commas, blanks or tabs; throws std::invalid_argument naming `what`.
 std::vector<double> parse_numbers(const std::string& text, const std::string& what);
 std::vector<Index> parse_integers(const std::string& text, const std::string& what);

@@ -20,6 +20,8 @@ namespace {
 using namespace cartan::chebyshev;
 using nlohmann::ordered_json;
 
+constexpr double farthest = 1e9;  // A
+
 struct Options {
   std::string file, out, kernel = "newton", pdb_charges = "formal", box, lattice, repeat;
   std::vector<std::string> slices;
@@ -40,7 +42,7 @@ struct Outcome {
 // What is the file's fault is said with its line: coordinates and charges whose squares overflow or drown all
 // others, two charges at one place.
 void check_file(const data::PointCharges& p, const Array& positions) {
-  constexpr double farthest = 1e9, largest = 1e100;
+  constexpr double largest = 1e100;
   for (std::size_t i = 0; i < p.charges.size(); ++i) {
     const auto fail = [&](const std::string& what) {
       throw FormatError(p.path, text("line ", p.lines[i]), what);
@@ -212,16 +214,16 @@ void add_chebyshev_electrostatics(CLI::App& chebyshev) {
                    "Largest error of the potential relative to its largest value, 1 A and more from every "
                    "charge, from "
                    "1e-11 to 0.1 (default 1e-6)")
-      ->check(CLI::Range(1e-11, 0.1).description(""));
+      ->check(number_from(1e-11, 0.1));
   verb->add_option("--out", o->out, "The field, for `chebyshev eval` (default field.h5)");
   verb->add_option("--kernel", o->kernel, "newton, yukawa or slater (default newton)")
       ->check(CLI::IsMember({"newton", "yukawa", "slater"}));
-  verb->add_option("--screening", o->screening, "Constant of yukawa and slater, 1/A")
-      ->check(CLI::NonNegativeNumber);
+  CLI::Option* screening = verb->add_option("--screening", o->screening, "Constant of yukawa and slater, 1/A")
+                               ->check(number_from(0, farthest));
   verb->add_option("--cutoff", o->cutoff, "Of the short-range part, A (default: least work)")
-      ->check(CLI::PositiveNumber);
+      ->check(number_from(1e-3, farthest));
   verb->add_option("--margin", o->margin, "Room around the charges, A (default 3)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from(0, farthest));
   verb->add_option("--box", o->box, "XLOW,XHIGH,YLOW,YHIGH,ZLOW,ZHIGH instead of one around the charges, A");
   verb->add_option("--lattice", o->lattice, "A,B,C: edges of a rectangular cell of which the file is one, A");
   verb->add_option("--repeat", o->repeat, "NX,NY,NZ: cells along the edges, in free space");
@@ -236,9 +238,11 @@ void add_chebyshev_electrostatics(CLI::App& chebyshev) {
   add_json_option(verb, o->json);
   add_threads_option(verb);
   add_example(verb,
-              "cartan chebyshev electrostatics data/salt.pqr --tolerance 1e-6 --slice z --out "
+              "cartan chebyshev electrostatics data/salt.pqr --tolerance 1e-6 --slice z=5.64 --out "
               "field.h5 --force");
-  verb->callback([o] {
+  verb->callback([o, screening] {
+    require((o->kernel != "newton") == (screening->count() > 0),
+            "--screening goes with --kernel yukawa or slater, which need it");
     if (o->out.empty()) o->out = "field.h5";
     run(*o);
   });

@@ -298,8 +298,8 @@ void add_chebyshev_fit(CLI::App& chebyshev) {
   CLI::App* verb = chebyshev.add_subcommand("fit", "A function or a grid tensor in Chebyshev-Tucker format");
   auto o = std::make_shared<Options>();
   verb->add_option("input", o->input,
-                   "An expression in x, y, z (or x1 .. xd), such as \"exp(-(x^2+y^2+z^2))\", or a grid: .h5 "
-                   ".hdf5 .npy")
+                   "An expression in x, y, z (or x1 .. xd), such as \"exp(-(x^2+y^2+z^2))\" or, where "
+                   "a minus comes first, \"(-x^2)\"; or a grid: .h5 .hdf5 .npy")
       ->required();
   verb->add_option("--box", o->box, "LOW,HIGH for all variables, or a pair for each (default -1,1)");
   verb->add_option("--dim", o->dim, "Number of variables of an expression (default: pairs of --box)")

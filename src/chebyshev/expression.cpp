@@ -90,12 +90,18 @@ class ExpressionParser {
     skip_blanks();
     if (at_ == text_.size()) fail("an expression is expected");
     sum();
-    if (at_ < text_.size()) fail(cartan::text("'", text_[at_], "' was not expected"));
+    if (at_ < text_.size()) fail(cartan::text("'", character(), "' was not expected"));
   }
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
     throw std::invalid_argument(cartan::text("[Expression] '", text_, "', position ", at_ + 1, ": ", what));
+  }
+  /// The one that is read now, all its bytes in UTF-8.
+  std::string character() const {
+    std::size_t end = at_ + 1;
+    while (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xC0) == 0x80) ++end;
+    return text_.substr(at_, end - at_);
   }
   void skip_blanks() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t')) ++at_;
@@ -168,7 +174,7 @@ class ExpressionParser {
     } else if (is_letter(text_[at_])) {
       name();
     } else {
-      fail(cartan::text("a number, a name or '(' is expected, found '", text_[at_], "'"));
+      fail(cartan::text("a number, a name or '(' is expected, found '", character(), "'"));
     }
   }
   void number() {

@@ -353,7 +353,7 @@ FieldResult make_field(const Array& motif, const Array& motif_charges, const Fie
   s.kernel = o.kernel;
   s.cutoff = o.cutoff > 0 ? o.cutoff : balanced_cutoff(positions, box);
   s.tolerance = 0.3 * o.tolerance;
-  if (o.kernel.screening > 0) {
+  if (o.kernel.kind != Kernel::newton && o.kernel.screening > 0) {
     // What matters is relative to the kernel at the distance of neighbours (at 1 Angstrom, where the
     // comparison begins, if they are closer), not at the cutoff. Where it has become small enough it may end.
     const double near = nearest_distance(positions, 1, std::max(s.cutoff, 1.0)),

@@ -20,7 +20,7 @@ Basis from_gram(const Matrix& g) {
 }
 
 Basis from_triangle(const Matrix& r) {
-  SVD d = right_svd(r);
+  SVD d = svd(r);
   return {std::move(d.v), std::move(d.s)};
 }
 

@@ -146,8 +146,10 @@ Result<TensorTrain> to_tensor_train(const Tucker& x, double tolerance, const std
                               {core.data<double>() + p * u.cols * after, after}, wide.row(p * u.rows), after);
     core = array_of(wide, {before, u.rows, after}, x.dtype());
   }
-  result.report.converged =
-      result.report.relative_error <= std::max(tolerance, floor) || (tolerance == 0 && !max_ranks.empty());
+  HosvdOptions asked;
+  asked.tolerance = tolerance;
+  asked.ranks = max_ranks;
+  finish_report(result.report, result.report.relative_error, asked, floor);
   return result;
 }
 

@@ -52,8 +52,10 @@ Index largest_rank(const HosvdOptions& o, const Shape& shape, int mode) {
 }
 
 void finish_report(Report& report, double error, const HosvdOptions& o, double floor) {
+  constexpr double rounding = 1e-12;  // of errors that are the tolerance itself
   report.relative_error = error;
-  report.converged = error <= std::max(o.tolerance, floor) || (o.tolerance == 0 && !o.ranks.empty());
+  report.converged =
+      error <= (1 + rounding) * std::max(o.tolerance, floor) || (o.tolerance == 0 && !o.ranks.empty());
 }
 
 std::vector<int> mode_order(const Shape& shape, const HosvdOptions& o, bool largest_first) {

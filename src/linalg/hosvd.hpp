@@ -10,7 +10,7 @@ namespace cartan::linalg {
 void check_options(const char* caller, const Shape& shape, DType dtype, const HosvdOptions& o);
 /// What options and shape allow.
 Index largest_rank(const HosvdOptions& o, const Shape& shape, int mode);
-/// Sets the error and whether it meets what was asked.
+/// Sets the error and whether it meets, to rounding, what was asked.
 void finish_report(Report& report, double error, const HosvdOptions& o, double floor);
 
 /// Modes by extent, unless the options say otherwise.

@@ -3,7 +3,6 @@
 #include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
 #include <Eigen/QR>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -31,6 +30,10 @@ Matrix from(const Eigen::MatrixBase<Derived>& e) {
 }
 
 }  // namespace
+
+double near_one(double x) {
+  return x > 0 && std::isfinite(x) ? std::ldexp(1.0, std::clamp(-std::ilogb(x), -1000, 1000)) : 1;
+}
 
 Matrix identity(Index n) {
   Matrix a(n, n);
@@ -93,9 +96,7 @@ QR qr(const Matrix& a) {
   const Index k = std::min(a.rows, a.cols);
   // Eigen takes columns for zero whose squares vanish: the largest entry is brought near to 1.
   const double largest = a.data.empty() ? 0 : map(a).cwiseAbs().maxCoeff();
-  const double scale = largest > 0 && std::isfinite(largest)
-                           ? std::ldexp(1.0, std::clamp(-std::ilogb(largest), -1000, 1000))
-                           : 1;
+  const double scale = near_one(largest);
   const Eigen::HouseholderQR<ColMajor> f(map(a) * scale);
   ColMajor q = ColMajor::Identity(a.rows, k);
   q.applyOnTheLeft(f.householderQ());
@@ -111,32 +112,6 @@ void TriangularFactor::add(const double* rows, Index count) {
   Eigen::HouseholderQR<Eigen::Ref<ColMajor>> f(stacked);
   const ColMajor r = stacked.topRows(k).triangularView<Eigen::Upper>();
   r_ = from(r);
-}
-
-// Eigen leaves the values of a matrix that is not finite (overflow on the way here) unset.
-template <class Decomposition>
-std::vector<double> singular_values(const Decomposition& f) {
-  const auto& s = f.singularValues();
-  if (f.info() != Eigen::Success)
-    return std::vector<double>(static_cast<std::size_t>(s.size()), std::numeric_limits<double>::quiet_NaN());
-  return std::vector<double>(s.data(), s.data() + s.size());
-}
-
-SVD svd(const Matrix& a) {
-  const Index k = std::min(a.rows, a.cols);
-  if (k == 0) return {Matrix(a.rows, 0), {}, Matrix(a.cols, 0)};
-  // Jacobi finds the small singular values of small matrices most accurately.
-  auto take = [&](const auto& f) { return SVD{from(f.matrixU()), singular_values(f), from(f.matrixV())}; };
-  constexpr int thin = Eigen::ComputeThinU | Eigen::ComputeThinV;
-  if (k <= 32) return take(Eigen::JacobiSVD<ColMajor>(map(a), thin));
-  return take(Eigen::BDCSVD<ColMajor>(map(a), thin));
-}
-
-SVD right_svd(const Matrix& a) {
-  const Index k = std::min(a.rows, a.cols);
-  if (k <= 32) return svd(a);
-  const Eigen::BDCSVD<ColMajor> f(map(a), Eigen::ComputeThinV);
-  return {Matrix(a.rows, 0), singular_values(f), from(f.matrixV())};
 }
 
 Eigensystem eigensystem(const Matrix& a) {
@@ -212,7 +187,12 @@ double tail(const std::vector<double>& s, Index first) {
 }
 
 double norm(const Matrix& a) {
-  return map(a).stableNorm();
+  // Eigen's stableNorm() sums in an order that depends on where in memory the elements lie.
+  if (a.data.empty()) return 0;
+  const double largest = map(a).cwiseAbs().maxCoeff();
+  if (!map(a).allFinite()) return map(a).cwiseAbs().sum();
+  const double scale = near_one(largest);
+  return std::sqrt((map(a) * scale).squaredNorm()) / scale;
 }
 
 }  // namespace cartan::linalg

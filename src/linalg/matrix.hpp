@@ -22,6 +22,8 @@ struct Matrix {
   Operand<double> view() const { return {data.data(), cols, false}; }
 };
 
+/// The power of two that brings x > 0 near to one; 1 for anything else.
+double near_one(double x);
 Matrix identity(Index n);
 /// op(a) op(b)
 Matrix product(const Matrix& a, const Matrix& b, bool ta = false, bool tb = false);
@@ -55,15 +57,14 @@ class TriangularFactor {
   Matrix r_;
 };
 
-/// a = u diag(s) v^T, s falling; u m x k, v n x k with k = min(m, n).
+/// a = u diag(s) v^T, s falling; u m x k, v n x k with k = min(m, n). Orthonormal to rounding, whatever the
+/// rank; s is NaN where a is not finite.
 struct SVD {
   Matrix u;
   std::vector<double> s;
   Matrix v;
 };
 SVD svd(const Matrix& a);
-/// The same without the left vectors (`u` has no columns).
-SVD right_svd(const Matrix& a);
 
 /// Eigenvalues, falling, and eigenvectors (columns) of a symmetric matrix (lower triangle).
 struct Eigensystem {
@@ -83,6 +84,7 @@ Index rank_of(const std::vector<double>& s, double allowed);
 /// sqrt(sum_{i >= first} s_i^2), from the small end.
 double tail(const std::vector<double>& s, Index first);
 
+/// Without squares that overflow or vanish; the same bits wherever the elements lie.
 double norm(const Matrix& a);
 
 }  // namespace cartan::linalg

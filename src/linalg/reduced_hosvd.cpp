@@ -127,7 +127,7 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
 
   // Mode k loses at most s times what its weighted factor loses, s the norm of the Khatri-Rao product of the
   // other factors: its columns have norm 1.
-  const double s = d > 1 ? std::sqrt(static_cast<double>(w.size())) : 1;
+  const double s = std::sqrt(static_cast<double>(w.size()));
   std::vector<Array> weighted(at_index(d));
   for_modes(d, w.size(), [&](int k) {
     weighted[at_index(k)] = with_norms(input.factors[at_index(k)], norms[at_index(k)], w);
@@ -165,8 +165,10 @@ Result<Tucker> to_tucker(const Canonical& input, const HosvdOptions& o) {
     }
     const Array core = small_core(z);
     const double core_norm = std::sqrt(sum_of_squares(core.data<double>(), core.size()));
-    if (std::sqrt(lost) > 0.5 * tolerance * core_norm && !all) {  // terms cancel: X is smaller than thought
+    // Terms cancel: X is smaller than thought. At last nothing at all may be left out.
+    if (std::sqrt(lost) > 0.5 * tolerance * core_norm && !all && guess > 0) {
       guess = core_norm > 0 ? std::min(core_norm, 0.1 * guess) : 0.0;
+      if (share * guess < 1e-3 * std::numeric_limits<double>::epsilon()) guess = 0;
       continue;
     }
     const double relative = lost == 0 ? 0 : core_norm > 0 ? std::sqrt(lost) / core_norm : 1;

@@ -4,6 +4,7 @@
 
 #include "cartan/linalg/hosvd.hpp"
 #include "linalg/format.hpp"
+#include "linalg/hosvd.hpp"
 #include "linalg/tensor_train.hpp"
 
 namespace cartan::linalg {
@@ -290,9 +291,10 @@ Result<TensorTrain> finish_train(Train& t, double tolerance, const std::vector<I
   Result<TensorTrain> result{narrow_train(t, dtype), {}};
   result.report.ranks = result.tensor.ranks();
   result.report.method = "svd";
-  result.report.relative_error = std::sqrt(done.lost);
-  result.report.converged =
-      result.report.relative_error <= std::max(tolerance, floor) || (tolerance == 0 && !max_ranks.empty());
+  HosvdOptions asked;
+  asked.tolerance = tolerance;
+  asked.ranks = max_ranks;
+  finish_report(result.report, std::sqrt(done.lost), asked, floor);
   return result;
 }
 

@@ -97,6 +97,12 @@ expect 0 '^500 5 5 ' eval_ field.h5 --at 500,5,5 --outside direct
 expect 0 '"kernel": "yukawa"' charges "$salt" --kernel yukawa --screening 0.3 --out yukawa.h5 --json
 expect 0 '"n_charges": 216' charges "$salt" --kernel yukawa --screening 10 --out yukawa.h5 --force --json
 holds "($(value energy_ev) / -1.560945480933e-09 - 1)^2 < 1e-12"  # the direct sum
+for bad in '--kernel yukawa' '--kernel slater' '--screening 1'; do
+  expect 2 'screening goes with' charges "$salt" $bad --out b.h5
+done
+for bad in '--tolerance 0' '--tolerance nan' '--cutoff nan' '--cutoff 1e300' '--cutoff 1e-300' '--margin nan' '--screening inf'; do
+  expect 2 'is no number from' charges "$salt" $bad --out b.h5
+done
 # the same crystal by its cell
 awk '/^ATOM/ && $6 < 5 && $7 < 5 && $8 < 5' "$salt" > cell.pqr
 expect 0 '"n_charges": 216' charges cell.pqr --lattice 5.64,5.64,5.64 --repeat 3,3,3 --out lattice.h5 --json

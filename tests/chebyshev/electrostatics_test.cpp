@@ -321,6 +321,15 @@ TEST(Field, StronglyScreenedKernelsMeetTheirTolerance) {
     }
 }
 
+// A constant that goes with other kernels changes nothing.
+TEST(Field, NewtonsKernelHasNoScreening) {
+  const auto c = cartan::testing::random_charges(20, {5, 6, 4}, 1, 4);
+  FieldOptions o;
+  const double cutoff = make_field(c.positions, c.charges, o).field.cutoff();
+  o.kernel = {Kernel::newton, 100};
+  EXPECT_EQ(make_field(c.positions, c.charges, o).field.cutoff(), cutoff);
+}
+
 // Whatever the screening: energies relative to those of the nearest neighbours, quickly.
 TEST(Field, ScreenedEnergiesAreTheDirectSums) {
   const Lattice salt{{5.64, 5.64, 5.64}, {3, 3, 3}};

@@ -66,6 +66,8 @@ TEST(Expression, ErrorsNameThePosition) {
                                                                                {"*x", 1}})
     EXPECT_NE(complaint(text).find("position " + std::to_string(position) + ":"), std::string::npos)
         << text << ": " << complaint(text);
+  EXPECT_NE(complaint("\xe2\x88\x9ax").find("found '\xe2\x88\x9a'"),
+            std::string::npos);  // all of the root sign
   EXPECT_NE(complaint(std::string(5000, '(')).find("nested"), std::string::npos);
   EXPECT_NE(complaint(std::string(5000, '-') + "1").find("nested"), std::string::npos);
 }

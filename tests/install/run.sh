@@ -27,6 +27,10 @@ case $mode in
     if [ -e "$work/prefix/bin/cartan" ]; then
       "$work/prefix/bin/cartan" --version
     fi
+    if nm -DC "$(find "$work/prefix" -name 'libcartan.*' | head -n 1)" | grep ' Eigen::'; then
+      echo "these functions would take the place of those of a program's own Eigen"
+      exit 1
+    fi
     echo "installed $(find "$work/prefix" -type f | wc -l) files"
     ;;
   cmake)

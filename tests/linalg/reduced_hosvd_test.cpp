@@ -119,3 +119,55 @@ TEST(ReducedHosvd, ManyTermsToATensorTrainAndTheirNorm) {
   const Canonical nearly_zero = x - (1 - 1e-5) * x;
   EXPECT_LE(std::abs(norm(nearly_zero) - 1e-5 * size(full)), 1e-9 * size(full));
 }
+
+// Memory is handed out elsewhere at every call, with other alignments.
+TEST(ReducedHosvd, HasTheSameBitsWhereverItsNumbersLie) {
+  const Canonical x = random_canonical({12, 13, 14}, 40, DType::f64, 52);
+  HosvdOptions o;
+  o.tolerance = 1e-6;
+  const std::vector<double> first = to_tucker(x, o).tensor.core.to_vector<double>();
+  std::vector<std::vector<double>> held;
+  for (std::size_t call = 0; call < 12; ++call) {
+    for (std::size_t size = 1; size < 1000; size += 2 * call + 3) held.emplace_back(size);
+    EXPECT_EQ(to_tucker(x, o).tensor.core.to_vector<double>(), first) << call;
+  }
+}
+
+// Narrow Gaussians hold many columns that are zero: however small the tolerance, it comes to an end.
+TEST(ReducedHosvd, EndsAtTheRoundingFloor) {
+  const Shape shape{40, 3, 50};
+  Canonical x = random_canonical(shape, 60, DType::f64, 4);
+  for (std::size_t k = 0; k < 3; ++k) {
+    double* p = x.factors[k].mutable_data<double>();
+    for (Index i = 0; i < shape[k]; ++i)
+      for (Index r = 0; r < 60; ++r)
+        *p++ = std::exp(-static_cast<double>((r + 1) * i * i) / static_cast<double>(6 * shape[k] * shape[k]));
+  }
+  const Array full = x.full();
+  for (const double tolerance : {1e-9, 1e-12, 1e-15})
+    for (const Method method : {Method::automatic, Method::gram, Method::lq}) {
+      HosvdOptions o;
+      o.tolerance = tolerance;
+      o.method = method;
+      const auto r = to_tucker(x, o);
+      EXPECT_TRUE(r.report.converged || tolerance == 1e-15) << tolerance << ' ' << name_of(method);
+      EXPECT_LE(distance(r.tensor.full(), full), (r.report.relative_error + 1e-13) * size(full));
+    }
+}
+
+TEST(ReducedHosvd, BoundsTheErrorOfVectors) {
+  constexpr Index terms = 60;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Canonical x = random_canonical({30}, terms, DType::f64, seed);
+    for (Index r = 0; r < terms; ++r)
+      x.weights.mutable_data<double>()[r] *= std::pow(10, -16.0 * double(r) / terms);
+    const Array full = x.full();
+    HosvdOptions o;
+    for (const double tolerance : {1e-1, 1e-3, 1e-6}) {
+      o.tolerance = tolerance;
+      const auto r = to_tucker(x, o);
+      EXPECT_LE(distance(r.tensor.full(), full), (r.report.relative_error + 1e-13) * size(full)) << seed;
+      EXPECT_TRUE(r.report.converged) << seed;
+    }
+  }
+}
