@@ -38,7 +38,7 @@ void add_model_options(CLI::App* verb, ModelOptions& o) {
 
 potentials::Model open_model(const ModelOptions& o) {
   if (o.device == "cuda") {
-    require_device(Device::cuda);
+    require_device(Device::cuda());
     throw DeviceError("potentials run on the CPU only; leave --device cuda away");
   }
   potentials::Model model = potentials::Model::open(o.model);

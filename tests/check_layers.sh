@@ -91,7 +91,7 @@ self_test() {
   printf '#include <vector>\n' >"$tree/include/cartan/core/array.hpp"
   printf '#include <omp.h>\n' >"$tree/src/core/parallel.cpp"
   printf '#include <hdf5.h>\n#include "data/handle.hpp"\n' >"$tree/src/data/file.cpp"
-  printf '#include <cuda_runtime.h>\n#include "core/cuda/query.hpp"\n' >"$tree/src/nn/cuda/a.cu"
+  printf '#include <cuda_runtime.h>\n#include "core/cuda/backend.hpp"\n' >"$tree/src/nn/cuda/a.cu"
   printf '#include <cartan/core/array.hpp>\n#include <cartan/data/file.hpp>\n' >"$tree/include/cartan/nn/model.hpp"
   printf '#include <cartan/nn/model.hpp>\n#include <CLI/CLI.hpp>\n' >"$tree/apps/main.cpp"
   check "$tree" >/dev/null || { echo "self-test: a tree in order was refused"; check "$tree"; exit 1; }

@@ -74,13 +74,15 @@ class Binary : public Primitive {
  public:
   explicit Binary(Shape shape) : shape_(std::move(shape)) {}
   const char* name() const override { return Op::name; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Array out;
     dispatch_field(Op::name, in[0].dtype(),
                    [&]<class T>(T) { out = broadcast_map<T>(in[0], in[1], shape_, Op::f); });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays g(2);
     if (wanted[0]) g[0] = sum_to(Op::da(in[0], in[1], c), in[0].shape());
     if (wanted[1]) g[1] = sum_to(Op::db(in[0], in[1], c), in[1].shape());
@@ -93,7 +95,7 @@ class Binary : public Primitive {
 
 template <class Op>
 Array binary(const Array& a, const Array& b) {
-  return evaluate(std::make_shared<Binary<Op>>(common_shape(Op::name, a, b)), {a, b});
+  return run(std::make_shared<Binary<Op>>(common_shape(Op::name, a, b)), {a, b});
 }
 
 template <class F>
@@ -113,15 +115,17 @@ class Scale : public Primitive {
  public:
   explicit Scale(double factor) : factor_(factor) {}
   const char* name() const override { return "scale"; }
-  Array eval_cpu(const Arrays& in) const override {
-    return map_field("scale", in[0], [factor = factor_]<class T>(T x) {
+  Arrays eval_cpu(const Arrays& in) const override {
+    return {map_field("scale", in[0], [factor = factor_]<class T>(T x) {
       if constexpr (is_complex_v<T>)
         return x * static_cast<typename T::value_type>(factor);
       else
         return x * static_cast<T>(factor);
-    });
+    })};
   }
-  Arrays vjp(const Arrays&, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     return {scale(c, factor_)};
   }
 
@@ -133,10 +137,13 @@ class Shift : public Primitive {
  public:
   explicit Shift(double offset) : offset_(offset) {}
   const char* name() const override { return "shift"; }
-  Array eval_cpu(const Arrays& in) const override {
-    return map_field("shift", in[0], [offset = offset_]<class T>(T x) { return x + static_cast<T>(offset); });
+  Arrays eval_cpu(const Arrays& in) const override {
+    return {
+        map_field("shift", in[0], [offset = offset_]<class T>(T x) { return x + static_cast<T>(offset); })};
   }
-  Arrays vjp(const Arrays&, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     return {c};
   }
 
@@ -147,7 +154,7 @@ class Shift : public Primitive {
 class Where : public Primitive {
  public:
   const char* name() const override { return "where"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Array out = Array::uninitialized(in[1].shape(), in[1].dtype());
     dispatch_real("where", out.dtype(), [&]<class T>(T) {
       const T *c = in[0].data<T>(), *a = in[1].data<T>(), *b = in[2].data<T>();
@@ -156,9 +163,11 @@ class Where : public Primitive {
         for (Index i = begin; i < end; ++i) y[i] = c[i] != T(0) ? a[i] : b[i];
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     const Array zero = Array::zeros(c.shape(), c.dtype());
     Arrays g(3);
     if (wanted[0]) g[0] = zero;
@@ -186,10 +195,10 @@ Array divide(const Array& a, const Array& b) {
   return binary<Divide>(a, b);
 }
 Array scale(const Array& a, double factor) {
-  return evaluate(std::make_shared<Scale>(factor), {a});
+  return run(std::make_shared<Scale>(factor), {a});
 }
 Array shift(const Array& a, double offset) {
-  return evaluate(std::make_shared<Shift>(offset), {a});
+  return run(std::make_shared<Shift>(offset), {a});
 }
 Array negative(const Array& a) {
   return scale(a, -1);
@@ -209,7 +218,7 @@ Array where(const Array& condition, const Array& a, const Array& b) {
           ", ", a.shape(), " and ", b.shape(), " differ");
   require(condition.dtype() == a.dtype() && a.dtype() == b.dtype(), "[where] types ", condition.dtype(), ", ",
           a.dtype(), " and ", b.dtype(), " differ");
-  return evaluate(std::make_shared<Where>(), {condition, a, b});
+  return run(std::make_shared<Where>(), {condition, a, b});
 }
 
 Array maximum(const Array& a, const Array& b) {

@@ -88,22 +88,25 @@ template <class Op>
 class Unary : public Primitive {
  public:
   const char* name() const override { return Op::name; }
-  Array eval_cpu(const Arrays& in) const override { return map_blocks(Op::name, in[0], Op::f); }
-  Arrays vjp(const Arrays& in, const Array& out, const Array& c, const std::vector<bool>&) const override {
+  Arrays eval_cpu(const Arrays& in) const override { return {map_blocks(Op::name, in[0], Op::f)}; }
+  Arrays vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
+    const Array& out = outputs[0];
     return {Op::d(in[0], out, c)};
   }
 };
 
 template <class Op>
 Array unary(const Array& a) {
-  return evaluate(std::make_shared<Unary<Op>>(), {a});
+  return run(std::make_shared<Unary<Op>>(), {a});
 }
 
 class Power : public Primitive {
  public:
   explicit Power(double exponent) : exponent_(exponent) {}
   const char* name() const override { return "power"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Array out = Array::uninitialized(in[0].shape(), in[0].dtype());
     dispatch_real("power", in[0].dtype(), [&]<class T>(T) {
       const T* x = in[0].data<T>();
@@ -123,9 +126,11 @@ class Power : public Primitive {
         }
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     if (exponent_ == 0) return {Array::zeros(c.shape(), c.dtype())};
     return {scale(c * power(in[0], exponent_ - 1), exponent_)};
   }
@@ -155,7 +160,7 @@ class Silu : public Primitive {
   }
   const char* name() const override { return "silu"; }
 
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Array out = Array::uninitialized(in[0].shape(), in[0].dtype());
     dispatch_real("silu", in[0].dtype(), [&]<class T>(T) {
       const T* x = in[0].data<T>();
@@ -163,10 +168,12 @@ class Silu : public Primitive {
       T* y = out.mutable_data<T>();
       parallel_for(out.size(), elementwise_grain, [&](Index begin, Index end) { run(x, c, y, begin, end); });
     });
-    return out;
+    return {out};
   }
 
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays g(in.size());
     if (wanted[0]) g[0] = derivative(in[0], in.size() > 1 ? c * in[1] : c, order_ + 1);
     if (in.size() > 1 && wanted[1]) g[1] = derivative(in[0], c, order_);
@@ -174,7 +181,7 @@ class Silu : public Primitive {
   }
 
   static Array derivative(const Array& x, const Array& c, int order) {
-    return evaluate(std::make_shared<Silu>(order), {x, c});
+    return cartan::run(std::make_shared<Silu>(order), {x, c});
   }
 
  private:
@@ -234,7 +241,7 @@ Array square(const Array& a) {
   return unary<Square>(a);
 }
 Array power(const Array& a, double exponent) {
-  return evaluate(std::make_shared<Power>(exponent), {a});
+  return run(std::make_shared<Power>(exponent), {a});
 }
 Array abs(const Array& a) {
   return unary<Abs>(a);
@@ -246,7 +253,7 @@ Array softplus(const Array& a) {
   return unary<Softplus>(a);
 }
 Array silu(const Array& a) {
-  return evaluate(std::make_shared<Silu>(0), {a});
+  return run(std::make_shared<Silu>(0), {a});
 }
 
 Array sign(const Array& a) {  // piecewise constant: nothing to record

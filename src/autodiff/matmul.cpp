@@ -92,16 +92,18 @@ class MatMul : public Primitive {
   MatMul(Sizes sizes, Shape shape, bool ta, bool tb)
       : sizes_(sizes), shape_(std::move(shape)), ta_(ta), tb_(tb) {}
   const char* name() const override { return "matmul"; }
-  Array eval_cpu(const Arrays& in) const override {
-    if (sizes_.k == 0) return Array::zeros(shape_, in[0].dtype());
+  Arrays eval_cpu(const Arrays& in) const override {
+    if (sizes_.k == 0) return {Array::zeros(shape_, in[0].dtype())};
     Array out = Array::uninitialized(shape_, in[0].dtype());
-    if (out.empty()) return out;
+    if (out.empty()) return {out};
     dispatch_field("matmul", out.dtype(), [&]<class T>(T) {
       multiply_batch<T>(in[0].data<T>(), in[1].data<T>(), nullptr, out.mutable_data<T>(), sizes_, ta_, tb_);
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays g(2);
     // a' = c b^H or, transposed, conj(b) c^T; likewise for b
     if (wanted[0])
@@ -120,20 +122,22 @@ class MatMul : public Primitive {
 class Linear : public Primitive {
  public:
   const char* name() const override { return "linear"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Shape shape = in[0].shape();
     shape.back() = in[1].dim(0);
     const Index k = in[1].dim(1);
     Array out = Array::uninitialized(shape, in[0].dtype());
-    if (out.empty()) return out;
+    if (out.empty()) return {out};
     const Sizes sizes{1, in[0].size() / std::max<Index>(k, 1), shape.back(), k};
     dispatch_field("linear", out.dtype(), [&]<class T>(T) {
       multiply_batch<T>(in[0].data<T>(), in[1].data<T>(), in[2].data<T>(), out.mutable_data<T>(), sizes,
                         false, true);
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays g(3);
     const Array rows = reshape(c, {-1, in[1].dim(0)});
     if (wanted[0]) g[0] = matmul(c, conjugate(in[1]));
@@ -172,8 +176,7 @@ Array matmul(const Array& a, const Array& b, bool ta, bool tb) {
   Shape shape = lead_a;
   shape.push_back(m);
   shape.push_back(n);
-  return evaluate(std::make_shared<MatMul>(Sizes{size_of(lead_a), m, n, k}, std::move(shape), ta, tb),
-                  {a, b});
+  return run(std::make_shared<MatMul>(Sizes{size_of(lead_a), m, n, k}, std::move(shape), ta, tb), {a, b});
 }
 
 Array linear(const Array& x, const Array& weight, const Array& bias) {
@@ -187,7 +190,7 @@ Array linear(const Array& x, const Array& weight, const Array& bias) {
           " does not fit the weight ", weight.shape());
   require(x.dtype() == weight.dtype() && x.dtype() == bias.dtype(), "[linear] types ", x.dtype(), ", ",
           weight.dtype(), " and ", bias.dtype(), " differ; use cast");
-  return evaluate(std::make_shared<Linear>(), {x, weight, bias});
+  return run(std::make_shared<Linear>(), {x, weight, bias});
 }
 
 }  // namespace cartan

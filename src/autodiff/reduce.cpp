@@ -70,15 +70,17 @@ class Sum : public Primitive {
   Sum(std::size_t first, std::size_t last, Shape shape)
       : first_(first), last_(last), shape_(std::move(shape)) {}
   const char* name() const override { return "sum"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Array out = Array::uninitialized(shape_, in[0].dtype());
     const Split s = split_at(in[0].shape(), first_, last_);
     dispatch_field("sum", out.dtype(), [&]<class T>(T) {
       sum_middle(in[0].data<T>(), out.mutable_data<T>(), s.outer, s.n, s.inner);
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     Shape kept = in[0].shape();
     for (std::size_t k = first_; k <= last_ && k < kept.size(); ++k) kept[k] = 1;
     return {broadcast_to(reshape(c, kept), in[0].shape())};
@@ -93,7 +95,7 @@ class BroadcastTo : public Primitive {
  public:
   explicit BroadcastTo(Shape shape) : shape_(std::move(shape)) {}
   const char* name() const override { return "broadcast_to"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Array out = Array::uninitialized(shape_, in[0].dtype());
     const BroadcastWalk walk(shape_, in[0].shape(), in[0].shape());
     dispatch_any(out.dtype(), [&]<class T>(T) {
@@ -108,9 +110,11 @@ class BroadcastTo : public Primitive {
         });
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     return {sum_to(c, in[0].shape())};
   }
 
@@ -121,7 +125,7 @@ class BroadcastTo : public Primitive {
 }  // namespace
 
 Array sum(const Array& a) {
-  return evaluate(std::make_shared<Sum>(0, a.shape().empty() ? 0 : a.shape().size() - 1, Shape{}), {a});
+  return run(std::make_shared<Sum>(0, a.shape().empty() ? 0 : a.shape().size() - 1, Shape{}), {a});
 }
 
 Array sum(const Array& a, int axis, bool keep_axis) {
@@ -131,7 +135,7 @@ Array sum(const Array& a, int axis, bool keep_axis) {
     shape[k] = 1;
   else
     shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(k));
-  return evaluate(std::make_shared<Sum>(k, k, std::move(shape)), {a});
+  return run(std::make_shared<Sum>(k, k, std::move(shape)), {a});
 }
 
 Array mean(const Array& a) {
@@ -145,7 +149,7 @@ Array broadcast_to(const Array& a, const Shape& shape) {
   if (a.shape() == shape) return a;
   require(broadcast_shape("broadcast_to", a.shape(), shape) == shape, "[broadcast_to] shape ", a.shape(),
           " to ", shape);
-  return evaluate(std::make_shared<BroadcastTo>(shape), {a});
+  return run(std::make_shared<BroadcastTo>(shape), {a});
 }
 
 Array sum_to(const Array& a, const Shape& shape) {
@@ -162,7 +166,7 @@ Array sum_to(const Array& a, const Shape& shape) {
     while (first > 0 && summed(first - 1)) --first;
     Shape kept = out.shape();
     for (std::size_t i = first; i <= k; ++i) kept[i] = 1;
-    out = evaluate(std::make_shared<Sum>(first, k, std::move(kept)), {out});
+    out = run(std::make_shared<Sum>(first, k, std::move(kept)), {out});
     k = first;
   }
   return out.shape() == shape ? out : reshape(out, shape);

@@ -18,8 +18,10 @@ class Reshape : public Primitive {
  public:
   explicit Reshape(Shape shape) : shape_(std::move(shape)) {}
   const char* name() const override { return "reshape"; }
-  Array eval_cpu(const Arrays& in) const override { return in[0].reshaped(shape_); }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays eval_cpu(const Arrays& in) const override { return {in[0].reshaped(shape_)}; }
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     return {reshape(c, in[0].shape())};
   }
 
@@ -31,7 +33,7 @@ class Permute : public Primitive {
  public:
   explicit Permute(std::vector<int> axes) : axes_(std::move(axes)) {}
   const char* name() const override { return "permute"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     const Array& a = in[0];
     const std::size_t n = axes_.size();
     Shape shape(n);
@@ -42,7 +44,7 @@ class Permute : public Primitive {
       stride[k] = source[static_cast<std::size_t>(axes_[k])];
     }
     Array out = Array::uninitialized(shape, a.dtype());
-    if (out.empty()) return out;
+    if (out.empty()) return {out};
     const Index row = n ? shape[n - 1] : 1, step = n ? stride[n - 1] : 1;
     dispatch_any(a.dtype(), [&]<class T>(T) {
       const T* x = a.data<T>();
@@ -59,9 +61,11 @@ class Permute : public Primitive {
                      }
                    });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays&, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     std::vector<int> back(axes_.size());
     for (std::size_t k = 0; k < axes_.size(); ++k)
       back[static_cast<std::size_t>(axes_[k])] = static_cast<int>(k);
@@ -76,9 +80,9 @@ class Slice : public Primitive {
  public:
   Slice(std::size_t axis, Index begin, Index end) : axis_(axis), begin_(begin), end_(end) {}
   const char* name() const override { return "slice"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     const Array& a = in[0];
-    if (axis_ == 0) return a.rows(begin_, end_);
+    if (axis_ == 0) return {a.rows(begin_, end_)};
     Shape shape = a.shape();
     shape[axis_] = end_ - begin_;
     Array out = Array::uninitialized(shape, a.dtype());
@@ -94,9 +98,11 @@ class Slice : public Primitive {
                                  x + static_cast<std::size_t>(o * from + begin_) * unit,
                                  static_cast<std::size_t>(count) * unit);
                  });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     return {pad(c, static_cast<int>(axis_), begin_, in[0].shape()[axis_] - end_)};
   }
 
@@ -109,7 +115,7 @@ class Concatenate : public Primitive {
  public:
   explicit Concatenate(std::size_t axis) : axis_(axis) {}
   const char* name() const override { return "concatenate"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Shape shape = in[0].shape();
     shape[axis_] = 0;
     for (const Array& a : in) shape[axis_] += a.shape()[axis_];
@@ -131,9 +137,11 @@ class Concatenate : public Primitive {
                    });
       first += count;
     }
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays g(in.size());
     Index first = 0;
     for (std::size_t k = 0; k < in.size(); ++k) {
@@ -152,7 +160,7 @@ class Gather : public Primitive {
  public:
   explicit Gather(Indices rows) : rows_(std::move(rows)) {}
   const char* name() const override { return "gather"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Shape shape = in[0].shape();
     shape[0] = rows_.size();
     Array out = Array::uninitialized(shape, in[0].dtype());
@@ -166,9 +174,11 @@ class Gather : public Primitive {
                      std::memcpy(y + static_cast<std::size_t>(k) * unit,
                                  x + static_cast<std::size_t>(rows_[k]) * unit, unit);
                  });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays&, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     return {scatter_add(c, rows_)};
   }
 
@@ -180,7 +190,7 @@ class ScatterAdd : public Primitive {
  public:
   explicit ScatterAdd(Indices rows) : rows_(std::move(rows)) {}
   const char* name() const override { return "scatter_add"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Shape shape = in[0].shape();
     shape[0] = rows_.extent();
     Array out = Array::zeros(shape, in[0].dtype());
@@ -207,9 +217,11 @@ class ScatterAdd : public Primitive {
         }
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays&, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     return {gather(c, rows_)};
   }
 
@@ -221,8 +233,10 @@ class Cast : public Primitive {
  public:
   explicit Cast(DType dtype) : dtype_(dtype) {}
   const char* name() const override { return "cast"; }
-  Array eval_cpu(const Arrays& in) const override { return in[0].as(dtype_); }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays eval_cpu(const Arrays& in) const override { return {in[0].as(dtype_)}; }
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     const Array r = is_complex(dtype_) && !is_complex(in[0].dtype()) ? real(c) : c;
     return {cast(r, in[0].dtype())};
   }
@@ -234,7 +248,7 @@ class Cast : public Primitive {
 class Conjugate : public Primitive {
  public:
   const char* name() const override { return "conjugate"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Array out = Array::uninitialized(in[0].shape(), in[0].dtype());
     dispatch_field("conjugate", out.dtype(), [&]<class T>(T) {
       if constexpr (is_complex_v<T>) {
@@ -243,9 +257,11 @@ class Conjugate : public Primitive {
         for (Index i = 0; i < out.size(); ++i) y[i] = std::conj(x[i]);
       }
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays&, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     return {conjugate(c)};
   }
 };
@@ -255,16 +271,18 @@ class Part : public Primitive {
  public:
   explicit Part(int part) : part_(part) {}
   const char* name() const override { return part_ ? "imag" : "real"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Array out = Array::uninitialized(in[0].shape(), in[0].dtype() == DType::c64 ? DType::f32 : DType::f64);
     dispatch_real(name(), out.dtype(), [&]<class T>(T) {
       const std::complex<T>* x = in[0].data<std::complex<T>>();
       T* y = out.mutable_data<T>();
       for (Index i = 0; i < out.size(); ++i) y[i] = part_ ? x[i].imag() : x[i].real();
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays&, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     const Array zero = Array::zeros(c.shape(), c.dtype());
     return {part_ ? make_complex(zero, c) : make_complex(c, zero)};
   }
@@ -276,16 +294,18 @@ class Part : public Primitive {
 class MakeComplex : public Primitive {
  public:
   const char* name() const override { return "make_complex"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Array out = Array::uninitialized(in[0].shape(), in[0].dtype() == DType::f32 ? DType::c64 : DType::c128);
     dispatch_real("make_complex", in[0].dtype(), [&]<class T>(T) {
       const T *re = in[0].data<T>(), *im = in[1].data<T>();
       std::complex<T>* y = out.mutable_data<std::complex<T>>();
       for (Index i = 0; i < out.size(); ++i) y[i] = {re[i], im[i]};
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays&, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     return {real(c), imag(c)};
   }
 };
@@ -294,7 +314,7 @@ class MakeComplex : public Primitive {
 
 Array reshape(const Array& a, const Shape& shape) {
   const Shape full = a.reshaped(shape).shape();  // checks, and resolves -1
-  return full == a.shape() ? a : evaluate(std::make_shared<Reshape>(full), {a});
+  return full == a.shape() ? a : run(std::make_shared<Reshape>(full), {a});
 }
 
 Array permute(const Array& a, const std::vector<int>& axes) {
@@ -305,7 +325,7 @@ Array permute(const Array& a, const std::vector<int>& axes) {
     if (valid) seen[static_cast<std::size_t>(axes[k])] = true;
   }
   require(valid, "[permute] the axes are no permutation of those of shape ", a.shape());
-  return evaluate(std::make_shared<Permute>(axes), {a});
+  return run(std::make_shared<Permute>(axes), {a});
 }
 
 Array transpose(const Array& a) {
@@ -321,7 +341,7 @@ Array slice(const Array& a, int axis, Index begin, Index end) {
   require(0 <= begin && begin <= end && end <= a.shape()[k], "[slice] [", begin, ", ", end, ") of axis ",
           axis, " of shape ", a.shape());
   if (begin == 0 && end == a.shape()[k]) return a;
-  return evaluate(std::make_shared<Slice>(k, begin, end), {a});
+  return run(std::make_shared<Slice>(k, begin, end), {a});
 }
 
 Array pad(const Array& a, int axis, Index before, Index after) {
@@ -346,39 +366,38 @@ Array concatenate(const Arrays& parts, int axis) {
     require(shape == parts[0].shape() && a.dtype() == parts[0].dtype(), "[concatenate] ", a.shape(), " (",
             a.dtype(), ") and ", parts[0].shape(), " (", parts[0].dtype(), ") along axis ", axis);
   }
-  return parts.size() == 1 ? parts[0] : evaluate(std::make_shared<Concatenate>(k), parts);
+  return parts.size() == 1 ? parts[0] : run(std::make_shared<Concatenate>(k), parts);
 }
 
 Array gather(const Array& a, const Indices& rows) {
   require(a.ndim() >= 1 && a.dim(0) == rows.extent(), "[gather] rows of ", rows.extent(), " from shape ",
           a.shape());
-  return evaluate(std::make_shared<Gather>(rows), {a});
+  return run(std::make_shared<Gather>(rows), {a});
 }
 
 Array scatter_add(const Array& a, const Indices& rows) {
   require(a.ndim() >= 1 && a.dim(0) == rows.size(), "[scatter_add] ", rows.size(), " indices for shape ",
           a.shape());
-  return evaluate(std::make_shared<ScatterAdd>(rows), {a});
+  return run(std::make_shared<ScatterAdd>(rows), {a});
 }
 
 Array cast(const Array& a, DType dtype) {
-  return a.dtype() == dtype ? a : evaluate(std::make_shared<Cast>(dtype), {a});
+  return a.dtype() == dtype ? a : run(std::make_shared<Cast>(dtype), {a});
 }
 
 Array conjugate(const Array& a) {
-  return is_complex(a.dtype()) ? evaluate(std::make_shared<Conjugate>(), {a}) : a;
+  return is_complex(a.dtype()) ? run(std::make_shared<Conjugate>(), {a}) : a;
 }
 Array real(const Array& a) {
-  return is_complex(a.dtype()) ? evaluate(std::make_shared<Part>(0), {a}) : a;
+  return is_complex(a.dtype()) ? run(std::make_shared<Part>(0), {a}) : a;
 }
 Array imag(const Array& a) {
-  return is_complex(a.dtype()) ? evaluate(std::make_shared<Part>(1), {a})
-                               : Array::zeros(a.shape(), a.dtype());
+  return is_complex(a.dtype()) ? run(std::make_shared<Part>(1), {a}) : Array::zeros(a.shape(), a.dtype());
 }
 Array make_complex(const Array& re, const Array& im) {
   require(re.shape() == im.shape() && re.dtype() == im.dtype(), "[make_complex] parts of shapes ", re.shape(),
           " and ", im.shape());
-  return evaluate(std::make_shared<MakeComplex>(), {re, im});
+  return run(std::make_shared<MakeComplex>(), {re, im});
 }
 
 }  // namespace cartan

@@ -1,19 +1,52 @@
 #include <atomic>
 
 #include "cartan/autodiff/primitive.hpp"
+#include "cartan/core/error.hpp"
 
 namespace cartan {
 namespace {
 std::atomic<std::uint64_t> node_count{0};
-thread_local bool record = true;
+thread_local bool recording_on = true;
 thread_local std::vector<std::shared_ptr<Node>>* dying = nullptr;
+
+// Where the inputs lie; an array without elements lies everywhere.
+Device common_device(const Primitive& primitive, const Arrays& inputs) {
+  const Array* first = nullptr;
+  for (const Array& a : inputs) {
+    if (!a.address()) continue;
+    if (!first) first = &a;
+    require(a.device() == first->device(), "[", primitive.name(), "] arguments on ", first->device(), " and ",
+            a.device(), "; bring them to one device with to()");
+  }
+  return first ? first->device() : Device::cpu;
+}
+
+Arrays on(Device device, const Arrays& arrays) {
+  Arrays out;
+  out.reserve(arrays.size());
+  for (const Array& a : arrays) out.push_back(a.to(device));
+  return out;
+}
+
+Arrays computed(const Primitive& primitive, const Arrays& inputs) {
+  const Device device = common_device(primitive, inputs);
+  switch (device.kind) {
+    case Device::Kind::cpu:
+      return primitive.eval_cpu(inputs);
+    case Device::Kind::cuda:
+      return primitive.eval_cuda(inputs);
+    case Device::Kind::debug:
+      return on(device, primitive.eval_cpu(on(Device::cpu, inputs)));
+  }
+  throw std::invalid_argument("[run] unknown device");
+}
 }  // namespace
 
-Node::Node(std::shared_ptr<const Primitive> p, Arrays in, Array v)
+Node::Node(std::shared_ptr<const Primitive> p, Arrays in, Arrays out)
     : number(node_count.fetch_add(1, std::memory_order_relaxed)),
       primitive(std::move(p)),
       inputs(std::move(in)),
-      value(std::move(v)) {}
+      outputs(std::move(out)) {}
 
 // The nodes below are handed to one loop at the top of the chain instead of being destroyed in turn.
 Node::~Node() {
@@ -38,23 +71,37 @@ Node::~Node() {
 }
 
 bool recording() noexcept {
-  return record;
+  return recording_on;
 }
-Recording::Recording(bool on) noexcept : before_(record) {
-  record = on;
+Recording::Recording(bool on) noexcept : before_(recording_on) {
+  recording_on = on;
 }
 Recording::~Recording() {
-  record = before_;
+  recording_on = before_;
 }
 
-Array evaluate(std::shared_ptr<const Primitive> primitive, Arrays inputs) {
-  Array out = primitive->eval_cpu(inputs);
+Arrays Primitive::eval_cuda(const Arrays&) const {
+  throw DeviceError(text("[", name(), "] has no CUDA kernel; bring its arguments to the CPU with to()"));
+}
+
+Arrays record(std::shared_ptr<const Primitive> primitive, Arrays inputs, Arrays outputs) {
   bool tracked = false;
-  if (record)
+  if (recording_on)
     for (const Array& input : inputs) tracked |= input.tracked();
-  if (!tracked) return out;
-  auto node = std::make_shared<Node>(std::move(primitive), std::move(inputs), out);
-  return out.with_node(std::move(node));
+  if (!tracked) return outputs;
+  const auto node = std::make_shared<Node>(std::move(primitive), std::move(inputs), outputs);
+  for (std::size_t k = 0; k < outputs.size(); ++k)
+    outputs[k] = node->outputs[k].with_node(node, static_cast<int>(k));
+  return outputs;
+}
+
+Arrays run_all(std::shared_ptr<const Primitive> primitive, Arrays inputs) {
+  Arrays outputs = computed(*primitive, inputs);
+  return record(std::move(primitive), std::move(inputs), std::move(outputs));
+}
+
+Array run(std::shared_ptr<const Primitive> primitive, Arrays inputs) {
+  return std::move(run_all(std::move(primitive), std::move(inputs))[0]);
 }
 
 }  // namespace cartan

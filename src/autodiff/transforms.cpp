@@ -16,14 +16,20 @@ namespace {
 class Identity : public Primitive {
  public:
   const char* name() const override { return "identity"; }
-  Array eval_cpu(const Arrays& in) const override { return in[0].with_node(nullptr); }
-  Arrays vjp(const Arrays&, const Array&, const Array& cotangent, const std::vector<bool>&) const override {
+  Arrays eval_cpu(const Arrays& in) const override { return {in[0].with_node(nullptr)}; }
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& cotangent = cotangents[0];
     return {cotangent};
   }
 };
 
 // a += b, without a new array where a's memory is its own.
 void add_in_place(Array& a, const Array& b) {
+  if (a.device() != Device::cpu) {
+    a = add(a, b);
+    return;
+  }
   dispatch_field("add", a.dtype(), [&]<class T>(T) {
     T* x = a.mutable_data<T>();
     const T* y = b.data<T>();
@@ -77,7 +83,7 @@ std::vector<std::shared_ptr<Node>> tape(const Arrays& y, const Arrays& x,
 }  // namespace
 
 Array track(const Array& x) {
-  if (x.tracked()) return evaluate(std::make_shared<Identity>(), {x});
+  if (x.tracked()) return run(std::make_shared<Identity>(), {x});
   return x.with_node(std::make_shared<Node>());
 }
 
@@ -98,31 +104,40 @@ Arrays gradients(const Arrays& y, const Arrays& x, const Arrays& cotangents, boo
 
   std::unordered_map<const Node*, std::size_t> place;
   const auto nodes = tape(y, x, place);
-  Arrays adjoint(nodes.size());
-  std::vector<char> filled(nodes.size(), 0);
+  // of every node's outputs; a leaf is its own output
+  std::vector<Arrays> adjoint(nodes.size());
+  std::vector<std::vector<char>> filled(nodes.size());
+  for (std::size_t k = 0; k < nodes.size(); ++k) {
+    const std::size_t outputs = std::max<std::size_t>(nodes[k]->outputs.size(), 1);
+    adjoint[k].resize(outputs);
+    filled[k].assign(outputs, 0);
+  }
   Recording guard(create_graph);
-  auto accumulate = [&](std::size_t k, const Array& c) {
-    if (!filled[k])
-      adjoint[k] = c;
+  auto accumulate = [&](std::size_t k, int output, const Array& c) {
+    const auto j = static_cast<std::size_t>(output);
+    if (!filled[k][j])
+      adjoint[k][j] = c;
     else if (create_graph)
-      adjoint[k] = add(adjoint[k], c);
+      adjoint[k][j] = add(adjoint[k][j], c);
     else
-      add_in_place(adjoint[k], c);
-    filled[k] = 1;
+      add_in_place(adjoint[k][j], c);
+    filled[k][j] = 1;
   };
   for (std::size_t k = 0; k < y.size(); ++k) {
-    const Array c = cotangents.empty() ? Array::full(y[k].shape(), 1, y[k].dtype()) : cotangents[k];
+    const Array c =
+        cotangents.empty() ? Array::full(y[k].shape(), 1, y[k].dtype(), y[k].device()) : cotangents[k];
     require(c.shape() == y[k].shape() && c.dtype() == y[k].dtype(), "[gradients] the cotangent has shape ",
             c.shape(), " (", c.dtype(), "), the output ", y[k].shape(), " (", y[k].dtype(), ")");
     if (!y[k].node()) continue;
-    if (auto it = place.find(y[k].node().get()); it != place.end()) accumulate(it->second, c);
+    if (auto it = place.find(y[k].node().get()); it != place.end()) accumulate(it->second, y[k].output(), c);
   }
 
   std::unordered_map<const Node*, char> asked;
   for (const Array& a : x) asked[a.node().get()] = 1;
   for (std::size_t k = nodes.size(); k-- > 0;) {
     const Node& node = *nodes[k];
-    if (!filled[k] || !node.primitive) continue;
+    if (!node.primitive || std::none_of(filled[k].begin(), filled[k].end(), [](char f) { return f; }))
+      continue;
     std::vector<bool> wanted(node.inputs.size());
     std::vector<std::size_t> target(node.inputs.size());
     bool any = false;
@@ -131,17 +146,23 @@ Arrays gradients(const Arrays& y, const Arrays& x, const Arrays& cotangents, boo
       if ((wanted[i] = it != place.end())) target[i] = it->second, any = true;
     }
     if (!any) continue;
-    const Arrays c = node.primitive->vjp(node.inputs, node.value.with_node(nodes[k]), adjoint[k], wanted);
-    if (!asked.count(&node)) adjoint[k] = Array();  // not needed again: free the memory early
+    Arrays outputs;
+    for (std::size_t j = 0; j < node.outputs.size(); ++j)
+      outputs.push_back(node.outputs[j].with_node(nodes[k], static_cast<int>(j)));
+    const Arrays c = node.primitive->vjp(node.inputs, outputs, adjoint[k], wanted);
+    if (!asked.count(&node)) adjoint[k].clear();  // not needed again: free the memory early
     for (std::size_t i = 0; i < wanted.size(); ++i)
-      if (wanted[i]) accumulate(target[i], c[i]);
+      if (wanted[i] && !(c[i].empty() && !node.inputs[i].empty()))  // empty: does not depend on it
+        accumulate(target[i], node.inputs[i].output(), c[i]);
   }
 
   Arrays result;
   for (const Array& a : x) {
     const auto it = place.find(a.node().get());
-    result.push_back(it != place.end() && filled[it->second] ? adjoint[it->second]
-                                                             : Array::zeros(a.shape(), a.dtype()));
+    const auto j = static_cast<std::size_t>(a.output());
+    result.push_back(it != place.end() && filled[it->second][j]
+                         ? adjoint[it->second][j]
+                         : Array::zeros(a.shape(), a.dtype(), a.device()));
   }
   return result;
 }
@@ -202,7 +223,7 @@ std::pair<Arrays, Arrays> jvp(const Function& f, const Arrays& x, const Arrays& 
   bool outer = traced.outer;
   for (const Array& t : tangents) outer = outer || (traced.recorded && t.tracked());
   Arrays u;
-  for (const Array& a : traced.y) u.push_back(track(Array::zeros(a.shape(), a.dtype())));
+  for (const Array& a : traced.y) u.push_back(track(Array::zeros(a.shape(), a.dtype(), a.device())));
   const Arrays g = gradients(traced.y, traced.tracers, u, true);  // linear in u
   return {without_tape(traced.y, outer), without_tape(gradients(g, u, tangents, outer), outer)};
 }

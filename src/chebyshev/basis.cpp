@@ -92,7 +92,7 @@ Index chop(const std::vector<double>& magnitude, double tolerance, double scale)
   std::vector<double> envelope(magnitude);
   for (double& c : envelope)
     require(std::isfinite(c) && c >= 0, "[chop] ", c, " is no magnitude of a coefficient");
-  for (Index j = n - 2; j >= 0; --j) envelope[at(j)] = std::max(envelope[at(j)], envelope[at(j + 1)]);
+  for (Index j = n - 2; j >= 0; --j) envelope[j] = std::max(envelope[j], envelope[j + 1]);
   if (envelope[0] == 0) return 1;
   if (scale < envelope[0]) scale = envelope[0];
   for (double& c : envelope) c /= scale;
@@ -102,7 +102,7 @@ Index chop(const std::vector<double>& magnitude, double tolerance, double scale)
   for (Index j = 2; j <= n; ++j) {
     j2 = static_cast<Index>(std::llround(1.25 * static_cast<double>(j) + 5));
     if (j2 > n) return n;  // none: not resolved
-    const double e1 = envelope[at(j - 1)], e2 = envelope[at(j2 - 1)];
+    const double e1 = envelope[j - 1], e2 = envelope[j2 - 1];
     const double r = 3 * (1 - std::log(e1) / std::log(tolerance));
     if (e1 == 0 || e2 / e1 > r) {
       plateau = j - 1;
@@ -111,20 +111,20 @@ Index chop(const std::vector<double>& magnitude, double tolerance, double scale)
   }
   if (plateau == 0) return n;
   // Step 3: the cut on the plateau or before it, where a line tilted towards short series is lowest.
-  if (envelope[at(plateau - 1)] == 0) return plateau;
+  if (envelope[plateau - 1] == 0) return plateau;
   const double floor = std::pow(tolerance, 7.0 / 6);
   const Index above = static_cast<Index>(
       std::count_if(envelope.begin(), envelope.end(), [&](double e) { return e >= floor; }));
   if (above < j2) {
     j2 = above + 1;
-    envelope[at(j2 - 1)] = floor;
+    envelope[j2 - 1] = floor;
   }
   Index cut = 0;
   double lowest = INFINITY;
   for (Index j = 0; j < j2; ++j) {
     const double tilt =
         j2 > 1 ? -std::log10(tolerance) / 3 * static_cast<double>(j) / static_cast<double>(j2 - 1) : 0;
-    const double level = std::log10(envelope[at(j)]) + tilt;
+    const double level = std::log10(envelope[j]) + tilt;
     if (level < lowest) lowest = level, cut = j;
   }
   return std::max<Index>(cut, 1);

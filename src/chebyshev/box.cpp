@@ -17,14 +17,14 @@ void Box::check(const char* caller) const {
 }
 
 double Box::half_width(int k) const {
-  return 0.5 * (high[at(k)] - low[at(k)]);
+  return 0.5 * (high[k] - low[k]);
 }
 double Box::centre(int k) const {
-  return low[at(k)] + half_width(k);
+  return low[k] + half_width(k);
 }
 double Box::volume() const {
   double v = 1;
-  for (int k = 0; k < dim(); ++k) v *= high[at(k)] - low[at(k)];
+  for (int k = 0; k < dim(); ++k) v *= high[k] - low[k];
   return v;
 }
 bool Box::contains(const double* point) const {
@@ -35,7 +35,7 @@ bool Box::contains(const double* point) const {
 
 Box cube(int dim, double a) {
   require(dim >= 1, "[cube] ", dim, " variables; expected at least 1");
-  Box box{std::vector<double>(at(dim), -a), std::vector<double>(at(dim), a)};
+  Box box{std::vector<double>(dim, -a), std::vector<double>(dim, a)};
   box.check("cube");
   return box;
 }

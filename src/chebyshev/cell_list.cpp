@@ -9,8 +9,8 @@ CellList::CellList(const double* positions, Index n, double radius) : radius_(ra
   for (std::size_t k = 0; k < 3; ++k) {
     double low = INFINITY, high = -INFINITY;
     for (Index i = 0; i < n; ++i) {
-      low = std::min(low, positions[at(3 * i) + k]);
-      high = std::max(high, positions[at(3 * i) + k]);
+      low = std::min(low, positions[(3 * i) + k]);
+      high = std::max(high, positions[(3 * i) + k]);
     }
     // Cells of half a radius, but not many more cells than points.
     const double most = std::max(1.0, 2 * std::cbrt(static_cast<double>(n)));
@@ -20,19 +20,19 @@ CellList::CellList(const double* positions, Index n, double radius) : radius_(ra
     width_[k] = extent > 0 ? extent / cells : 1;
   }
   const Index cells = count_[0] * count_[1] * count_[2];
-  std::vector<Index> home(at(n));
-  begin_.assign(at(cells + 1), 0);
+  std::vector<Index> home(n);
+  begin_.assign(cells + 1, 0);
   for (Index i = 0; i < n; ++i) {
     const double* p = positions + 3 * i;
-    home[at(i)] = (cell(p[0], 0) * count_[1] + cell(p[1], 1)) * count_[2] + cell(p[2], 2);
-    ++begin_[at(home[at(i)] + 1)];
+    home[i] = (cell(p[0], 0) * count_[1] + cell(p[1], 1)) * count_[2] + cell(p[2], 2);
+    ++begin_[home[i] + 1];
   }
-  for (Index c = 0; c < cells; ++c) begin_[at(c + 1)] += begin_[at(c)];
+  for (Index c = 0; c < cells; ++c) begin_[c + 1] += begin_[c];
   std::vector<Index> next(begin_.begin(), begin_.end() - 1);
-  original_.resize(at(n));
-  for (Index i = 0; i < n; ++i) original_[at(next[at(home[at(i)])]++)] = i;
+  original_.resize(n);
+  for (Index i = 0; i < n; ++i) original_[next[home[i]]++] = i;
   for (std::size_t k = 0; k < 3; ++k)
-    for (const Index i : original_) sorted_[k].push_back(positions[at(3 * i) + k]);
+    for (const Index i : original_) sorted_[k].push_back(positions[(3 * i) + k]);
 }
 
 Index CellList::cell(double x, std::size_t k) const {

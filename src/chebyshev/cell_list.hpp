@@ -25,14 +25,14 @@ class CellList {
     for (Index i = low[0]; i <= high[0]; ++i)
       for (Index j = low[1]; j <= high[1]; ++j) {
         const Index row = (i * count_[1] + j) * count_[2];
-        const Index begin = begin_[at(row + low[2])], end = begin_[at(row + high[2] + 1)];
+        const Index begin = begin_[row + low[2]], end = begin_[row + high[2] + 1];
         if (begin < end) visit(begin, end);
       }
   }
   double radius() const { return radius_; }
   /// Coordinate k of the sorted points, and which point each is.
-  const double* coordinate(int k) const { return sorted_[at(k)].data(); }
-  Index original(Index sorted) const { return original_[at(sorted)]; }
+  const double* coordinate(int k) const { return sorted_[k].data(); }
+  Index original(Index sorted) const { return original_[sorted]; }
 
  private:
   Index cell(double x, std::size_t k) const;

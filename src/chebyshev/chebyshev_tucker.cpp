@@ -18,8 +18,8 @@ ChebyshevTucker::ChebyshevTucker(Box box, linalg::Tucker coefficients)
   require(tucker_.order() == dim(), "[ChebyshevTucker] coefficients of ", tucker_.order(),
           " variables in a box of ", dim());
   for (int k = 0; k < dim(); ++k)
-    require(tucker_.factors[at(k)].dim(0) >= 1 && tucker_.ranks()[at(k)] >= 1, "[ChebyshevTucker] variable ",
-            k, " has ", tucker_.factors[at(k)].dim(0), " coefficients and rank ", tucker_.ranks()[at(k)],
+    require(tucker_.factors[k].dim(0) >= 1 && tucker_.ranks()[k] >= 1, "[ChebyshevTucker] variable ", k,
+            " has ", tucker_.factors[k].dim(0), " coefficients and rank ", tucker_.ranks()[k],
             "; expected at least 1 of each");
   tables_ = std::make_shared<const Tables>(box_, tucker_);
 }
@@ -44,17 +44,16 @@ Array ChebyshevTucker::on_grid(const std::vector<Array>& coordinates) const {
           " lists of coordinates for ", dim(), " variables");
   std::vector<Array> values;
   for (int k = 0; k < dim(); ++k) {
-    const Array& given = coordinates[at(k)];
+    const Array& given = coordinates[k];
     require(given.ndim() == 1, "[on_grid] coordinates of shape ", given.shape(), "; expected one axis");
     Array x = given.as(DType::f64);
     double* p = x.mutable_data<double>();
     for (Index i = 0; i < x.size(); ++i) {
-      require(box_.low[at(k)] <= p[i] && p[i] <= box_.high[at(k)], "[on_grid] coordinate ", i,
-              " of variable ", k, " is ", p[i], ", outside of [", box_.low[at(k)], ", ", box_.high[at(k)],
-              "]");
+      require(box_.low[k] <= p[i] && p[i] <= box_.high[k], "[on_grid] coordinate ", i, " of variable ", k,
+              " is ", p[i], ", outside of [", box_.low[k], ", ", box_.high[k], "]");
       p[i] = std::clamp((p[i] - box_.centre(k)) / box_.half_width(k), -1.0, 1.0);
     }
-    const Array& v = tucker_.factors[at(k)];
+    const Array& v = tucker_.factors[k];
     values.push_back(linalg::mode_product(v, basis(x, v.dim(0)).as(dtype()), 0));
   }
   return linalg::mode_products(tucker_.core, values);
@@ -65,7 +64,7 @@ double ChebyshevTucker::integral() const {
   std::vector<Array> weights;
   double scale = 1;
   for (int k = 0; k < dim(); ++k) {
-    const Array v = tucker_.factors[at(k)].as(DType::f64);
+    const Array v = tucker_.factors[k].as(DType::f64);
     weights.push_back(linalg::mode_product(v, integrals(v.dim(0)).reshaped({1, -1}), 0));
     scale *= box_.half_width(k);
   }
@@ -75,17 +74,17 @@ double ChebyshevTucker::integral() const {
 ChebyshevTucker ChebyshevTucker::derivative(int k) const {
   require(0 <= k && k < dim(), "[derivative] by variable ", k, " of ", dim());
   linalg::Tucker t = tucker_;
-  Array d = differentiate(t.factors[at(k)].as(DType::f64));
+  Array d = differentiate(t.factors[k].as(DType::f64));
   double* p = d.mutable_data<double>();
   for (Index i = 0; i < d.size(); ++i) p[i] /= box_.half_width(k);
-  t.factors[at(k)] = d.as(dtype());
+  t.factors[k] = d.as(dtype());
   return {box_, t};
 }
 
 ChebyshevTucker ChebyshevTucker::integrated(int k) const {
   require(0 <= k && k < dim(), "[integrated] over variable ", k, " of ", dim());
   require(dim() >= 2, "[integrated] a function of one variable leaves none: use integral()");
-  const Array v = tucker_.factors[at(k)].as(DType::f64);
+  const Array v = tucker_.factors[k].as(DType::f64);
   Array weights = linalg::mode_product(v, integrals(v.dim(0)).reshaped({1, -1}), 0);
   double* p = weights.mutable_data<double>();
   for (Index i = 0; i < weights.size(); ++i) p[i] *= box_.half_width(k);
@@ -158,7 +157,7 @@ ChebyshevTucker combined(const char* op, const ChebyshevTucker& f, double sign, 
 void drop_small_rows(linalg::Tucker& t, double allowed) {
   const double share = allowed / std::sqrt(static_cast<double>(t.order()));
   for (int k = 0; k < t.order(); ++k) {
-    const Array v = t.factors[at(k)].as(DType::f64);
+    const Array v = t.factors[k].as(DType::f64);
     const Array g = linalg::gram(t.core.as(DType::f64), k);  // of the core's unfolding
     const Array vg = linalg::mode_product(g, v, 0);
     Index m = v.dim(0);
@@ -169,7 +168,7 @@ void drop_small_rows(linalg::Tucker& t, double allowed) {
       sum += std::max(row, 0.0);
       if (std::sqrt(sum) > share) break;
     }
-    if (m < v.dim(0)) t.factors[at(k)] = t.factors[at(k)].rows(0, m);
+    if (m < v.dim(0)) t.factors[k] = t.factors[k].rows(0, m);
   }
 }
 

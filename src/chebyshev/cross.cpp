@@ -62,10 +62,10 @@ linalg::Tucker cross_approximation(Sampler& f, const std::vector<Index>& m,
                                    const std::vector<Index>& ranks, bool& capped) {
   constexpr int most_sweeps = 8;
   const int d = f.dim();
-  std::vector<Matrix> q(at(d));
+  std::vector<Matrix> q(d);
   const Index affordable = affordable_rank(m, static_cast<double>(f.room()) / 4);
   for (auto& list : rows)
-    if (static_cast<Index>(list.size()) > affordable) list.resize(at(affordable));
+    if (static_cast<Index>(list.size()) > affordable) list.resize(affordable);
   // Fibres of one variable through all combinations of the indices chosen in the others; the indices chosen
   // from their span serve the next variable. Sweeps until the ranks stay.
   std::vector<Index> before;
@@ -74,13 +74,13 @@ linalg::Tucker cross_approximation(Sampler& f, const std::vector<Index>& m,
     const Index evaluated = f.evaluations();
     for (int k = 0; k < d; ++k) {
       auto indices = rows;
-      indices[at(k)] = all_of(m[at(k)]);
+      indices[k] = all_of(m[k]);
       const Matrix fibres = dense(linalg::unfold(f.at_nodes(m, indices), k));
-      const Index most = std::min({m[at(k)], affordable, ranks.empty() ? m[at(k)] : ranks[at(k)]});
-      q[at(k)] = range_of(fibres, tolerance * f.largest(), most);
-      capped = capped || (q[at(k)].cols() == affordable && affordable < m[at(k)]);
-      rows[at(k)] = rows_of(q[at(k)]);
-      now.push_back(q[at(k)].cols());
+      const Index most = std::min({m[k], affordable, ranks.empty() ? m[k] : ranks[k]});
+      q[k] = range_of(fibres, tolerance * f.largest(), most);
+      capped = capped || (q[k].cols() == affordable && affordable < m[k]);
+      rows[k] = rows_of(q[k]);
+      now.push_back(q[k].cols());
     }
     const bool settled = now == before;
     before = now;
@@ -89,9 +89,9 @@ linalg::Tucker cross_approximation(Sampler& f, const std::vector<Index>& m,
   linalg::Tucker t;
   t.core = f.at_nodes(m, rows);
   for (int k = 0; k < d; ++k) {
-    const Matrix& basis = q[at(k)];
+    const Matrix& basis = q[k];
     Matrix chosen(basis.cols(), basis.cols());
-    for (Index i = 0; i < basis.cols(); ++i) chosen.row(i) = basis.row(rows[at(k)][at(i)]);
+    for (Index i = 0; i < basis.cols(); ++i) chosen.row(i) = basis.row(rows[k][i]);
     // U = Q Q(rows)^-1, so that U(rows) is the identity: an interpolation
     const Matrix u = chosen.transpose().colPivHouseholderQr().solve(basis.transpose()).transpose();
     Array factor = Array::uninitialized({u.rows(), u.cols()}, DType::f64);

@@ -74,8 +74,8 @@ Box bounding_box(const Array& positions, double margin) {
   Box box{std::vector<double>(3, INFINITY), std::vector<double>(3, -INFINITY)};
   for (Index i = 0; i < positions.size(); ++i) {
     const double x = positions.data<double>()[i];
-    box.low[at(i % 3)] = std::min(box.low[at(i % 3)], x - margin);
-    box.high[at(i % 3)] = std::max(box.high[at(i % 3)], x + margin);
+    box.low[i % 3] = std::min(box.low[i % 3], x - margin);
+    box.high[i % 3] = std::max(box.high[i % 3], x + margin);
   }
   box.check("bounding_box");
   return box;
@@ -102,7 +102,7 @@ double balanced_cutoff(const Array& positions, const Box& box) {
     for (int k = 0; k < 3; ++k)
       cell = (cell << 21) +
              std::clamp<std::int64_t>(
-                 static_cast<std::int64_t>((positions.data<double>()[3 * i + k] - box.low[at(k)]) / edge), 0,
+                 static_cast<std::int64_t>((positions.data<double>()[3 * i + k] - box.low[k]) / edge), 0,
                  (1 << 21) - 1);
     occupied.insert(cell);
   }
@@ -177,7 +177,7 @@ Jet direct_sum(const RadialKernel& kernel, const Array& positions, const Array& 
   require(order == 0 || order == 1, "[direct_sum] derivatives of order ", order, "; expected 0 or 1");
   const Index n = charges.size(), count = points.dim(0);
   std::array<std::vector<double>, 3> x;
-  for (Index i = 0; i < 3 * n; ++i) x[at(i % 3)].push_back(positions.data<double>()[i]);
+  for (Index i = 0; i < 3 * n; ++i) x[i % 3].push_back(positions.data<double>()[i]);
   Jet jet;
   jet.value = Array::uninitialized({count}, DType::f64);
   double *value = jet.value.mutable_data<double>(), *gradient = nullptr;

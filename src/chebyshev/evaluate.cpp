@@ -20,19 +20,19 @@ namespace cartan::chebyshev {
 
 Contraction::Contraction(int dim, int order) {
   std::vector<std::vector<int>> wanted;  // orders of derivative by variable
-  const std::vector<int> none(at(dim), 0);
+  const std::vector<int> none(dim, 0);
   wanted.push_back(none);
   outputs.push_back({0, 0, 0});
   for (int i = 0; i < dim && order >= 1; ++i) {
     wanted.push_back(none);
-    wanted.back()[at(i)] = 1;
+    wanted.back()[i] = 1;
     outputs.push_back({1, i, 0});
   }
   for (int i = 0; i < dim && order >= 2; ++i)
     for (int j = i; j < dim; ++j) {
       wanted.push_back(none);
-      ++wanted.back()[at(i)];
-      ++wanted.back()[at(j)];
+      ++wanted.back()[i];
+      ++wanted.back()[j];
       outputs.push_back({2, i, j});
     }
   // A trie over the prefixes; entries of a level are sorted by parent, so that a parent is done at once.
@@ -48,14 +48,14 @@ Contraction::Contraction(int dim, int order) {
     previous = std::move(here);
   }
   std::vector<Output> sorted(outputs.size());
-  for (std::size_t o = 0; o < wanted.size(); ++o) sorted[at(previous.at(wanted[o]))] = outputs[o];
+  for (std::size_t o = 0; o < wanted.size(); ++o) sorted[previous.at(wanted[o])] = outputs[o];
   outputs = std::move(sorted);
 }
 
 ChebyshevTucker::Tables::Tables(const Box& box, const linalg::Tucker& tucker) {
   for (int order = 0; order <= 2; ++order) contractions.emplace_back(box.dim(), order);
   for (int k = 0; k < box.dim(); ++k) {
-    Array v = tucker.factors[at(k)].as(DType::f64);
+    Array v = tucker.factors[k].as(DType::f64);
     const Index m = v.dim(0), r = v.dim(1);
     Array all = Array::zeros({m, 3 * r}, DType::f64);
     double *to = all.mutable_data<double>(), scale = 1;
@@ -83,24 +83,24 @@ class BlockEvaluation {
       : core_(tucker.core), stacked_(stacked), plan_(plan), order_(order), block_(block), d_(tucker.order()) {
     Index largest = 0;
     for (int k = 0; k < d_; ++k) {
-      const Index m = stacked[at(k)].dim(0), r = core_.dim(k);
+      const Index m = stacked[k].dim(0), r = core_.dim(k);
       largest = std::max(largest, m);
       phi_.emplace_back(block, (order + 1) * r);
     }
-    t64_.resize(at(largest * block));
-    if constexpr (!std::is_same_v<T, double>) t_.resize(at(largest * block));
-    tail_.assign(at(d_ + 1), 1);
-    for (int k = d_ - 1; k >= 0; --k) tail_[at(k)] = tail_[at(k + 1)] * core_.dim(k);
+    t64_.resize(largest * block);
+    if constexpr (!std::is_same_v<T, double>) t_.resize(largest * block);
+    tail_.assign(d_ + 1, 1);
+    for (int k = d_ - 1; k >= 0; --k) tail_[k] = tail_[k + 1] * core_.dim(k);
     first_.resize(block, tail_[1]);
     for (int k = 1; k < d_; ++k)
-      level_.emplace_back(at(static_cast<Index>(plan.levels[at(k)].size()) * tail_[at(k + 1)]));
-    result_.resize(plan.outputs.size() * at(block));
+      level_.emplace_back(static_cast<Index>(plan.levels[k].size()) * tail_[k + 1]);
+    result_.resize(plan.outputs.size() * block);
   }
 
   /// xi: d x count scaled coordinates, `block` apart. Results at result(output, point).
   void run(const double* xi, Index count) {
     for (int k = 0; k < d_; ++k) {
-      const Array& v = stacked_[at(k)];
+      const Array& v = stacked_[k];
       const Index m = v.dim(0), columns = (order_ + 1) * core_.dim(k);
       chebyshev_polynomials(xi + k * block_, count, m, t64_.data(), block_);
       const T* t = nullptr;
@@ -110,33 +110,33 @@ class BlockEvaluation {
         std::copy_n(t64_.data(), m * block_, t_.data());
         t = t_.data();
       }
-      phi_[at(k)].topRows(count).noalias() = View<T>(t, m, count, Eigen::OuterStride<>(block_)).transpose() *
-                                             View<T>(v.data<T>(), m, columns, Eigen::OuterStride<>(v.dim(1)));
+      phi_[k].topRows(count).noalias() = View<T>(t, m, count, Eigen::OuterStride<>(block_)).transpose() *
+                                         View<T>(v.data<T>(), m, columns, Eigen::OuterStride<>(v.dim(1)));
     }
     const Index r = core_.dim(0);
     const View<T> core(core_.data<T>(), r, tail_[1], Eigen::OuterStride<>(tail_[1]));
     const auto& roots = plan_.levels[0];
     for (Index root = 0; root < static_cast<Index>(roots.size()); ++root) {
-      first_.topRows(count).noalias() = phi_[0].block(0, roots[at(root)].order * r, count, r) * core;
+      first_.topRows(count).noalias() = phi_[0].block(0, roots[root].order * r, count, r) * core;
       for (Index b = 0; b < count; ++b) descend(0, root, first_.data() + b * tail_[1], b);
     }
   }
-  double result(Index output, Index b) const { return static_cast<double>(result_[at(output * block_ + b)]); }
+  double result(Index output, Index b) const { return static_cast<double>(result_[output * block_ + b]); }
 
  private:
   // Contracts what is left of entry `index` of level k, for point b.
   void descend(int k, Index index, const T* left, Index b) {
     if (k == d_ - 1) {
-      result_[at(index * block_ + b)] = *left;
+      result_[index * block_ + b] = *left;
       return;
     }
-    const auto& entries = plan_.levels[at(k + 1)];
-    const Index r = core_.dim(k + 1), rest = tail_[at(k + 2)];
+    const auto& entries = plan_.levels[k + 1];
+    const Index r = core_.dim(k + 1), rest = tail_[k + 2];
     for (Index e = 0; e < static_cast<Index>(entries.size()); ++e) {
-      if (entries[at(e)].parent != index) continue;
-      T* out = level_[at(k)].data() + e * rest;
+      if (entries[e].parent != index) continue;
+      T* out = level_[k].data() + e * rest;
       const Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>> phi(
-          phi_[at(k + 1)].data() + b * phi_[at(k + 1)].cols() + entries[at(e)].order * r, r);
+          phi_[k + 1].data() + b * phi_[k + 1].cols() + entries[e].order * r, r);
       if (rest == 1)
         *out = phi.dot(Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>(left, r));
       else
@@ -188,19 +188,19 @@ void ChebyshevTucker::evaluate(const double* points, Index n, double* value, dou
   require(dim() > 0, "[ChebyshevTucker] there is no function to evaluate");
   check_points(box_, points, n, outside);
   const int d = dim(), order = hessian ? 2 : gradient ? 1 : 0;
-  const Contraction& plan = tables_->contractions[at(order)];
+  const Contraction& plan = tables_->contractions[order];
   // The first contraction of a block should stay in the second-level cache.
   const Index tail = tucker_.core.size() / tucker_.core.dim(0);
   const Index block = std::clamp<Index>((Index{1} << 17) / tail, 8, 96);
   dispatch_real("ChebyshevTucker", dtype(), [&]<class T>(T) {
     parallel_for(n, 4 * block, [&](Index begin, Index end) {
       BlockEvaluation<T> evaluation(tucker_, tables_->stacked, plan, order, block);
-      std::vector<double> xi(at(d * block));
+      std::vector<double> xi(d * block);
       for (Index first = begin; first < end; first += block) {
         const Index count = std::min(block, end - first);
         for (int k = 0; k < d; ++k)
           for (Index b = 0; b < count; ++b)
-            xi[at(k * block + b)] =
+            xi[k * block + b] =
                 std::clamp((points[(first + b) * d + k] - box_.centre(k)) / box_.half_width(k), -1.0, 1.0);
         evaluation.run(xi.data(), count);
         for (Index b = 0; b < count; ++b) {
@@ -210,11 +210,11 @@ void ChebyshevTucker::evaluate(const double* points, Index n, double* value, dou
           if (outside != Outside::error && !box_.contains(points + p * d)) {
             vanishes = outside == Outside::zero;
             for (int k = 0; k < d; ++k)
-              flat.push_back(points[p * d + k] < box_.low[at(k)] || points[p * d + k] > box_.high[at(k)]);
+              flat.push_back(points[p * d + k] < box_.low[k] || points[p * d + k] > box_.high[k]);
           }
           for (Index o = 0; o < static_cast<Index>(plan.outputs.size()); ++o) {
-            const auto [kind, i, j] = plan.outputs[at(o)];
-            const bool constant = !flat.empty() && ((kind >= 1 && flat[at(i)]) || (kind == 2 && flat[at(j)]));
+            const auto [kind, i, j] = plan.outputs[o];
+            const bool constant = !flat.empty() && ((kind >= 1 && flat[i]) || (kind == 2 && flat[j]));
             const double f = vanishes || constant ? 0 : evaluation.result(o, b);
             if (kind == 0 && value) value[p] = f;
             if (kind == 1 && gradient) gradient[p * d + i] = f;

@@ -239,7 +239,7 @@ void Expression::operator()(const double* points, Index n, double* values) const
   constexpr Index block = 256;
   parallel_for(n, block, [&](Index begin, Index end) {
     const Index count = end - begin;
-    std::vector<double> stack(at(depth_ * block));
+    std::vector<double> stack(depth_ * block);
     double* top = stack.data() - block;  // row of the topmost operand
     for (const Step& step : program_) {
       if (step.code < first_function) {

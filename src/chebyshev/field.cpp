@@ -97,34 +97,34 @@ void ElectrostaticField::State::add_short_range(const double* points, Index n, d
       Index found = 0;
       cells.near(p, [&](Index first, Index last) {
         if (static_cast<Index>(hits.size()) < found + last - first) {
-          hits.resize(at(2 * (found + last - first)));
+          hits.resize(2 * (found + last - first));
           square.resize(hits.size());
         }
         for (Index s = first; s < last; ++s) {  // without branches: a miss is overwritten
           const double dx = p[0] - x[s], dy = p[1] - y[s], dz = p[2] - z[s];
           const double r2 = dx * dx + dy * dy + dz * dz;
-          hits[at(found)] = s;
-          square[at(found)] = r2;
+          hits[found] = s;
+          square[found] = r2;
           found += r2 < reach;
         }
       });
       double at_point = 0;  // a charge at the very point
       for (Index k = 0; k < found; ++k)
-        if (square[at(k)] == 0) {
-          if (!skip_self) at_point = sorted_charges[at(hits[at(k)])];
-          hits[at(k)] = hits[at(--found)];
-          square[at(k)] = square[at(found)];
+        if (square[k] == 0) {
+          if (!skip_self) at_point = sorted_charges[hits[k]];
+          hits[k] = hits[--found];
+          square[k] = square[found];
           --k;
         }
       kernel.resize(square.size()), slope.resize(square.size());
       short_range.evaluate(square.data(), found, kernel.data(), gradient ? slope.data() : nullptr);
       double sum = 0, g[3] = {};
       for (Index k = 0; k < found; ++k) {
-        const Index s = hits[at(k)];
-        const double q = sorted_charges[at(s)];
-        sum += q * kernel[at(k)];
+        const Index s = hits[k];
+        const double q = sorted_charges[s];
+        sum += q * kernel[k];
         if (!gradient) continue;
-        const double f = 2 * q * slope[at(k)];
+        const double f = 2 * q * slope[k];
         g[0] += f * (p[0] - x[s]), g[1] += f * (p[1] - y[s]), g[2] += f * (p[2] - z[s]);
       }
       if (at_point != 0) sum = at_point > 0 ? INFINITY : -INFINITY;
@@ -235,7 +235,7 @@ Jet ElectrostaticField::evaluate(const Array& points, int order, Beyond beyond) 
   for (std::size_t k = 0; k < far.size(); ++k) {
     value[far[k]] = direct.value.data<double>()[k];
     for (int c = 0; c < 3 && gradient; ++c)
-      gradient[3 * far[k] + c] = direct.gradient.data<double>()[3 * k + at(c)];
+      gradient[3 * far[k] + c] = direct.gradient.data<double>()[3 * k + c];
   }
   return jet;
 }
@@ -248,20 +248,20 @@ ElectrostaticEnergy ElectrostaticField::energy() const {
   const double *x = positions().data<double>(), *q = charges().data<double>();
   ElectrostaticEnergy e;
   Jet smooth = long_range().evaluate(positions(), 1);
-  std::vector<double> local(at(n), 0.0), share(at(n));
+  std::vector<double> local(n, 0.0), share(n);
   double *v = smooth.value.mutable_data<double>(), *g = smooth.gradient.mutable_data<double>();
   // Of the charge itself, as truncated as the rest: a single charge has no energy.
   const Jet self = state_->plan->self_interaction(positions());
   for (Index i = 0; i < n; ++i) {
     v[i] -= q[i] * self.value.data<double>()[i];
-    share[at(i)] = 0.5 * q[i] * v[i];
+    share[i] = 0.5 * q[i] * v[i];
     for (int k = 0; k < 3; ++k) g[3 * i + k] -= 0.5 * q[i] * self.gradient.data<double>()[3 * i + k];
   }
   e.long_range = deterministic_sum(share.data(), n);
   state_->add_short_range(x, n, local.data(), g, true);
   for (Index i = 0; i < n; ++i) {
-    share[at(i)] = 0.5 * q[i] * local[at(i)];
-    v[i] += local[at(i)];
+    share[i] = 0.5 * q[i] * local[i];
+    v[i] += local[i];
     for (int k = 0; k < 3; ++k) g[3 * i + k] *= -q[i];
   }
   e.short_range = deterministic_sum(share.data(), n);
@@ -282,8 +282,7 @@ Array comparison_points(const Array& positions, const Box& box, Index count, std
   for (Index trial = 0; trial < 100 * count && static_cast<Index>(points.size()) < 3 * count; ++trial) {
     double p[3];
     for (int k = 0; k < 3; ++k)
-      p[k] =
-          box.low[at(k)] + 2 * box.half_width(k) * random.uniform(static_cast<std::uint64_t>(3 * trial + k));
+      p[k] = box.low[k] + 2 * box.half_width(k) * random.uniform(static_cast<std::uint64_t>(3 * trial + k));
     bool clear = true;
     cells.near(p, [&](Index begin, Index end) {
       for (Index s = begin; s < end; ++s) {

@@ -58,9 +58,9 @@ class Fitting {
     const Random random(o_.seed, 0x66697465727a);
     for (Index i = 0; i < o_.samples * d_; ++i) {
       const int k = static_cast<int>(i % d_);
-      check_points_.push_back(f_.box().low[at(k)] +
+      check_points_.push_back(f_.box().low[k] +
                               2 * f_.box().half_width(k) * random.uniform(static_cast<std::uint64_t>(i)));
-      check_points_.back() = std::min(check_points_.back(), f_.box().high[at(k)]);
+      check_points_.back() = std::min(check_points_.back(), f_.box().high[k]);
     }
     f_(check_points_, check_values_);
   }
@@ -76,13 +76,13 @@ class Fitting {
           for (Index j = 0; j < m; ++j)
             for (int c = 0; c < d_; ++c)
               points.push_back(c == k      ? f_.node(k, m, j)
-                               : line == 0 ? f_.largest_point()[at(c)]
-                                           : check_points_[at((line * 7 % o_.samples) * d_ + c)]);
+                               : line == 0 ? f_.largest_point()[c]
+                                           : check_points_[(line * 7 % o_.samples) * d_ + c]);
         f_(points, values);
         const Array c = values_to_coefficients(Array::from(values, {lines, m}), 1);
-        std::vector<double> envelope(at(m), 0.0);
+        std::vector<double> envelope(m, 0.0);
         for (Index i = 0; i < lines * m; ++i)
-          envelope[at(i % m)] = std::max(envelope[at(i % m)], std::abs(c.data<double>()[i]));
+          envelope[i % m] = std::max(envelope[i % m], std::abs(c.data<double>()[i]));
         const Index cut = chop(envelope, coefficient_tolerance(), f_.largest());
         if (cut < m) {
           m = std::min(nodes_to_see(cut), o_.max_degree + 1);
@@ -111,9 +111,9 @@ class Fitting {
     fit.sampling = use_full() ? Sampling::full : Sampling::cross;
     if (fit.sampling == Sampling::full) {
       if (full_.shape() != Shape(m_.begin(), m_.end())) {
-        std::vector<std::vector<Index>> all(at(d_));
+        std::vector<std::vector<Index>> all(d_);
         for (int k = 0; k < d_; ++k)
-          for (Index j = 0; j < m_[at(k)]; ++j) all[at(k)].push_back(j);
+          for (Index j = 0; j < m_[k]; ++j) all[k].push_back(j);
         full_ = f_.at_nodes(m_, all);
         for (int k = 0; k < d_; ++k) full_ = values_to_coefficients(full_, k);
       }
@@ -138,20 +138,20 @@ class Fitting {
 
   std::vector<std::vector<Index>> start_indices() {
     constexpr Index count = 6;
-    std::vector<std::vector<Index>> out(at(d_));
+    std::vector<std::vector<Index>> out(d_);
     for (int k = 0; k < d_; ++k) {
-      const auto order = Random(o_.seed, 0x63726f7373 + static_cast<std::uint64_t>(k)).permutation(m_[at(k)]);
-      out[at(k)].assign(order.begin(), order.begin() + std::min(count, m_[at(k)]));
-      for (const double x : hints_[at(k)]) out[at(k)].push_back(nearest_node(k, x));
-      out[at(k)].push_back(nearest_node(k, f_.largest_point()[at(k)]));
-      std::sort(out[at(k)].begin(), out[at(k)].end());
-      out[at(k)].erase(std::unique(out[at(k)].begin(), out[at(k)].end()), out[at(k)].end());
+      const auto order = Random(o_.seed, 0x63726f7373 + static_cast<std::uint64_t>(k)).permutation(m_[k]);
+      out[k].assign(order.begin(), order.begin() + std::min(count, m_[k]));
+      for (const double x : hints_[k]) out[k].push_back(nearest_node(k, x));
+      out[k].push_back(nearest_node(k, f_.largest_point()[k]));
+      std::sort(out[k].begin(), out[k].end());
+      out[k].erase(std::unique(out[k].begin(), out[k].end()), out[k].end());
     }
     return out;
   }
 
   Index nearest_node(int k, double x) const {
-    const Index m = m_[at(k)];
+    const Index m = m_[k];
     const double xi = std::clamp((x - f_.box().centre(k)) / f_.box().half_width(k), -1.0, 1.0);
     return std::clamp<Index>(std::llround(std::acos(-xi) / std::acos(-1.0) * static_cast<double>(m - 1)), 0,
                              m - 1);
@@ -164,9 +164,9 @@ class Fitting {
     for (int k = 0; k < d_ && adaptive(); ++k) {
       const std::vector<double> envelope = magnitudes(t, k, false);
       const Index cut = chop(envelope, coefficient_tolerance(), f_.largest());
-      if (cut < m_[at(k)]) continue;
+      if (cut < m_[k]) continue;
       all = false;
-      wanted[at(k)] = std::min(2 * m_[at(k)] - 1, o_.max_degree + 1);
+      wanted[k] = std::min(2 * m_[k] - 1, o_.max_degree + 1);
     }
     return all;
   }
@@ -174,24 +174,24 @@ class Fitting {
   // For each degree of variable k, the largest of its coefficients, or their sum: of the tensor itself where
   // it is at hand, otherwise the norms of the slices of the Tucker tensor.
   std::vector<double> magnitudes(const linalg::Tucker& t, int k, bool summed) const {
-    const Index m = m_[at(k)];
-    std::vector<double> out(at(m), 0.0);
+    const Index m = m_[k];
+    std::vector<double> out(m, 0.0);
     if (full_.shape() == Shape(m_.begin(), m_.end())) {
       Index inner = 1;
-      for (int j = k + 1; j < d_; ++j) inner *= m_[at(j)];
+      for (int j = k + 1; j < d_; ++j) inner *= m_[j];
       for (Index i = 0; i < full_.size(); ++i) {
-        double& e = out[at(i / inner % m)];
+        double& e = out[i / inner % m];
         const double c = std::abs(full_.data<double>()[i]);
         e = summed ? e + c : std::max(e, c);
       }
       return out;
     }
-    const Array g = linalg::gram(t.core, k), v = t.factors[at(k)], vg = linalg::mode_product(g, v, 0);
+    const Array g = linalg::gram(t.core, k), v = t.factors[k], vg = linalg::mode_product(g, v, 0);
     for (Index i = 0; i < m; ++i) {
       double sum = 0;
       for (Index a = 0; a < v.dim(1); ++a)
         sum += vg.data<double>()[i * v.dim(1) + a] * v.data<double>()[i * v.dim(1) + a];
-      out[at(i)] = std::sqrt(std::max(sum, 0.0));
+      out[i] = std::sqrt(std::max(sum, 0.0));
     }
     return out;
   }
@@ -216,7 +216,7 @@ class Fitting {
 
   void improve(Fit& fit) {
     constexpr int most_attempts = 12;
-    hints_.assign(at(d_), {});
+    hints_.assign(d_, {});
     double tolerance = 0.3 * o_.tolerance;
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
       const Index before = f_.evaluations();
@@ -244,7 +244,7 @@ class Fitting {
         best_.message = text("the degrees have reached ", *std::max_element(m_.begin(), m_.end()) - 1);
       if (!room || capped_ || !settled || !o_.ranks.empty()) break;
       // Not there: first finer ranks (and, for crosses, fibres through the worst point), then higher degrees.
-      for (int k = 0; k < d_; ++k) hints_[at(k)].push_back(worst_point_[at(k)]);
+      for (int k = 0; k < d_; ++k) hints_[k].push_back(worst_point_[k]);
       if (attempt % 3 < 2 && tolerance > 4e-15) {
         tolerance = std::max(2e-15, 0.1 * tolerance);
       } else if (adaptive()) {
@@ -267,10 +267,10 @@ class Fitting {
     linalg::Tucker t = f.coefficients();
     for (int k = 0; k < d_; ++k) {
       const std::vector<double> e = magnitudes(t, k, true);
-      Index m = m_[at(k)];
+      Index m = m_[k];
       double sum = 0;
-      while (m > 1 && sum + e[at(m - 1)] <= allowed * f_.largest() / d_) sum += e[at(--m)];
-      t.factors[at(k)] = t.factors[at(k)].rows(0, m);
+      while (m > 1 && sum + e[m - 1] <= allowed * f_.largest() / d_) sum += e[--m];
+      t.factors[k] = t.factors[k].rows(0, m);
     }
     return {f.box(), t};
   }

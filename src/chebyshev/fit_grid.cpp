@@ -43,14 +43,14 @@ class GridToCoefficients {
       n_ = n;
     }
     Shape shape = values.shape();
-    shape[at(axis)] = m;
+    shape[axis] = m;
     Array out = Array::uninitialized(shape, DType::f64);
     constexpr Index width = 256;
     const Index left = values.size() / (n * right), strips = (right + width - 1) / width;
     double* to = out.mutable_data<double>();
     parallel_for(left * strips, 1, [&](Index begin, Index end) {
-      const auto even = std::make_unique_for_overwrite<double[]>(at(half * width)),
-                 odd = std::make_unique_for_overwrite<double[]>(at(half * width));
+      const auto even = std::make_unique_for_overwrite<double[]>(half * width),
+                 odd = std::make_unique_for_overwrite<double[]>(half * width);
       for (Index t = begin; t < end; ++t) {
         const Index first = t % strips * width, count = std::min(width, right - first);
         const double* f = values.data<double>() + t / strips * n * right + first;
@@ -58,8 +58,8 @@ class GridToCoefficients {
           const double *low = f + j * right, *high = f + (n - 1 - j) * right;
           const double twice = j == n - 1 - j ? 0 : 1;
           for (Index c = 0; c < count; ++c) {
-            even[at(j * count + c)] = low[c] + twice * high[c];
-            odd[at(j * count + c)] = low[c] - high[c];
+            even[j * count + c] = low[c] + twice * high[c];
+            odd[j * count + c] = low[c] - high[c];
           }
         }
         double* y = to + t / strips * m * right + first;
@@ -134,7 +134,7 @@ linalg::Result<ChebyshevTucker> fit_grid(const Array& values, const Box& box,
   check_degrees("fit_grid", degrees, box.dim());
   Array c = values.as(DType::f64);
   GridToCoefficients coefficients(grid);
-  for (int k = 0; k < box.dim(); ++k) c = coefficients(c, k, degrees[at(k)]);
+  for (int k = 0; k < box.dim(); ++k) c = coefficients(c, k, degrees[k]);
   auto t = linalg::st_hosvd(c, truncation(tolerance, ranks));
   return {ChebyshevTucker(box, std::move(t.tensor)), t.report};
 }
@@ -147,7 +147,7 @@ linalg::Canonical canonical_coefficients(const linalg::Canonical& values, const 
   c.weights = values.weights.as(DType::f64);
   GridToCoefficients coefficients(grid);
   for (int k = 0; k < values.order(); ++k)
-    c.factors.push_back(coefficients(values.factors[at(k)].as(DType::f64), 0, degrees[at(k)]));
+    c.factors.push_back(coefficients(values.factors[k].as(DType::f64), 0, degrees[k]));
   return c;
 }
 

@@ -215,9 +215,9 @@ linalg::Canonical on_cells(const GaussianSum& sum, Index n, double a, const Arra
     parallel_for(count, 8, [&](Index first, Index last) {
       for (Index i = first; i < last; ++i)
         for (Index j = 0; j < terms; ++j) {
-          const double scale = std::pow(sum.weight[at(j)], 1.0 / static_cast<double>(d));
+          const double scale = std::pow(sum.weight[j], 1.0 / static_cast<double>(d));
           for (Index c = 0; c < n; ++c)
-            p[c * rank + i * terms + j] = scale * cell_mean(sum.rate[at(j)], c, n, a, x[i * d + k]);
+            p[c * rank + i * terms + j] = scale * cell_mean(sum.rate[j], c, n, a, x[i * d + k]);
         }
     });
     out.factors.push_back(std::move(u));

@@ -49,7 +49,7 @@ struct RangeSeparation::State {
       for (int j = 0; j < k; ++j)
         if (std::abs(box.half_width(j) - box.half_width(k)) <= 1e-12 * box.half_width(k)) same = j;
       if (same >= 0) {
-        basis.push_back(basis[at(same)]);
+        basis.push_back(basis[same]);
       } else {
         GaussianSum unit_sum = short_range.long_range();
         for (double& t : unit_sum.rate) t *= box.half_width(k);
@@ -62,8 +62,8 @@ struct RangeSeparation::State {
 
   /// Values of the basis functions of variable k at some charges.
   Array values(const Array& positions, int k, Index begin, Index end) const {
-    const Array t = chebyshev::basis(scaled(positions, k, box, begin, end), factors[at(k)].dim(0));
-    return linalg::mode_product(factors[at(k)], t, 0);
+    const Array t = chebyshev::basis(scaled(positions, k, box, begin, end), factors[k].dim(0));
+    return linalg::mode_product(factors[k], t, 0);
   }
 
   /// m += sum_i q_i v0_i x v1_i x v2_i, in parallel over slabs of m.
@@ -122,8 +122,8 @@ RangeSeparation::RangeSeparation(const Box& box, const SeparationOptions& o) {
       sinc_quadrature(o.kernel, 0.25 * o.tolerance, inner, std::max(diagonal, 1.5 * o.cutoff));
   Index terms = quadrature.sum.size();
   for (double dropped = 0; terms > 1; --terms) {
-    const double t = quadrature.sum.rate[at(terms - 1)] * inner;
-    dropped += quadrature.sum.weight[at(terms - 1)] * std::exp(-t * t);
+    const double t = quadrature.sum.rate[terms - 1] * inner;
+    dropped += quadrature.sum.weight[terms - 1] * std::exp(-t * t);
     if (dropped > 0.25 * o.tolerance * unit) break;
   }
   state->short_range = ShortRange(o.kernel, quadrature.sum.terms(0, terms), inner, o.cutoff);
@@ -206,7 +206,7 @@ Array RangeSeparation::moments(const Array& positions, const Array& charges) con
   for (Index begin = 0; begin < charges.size(); begin += chunk) {
     const Index end = std::min(charges.size(), begin + chunk);
     std::array<Array, 3> v;
-    for (int k = 0; k < 3; ++k) v[at(k)] = state_->values(positions, k, begin, end);
+    for (int k = 0; k < 3; ++k) v[k] = state_->values(positions, k, begin, end);
     state_->add_moments(v, charges.data<double>() + begin, m);
   }
   return m;
@@ -220,24 +220,24 @@ Array RangeSeparation::lattice_moments(const Array& motif, const Array& charges,
   Array m = Array::zeros({r[0], r[1], r[2]}, DType::f64);
   std::array<Array, 3> sums;
   for (int k = 0; k < 3; ++k) {
-    require(counts[at(k)] >= 1 && std::isfinite(spacing[at(k)]), "[lattice_moments] ", counts[at(k)],
-            " cells of width ", spacing[at(k)], " in direction ", k, "; expected at least one, finite");
+    require(counts[k] >= 1 && std::isfinite(spacing[k]), "[lattice_moments] ", counts[k], " cells of width ",
+            spacing[k], " in direction ", k, "; expected at least one, finite");
     // Sums over the translations along one axis, for every charge of the motif.
-    for (Index copy = 0; copy < counts[at(k)]; ++copy) {
+    for (Index copy = 0; copy < counts[k]; ++copy) {
       Array moved = motif;
       double* p = moved.mutable_data<double>();
       for (Index i = 0; i < charges.size(); ++i) {
-        p[3 * i + k] += static_cast<double>(copy) * spacing[at(k)];
-        require(state_->box.low[at(k)] <= p[3 * i + k] && p[3 * i + k] <= state_->box.high[at(k)],
+        p[3 * i + k] += static_cast<double>(copy) * spacing[k];
+        require(state_->box.low[k] <= p[3 * i + k] && p[3 * i + k] <= state_->box.high[k],
                 "[lattice_moments] copy ", copy, " of charge ", i, " in direction ", k, " lies at ",
                 p[3 * i + k], ", outside of the box");
       }
       const Array v = state_->values(moved, k, 0, charges.size());
       if (copy == 0) {
-        sums[at(k)] = v;
+        sums[k] = v;
         continue;
       }
-      double* to = sums[at(k)].mutable_data<double>();
+      double* to = sums[k].mutable_data<double>();
       for (Index i = 0; i < v.size(); ++i) to[i] += v.data<double>()[i];
     }
   }
@@ -251,18 +251,18 @@ Jet RangeSeparation::self_interaction(const Array& positions) const {
   // phi(x)^T B_k phi(x) are polynomials of twice the degree, one for each term.
   std::array<Array, 3> series, slopes;
   for (int k = 0; k < 3; ++k) {
-    const Array& factor = state_->factors[at(k)];
+    const Array& factor = state_->factors[k];
     const Array x = nodes(2 * factor.dim(0) - 1);
     const linalg::Matrix phi =
         linalg::product(linalg::matrix_of(chebyshev::basis(x, factor.dim(0))), linalg::matrix_of(factor));
     linalg::Matrix values(phi.rows, terms);
     for (Index t = 0; t < terms; ++t) {
-      const linalg::Matrix b = linalg::product(phi, state_->basis[at(k)].interaction[at(t)]);
+      const linalg::Matrix b = linalg::product(phi, state_->basis[k].interaction[t]);
       for (Index i = 0; i < phi.rows; ++i)
         for (Index a = 0; a < phi.cols; ++a) values(i, t) += b(i, a) * phi(i, a);
     }
-    series[at(k)] = values_to_coefficients(linalg::array_of(values, DType::f64), 0);
-    slopes[at(k)] = differentiate(series[at(k)]);
+    series[k] = values_to_coefficients(linalg::array_of(values, DType::f64), 0);
+    slopes[k] = differentiate(series[k]);
   }
   Jet jet{Array::zeros({n}, DType::f64), Array::zeros({n, 3}, DType::f64), {}};
   double *value = jet.value.mutable_data<double>(), *gradient = jet.gradient.mutable_data<double>();
@@ -274,13 +274,13 @@ Jet RangeSeparation::self_interaction(const Array& positions) const {
       const auto at_charges = [&](const Array& c) {
         return linalg::product(linalg::matrix_of(chebyshev::basis(x, c.dim(0))), linalg::matrix_of(c));
       };
-      f[at(k)] = at_charges(series[at(k)]);
-      df[at(k)] = at_charges(slopes[at(k)]);
+      f[k] = at_charges(series[k]);
+      df[k] = at_charges(slopes[k]);
     }
     for (Index i = 0; i < end - begin; ++i) {
       double* g = gradient + 3 * (begin + i);
       for (Index t = 0; t < terms; ++t) {
-        const double weight = units::coulomb * long_range().weight[at(t)], x = f[0](i, t), y = f[1](i, t),
+        const double weight = units::coulomb * long_range().weight[t], x = f[0](i, t), y = f[1](i, t),
                      z = f[2](i, t);
         value[begin + i] += weight * x * y * z;
         g[0] += weight * df[0](i, t) * y * z;
@@ -303,10 +303,10 @@ ChebyshevTucker RangeSeparation::potential(const Array& moments) const {
   for (Index k = 0; k < long_range().size(); ++k) {
     std::vector<Array> b;
     for (const SeparationBasis& basis : state_->basis)
-      b.push_back(linalg::array_of(basis.interaction[at(k)], DType::f64));
+      b.push_back(linalg::array_of(basis.interaction[k], DType::f64));
     const Array part = linalg::mode_products(moments, b);
     const double* from = part.data<double>();
-    const double weight = units::coulomb * long_range().weight[at(k)];
+    const double weight = units::coulomb * long_range().weight[k];
     for (Index i = 0; i < core.size(); ++i) to[i] += weight * from[i];
   }
   return {state_->box, linalg::Tucker{core, state_->factors}};

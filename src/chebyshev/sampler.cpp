@@ -16,7 +16,7 @@ void Sampler::operator()(const std::vector<double>& points, std::vector<double>&
   constexpr Index batch = Index{1} << 16;
   const Index d = dim(), n = static_cast<Index>(points.size()) / d;
   if (n > room()) throw Exhausted();
-  values.assign(at(n), std::numeric_limits<double>::quiet_NaN());
+  values.assign(n, std::numeric_limits<double>::quiet_NaN());
   for (Index first = 0; first < n; first += batch) {
     if (options_.stop && *options_.stop) throw Stopped();
     const Index count = std::min(batch, n - first);
@@ -24,10 +24,10 @@ void Sampler::operator()(const std::vector<double>& points, std::vector<double>&
     evaluations_ += count;
     if (options_.progress) options_.progress({evaluations_, 0, "points of the function"});
     for (Index i = first; i < first + count; ++i) {
-      const double v = values[at(i)];
+      const double v = values[i];
       if (!std::isfinite(v)) {
         std::string where;
-        for (Index k = 0; k < d; ++k) where += text(k ? ", " : "", points[at(i * d + k)]);
+        for (Index k = 0; k < d; ++k) where += text(k ? ", " : "", points[i * d + k]);
         throw std::invalid_argument(text("[fit] the function is ", std::isnan(v) ? "nan" : text(v), " at (",
                                          where, "); choose a box on which it is finite"));
       }
@@ -41,8 +41,8 @@ void Sampler::operator()(const std::vector<double>& points, std::vector<double>&
 
 double Sampler::node(int k, Index m, Index j) const {
   if (m == 1) return box_.centre(k);
-  if (j == 0) return box_.low[at(k)];
-  if (j == m - 1) return box_.high[at(k)];
+  if (j == 0) return box_.low[k];
+  if (j == m - 1) return box_.high[k];
   constexpr double pi = 3.14159265358979323846;
   const double x = std::sin(pi * static_cast<double>(2 * j - (m - 1)) / (2.0 * static_cast<double>(m - 1)));
   return box_.centre(k) + box_.half_width(k) * x;
@@ -51,23 +51,23 @@ double Sampler::node(int k, Index m, Index j) const {
 Array Sampler::at_nodes(const std::vector<Index>& m, const std::vector<std::vector<Index>>& indices) {
   const int d = dim();
   Shape shape;
-  std::vector<std::vector<double>> x(at(d));
+  std::vector<std::vector<double>> x(d);
   for (int k = 0; k < d; ++k) {
-    shape.push_back(static_cast<Index>(indices[at(k)].size()));
-    for (const Index j : indices[at(k)]) x[at(k)].push_back(node(k, m[at(k)], j));
+    shape.push_back(static_cast<Index>(indices[k].size()));
+    for (const Index j : indices[k]) x[k].push_back(node(k, m[k], j));
   }
   const Index n = size_of(shape), piece = Index{1} << 18;
   if (n > room()) throw Exhausted();
   Array out = Array::uninitialized(shape, DType::f64);
   double* to = out.mutable_data<double>();
   std::vector<double> points, values;
-  std::vector<std::size_t> counter(at(d), 0);
+  std::vector<std::size_t> counter(d, 0);
   for (Index first = 0; first < n; first += piece) {
     const Index count = std::min(piece, n - first);
     points.clear();
     for (Index i = 0; i < count; ++i) {
-      for (int k = 0; k < d; ++k) points.push_back(x[at(k)][counter[at(k)]]);
-      for (int k = d - 1; k >= 0 && ++counter[at(k)] == x[at(k)].size(); --k) counter[at(k)] = 0;
+      for (int k = 0; k < d; ++k) points.push_back(x[k][counter[k]]);
+      for (int k = d - 1; k >= 0 && ++counter[k] == x[k].size(); --k) counter[k] = 0;
     }
     (*this)(points, values);
     std::copy(values.begin(), values.end(), to + first);

@@ -80,8 +80,8 @@ std::vector<Direction> directions_of(const std::vector<Matrix>& b, const std::ve
     }
     const linalg::SVD s = linalg::svd(stacked.r());
     for (Index a = 0; a < static_cast<Index>(s.s.size()); ++a) {
-      Direction d{s.s[at(a)], std::vector<double>(at(m), 0.0)};
-      for (Index i = 0; i < half; ++i) d.coefficients[at(2 * i + parity)] = s.v(i, a);
+      Direction d{s.s[a], std::vector<double>(m, 0.0)};
+      for (Index i = 0; i < half; ++i) d.coefficients[2 * i + parity] = s.v(i, a);
       all.push_back(std::move(d));
     }
   }
@@ -96,11 +96,11 @@ double worst_error(const SeparationBasis& basis, const std::vector<double>& weig
   std::vector<double> errors(weight.size());
   parallel_for(static_cast<Index>(weight.size()), 1, [&](Index begin, Index end) {
     for (Index k = begin; k < end; ++k) {
-      const Matrix g = product(product(phi, basis.interaction[at(k)]), phi, false, true);
+      const Matrix g = product(product(phi, basis.interaction[k]), phi, false, true);
       double worst = 0;
       for (std::size_t i = 0; i < g.data.size(); ++i)
-        worst = std::max(worst, std::abs(g.data[i] - values[at(k)].data[i]));
-      errors[at(k)] = weight[at(k)] * worst;
+        worst = std::max(worst, std::abs(g.data[i] - values[k].data[i]));
+      errors[k] = weight[k] * worst;
     }
   });
   return std::accumulate(errors.begin(), errors.end(), 0.0);
@@ -113,11 +113,11 @@ SeparationBasis separation_basis(const GaussianSum& sum, double tolerance) {
   const Index m = nodes_for(sum.rate.back(), 0.05 * tolerance / (sum.at_zero() + heaviest));
   const Array x = nodes(m);
   const Index terms = sum.size();
-  std::vector<Matrix> values(at(terms)), b(at(terms));
+  std::vector<Matrix> values(terms), b(terms);
   parallel_for(terms, 1, [&](Index begin, Index end) {
     for (Index k = begin; k < end; ++k) {
-      values[at(k)] = gaussian_on_nodes(sum.rate[at(k)], x);
-      b[at(k)] = coefficients_of(values[at(k)]);
+      values[k] = gaussian_on_nodes(sum.rate[k], x);
+      b[k] = coefficients_of(values[k]);
     }
   });
   const std::vector<Direction> all = directions_of(b, sum.weight);
@@ -129,14 +129,14 @@ SeparationBasis separation_basis(const GaussianSum& sum, double tolerance) {
   for (Index r = linalg::rank_of(singular, tolerance);; r = std::min<Index>(m, r + 1 + r / 24)) {
     basis.factor = Matrix(m, r);
     for (Index a = 0; a < r; ++a)
-      for (Index i = 0; i < m; ++i) basis.factor(i, a) = all[at(a)].coefficients[at(i)];
-    basis.interaction.assign(at(terms), Matrix());
+      for (Index i = 0; i < m; ++i) basis.factor(i, a) = all[a].coefficients[i];
+    basis.interaction.assign(terms, Matrix());
     parallel_for(terms, 1, [&](Index begin, Index end) {
       for (Index k = begin; k < end; ++k) {
-        Matrix s = product(product(basis.factor, b[at(k)], true), basis.factor);
+        Matrix s = product(product(basis.factor, b[k], true), basis.factor);
         for (Index i = 0; i < r; ++i)
           for (Index j = 0; j < i; ++j) s(i, j) = s(j, i) = 0.5 * (s(i, j) + s(j, i));
-        basis.interaction[at(k)] = std::move(s);
+        basis.interaction[k] = std::move(s);
       }
     });
     basis.error = worst_error(basis, sum.weight, values);

@@ -27,14 +27,13 @@ void curvatures(const double* y, Index n, Index stride, Index count, double* cur
     m[count + c] = second(1, c) / 6;
     m[(n - 2) * count + c] = second(n - 2, c) / 6;
   }
-  std::vector<double> pivot(at(n), 0.0);
+  std::vector<double> pivot(n, 0.0);
   for (Index i = 2; i <= n - 3; ++i) {  // forward elimination; pivot[i] = 1 / diagonal
-    pivot[at(i)] = 1 / (4 - pivot[at(i - 1)]);
-    for (Index c = 0; c < count; ++c)
-      m[i * count + c] = (second(i, c) - m[(i - 1) * count + c]) * pivot[at(i)];
+    pivot[i] = 1 / (4 - pivot[i - 1]);
+    for (Index c = 0; c < count; ++c) m[i * count + c] = (second(i, c) - m[(i - 1) * count + c]) * pivot[i];
   }
   for (Index i = n - 3; i >= 2; --i)
-    for (Index c = 0; c < count; ++c) m[i * count + c] -= pivot[at(i)] * m[(i + 1) * count + c];
+    for (Index c = 0; c < count; ++c) m[i * count + c] -= pivot[i] * m[(i + 1) * count + c];
   for (Index c = 0; c < count; ++c) {
     m[c] = n == 3 ? m[count + c] : 2 * m[count + c] - m[2 * count + c];
     m[(n - 1) * count + c] = n == 3 ? m[count + c] : 2 * m[(n - 2) * count + c] - m[(n - 3) * count + c];
@@ -54,12 +53,12 @@ Array spline(const Array& values, int axis, double first, double step, const Arr
   const Index outer = values.size() / (n * inner), width = std::min<Index>(inner, 32),
               strips = (inner + width - 1) / width;
   Shape shape = values.shape();
-  shape[at(axis)] = m;
+  shape[axis] = m;
   Array out = Array::uninitialized(shape, DType::f64);
   const double *y = values.data<double>(), *x = points.data<double>();
   double* z = out.mutable_data<double>();
   parallel_for(outer * strips, 1, [&](Index begin, Index end) {
-    std::vector<double> curvature(at(n * width));
+    std::vector<double> curvature(n * width);
     for (Index t = begin; t < end; ++t) {
       const Index column = t % strips * width, count = std::min(width, inner - column);
       const double* from = y + t / strips * n * inner + column;

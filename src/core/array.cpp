@@ -85,31 +85,46 @@ std::ostream& operator<<(std::ostream& out, DType dtype) {
   return out << name_of(dtype);
 }
 
-Array Array::uninitialized(Shape shape, DType dtype) {
+Array Array::uninitialized(Shape shape, DType dtype, Device device) {
   Array a;
   a.size_ = size_of(shape);
   a.shape_ = std::move(shape);
   a.dtype_ = dtype;
-  a.buffer_ = std::make_shared<Buffer>(a.bytes());
+  a.device_ = device;
+  a.buffer_ = std::make_shared<Buffer>(a.bytes(), device);
   a.data_ = a.buffer_->data;
   return a;
 }
 
-Array Array::zeros(Shape shape, DType dtype) {
-  Array a = uninitialized(std::move(shape), dtype);
-  std::memset(a.data_, 0, a.bytes());
+Array Array::zeros(Shape shape, DType dtype, Device device) {
+  Array a = uninitialized(std::move(shape), dtype, device);
+  clear_memory(a.data_, a.bytes(), device);
   return a;
 }
 
-Array Array::full(Shape shape, double value, DType dtype) {
+Array Array::full(Shape shape, double value, DType dtype, Device device) {
   Array a = uninitialized(std::move(shape), dtype);
   dispatch_any(dtype,
                [&]<class T>(T) { std::fill_n(static_cast<T*>(a.data_), a.size_, static_cast<T>(value)); });
-  return a;
+  return a.to(device);
 }
 
-Array Array::scalar(double value, DType dtype) {
-  return full({}, value, dtype);
+Array Array::scalar(double value, DType dtype, Device device) {
+  return full({}, value, dtype, device);
+}
+
+Array Array::of(std::initializer_list<double> values) {
+  return from(std::vector<double>(values));
+}
+
+Array Array::of(std::initializer_list<std::initializer_list<double>> rows) {
+  std::vector<double> values;
+  const std::size_t columns = rows.size() ? rows.begin()->size() : 0;
+  for (const auto& row : rows) {
+    require(row.size() == columns, "[Array] rows of ", columns, " and ", row.size(), " numbers");
+    values.insert(values.end(), row.begin(), row.end());
+  }
+  return from(values, {static_cast<Index>(rows.size()), static_cast<Index>(columns)});
 }
 
 Array Array::copy_of(const void* values, Index count, Shape shape, DType dtype) {
@@ -117,6 +132,20 @@ Array Array::copy_of(const void* values, Index count, Shape shape, DType dtype) 
   Array a = uninitialized(std::move(shape), dtype);
   if (count > 0) std::memcpy(a.data_, values, a.bytes());
   return a;
+}
+
+Array Array::to(Device device) const {
+  Array out = *this;
+  out.node_ = nullptr;
+  out.output_ = 0;
+  if (device == device_) return out;
+  if (!data_) {
+    out.device_ = device;
+    return out;
+  }
+  out = uninitialized(shape_, dtype_, device);
+  copy_memory(out.data_, device, data_, device_, bytes());
+  return out;
 }
 
 Index Array::dim(int axis) const {
@@ -129,12 +158,24 @@ void Array::check_type(DType asked) const {
   require(asked == dtype_, "[Array] elements are ", dtype_, ", asked for ", asked, "; convert with as()");
 }
 
+const void* Array::raw() const {
+  require(device_ == Device::cpu, "[Array] the elements lie on ", device_,
+          "; bring them to the host with to(Device::cpu)");
+  return data_;
+}
+
 void* Array::mutable_raw() {
+  require(device_ == Device::cpu, "[Array] the elements lie on ", device_,
+          "; bring them to the host with to(Device::cpu)");
+  return mutable_address();
+}
+
+void* Array::mutable_address() {
   require(!tracked(), "[Array] a tracked array must not be written; build a new one with ops");
   if (buffer_ && buffer_.use_count() > 1) {
     const void* old = data_;
-    auto fresh = std::make_shared<Buffer>(bytes());
-    std::memcpy(fresh->data, old, bytes());
+    auto fresh = std::make_shared<Buffer>(bytes(), device_);
+    copy_memory(fresh->data, device_, old, device_, bytes());
     buffer_ = std::move(fresh);
     data_ = buffer_->data;
   }
@@ -144,15 +185,31 @@ void* Array::mutable_raw() {
 double Array::item() const {
   require(size_ == 1, "[item] the array of shape ", shape_, " has ", size_, " elements, not one");
   require(!is_complex(dtype_), "[item] of a complex array");
+  const Array host = to(Device::cpu);
   double value = 0;
-  dispatch_real_or_integer(dtype_,
-                           [&]<class T>(T) { value = static_cast<double>(*static_cast<const T*>(data_)); });
+  dispatch_real_or_integer(dtype_, [&]<class T>(T) { value = static_cast<double>(*host.data<T>()); });
   return value;
+}
+
+double Array::element(const std::vector<Index>& indices) const {
+  require(static_cast<int>(indices.size()) == ndim(), "[Array] ", indices.size(),
+          " indices for an array of shape ", shape_);
+  require(!is_complex(dtype_),
+          "[Array] an element of a complex array is no real number; see real() and imag()");
+  Index k = 0;
+  for (std::size_t axis = 0; axis < indices.size(); ++axis) {
+    const Index n = shape_[axis], i = indices[axis] < 0 ? indices[axis] + n : indices[axis];
+    require(0 <= i && i < n, "[Array] index ", indices[axis], " on axis ", axis, " of an array of shape ",
+            shape_);
+    k = k * n + i;
+  }
+  Array one = reshaped({size_}).rows(k, k + 1);
+  return one.item();
 }
 
 template <class T>
 std::vector<T> Array::to_vector() const {
-  const Array a = as(dtype_of<T>::value);
+  const Array a = to(Device::cpu).as(dtype_of<T>::value);
   return std::vector<T>(a.data<T>(), a.data<T>() + a.size());
 }
 template std::vector<float> Array::to_vector() const;
@@ -182,6 +239,7 @@ Array Array::reshaped(Shape shape) const {
           size_of(shape));
   Array a = *this;
   a.node_ = nullptr;
+  a.output_ = 0;
   a.shape_ = std::move(shape);
   return a;
 }
@@ -191,6 +249,7 @@ Array Array::rows(Index begin, Index end) const {
           ") of an array of shape ", shape_);
   Array a = *this;
   a.node_ = nullptr;
+  a.output_ = 0;
   const Index row = shape_[0] ? size_ / shape_[0] : 0;
   a.shape_[0] = end - begin;
   a.size_ = size_of(a.shape_);
@@ -202,10 +261,12 @@ Array Array::as(DType dtype) const {
   if (dtype == dtype_) {
     Array a = *this;
     a.node_ = nullptr;
+    a.output_ = 0;
     return a;
   }
   require(!is_complex(dtype_) || is_complex(dtype), "[as] ", dtype_, " to ", dtype,
           " would lose the imaginary part");
+  raw();  // on the host?
   Array out = uninitialized(shape_, dtype);
   dispatch_any(dtype_, [&]<class From>(From) {
     dispatch_any(dtype, [&]<class To>(To) {
@@ -227,13 +288,15 @@ Array Array::as(DType dtype) const {
   return out;
 }
 
-Array Array::with_node(std::shared_ptr<Node> node) const {
+Array Array::with_node(std::shared_ptr<Node> node, int output) const {
   Array a = *this;
   a.node_ = std::move(node);
+  a.output_ = output;
   return a;
 }
 
-bool all_finite(const Array& a) {
+bool all_finite(const Array& array) {
+  const Array a = array.to(Device::cpu);
   bool finite = true;
   dispatch_any(a.dtype(), [&]<class T>(T) {
     if constexpr (is_complex_v<T>) {
@@ -255,7 +318,7 @@ bool all_finite(const Array& a) {
 
 bool identical(const Array& a, const Array& b) {
   return a.dtype() == b.dtype() && a.shape() == b.shape() &&
-         (a.size() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
+         (a.size() == 0 || std::memcmp(a.to(Device::cpu).raw(), b.to(Device::cpu).raw(), a.bytes()) == 0);
 }
 
 }  // namespace cartan

@@ -6,7 +6,9 @@
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <new>
 
@@ -14,7 +16,10 @@
 #include <malloc.h>
 #endif
 
+#include "cartan/core/error.hpp"
 #include "cartan/core/memory.hpp"
+#include "core/cuda/backend.hpp"
+#include "core/debug_device.hpp"
 
 namespace cartan {
 namespace {
@@ -38,30 +43,62 @@ std::size_t bytes_of(std::size_t size_class) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-// Blocks to be freed, chained through their own memory.
-class Chain {
+// Where the blocks of a pool come from.
+void* take_from(Device device, std::size_t bytes) {
+  switch (device.kind) {
+    case Device::Kind::cpu:
+      return std::aligned_alloc(alignment, bytes);
+    case Device::Kind::cuda:
+      return cuda::allocate(device.index, bytes);
+    case Device::Kind::debug:
+      return debug_device::allocate(bytes);
+  }
+  return nullptr;
+}
+
+void give_to(Device device, void* block, std::size_t bytes) noexcept {
+  switch (device.kind) {
+    case Device::Kind::cpu:
+      return std::free(block);
+    case Device::Kind::cuda:
+      return cuda::release(device.index, block);
+    case Device::Kind::debug:
+      return debug_device::release(block, bytes);
+  }
+}
+
+// Blocks to be freed when the lock is no longer held.
+class Dropped {
  public:
-  void add(void* block) noexcept {
-    *static_cast<void**>(block) = first_;
-    first_ = block;
+  explicit Dropped(Device device) : device_(device) {}
+  void add(void* block, std::size_t bytes) noexcept {
+    if (count_ == most) free_all();
+    blocks_[count_++] = {block, bytes};
   }
-  ~Chain() {
-    while (first_) {
-      void* next = *static_cast<void**>(first_);
-      std::free(first_);
-      first_ = next;
-    }
-  }
+  ~Dropped() { free_all(); }
 
  private:
-  void* first_ = nullptr;
+  void free_all() noexcept {
+    for (std::size_t k = 0; k < count_; ++k) give_to(device_, blocks_[k].block, blocks_[k].bytes);
+    count_ = 0;
+  }
+  static constexpr std::size_t most = 32;
+  struct Block {
+    void* block;
+    std::size_t bytes;
+  };
+  Device device_;
+  Block blocks_[most];
+  std::size_t count_ = 0;
 };
 
 class Pool {
  public:
+  explicit Pool(Device device) : device_(device) {}
+
   void* take(std::size_t size_class) {
     const std::size_t bytes = bytes_of(size_class);
-    Chain dropped;  // freed without the lock
+    Dropped dropped(device_);
     void* block = nullptr;
     {
       std::lock_guard lock(mutex_);
@@ -81,20 +118,24 @@ class Pool {
       }
       trim(dropped);
     }
-    if (!block) block = std::aligned_alloc(alignment, bytes);
+    if (!block) block = take_from(device_, bytes);
     if (block) return block;
     release();  // perhaps what is kept makes room
-    block = std::aligned_alloc(alignment, bytes);
+    block = take_from(device_, bytes);
     if (block) return block;
-    std::lock_guard lock(mutex_);
-    use_.in_use -= bytes;
-    peak_ = earlier_peak_ = use_.in_use;
-    throw std::bad_alloc();
+    {
+      std::lock_guard lock(mutex_);
+      use_.in_use -= bytes;
+      peak_ = earlier_peak_ = use_.in_use;
+    }
+    if (device_.kind != Device::Kind::cuda) throw std::bad_alloc();
+    throw DeviceError(text("[Array] ", device_, " has no room for ", bytes,
+                           " bytes: ", cuda::memory_text(device_.index), "; use smaller batches"));
   }
 
   void give(void* block, std::size_t size_class) noexcept {
     const std::size_t bytes = bytes_of(size_class);
-    Chain dropped;
+    Dropped dropped(device_);
     std::lock_guard lock(mutex_);
     use_.in_use -= bytes;
     try {
@@ -102,13 +143,13 @@ class Pool {
       use_.kept += bytes;
       trim(dropped);
     } catch (...) {  // no memory to note it
-      dropped.add(block);
+      dropped.add(block, bytes);
     }
   }
 
   void release() {
     {
-      Chain dropped;
+      Dropped dropped(device_);
       std::lock_guard lock(mutex_);
       while (use_.kept > 0) drop_oldest(dropped);
       peak_ = earlier_peak_ = use_.in_use;
@@ -141,18 +182,20 @@ class Pool {
     const std::size_t peak = std::max({peak_, earlier_peak_, least_limit});
     return peak + std::min(peak, most_spare);  // blocks of several sizes that take turns all stay
   }
-  void trim(Chain& dropped) noexcept {
+  void trim(Dropped& dropped) noexcept {
     while (use_.kept > 0 && use_.in_use + use_.kept > limit()) drop_oldest(dropped);
   }
-  void drop_oldest(Chain& dropped) noexcept {
+  void drop_oldest(Dropped& dropped) noexcept {
     std::deque<Kept>* oldest = nullptr;
     for (auto& list : lists_)
       if (!list.empty() && (!oldest || list.front().given < oldest->front().given)) oldest = &list;
-    dropped.add(oldest->front().memory);
+    const std::size_t bytes = bytes_of(static_cast<std::size_t>(oldest - lists_));
+    dropped.add(oldest->front().memory, bytes);
     oldest->pop_front();
-    use_.kept -= bytes_of(static_cast<std::size_t>(oldest - lists_));
+    use_.kept -= bytes;
   }
 
+  Device device_;
   std::mutex mutex_;
   std::deque<Kept> lists_[256];  // of every size class, by the time they were given back
   MemoryUse use_{0, 0};
@@ -161,26 +204,64 @@ class Pool {
   std::uint64_t given_ = 0;
 };
 
-Pool& pool() {
+Pool& host_pool() {
   static Pool* p = [] {
-    pthread_atfork([] { pool().lock(); }, [] { pool().unlock(); }, [] { pool().unlock(); });
-    return new Pool;  // never destroyed: arrays in static storage may outlive any order
+    pthread_atfork([] { host_pool().lock(); }, [] { host_pool().unlock(); }, [] { host_pool().unlock(); });
+    return new Pool(Device::cpu);  // never destroyed: arrays in static storage may outlive any order
   }();
+  return *p;
+}
+
+Pool& pool(Device device) {
+  if (device == Device::cpu) return host_pool();
+  static auto* mutex = new std::mutex;
+  static auto* pools = new std::map<std::pair<int, int>, Pool*>;
+  std::lock_guard lock(*mutex);
+  Pool*& p = (*pools)[{static_cast<int>(device.kind), device.index}];
+  if (!p) {
+    require_device(device);
+    p = new Pool(device);
+  }
   return *p;
 }
 
 }  // namespace
 
-Buffer::Buffer(std::size_t bytes) : size_class(class_of(bytes)), data(pool().take(size_class)) {}
+Buffer::Buffer(std::size_t bytes, Device where)
+    : size_class(class_of(bytes)), device(where), data(pool(device).take(size_class)) {}
 Buffer::~Buffer() {
-  pool().give(data, size_class);
+  pool(device).give(data, size_class);
 }
 
-MemoryUse memory_use() {
-  return pool().use();
+void copy_memory(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  using Kind = Device::Kind;
+  if (bytes == 0) return;
+  if (to_device.kind == Kind::cuda && from_device.kind == Kind::cuda) {
+    if (to_device == from_device)
+      return cuda::copy(to_device.index, to, from, bytes, cuda::Direction::within);
+    return cuda::copy_between(to_device.index, to, from_device.index, from, bytes);
+  }
+  if (to_device.kind == Kind::debug) to = debug_device::alias(to);
+  if (from_device.kind == Kind::debug) from = debug_device::alias(from);
+  if (to_device.kind == Kind::cuda)
+    cuda::copy(to_device.index, to, from, bytes, cuda::Direction::to_device);
+  else if (from_device.kind == Kind::cuda)
+    cuda::copy(from_device.index, to, from, bytes, cuda::Direction::to_host);
+  else
+    std::memcpy(to, from, bytes);
 }
-void release_memory() {
-  pool().release();
+
+void clear_memory(void* to, std::size_t bytes, Device device) {
+  if (bytes == 0) return;
+  if (device.kind == Device::Kind::cuda) return cuda::clear(device.index, to, bytes);
+  std::memset(device.kind == Device::Kind::debug ? debug_device::alias(to) : to, 0, bytes);
+}
+
+MemoryUse memory_use(Device device) {
+  return pool(device).use();
+}
+void release_memory(Device device) {
+  pool(device).release();
 }
 
 }  // namespace cartan

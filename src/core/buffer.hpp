@@ -3,17 +3,25 @@
 
 #include <cstddef>
 
+#include "cartan/core/device.hpp"
+
 namespace cartan {
 
-// At least `bytes`, not initialised, aligned to 64 bytes.
+// At least `bytes` of a device, not initialised, aligned to 64 bytes; from the device's pool.
 struct Buffer {
-  explicit Buffer(std::size_t bytes);
+  Buffer(std::size_t bytes, Device where);
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
   std::size_t size_class;
+  Device device;
   void* data;
 };
+
+// Between devices, and within one. On CUDA in the order of the device's stream; done on return where
+// one side is the host.
+void copy_memory(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
+void clear_memory(void* to, std::size_t bytes, Device device);
 
 }  // namespace cartan

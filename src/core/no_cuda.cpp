@@ -1,7 +1,12 @@
 #include "cartan/core/error.hpp"
-#include "core/cuda/query.hpp"
+#include "core/cuda/backend.hpp"
 
 namespace cartan::cuda {
+namespace {
+[[noreturn]] void refuse() {
+  throw DeviceError("[cuda] " + query_devices().problem);
+}
+}  // namespace
 
 Devices query_devices() {
   return {0,
@@ -9,7 +14,23 @@ Devices query_devices() {
 }
 
 std::string device_name(int) {
-  throw DeviceError("[cuda_device_name] " + query_devices().problem);
+  refuse();
+}
+void* allocate(int, std::size_t) {
+  refuse();
+}
+void release(int, void*) noexcept {}
+std::string memory_text(int) {
+  refuse();
+}
+void copy(int, void*, const void*, std::size_t, Direction) {
+  refuse();
+}
+void copy_between(int, void*, int, const void*, std::size_t) {
+  refuse();
+}
+void clear(int, void*, std::size_t) {
+  refuse();
 }
 
 }  // namespace cartan::cuda

@@ -64,14 +64,16 @@ class Normalize : public Primitive {
  public:
   explicit Normalize(double eps) : eps_(eps) {}
   const char* name() const override { return "normalize"; }
-  Array eval_cpu(const Arrays& in) const override {
-    return over_rows(in[0], [&]<class T>(T* y, Index offset, Index n) {
+  Arrays eval_cpu(const Arrays& in) const override {
+    return {over_rows(in[0], [&]<class T>(T* y, Index offset, Index n) {
       const T* x = in[0].data<T>() + offset;
       const auto [m, r] = moments(x, n, eps_);
       for (Index i = 0; i < n; ++i) y[i] = static_cast<T>((static_cast<double>(x[i]) - m) * r);
-    });
+    })};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
     return {backward(in[0], c, eps_)};
   }
 
@@ -84,8 +86,8 @@ class NormalizeBackward : public Primitive {
  public:
   explicit NormalizeBackward(double eps) : eps_(eps) {}
   const char* name() const override { return "normalize_backward"; }
-  Array eval_cpu(const Arrays& in) const override {
-    return over_rows(in[0], [&]<class T>(T* y, Index offset, Index n) {
+  Arrays eval_cpu(const Arrays& in) const override {
+    return {over_rows(in[0], [&]<class T>(T* y, Index offset, Index n) {
       const T *x = in[0].data<T>() + offset, *g = in[1].data<T>() + offset;
       const auto [m, r] = moments(x, n, eps_);
       auto h = [x, m = m, r = r](Index i) { return (static_cast<double>(x[i]) - m) * r; };
@@ -93,9 +95,11 @@ class NormalizeBackward : public Primitive {
       const double a = mean_of(n, [=](Index i) { return static_cast<double>(g[i]) * h(i); });
       for (Index i = 0; i < n; ++i)
         y[i] = static_cast<T>(r * (static_cast<double>(g[i]) - mean_g - h(i) * a));
-    });
+    })};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays out(2);
     if (wanted[0]) out[0] = second(in[0], in[1], c, eps_);
     if (wanted[1]) out[1] = backward(in[0], c, eps_);
@@ -111,8 +115,8 @@ class NormalizeSecond : public Primitive {
  public:
   explicit NormalizeSecond(double eps) : eps_(eps) {}
   const char* name() const override { return "normalize_second"; }
-  Array eval_cpu(const Arrays& in) const override {
-    return over_rows(in[0], [&]<class T>(T* y, Index offset, Index n) {
+  Arrays eval_cpu(const Arrays& in) const override {
+    return {over_rows(in[0], [&]<class T>(T* y, Index offset, Index n) {
       const T *x = in[0].data<T>() + offset, *g = in[1].data<T>() + offset, *c = in[2].data<T>() + offset;
       const auto [m, r] = moments(x, n, eps_);
       auto d = [](T v) { return static_cast<double>(v); };
@@ -125,10 +129,12 @@ class NormalizeSecond : public Primitive {
       const double r2 = r * r, along = cov - 3 * a * b;
       for (Index i = 0; i < n; ++i)
         y[i] = static_cast<T>(-r2 * (h(i) * along + b * (d(g[i]) - mean_g) + a * (d(c[i]) - mean_c)));
-    });
+    })};
   }
   // Third derivatives are rare: those of the same formula composed of ops.
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     const bool again = recording();
     Arrays leaves, asked, out(3);
     {
@@ -156,10 +162,10 @@ class NormalizeSecond : public Primitive {
 };
 
 Array backward(const Array& x, const Array& g, double eps) {
-  return evaluate(std::make_shared<NormalizeBackward>(eps), {x, g});
+  return run(std::make_shared<NormalizeBackward>(eps), {x, g});
 }
 Array second(const Array& x, const Array& g, const Array& c, double eps) {
-  return evaluate(std::make_shared<NormalizeSecond>(eps), {x, g, c});
+  return run(std::make_shared<NormalizeSecond>(eps), {x, g, c});
 }
 
 }  // namespace
@@ -167,7 +173,7 @@ Array second(const Array& x, const Array& g, const Array& c, double eps) {
 Array normalize(const Array& x, double eps) {
   require(x.ndim() >= 1 && is_real(x.dtype()) && eps > 0, "[normalize] ", x.dtype(), " of shape ", x.shape(),
           " with eps ", eps, ": needs a real array of rank 1 or more and eps > 0");
-  return evaluate(std::make_shared<Normalize>(eps), {x});
+  return run(std::make_shared<Normalize>(eps), {x});
 }
 
 }  // namespace cartan::nn

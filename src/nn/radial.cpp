@@ -21,7 +21,7 @@ class RadialSeries : public Primitive {
   }
   const char* name() const override { return "radial"; }
 
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     Shape shape = in[0].shape();
     const Index k = function_.count();
     if (!Function::scalar) shape.push_back(k);
@@ -33,11 +33,13 @@ class RadialSeries : public Primitive {
         function_.fill(d + begin, end - begin, order_, y + begin * k);
       });
     });
-    return out;
+    return {out};
   }
 
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>&) const override {
-    const Array slope = evaluate(std::make_shared<RadialSeries>(function_, order_ + 1), {in[0]});
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
+    const Array& c = cotangents[0];
+    const Array slope = run(std::make_shared<RadialSeries>(function_, order_ + 1), {in[0]});
     return {Function::scalar ? c * slope : sum(c * slope, -1)};
   }
 
@@ -48,7 +50,7 @@ class RadialSeries : public Primitive {
 
 template <class Function>
 Array radial(Function function, const Array& d) {
-  return evaluate(std::make_shared<RadialSeries<Function>>(std::move(function), 0), {d});
+  return run(std::make_shared<RadialSeries<Function>>(std::move(function), 0), {d});
 }
 
 void check(const char* op, const Array& d, double lower, double upper) {

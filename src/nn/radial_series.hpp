@@ -86,7 +86,7 @@ class GaussianSeries {
   using In = Eigen::Map<const Row>;
 
   GaussianSeries(Index count, int order) : order_(order) {
-    for (int j = 0; j <= order; ++j) f_[at(j)].resize(count), e_[at(j)].resize(count);
+    for (int j = 0; j <= order; ++j) f_[j].resize(count), e_[j].resize(count);
     h_.resize(count);
   }
   // h_k0 = h[0] - centers_k, h_j = h[j]; the result is factor * (E times cut), order-th coefficient.
@@ -97,20 +97,18 @@ class GaussianSeries {
     e_[0] = (minus_width * h_.square()).exp();
     for (int j = 1; j <= order_; ++j) {
       double known = 0;
-      for (int i = 1; i < j; ++i) known += h[at(i)] * h[at(j - i)];
-      f_[at(j)] = minus_width * (static_cast<T>(2 * h[at(j)]) * h_ + static_cast<T>(known));
-      e_[at(j)] = f_[at(j)] * e_[0];
-      for (int i = 1; i < j; ++i)
-        e_[at(j)] += static_cast<T>(i) / static_cast<T>(j) * f_[at(i)] * e_[at(j - i)];
+      for (int i = 1; i < j; ++i) known += h[i] * h[j - i];
+      f_[j] = minus_width * (static_cast<T>(2 * h[j]) * h_ + static_cast<T>(known));
+      e_[j] = f_[j] * e_[0];
+      for (int i = 1; i < j; ++i) e_[j] += static_cast<T>(i) / static_cast<T>(j) * f_[i] * e_[j - i];
     }
     Eigen::Map<Row> y(out, centers.size());
-    y = static_cast<T>(factor * cut[0]) * e_[at(order_)];
+    y = static_cast<T>(factor * cut[0]) * e_[order_];
     for (int j = 1; j <= order_; ++j)
-      if (cut[at(j)] != 0) y += static_cast<T>(factor * cut[at(j)]) * e_[at(order_ - j)];
+      if (cut[j] != 0) y += static_cast<T>(factor * cut[j]) * e_[order_ - j];
   }
 
  private:
-  static std::size_t at(int j) { return static_cast<std::size_t>(j); }
   int order_;
   std::array<Row, max_order + 1> f_, e_;
   Row h_;

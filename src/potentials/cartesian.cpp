@@ -30,7 +30,7 @@ constexpr int rank_in(Index ranks, int c) {
 class Gate : public Primitive {
  public:
   const char* name() const override { return "gate"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     const Index atoms = in[0].dim(1), channels = in[0].dim(2), ranks = in[1].dim(1);
     Array out = Array::uninitialized(in[0].shape(), in[0].dtype());
     dispatch_real("gate", out.dtype(), [&]<class T>(T) {
@@ -46,9 +46,11 @@ class Gate : public Primitive {
           }
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays g(2);
     if (wanted[0]) g[0] = gate(c, in[1]);
     if (wanted[1]) g[1] = rank_dot(c, in[0], static_cast<int>(in[1].dim(1)));
@@ -60,7 +62,7 @@ class RankDot : public Primitive {
  public:
   explicit RankDot(int ranks) : ranks_(ranks) {}
   const char* name() const override { return "rank_dot"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     const Index atoms = in[0].dim(1), channels = in[0].dim(2);
     Array out = Array::uninitialized({atoms, ranks_, channels}, in[0].dtype());
     dispatch_real("rank_dot", out.dtype(), [&]<class T>(T) {
@@ -78,9 +80,11 @@ class RankDot : public Primitive {
           });
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     if (in.size() == 1) return {gate(in[0], scale(c, 2))};  // a square: one term instead of two equal ones
     Arrays g(2);
     if (wanted[0]) g[0] = gate(in[1], c);
@@ -99,7 +103,7 @@ class RankLinear : public Primitive {
  public:
   explicit RankLinear(bool transposed) : transposed_(transposed) {}
   const char* name() const override { return "rank_linear"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     const Index atoms = in[0].dim(1), inner = in[0].dim(2), outer = in[1].dim(transposed_ ? 2 : 1);
     Array out = Array::uninitialized({9, atoms, outer}, in[0].dtype());
     dispatch_real("rank_linear", out.dtype(), [&]<class T>(T) {
@@ -125,9 +129,11 @@ class RankLinear : public Primitive {
         }
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays g(2);
     if (wanted[0]) g[0] = rank_linear(c, in[1], !transposed_);
     if (wanted[1]) g[1] = transposed_ ? rank_outer(in[0], c) : rank_outer(c, in[0]);
@@ -141,7 +147,7 @@ class RankLinear : public Primitive {
 class RankOuter : public Primitive {
  public:
   const char* name() const override { return "rank_outer"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     const Index atoms = in[0].dim(1), outer = in[0].dim(2), inner = in[1].dim(2);
     Array out = Array::uninitialized({3, outer, inner}, in[0].dtype());
     dispatch_real("rank_outer", out.dtype(), [&]<class T>(T) {
@@ -163,9 +169,11 @@ class RankOuter : public Primitive {
         }
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays g(2);
     if (wanted[0]) g[0] = rank_linear(in[1], c);
     if (wanted[1]) g[1] = rank_linear(in[0], c, true);
@@ -209,7 +217,7 @@ class MatrixProduct : public Primitive {
  public:
   MatrixProduct(bool symmetric, bool tx, bool ty) : symmetric_(symmetric), tx_(tx), ty_(ty) {}
   const char* name() const override { return symmetric_ ? "anticommutator" : "matrix_product"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     const Index count = in[0].dim(1) * in[0].dim(2);
     Array out = Array::uninitialized(in[0].shape(), in[0].dtype());
     dispatch_real(name(), out.dtype(), [&]<class T>(T) {
@@ -233,9 +241,11 @@ class MatrixProduct : public Primitive {
         });
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     if (in.size() == 1) return {anticommutator(c, in[0], false, true)};  // X X
     Arrays g(2);
     if (symmetric_) {  // <C, {X^s, Y^t}>: by X it is {C, Y^t'}^s
@@ -259,7 +269,7 @@ Array gate(const Array& x, const Array& n) {
   require(n.ndim() == 3 && n.dim(0) == x.dim(1) && (n.dim(1) == 1 || n.dim(1) == 3) && n.dim(2) == x.dim(2) &&
               n.dtype() == x.dtype(),
           "[gate] factors ", n.shape(), " do not fit the field ", x.shape());
-  return evaluate(std::make_shared<Gate>(), {x, n});
+  return run(std::make_shared<Gate>(), {x, n});
 }
 
 Array rank_dot(const Array& x, const Array& y, int ranks) {
@@ -267,14 +277,14 @@ Array rank_dot(const Array& x, const Array& y, int ranks) {
   check_same("rank_dot", x, y);
   require(ranks == 1 || ranks == 3, "[rank_dot] ranks must be 1 or 3, not ", ranks);
   const bool same = x.raw() == y.raw() && x.node() == y.node();
-  return evaluate(std::make_shared<RankDot>(ranks), same ? Arrays{x} : Arrays{x, y});
+  return run(std::make_shared<RankDot>(ranks), same ? Arrays{x} : Arrays{x, y});
 }
 
 Array rank_linear(const Array& x, const Array& w, bool transposed) {
   check_field("rank_linear", x);
   require(w.ndim() == 3 && w.dim(0) == 3 && w.dim(transposed ? 1 : 2) == x.dim(2) && w.dtype() == x.dtype(),
           "[rank_linear] weights ", w.shape(), transposed ? "^T" : "", " do not fit the field ", x.shape());
-  return evaluate(std::make_shared<RankLinear>(transposed), {x, w});
+  return run(std::make_shared<RankLinear>(transposed), {x, w});
 }
 
 Array rank_outer(const Array& y, const Array& x) {
@@ -282,20 +292,20 @@ Array rank_outer(const Array& y, const Array& x) {
   check_field("rank_outer", x);
   require(y.dim(1) == x.dim(1) && y.dtype() == x.dtype(), "[rank_outer] fields ", y.shape(), " and ",
           x.shape());
-  return evaluate(std::make_shared<RankOuter>(), {y, x});
+  return run(std::make_shared<RankOuter>(), {y, x});
 }
 
 Array matrix_product(const Array& x, const Array& y, bool tx, bool ty) {
   check_field("matrix_product", x);
   check_same("matrix_product", x, y);
   const bool square = x.raw() == y.raw() && x.node() == y.node() && !tx && !ty;
-  return evaluate(std::make_shared<MatrixProduct>(false, tx, ty), square ? Arrays{x} : Arrays{x, y});
+  return run(std::make_shared<MatrixProduct>(false, tx, ty), square ? Arrays{x} : Arrays{x, y});
 }
 
 Array anticommutator(const Array& x, const Array& y, bool tx, bool ty) {
   check_field("anticommutator", x);
   check_same("anticommutator", x, y);
-  return evaluate(std::make_shared<MatrixProduct>(true, tx, ty), {x, y});
+  return run(std::make_shared<MatrixProduct>(true, tx, ty), {x, y});
 }
 
 }  // namespace cartan::potentials

@@ -3,7 +3,6 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/potentials/cartesian.hpp"
 #include "core/dispatch.hpp"
-#include "core/index.hpp"
 #include "core/simd.hpp"
 
 namespace cartan::potentials {
@@ -15,7 +14,7 @@ class Message : public Primitive {
  public:
   explicit Message(NeighborhoodPtr n) : n_(std::move(n)) {}
   const char* name() const override { return "message"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     const Index atoms = n_->atoms, channels = in[1].dim(2), plane = atoms * channels;
     Array out = Array::uninitialized(in[1].shape(), in[1].dtype());
     dispatch_real("message", out.dtype(), [&]<class T>(T) {
@@ -25,9 +24,9 @@ class Message : public Primitive {
         for (Index i = b; i < e; ++i)
           for_strips<T>(channels, [&]<class V>(V, Index f) {
             V total[9] = {};
-            for (Index k = n_->begin[at(i)]; k < n_->begin[at(i) + 1]; ++k) {
-              const T* w = g + n_->pair(n_->edge[at(k)]) * 3 * channels + f;
-              const T* u = x + n_->sender[at(k)] * channels + f;
+            for (Index k = n_->begin[i]; k < n_->begin[i + 1]; ++k) {
+              const T* w = g + n_->pair(n_->edge[k]) * 3 * channels + f;
+              const T* u = x + n_->sender[k] * channels + f;
               const V w0 = load<V>(w), w1 = load<V>(w + channels), w2 = load<V>(w + 2 * channels);
               total[0] += w0 * load<V>(u);
               for (int c = 1; c < 4; ++c) total[c] += w1 * load<V>(u + c * plane);
@@ -37,9 +36,11 @@ class Message : public Primitive {
           });
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays g(2);
     if (wanted[0]) g[0] = pair_product(n_, in[1], c);
     if (wanted[1]) g[1] = message(n_, in[0], c);  // an edge and its reverse share one g
@@ -54,7 +55,7 @@ class PairProduct : public Primitive {
  public:
   explicit PairProduct(NeighborhoodPtr n) : n_(std::move(n)) {}
   const char* name() const override { return "pair_product"; }
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     const Index atoms = n_->atoms, channels = in[0].dim(2), plane = atoms * channels;
     Array out = Array::uninitialized({n_->pairs + 1, 3, channels}, in[0].dtype());
     dispatch_real("pair_product", out.dtype(), [&]<class T>(T) {
@@ -62,12 +63,12 @@ class PairProduct : public Primitive {
       T* g = out.mutable_data<T>();
       parallel_for(n_->pairs, pair_grain, [&](Index b, Index e) {
         for (Index p = b; p < e; ++p) {
-          const Index i = n_->i[at(p)] * channels, j = n_->j[at(p)] * channels;
+          const Index i = n_->i[p] * channels, j = n_->j[p] * channels;
           for_strips<T>(channels, [&]<class V>(V, Index f) {
             V total[3] = {};
             for (int c = 0; c < 9; ++c) {
               const T *u = x + c * plane + f, *v = y + c * plane + f;
-              total[rank_of[at(c)]] += load<V>(u + j) * load<V>(v + i) + load<V>(u + i) * load<V>(v + j);
+              total[rank_of[c]] += load<V>(u + j) * load<V>(v + i) + load<V>(u + i) * load<V>(v + j);
             }
             for (int k = 0; k < 3; ++k) store(g + (p * 3 + k) * channels + f, total[k]);
           });
@@ -81,15 +82,17 @@ class PairProduct : public Primitive {
           for (int c = 0; c < 9; ++c)
             for (Index i = 0; i < atoms; ++i) {
               const Index k = c * plane + i * channels + b + f;
-              total[rank_of[at(c)]] += load<V>(x + k) * load<V>(y + k);
+              total[rank_of[c]] += load<V>(x + k) * load<V>(y + k);
             }
           for (int k = 0; k < 3; ++k) store(self + k * channels + b + f, total[k]);
         });
       });
     });
-    return out;
+    return {out};
   }
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Arrays g(2);
     if (wanted[0]) g[0] = message(n_, c, in[1]);
     if (wanted[1]) g[1] = message(n_, c, in[0]);
@@ -108,7 +111,7 @@ class Embedding : public Primitive {
   Embedding(NeighborhoodPtr n, Slot slot) : n_(std::move(n)), slot_(slot) {}
   const char* name() const override { return "edge_embedding"; }
 
-  Array eval_cpu(const Arrays& in) const override {
+  Arrays eval_cpu(const Arrays& in) const override {
     const Index channels = slot_ == W ? in[1].dim(1) : in[slot_ == Y ? 0 : 1].dim(-1);
     const Shape shapes[] = {
         {n_->pairs + 1, 9}, {n_->pairs + 1, 3, channels}, {n_->edges(), channels}, {9, n_->atoms, channels}};
@@ -116,7 +119,7 @@ class Embedding : public Primitive {
     dispatch_real("edge_embedding", out.dtype(), [&]<class T>(T) {
       const T* a[4] = {};
       for (int s = 0, k = 0; s < 4; ++s)
-        if (s != slot_) a[s] = in[at(k++)].data<T>();
+        if (s != slot_) a[s] = in[k++].data<T>();
       T* o = out.mutable_data<T>();
       switch (slot_) {
         case X:
@@ -129,12 +132,14 @@ class Embedding : public Primitive {
           return by_y(a[W], a[Z], a[X], o, channels);
       }
     });
-    return out;
+    return {out};
   }
 
-  Arrays vjp(const Arrays& in, const Array&, const Array& c, const std::vector<bool>& wanted) const override {
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
     Array full[4];  // every slot filled, the cotangent in this primitive's own
-    for (int s = 0, k = 0; s < 4; ++s) full[s] = s == slot_ ? c : in[at(k++)];
+    for (int s = 0, k = 0; s < 4; ++s) full[s] = s == slot_ ? c : in[k++];
     Arrays g;
     for (int s = 0; s < 4; ++s) {
       if (s == slot_) continue;
@@ -145,7 +150,7 @@ class Embedding : public Primitive {
       Arrays others;
       for (int t = 0; t < 4; ++t)
         if (t != s) others.push_back(full[t]);
-      g.push_back(evaluate(std::make_shared<Embedding>(n_, static_cast<Slot>(s)), others));
+      g.push_back(run(std::make_shared<Embedding>(n_, static_cast<Slot>(s)), others));
     }
     return g;
   }
@@ -156,7 +161,7 @@ class Embedding : public Primitive {
   void directed(const T* y, std::int32_t edge, T (&d)[9]) const {
     const T* row = y + n_->pair(edge) * 9;
     const T sign = edge < 2 * n_->pairs && edge % 2 ? T(-1) : T(1);
-    for (int c = 0; c < 9; ++c) d[c] = rank_of[at(c)] == 1 ? sign * row[c] : row[c];
+    for (int c = 0; c < 9; ++c) d[c] = rank_of[c] == 1 ? sign * row[c] : row[c];
   }
 
   template <class T>
@@ -166,15 +171,15 @@ class Embedding : public Primitive {
       for (Index i = b; i < e; ++i)
         for_strips<T>(channels, [&]<class V>(V, Index f) {
           V total[9] = {};
-          for (Index k = n_->begin[at(i)]; k < n_->begin[at(i) + 1]; ++k) {
-            const std::int32_t edge = n_->edge[at(k)];
+          for (Index k = n_->begin[i]; k < n_->begin[i + 1]; ++k) {
+            const std::int32_t edge = n_->edge[k];
             T d[9];
             directed(y, edge, d);
             const T* radial = w + n_->pair(edge) * 3 * channels + f;
             const V u = load<V>(z + edge * channels + f);
             const V r[3] = {u * load<V>(radial), u * load<V>(radial + channels),
                             u * load<V>(radial + 2 * channels)};
-            for (int c = 0; c < 9; ++c) total[c] += r[rank_of[at(c)]] * d[c];
+            for (int c = 0; c < 9; ++c) total[c] += r[rank_of[c]] * d[c];
           }
           for (int c = 0; c < 9; ++c) store(x + c * plane + i * channels + f, total[c]);
         });
@@ -193,8 +198,8 @@ class Embedding : public Primitive {
   std::int32_t receiver(Index edge) const {
     const Index p = edge / 2;
     return edge >= 2 * n_->pairs ? static_cast<std::int32_t>(edge - 2 * n_->pairs)
-           : edge % 2            ? n_->j[at(p)]
-                                 : n_->i[at(p)];
+           : edge % 2            ? n_->j[p]
+                                 : n_->i[p];
   }
 
   template <class T>
@@ -267,7 +272,7 @@ class Embedding : public Primitive {
             V r[3];
             for (int k = 0; k < 3; ++k) r[k] = u * load<V>(radial + k * channels + f);
             r[1] *= sign;
-            for (int c = 0; c < 9; ++c) total[c] += r[rank_of[at(c)]] * load<V>(from + c * plane + f);
+            for (int c = 0; c < 9; ++c) total[c] += r[rank_of[c]] * load<V>(from + c * plane + f);
           };
           for (Index f = 0; f < whole; f += width) strip(wide, f);
           for (Index f = whole; f < channels; ++f) strip(tail, f);
@@ -292,13 +297,13 @@ Array message(const NeighborhoodPtr& n, const Array& g, const Array& x) {
   check_fields("message", *n, x, g);
   require(g.shape() == Shape({n->pairs + 1, 3, x.dim(2)}), "[message] radial weights must be (", n->pairs + 1,
           ", 3, ", x.dim(2), "), not ", g.shape());
-  return evaluate(std::make_shared<Message>(n), {g, x});
+  return run(std::make_shared<Message>(n), {g, x});
 }
 
 Array pair_product(const NeighborhoodPtr& n, const Array& x, const Array& y) {
   check_fields("pair_product", *n, x, y);
   require(x.shape() == y.shape(), "[pair_product] fields ", x.shape(), " and ", y.shape(), " differ");
-  return evaluate(std::make_shared<PairProduct>(n), {x, y});
+  return run(std::make_shared<PairProduct>(n), {x, y});
 }
 
 Array edge_embedding(const NeighborhoodPtr& n, const Array& y, const Array& w, const Array& z) {
@@ -310,7 +315,7 @@ Array edge_embedding(const NeighborhoodPtr& n, const Array& y, const Array& w, c
           n->pairs + 1, ", 3, ", z.dim(1), "), not ", w.shape());
   require(y.dtype() == w.dtype() && w.dtype() == z.dtype(), "[edge_embedding] types ", y.dtype(), ", ",
           w.dtype(), " and ", z.dtype(), " differ");
-  return evaluate(std::make_shared<Embedding>(n, Embedding::X), {y, w, z});
+  return run(std::make_shared<Embedding>(n, Embedding::X), {y, w, z});
 }
 
 }  // namespace cartan::potentials

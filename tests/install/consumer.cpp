@@ -42,7 +42,7 @@ int main() {
   expect(caught, "std::invalid_argument");
   caught = cuda_available();
   try {
-    require_device(Device::cuda);
+    require_device(Device::cuda());
   } catch (const DeviceError&) {
     caught = true;
   }

@@ -18,10 +18,6 @@
 namespace cartan::so3 {
 namespace {
 
-std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
-
 Array normal(const Shape& shape, std::uint64_t stream, DType dtype = DType::f64) {
   return random_normal(shape, DType::f64, Random(5, stream)).as(dtype);
 }
@@ -69,7 +65,7 @@ Shape weight_shape(const SO2Convolution& c, Index edges) {
 Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Array& x, const Array& w,
                         const Array& s, const Array& r, double gamma) {
   const auto &in = c.irreps_in(), &out = c.irreps_out();
-  std::vector<double> y(at(edges.receiver_nodes() * out.dim()), 0.0);
+  std::vector<double> y(edges.receiver_nodes() * out.dim(), 0.0);
   const double* weights = w.data<double>();
   for (Index e = 0; e < edges.size(); ++e) {
     const double* v = r.data<double>() + 3 * e;
@@ -78,7 +74,7 @@ Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Ar
         Array::from<double>({rho > 0 ? std::atan2(v[0], v[2]) : 0, std::atan2(rho, v[1]), gamma}, {1, 3}));
     const Array z = rotate(wigner_d(rotation, in.lmax()), x.rows(edges.senders()[e], edges.senders()[e] + 1),
                            in, Layout::ir_mul, true);
-    std::vector<double> t(at(out.dim()), 0.0);
+    std::vector<double> t(out.dim(), 0.0);
     for (const auto& b : c.blocks()) {
       const Index mul_in = in[b.in].mul, mul_out = out[b.out].mul;
       Index radial_place = 0;  // orders before, then terms before
@@ -90,7 +86,7 @@ Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Ar
         for (Index i = 0; i < mul_out; ++i)
           for (Index j = single ? i : 0; j < (single ? i + 1 : mul_in); ++j) {
             const double factor = s.empty() ? 1 : s.data<double>()[e * c.radial_size() + radial_place + j];
-            t[at(out.offset(b.out) + (out[b.out].ir.l + row) * mul_out + i)] +=
+            t[out.offset(b.out) + (out[b.out].ir.l + row) * mul_out + i] +=
                 sign *
                 (single ? weights[e * c.weight_size() + b.offset + i] : weights[b.offset + i * mul_in + j]) *
                 factor * z.data<double>()[in.offset(b.in) + (in[b.in].ir.l + column) * mul_in + j];
@@ -106,8 +102,7 @@ Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Ar
     }
     const Array turned =
         rotate(wigner_d(rotation, out.lmax()), Array::from(t, {1, out.dim()}), out, Layout::ir_mul);
-    for (Index k = 0; k < out.dim(); ++k)
-      y[at(edges.receivers()[e] * out.dim() + k)] += turned.data<double>()[k];
+    for (Index k = 0; k < out.dim(); ++k) y[edges.receivers()[e] * out.dim() + k] += turned.data<double>()[k];
   }
   return Array::from(y, {edges.receiver_nodes(), out.dim()});
 }
@@ -209,7 +204,7 @@ TEST(SO2Convolution, IsEquivariantUnderInversion) {
 
 // benchmarks/peers/so2_convolution_golden.py
 Array formula(const Shape& shape, int number) {
-  std::vector<double> v(at(size_of(shape)));
+  std::vector<double> v(size_of(shape));
   for (std::size_t k = 0; k < v.size(); ++k) v[k] = std::sin(0.7 * static_cast<double>(k) + number);
   return Array::from(v, shape);
 }
@@ -237,7 +232,7 @@ TEST(SO2Convolution, EqualsFairchem) {
     const Array w = so2_weights_from_fairchem(c, matrices);
     const Array y = c({s, r, nodes}, formula({nodes, c.irreps_in().dim()}, 1), w,
                       formula({edges, c.radial_size()}, 3), formula({edges, 3}, 2));
-    std::vector<double> expected(at(y.size()));
+    std::vector<double> expected(y.size());
     for (double& v : expected) file >> v;
     ASSERT_TRUE(file);
     // their J matrices have the precision of float32
@@ -342,7 +337,7 @@ TEST(SO2Gradient, KeptMessagesChangeNoBit) {
         return g;
       };
       for (const auto& [first, last] : {std::pair{0, 2}, {1, 2}, {1, t.channelwise ? 2 : 3}}) {
-        const Arrays a = derivatives(kept, at(first), at(last)), b = derivatives(made, at(first), at(last));
+        const Arrays a = derivatives(kept, first, last), b = derivatives(made, first, last);
         for (std::size_t k = 0; k < a.size(); ++k)
           EXPECT_TRUE(identical(detach(a[k]), detach(b[k]))) << t.in << " " << dtype << " " << first << k;
         EXPECT_GT(largest(a[0].as(DType::f64)), 0);

@@ -12,10 +12,6 @@
 namespace cartan::so3 {
 namespace {
 
-std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
-
 // Harmonics (points, (l + 1)^2) at the points of a grid.
 Array harmonics_on(const SphereGrid& grid, int l) {
   std::vector<double> xyz;
@@ -52,7 +48,7 @@ TEST(SphereGrid, IntegratesExactlyWhatItPromises) {
     const Index na = (a + 1) * (a + 1), nb = (b + 1) * (b + 1);
     for (Index i = 0; i < na; ++i)
       for (Index j = 0; j < nb; ++j)
-        ASSERT_LE(std::abs(gram[at(i * nb + j)] - (i == j ? 1 : 0)), 2e-14) << degrees;
+        ASSERT_LE(std::abs(gram[i * nb + j] - (i == j ? 1 : 0)), 2e-14) << degrees;
   }
 }
 
@@ -104,7 +100,7 @@ TEST(Fourier, SeriesAreTheFunction) {
     double value = 0;
     for (int m = -l; m <= l; ++m)
       for (int u = 0; u <= l; ++u)
-        value += f[at((m + l) * (l + 1) + u)] * (m % 2 == 0 ? std::cos(u * theta) : std::sin(u * theta)) *
+        value += f[(m + l) * (l + 1) + u] * (m % 2 == 0 ? std::cos(u * theta) : std::sin(u * theta)) *
                  (m >= 0 ? std::cos(m * phi) : std::sin(-m * phi));
     const std::vector<double> r{std::sin(theta) * std::sin(phi), std::cos(theta),
                                 std::sin(theta) * std::cos(phi)};
@@ -114,12 +110,12 @@ TEST(Fourier, SeriesAreTheFunction) {
   // u <= l and u = l mod 2 for a single degree
   for (int k = 0; k <= l; ++k) {
     std::vector<double> one(49, 0.0);
-    for (Index r = k * k; r < (k + 1) * (k + 1); ++r) one[at(r)] = 1;
+    for (Index r = k * k; r < (k + 1) * (k + 1); ++r) one[r] = 1;
     const auto g = to_fourier(Array::from(one, {1, 49}), l).to_vector<double>();
     for (int m = -l; m <= l; ++m)
       for (int u = 0; u <= l; ++u)
         if (u > k || (u - k) % 2 != 0) {
-          EXPECT_EQ(g[at((m + l) * (l + 1) + u)], 0);
+          EXPECT_EQ(g[(m + l) * (l + 1) + u], 0);
         }
   }
 }

@@ -12,10 +12,6 @@
 namespace cartan::so3 {
 namespace {
 
-std::size_t at(int k) {
-  return static_cast<std::size_t>(k);
-}
-
 TEST(Wigner3j, EqualsE3nn) {
   CARTAN_E3NN_REFERENCE(reference);
   double worst = 0;
@@ -44,10 +40,10 @@ TEST(Wigner3j, UnitNormAndPermutations) {
         for (int i = 0; i < da; ++i)
           for (int j = 0; j < db; ++j)
             for (int k = 0; k < dc; ++k) {
-              const double v = abc[at((i * db + j) * dc + k)];
+              const double v = abc[(i * db + j) * dc + k];
               norm += v * v;
-              ASSERT_EQ(bac[at((j * da + i) * dc + k)], sign * v) << a << b << c;
-              ASSERT_EQ(acb[at((i * dc + k) * db + j)], sign * v) << a << b << c;
+              ASSERT_EQ(bac[(j * da + i) * dc + k], sign * v) << a << b << c;
+              ASSERT_EQ(acb[(i * dc + k) * db + j], sign * v) << a << b << c;
             }
         ASSERT_LE(std::abs(norm - 1), 1e-14);
       }
@@ -63,7 +59,7 @@ TEST(Wigner3j, Orthogonality) {
         for (int k = 0; k < dc; ++k)
           for (int m = 0; m < dd; ++m) {
             double sum = 0;
-            for (int ij = 0; ij < da * db; ++ij) sum += p[at(ij * dc + k)] * q[at(ij * dd + m)];
+            for (int ij = 0; ij < da * db; ++ij) sum += p[ij * dc + k] * q[ij * dd + m];
             ASSERT_LE(std::abs(sum - (c == d && k == m ? 1.0 / dc : 0)), 2e-16 * da) << a << b << c << d;
           }
       }
@@ -167,10 +163,10 @@ TEST(Couplings, AreTheEntriesThatAreNotZero) {
 TEST(GaussLegendre, IntegratesPolynomials) {
   for (int n : {1, 2, 3, 8, 25, 60}) {
     const auto& q = gauss_legendre(n);
-    ASSERT_EQ(q.nodes.size(), at(n));
+    ASSERT_EQ(q.nodes.size(), n);
     for (int k = 0; k <= 2 * n - 1; ++k) {
       double sum = 0;
-      for (int i = 0; i < n; ++i) sum += q.weights[at(i)] * std::pow(q.nodes[at(i)], k);
+      for (int i = 0; i < n; ++i) sum += q.weights[i] * std::pow(q.nodes[i], k);
       ASSERT_LE(std::abs(sum - (k % 2 == 0 ? 2.0 / (k + 1) : 0)), 1e-15 * 4) << n << " " << k;
     }
   }

@@ -13,14 +13,10 @@
 
 namespace cartan::so3::oracle {
 
-inline std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
-
 // Place of coordinate m of channel u of a term.
 inline std::size_t place(const Irreps& irreps, std::size_t term, Layout layout, Index u, int m) {
   const Index mul = irreps[term].mul, dim = irreps[term].ir.dim();
-  return at(irreps.offset(term) + (layout == Layout::mul_ir ? u * dim + m : m * mul + u));
+  return (irreps.offset(term) + (layout == Layout::mul_ir ? u * dim + m : m * mul + u));
 }
 
 // out += one sample of the product: every loop written out.
@@ -70,7 +66,7 @@ inline void product(const TensorProduct& tp, const double* x1, const double* x2,
             for (int j = 0; j < d2; ++j)
               for (int k = 0; k < d3; ++k)
                 out[place(irreps, io, tp.options().out, o, k)] +=
-                    path.coefficient * weight * c[at((i * d2 + j) * d3 + k)] *
+                    path.coefficient * weight * c[(i * d2 + j) * d3 + k] *
                     x1[place(in1, i1, tp.options().in1, u, i)] * x2[place(in2, i2, tp.options().in2, v, j)];
         }
   }
@@ -81,7 +77,7 @@ inline Array convolution(const TensorProduct& tp, const std::vector<std::int32_t
                          const std::vector<std::int32_t>& receivers, Index nodes, const Array& x,
                          const Array& y, const Array& w) {
   const Index d1 = tp.irreps_in1().dim(), d2 = tp.irreps_in2().dim(), d3 = tp.irreps_out().dim();
-  std::vector<double> out(at(nodes * d3), 0);
+  std::vector<double> out(nodes * d3, 0);
   const auto xs = x.to_vector<double>(), ys = y.to_vector<double>(), ws = w.to_vector<double>();
   for (std::size_t e = 0; e < senders.size(); ++e)
     product(tp, xs.data() + senders[e] * d1, ys.data() + static_cast<Index>(e) * d2,

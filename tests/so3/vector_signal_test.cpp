@@ -17,10 +17,6 @@ PlanOptions by(Engine engine) {
   options.engine = engine;
   return options;
 }
-std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
-
 // {f, g} = r . (grad f x grad g) at points of the sphere, by the gradients of the harmonics.
 TEST(Bracket, IsTheCrossProductOfGradients) {
   const int l1 = 3, l2 = 2;
@@ -114,7 +110,7 @@ TEST(PathWeights, ProductsWithRankWeightsAreTheWeightedCouplings) {
     const auto values = w.to_vector<double>();
     const Array z = by_couplings(x, l1, y, l2, l3, [&](int p, int q, int r, Index channel) {
       const Index k = (Index{p} * (l2 + 1) + q) * (l3 + 1) + r;
-      return values[at(channels ? k * c + channel : k)];
+      return values[channels ? k * c + channel : k];
     });
     const Array even = GauntProduct(l1, l2, l3)(x, y, f.even), odd = BracketProduct(l1, l2, l3)(x, y, f.odd);
     EXPECT_LE(difference(even + odd, z), 1e-12);
@@ -125,7 +121,7 @@ TEST(PathWeights, ProductsWithRankWeightsAreTheWeightedCouplings) {
         for (int r = std::abs(p - q); r <= std::min(p + q, l3); ++r)
           for (Index k = 0; k < (channels ? c : 1); ++k) {
             const Index place = ((Index{p} * (l2 + 1) + q) * (l3 + 1) + r) * (channels ? c : 1) + k;
-            EXPECT_LE(std::abs(back[at(place)] - values[at(place)]), 1e-12) << p << q << r;
+            EXPECT_LE(std::abs(back[place] - values[place]), 1e-12) << p << q << r;
           }
   }
 }

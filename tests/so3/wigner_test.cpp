@@ -15,10 +15,6 @@
 namespace cartan::so3 {
 namespace {
 
-std::size_t at(Index k) {
-  return static_cast<std::size_t>(k);
-}
-
 Array normal(const Shape& shape, std::uint64_t stream, DType dtype = DType::f64) {
   return random_normal(shape, dtype, Random(11, stream));
 }
@@ -45,14 +41,14 @@ Array angles(std::vector<double> v) {
 std::vector<long double> by_j(int l, double alpha, double beta, double gamma) {
   const int dim = 2 * l + 1;
   const auto& j = wigner_j(l);
-  std::vector<long double> d(at(dim * dim), 0);
-  for (int i = 0; i < dim; ++i) d[at(i * dim + i)] = 1;
+  std::vector<long double> d(dim * dim, 0);
+  for (int i = 0; i < dim; ++i) d[i * dim + i] = 1;
   const auto turn = [&](long double angle) {  // d <- Z(angle) d
     auto out = d;
     for (int m = -l; m <= l; ++m)
       for (int k = 0; k < dim; ++k)
-        out[at((l + m) * dim + k)] = std::cos(m * angle) * d[at((l + m) * dim + k)] -
-                                     (m == 0 ? 0 : std::sin(m * angle) * d[at((l - m) * dim + k)]);
+        out[(l + m) * dim + k] = std::cos(m * angle) * d[(l + m) * dim + k] -
+                                 (m == 0 ? 0 : std::sin(m * angle) * d[(l - m) * dim + k]);
     d = out;
   };
   const auto swap = [&] {  // d <- J d
@@ -60,9 +56,8 @@ std::vector<long double> by_j(int l, double alpha, double beta, double gamma) {
     for (int i = 0; i < dim; ++i)
       for (int k = 0; k < dim; ++k) {
         long double sum = 0;
-        for (int m = 0; m < dim; ++m)
-          sum += static_cast<long double>(j[at(i * dim + m)]) * d[at(m * dim + k)];
-        out[at(i * dim + k)] = sum;
+        for (int m = 0; m < dim; ++m) sum += static_cast<long double>(j[i * dim + m]) * d[m * dim + k];
+        out[i * dim + k] = sum;
       }
     d = out;
   };
@@ -78,13 +73,13 @@ TEST(WignerJ, FirstDegreesAndIdentities) {
     const auto& j = wigner_j(l);
     const int dim = 2 * l + 1;
     if (l <= 6) {
-      EXPECT_EQ(wigner_j_entries(l).size(), at(non_zero[l])) << l;
+      EXPECT_EQ(wigner_j_entries(l).size(), non_zero[l]) << l;
     }
     for (int a = 0; a < dim; ++a)
       for (int b = 0; b < dim; ++b) {
-        ASSERT_EQ(j[at(a * dim + b)], j[at(b * dim + a)]);
+        ASSERT_EQ(j[a * dim + b], j[b * dim + a]);
         double square = 0;
-        for (int k = 0; k < dim; ++k) square += j[at(a * dim + k)] * j[at(k * dim + b)];
+        for (int k = 0; k < dim; ++k) square += j[a * dim + k] * j[k * dim + b];
         ASSERT_LE(std::abs(square - (a == b)), 4e-16) << l;
       }
   }
@@ -105,8 +100,8 @@ TEST(Generator, AlgebraAndExponential) {
     const int dim = 2 * l + 1;
     std::vector<double> x[3];
     for (int a = 0; a < 3; ++a) {
-      x[a].assign(at(dim * dim), 0);
-      for (const Entry& e : generator(l, a)) x[a][at(e.row * dim + e.column)] = e.value;
+      x[a].assign(dim * dim, 0);
+      for (const Entry& e : generator(l, a)) x[a][e.row * dim + e.column] = e.value;
     }
     for (int a = 0; a < 3; ++a) {
       const auto &u = x[a], &v = x[(a + 1) % 3], &w = x[(a + 2) % 3];
@@ -114,21 +109,21 @@ TEST(Generator, AlgebraAndExponential) {
         for (int j = 0; j < dim; ++j) {
           double commutator = 0;
           for (int k = 0; k < dim; ++k)
-            commutator += u[at(i * dim + k)] * v[at(k * dim + j)] - v[at(i * dim + k)] * u[at(k * dim + j)];
-          ASSERT_LE(std::abs(commutator - w[at(i * dim + j)]), 1e-13) << l;
-          ASSERT_EQ(u[at(i * dim + j)], -u[at(j * dim + i)]);
+            commutator += u[i * dim + k] * v[k * dim + j] - v[i * dim + k] * u[k * dim + j];
+          ASSERT_LE(std::abs(commutator - w[i * dim + j]), 1e-13) << l;
+          ASSERT_EQ(u[i * dim + j], -u[j * dim + i]);
         }
       // D of a small rotation is 1 + t X + t^2 X^2 / 2 + O(t^3)
       const double t = 1e-4;
       std::vector<double> q{std::cos(t / 2), 0, 0, 0};
-      q[at(a + 1)] = std::sin(t / 2);
+      q[a + 1] = std::sin(t / 2);
       const auto d = wigner_d_degree(rotation_from_quaternion(Array::from(q, {1, 4})), l).to_vector<double>();
       for (int i = 0; i < dim; ++i)
         for (int j = 0; j < dim; ++j) {
           double second = 0;
-          for (int k = 0; k < dim; ++k) second += u[at(i * dim + k)] * u[at(k * dim + j)];
-          const double expected = (i == j) + t * u[at(i * dim + j)] + t * t / 2 * second;
-          ASSERT_LE(std::abs(d[at(i * dim + j)] - expected), 2e-10) << l << " " << a;
+          for (int k = 0; k < dim; ++k) second += u[i * dim + k] * u[k * dim + j];
+          const double expected = (i == j) + t * u[i * dim + j] + t * t / 2 * second;
+          ASSERT_LE(std::abs(d[i * dim + j] - expected), 2e-10) << l << " " << a;
         }
     }
   }
@@ -160,11 +155,11 @@ TEST(WignerD, EqualsTheRouteByJAtAnyAngle) {
   ASSERT_EQ(d.dim(1), wigner_size(20));
   for (Index n = 0; n < d.dim(0); ++n)
     for (int l : {0, 1, 2, 3, 8, 13, 20}) {
-      const auto expected = by_j(l, v[at(3 * n)], v[at(3 * n + 1)], v[at(3 * n + 2)]);
+      const auto expected = by_j(l, v[3 * n], v[3 * n + 1], v[3 * n + 2]);
       const double* block = d.data<double>() + n * d.dim(1) + wigner_size(l - 1);
       for (std::size_t k = 0; k < expected.size(); ++k)
         ASSERT_LE(std::abs(block[k] - static_cast<double>(expected[k])), 1e-15 * (l + 1))
-            << l << " angles " << v[at(3 * n)] << " " << v[at(3 * n + 1)] << " " << v[at(3 * n + 2)];
+            << l << " angles " << v[3 * n] << " " << v[3 * n + 1] << " " << v[3 * n + 2];
     }
 }
 
@@ -247,14 +242,14 @@ TEST(RotateFeatures, BothLayoutsAndTheBlockDiagonalMatrix) {
     const Array proper = r * sign;
     for (Index n = 0; n < 5; ++n) {
       Index place = 0;
-      std::vector<double> expected(at(irreps.dim() * irreps.dim()), 0.0);
+      std::vector<double> expected(irreps.dim() * irreps.dim(), 0.0);
       for (const auto& t : irreps) {
         const Array block = wigner_d_degree(proper, t.ir.l);
         const Index w = t.ir.dim();
         for (Index u = 0; u < t.mul; ++u, place += w)
           for (Index i = 0; i < w; ++i)
             for (Index j = 0; j < w; ++j)
-              expected[at((place + i) * irreps.dim() + place + j)] =
+              expected[(place + i) * irreps.dim() + place + j] =
                   (sign < 0 ? t.ir.p : 1) * block.data<double>()[(n * w + i) * w + j];
       }
       EXPECT_LE(difference(d.rows(n, n + 1), Array::from(expected, {1, irreps.dim(), irreps.dim()})), 1e-15);

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include <cartan/core/device.hpp>
+
 namespace cartan {
 
 struct MemoryUse {
@@ -14,9 +16,10 @@ struct MemoryUse {
 /// `in_use + kept` never exceeds the largest `in_use` of late (64 MiB at least) by more than once as much or
 /// 1 GiB, whichever is less. A peak is forgotten after 32 to 64 times what may be held has been handed out
 /// without it.
-MemoryUse memory_use();
+MemoryUse memory_use(Device device = {});
 
-/// Gives all that is kept back to the operating system. For a program that pauses its use of the library.
-void release_memory();
+/// Gives all that is kept back to the operating system or the device's driver. For a program that pauses its
+/// use of the library.
+void release_memory(Device device = {});
 
 }  // namespace cartan

@@ -1,0 +1,95 @@
+#pragma once
+// Products of functions on the sphere and all their derivatives are derivatives of one kind of scalar form,
+//
+//   F(v, W) = sum over terms t of c_t < product over factors f of (W_f o v_f)^(power of f) >,
+//
+// < > the mean over the sphere, v_f one of the arrays (coefficients of a function), W_f o v_f its multiples
+// by degree (a row of an array of weights, or none). A term may hold a bracket instead: < a {b, c} > of three
+// factors, {b, c} = r . (grad b x grad c), which is antisymmetric in all three.
+// An operation is the derivative of a form by one of its arrays or weights, in which the form is linear; its
+// vjp is again of that kind: derivatives of any order stay within this file.
+
+#include <memory>
+
+#include "cartan/autodiff/primitive.hpp"
+#include "cartan/so3/plan.hpp"
+
+namespace cartan::so3 {
+
+struct SphereFactor {
+  int array = 0;
+  int weight = -1;  // none
+  int row = 0;      // of the weights
+  int power = 1;
+};
+
+struct SphereTerm {
+  double coefficient = 1;
+  std::vector<SphereFactor> factors;
+  bool bracket = false;
+};
+
+struct SphereForm {
+  std::vector<int> degree;  // of every array
+  int weights = 0;          // arrays of weights
+  std::vector<int> rows;    // of every array of weights
+  std::vector<int> weight_degree;
+  std::vector<SphereTerm> terms;
+
+  int arrays() const { return static_cast<int>(degree.size()); }
+  int slots() const { return arrays() + weights; }
+  int total_degree() const;  // the largest sum of degrees in a term
+  int lmax() const;
+};
+
+// The derivative of the form by slot `slot` (arrays first, then weights) in direction of a new slot, which
+// is appended to the arrays or to the weights.
+SphereForm linearise(const SphereForm& form, int slot);
+
+// The derivative by slot `out`, which occurs once in every term. Inputs: the other slots in their order;
+// arrays (samples, (l + 1)^2 channels), or of one channel that serves all (then without vjp), and weights
+// (samples or 1, rows, l + 1, channels or 1), without axes of size 1 broadcast. The result has the shape of
+// its slot, weights with all axes in full.
+class FormDerivative : public Primitive {
+ public:
+  FormDerivative(SphereForm form, int out, Engine engine)
+      : form_(std::move(form)), out_(out), engine_(engine) {}
+  const char* name() const override { return "sphere_product"; }
+  Arrays eval_cpu(const Arrays& inputs) const override;
+  Arrays vjp(const Arrays& inputs, const Arrays& outputs, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override;
+
+ private:
+  SphereForm form_;
+  int out_;
+  Engine engine_;
+};
+
+// What an engine does: the derivative by `out` for one block of lanes. `slots` holds, for every slot but
+// `out`, the block's rows: arrays ((l + 1)^2, w), weights (rows, l + 1, w); the result goes to slots[out].
+template <class T>
+class FormKernel {
+ public:
+  virtual ~FormKernel() = default;
+  virtual Index scratch_size() const = 0;
+  virtual void run(T* const* slots, T* scratch) const = 0;
+};
+
+// Kept from call to call.
+template <class T>
+std::shared_ptr<const FormKernel<T>> transform_kernel(const SphereForm& form, int out, Engine engine);
+template <class T>
+std::shared_ptr<const FormKernel<T>> coupling_kernel(const SphereForm& form, int out);
+
+// What an engine does for one block of lanes: the terms of the cost model, each a number of row operations.
+struct FormWork {
+  double rows = 0;      // moved to and from the block
+  double weighted = 0;  // multiplied by weights
+  double products = 0;  // x_i y_j, or values on the grid
+  double sums = 0;      // multiply-adds of tables (couplings, Legendre functions, waves)
+  double waves = 0;     // n log2 n of the FFTs
+};
+FormWork transform_work(const SphereForm& form, int out, Engine engine);
+FormWork coupling_work(const SphereForm& form, int out);
+
+}  // namespace cartan::so3

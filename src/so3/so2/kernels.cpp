@@ -1,0 +1,217 @@
+// Derivatives of an SO(2) convolution that keep the edges apart or sum at nodes.
+#include <optional>
+
+#include "so3/so2/work.hpp"
+
+namespace cartan::so3 {
+
+namespace {
+
+// Calls body(block, memories, b, begin) for every block of the edges listed: b its number, begin its first
+// position; memories[k] belongs to ways[k].
+template <class T, class Body>
+void for_blocks(const Form<T>& f, const std::vector<std::int32_t>& edges,
+                const std::vector<const Way<T>*>& ways, Body&& body) {
+  struct Work {
+    explicit Work(const Form<T>& form) : block(form) {}
+    Block<T> block;
+    std::vector<typename Way<T>::Memory> memories;
+  };
+  const Index n = static_cast<Index>(edges.size());
+  Pool<Work> pool;
+  const auto make = [&] {
+    auto work = std::make_unique<Work>(f);
+    for (const Way<T>* way : ways)
+      work->memories.push_back(way->memory(way->transposed() ? work->block.from() : work->block.to()));
+    return work;
+  };
+  parallel_for(blocks_of(n), 1, [&](Index first, Index last) {
+    pool.with(make, [&](Work& work) {
+      for (Index b = first; b < last; ++b) {
+        const Index begin = b * block_edges;
+        work.block.prepare(&edges[begin], std::min(block_edges, n - begin));
+        body(work.block, work.memories, b, begin);
+      }
+    });
+  });
+}
+
+// s[m, k] += the products of two frames of the input over +m and -m.
+template <class T>
+void add_radial(const SO2Shape& shape, const FrameSide<T>& side, T* z, const FrameSide<T>& side_pulled,
+                const T* pulled, T* s) {
+  for (int m = 0; m <= shape.mmax; ++m)
+    side.each_of_order(m, z, [&](std::size_t k, Index, const T* zp, const T* zm) {
+      const T *pp = pulled + side_pulled.row(k, m), *pm = pulled + side_pulled.row(k, -m);
+      T* o = s + shape.radial_place[m][k];
+      for (Index u = 0; u < side.side().terms[k].mul; ++u)
+        o[u] += zp[u] * pp[u] + (m > 0 ? zm[u] * pm[u] : T(0));
+    });
+}
+
+// Row of edge e: minus the torque of its frame.
+template <class T>
+void put_torque(const Block<T>& block, Index e, const double tau[3], T* out) {
+  double global[3];
+  block.frames().back(e, tau, global);
+  for (int a = 0; a < 3; ++a) out[3 * block.edge(e) + a] = static_cast<T>(-global[a]);
+}
+
+}  // namespace
+
+template <class T>
+void sum_at_nodes(const Form<T>& f, bool transposed, T* out, T* messages) {
+  const Indices& rows = transposed ? f.edges.senders() : f.edges.receivers();
+  const Way<T> way(f, transposed);
+  const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
+  RowSums<T> sums(out, transposed ? f.shape.from.dim : f.shape.to.dim, rows, blocks_of(rows.size()));
+  for_blocks<T>(f, rows.inverse(), {&way}, [&](Block<T>& block, auto& memories, Index b, Index begin) {
+    const FrameSide<T>&source = transposed ? block.to() : block.from(),
+          &target = transposed ? block.from() : block.to();
+    for (unsigned set = 0; set < subsets; ++set) {  // the rotations that the target takes
+      const unsigned rest = everything & ~set;
+      for (Index e = 0; e < block.count(); ++e)
+        way.put(memories[0], e, block.edge(e), source,
+                transposed ? block.received(e, rest, f.rotations) : block.sent(e, rest, f.rotations), target);
+      way.multiply(memories[0], block.count());
+      for (Index e = 0; e < block.count(); ++e) {
+        T* result = messages ? messages + block.edge(e) * target.size() : block.result();
+        way.take(memories[0], e, target, result, transposed ? block.radial(e) : nullptr);
+        if (f.rotations > 0) result = block.chain_back(e, target, set, 0);
+        target.turn_back(block.frames().d(e), result, sums.target(b, begin + e));
+      }
+    }
+  });
+  sums.finish();
+}
+
+template <class T>
+void by_radial(const Form<T>& f, T* out) {
+  const Way<T> back(f, true);
+  const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
+  for_blocks<T>(f, numbers(f.edges.size()), {&back}, [&](Block<T>& block, auto& memories, Index, Index) {
+    for (unsigned set = 0; set < subsets; ++set) {
+      for (Index e = 0; e < block.count(); ++e)
+        back.put(memories[0], e, block.edge(e), block.to(), block.received(e, set, f.rotations),
+                 block.from());
+      back.multiply(memories[0], block.count());
+      for (Index e = 0; e < block.count(); ++e) {
+        T* pulled = block.result();
+        back.take(memories[0], e, block.from(), pulled, nullptr);
+        T* z = block.sent(e, everything & ~set, f.rotations);
+        add_radial(f.shape, block.from(), z, block.from(), pulled, out + block.edge(e) * f.shape.radial_size);
+      }
+    }
+  });
+}
+
+// With one rotation F does not change when turned about the edge: no torque there.
+template <class T>
+void by_rotation(const Form<T>& f, int i, T* out) {
+  const Way<T> forward(f, false), back(f, true);
+  const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
+  for_blocks<T>(f, numbers(f.edges.size()), {&forward, &back},
+                [&](Block<T>& block, auto& memories, Index, Index) {
+                  double tau[block_edges][3] = {};
+                  for (unsigned set = 0; set < subsets; ++set) {  // what g takes; i is taken by either, below
+                    if (set >> i & 1) continue;
+                    const unsigned rest = everything & ~set & ~(1u << i);
+                    for (Index e = 0; e < block.count(); ++e) {
+                      forward.put(memories[0], e, block.edge(e), block.from(),
+                                  block.sent(e, rest, f.rotations), block.to());
+                      back.put(memories[1], e, block.edge(e), block.to(), block.received(e, set, f.rotations),
+                               block.from());
+                    }
+                    forward.multiply(memories[0], block.count());
+                    back.multiply(memories[1], block.count());
+                    for (Index e = 0; e < block.count(); ++e) {
+                      forward.take(memories[0], e, block.to(), block.result(), nullptr);
+                      T* q = block.chain_back(e, block.to(), set, i + 1);
+                      block.to().torque(block.received(e, set, i), block.to(), q, f.rotations > 1, tau[e]);
+                      back.take(memories[1], e, block.from(), block.result(), block.radial(e));
+                      q = block.chain_back(e, block.from(), rest, i + 1);
+                      block.from().torque(block.sent(e, rest, i), block.from(), q, f.rotations > 1, tau[e]);
+                    }
+                  }
+                  for (Index e = 0; e < block.count(); ++e) put_torque(block, e, tau[e], out);
+                });
+}
+
+// As sum_at_nodes, by_radial and by_rotation (of F_1) do it, each product once.
+template <class T>
+void pull_back(const Form<T>& f, const T* messages, T* x, T* s, T* torque) {
+  Form<T> wide = f;
+  wide.rotations = torque ? 1 : 0;  // frames one order wider, for the generators
+  wide.omega.assign(wide.rotations, nullptr);
+  const Way<T> back(f, true);
+  std::optional<Way<T>> again;  // the messages, where they were not kept
+  if (torque && !messages) again.emplace(f, false);
+  const Indices& rows = f.edges.senders();
+  RowSums<T> sums(x, f.shape.from.dim, rows, blocks_of(rows.size()));
+  std::vector<const Way<T>*> ways{&back};
+  if (again) ways.push_back(&*again);
+  for_blocks<T>(wide, rows.inverse(), ways, [&](Block<T>& block, auto& memories, Index b, Index begin) {
+    const FrameSide<T>&from = block.mixed_from(), &to = block.mixed_to();
+    double tau[block_edges][3] = {};
+    if (again) {
+      for (Index e = 0; e < block.count(); ++e)
+        again->put(memories[1], e, block.edge(e), block.from(), block.sent(e, 0, 0), to);
+      again->multiply(memories[1], block.count());
+    }
+    for (Index e = 0; e < block.count(); ++e) {
+      T* received = block.received(e, 0, 0);
+      back.put(memories[0], e, block.edge(e), block.to(), received, from);
+      if (!torque) continue;
+      const T* message = messages ? messages + block.edge(e) * to.size() : block.result();
+      if (again) again->take(memories[1], e, to, block.result(), nullptr);
+      block.to().torque(received, to, message, false, tau[e]);
+    }
+    back.multiply(memories[0], block.count());
+    for (Index e = 0; e < block.count(); ++e) {
+      T *pulled = block.result(), *sent = s || torque ? block.sent(e, 0, 0) : nullptr;
+      if (s) {
+        back.take(memories[0], e, from, pulled, nullptr);
+        add_radial(f.shape, block.from(), sent, from, pulled, s + block.edge(e) * f.shape.radial_size);
+      }
+      back.take(memories[0], e, from, pulled, block.radial(e));
+      if (x) from.turn_back(block.frames().d(e), pulled, sums.target(b, begin + e));
+      if (!torque) continue;
+      block.from().torque(sent, from, pulled, false, tau[e]);
+      put_torque(block, e, tau[e], torque);
+    }
+  });
+  if (x) sums.finish();
+}
+
+template <class T>
+void by_channel_weights(const Form<T>& f, T* out) {
+  const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
+  for_blocks<T>(f, numbers(f.edges.size()), {}, [&](Block<T>& block, auto&, Index, Index) {
+    for (unsigned set = 0; set < subsets; ++set)
+      for (Index e = 0; e < block.count(); ++e) {
+        const T* g = block.received(e, set, f.rotations);
+        g = std::copy_n(g, block.to().size(), block.result()) - block.to().size();
+        const T* z = block.sent(e, everything & ~set, f.rotations);
+        for (const auto& b : f.shape.blocks) {
+          const T *gp = g + block.to().row(b.out, b.m), *gm = g + block.to().row(b.out, -b.m);
+          const T *zp = z + block.from().row(b.in, b.m), *zm = z + block.from().row(b.in, -b.m);
+          T* w = out + block.edge(e) * f.shape.weight_size + b.offset;
+          for (Index u = 0; u < b.rows; ++u)
+            w[u] += b.sine ? gm[u] * zp[u] - gp[u] * zm[u] : gp[u] * zp[u] + (b.m > 0 ? gm[u] * zm[u] : T(0));
+        }
+      }
+  });
+}
+
+template void sum_at_nodes(const Form<float>&, bool, float*, float*);
+template void sum_at_nodes(const Form<double>&, bool, double*, double*);
+template void by_radial(const Form<float>&, float*);
+template void by_radial(const Form<double>&, double*);
+template void by_rotation(const Form<float>&, int, float*);
+template void by_rotation(const Form<double>&, int, double*);
+template void by_channel_weights(const Form<float>&, float*);
+template void by_channel_weights(const Form<double>&, double*);
+template void pull_back(const Form<float>&, const float*, float*, float*, float*);
+template void pull_back(const Form<double>&, const double*, double*, double*, double*);
+
+}  // namespace cartan::so3

@@ -1,0 +1,211 @@
+#pragma once
+// What the kernels of an SO(2) convolution work with: a block of edges, sums at nodes.
+
+#include "so3/so2/block.hpp"
+#include "so3/so2/kernels.hpp"
+
+namespace cartan::so3 {
+
+// A block of edges: their frames, the rotations in them, and the two sides.
+template <class T>
+class Block {
+ public:
+  explicit Block(const Form<T>& form)
+      : form_(form),
+        frames_(form.kernel()),
+        from_(form.shape.from, form.rows(), form.kernel().layout()),
+        to_(form.shape.to, form.rows(), form.kernel().layout()),
+        mixed_from_(form.shape.from, form.shape.mmax, form.kernel().layout()),
+        mixed_to_(form.shape.to, form.shape.mmax, form.kernel().layout()),
+        omega_(form.rotations * block_edges * 3) {
+    const Index size = std::max(from_.size(), to_.size());
+    for (auto& m : scratch_) m.reserve(size);
+  }
+
+  void prepare(const std::int32_t* edges, Index count) {
+    edges_ = edges, count_ = count;
+    frames_.prepare(form_.r, edges, count);
+    for (int i = 0; i < form_.rotations; ++i) {
+      if (!form_.omega[i]) continue;
+      for (Index e = 0; e < count; ++e) {
+        double v[3];
+        for (int a = 0; a < 3; ++a) v[a] = static_cast<double>(form_.omega[i][3 * edges[e] + a]);
+        frames_.into(e, v, omega(i, e));
+      }
+    }
+  }
+  Index count() const { return count_; }
+  Index edge(Index e) const { return edges_[e]; }
+  const EdgeFrames<T>& frames() const { return frames_; }
+  const FrameSide<T>& from() const { return from_; }
+  const FrameSide<T>& to() const { return to_; }
+  // With only the orders that the weights mix, |m| <= mmax.
+  const FrameSide<T>& mixed_from() const { return mixed_from_; }
+  const FrameSide<T>& mixed_to() const { return mixed_to_; }
+  const T* radial(Index e) const { return form_.radial(edge(e)); }
+
+  // -X(omega) for the rotations of `set` up to `last`, on the features of the sender (receiver) in e's frame.
+  T* sent(Index e, unsigned set, int last) {
+    return turned(e, from_, form_.x, form_.edges.senders(), set, last);
+  }
+  T* received(Index e, unsigned set, int last) {
+    return turned(e, to_, form_.g, form_.edges.receivers(), set, last);
+  }
+  // The transposed ones, from the last to `first`, on what lies in result().
+  T* chain_back(Index e, const FrameSide<T>& side, unsigned set, int first) {
+    T *z = scratch_[2].data(), *other = scratch_[3].data();
+    for (int i = form_.rotations - 1; i >= first; --i)
+      if (set >> i & 1) side.generate(omega(i, e), 1, z, other), std::swap(z, other);
+    return z;
+  }
+  T* result() { return scratch_[2].data(); }
+
+ private:
+  double* omega(int i, Index e) { return &omega_[(i * block_edges + e) * 3]; }
+  T* turned(Index e, const FrameSide<T>& side, const T* features, const Indices& rows, unsigned set,
+            int last) {
+    T *z = scratch_[0].data(), *other = scratch_[1].data();
+    const Index dim = side.side().dim;
+    if (e + 1 < count_) {  // rows come from anywhere: fetch the next one meanwhile
+      const char* next = reinterpret_cast<const char*>(features + rows[edge(e + 1)] * dim);
+      for (Index k = 0; k < dim * static_cast<Index>(sizeof(T)); k += 64) __builtin_prefetch(next + k, 0, 2);
+    }
+    side.turn_in(frames_.d(e), features + rows[edge(e)] * dim, z);
+    for (int i = 0; i < last; ++i)
+      if (set >> i & 1) side.generate(omega(i, e), -1, z, other), std::swap(z, other);
+    return z;
+  }
+
+  const Form<T>& form_;
+  EdgeFrames<T> frames_;
+  FrameSide<T> from_, to_, mixed_from_, mixed_to_;
+  std::vector<double> omega_;
+  Memory<T> scratch_[4];
+  const std::int32_t* edges_ = nullptr;
+  Index count_ = 0;
+};
+
+// out += W frame of one edge (transposed: W^T), channel by channel. `sine` joins +m and -m.
+template <class T>
+void mix_channels(const SO2Shape& shape, const T* weights, const FrameSide<T>& source, const T* frame,
+                  const FrameSide<T>& target, T* out, bool transposed) {
+  using V = typename vector_of<T>::type;
+  constexpr Index lanes = 64 / sizeof(T);
+  for (const auto& b : shape.blocks) {
+    const std::size_t from = transposed ? b.out : b.in, to = transposed ? b.in : b.out;
+    const T *zp = frame + source.row(from, b.m), *zm = frame + source.row(from, -b.m);
+    T *yp = out + target.row(to, b.m), *ym = out + target.row(to, -b.m);
+    for (Index u = 0; u < b.rows; u += lanes) {
+      const V w = load_channels<V>(weights + b.offset + u, b.rows - u);
+      const V p = w * load<V>(zp + u), m = w * load<V>(zm + u);
+      if (b.sine) {
+        store(yp + u, V(load<V>(yp + u) + (transposed ? m : -m)));
+        store(ym + u, V(load<V>(ym + u) + (transposed ? -p : p)));
+      } else {
+        store(yp + u, V(load<V>(yp + u) + p));
+        if (b.m > 0) store(ym + u, V(load<V>(ym + u) + m));
+      }
+    }
+  }
+}
+
+// The products of a block, x -> y or (transposed) g -> x: frames in, frames out.
+template <class T>
+class Way {
+ public:
+  Way(const Form<T>& f, bool transposed) : f_(f), transposed_(transposed) {
+    if (f.shape.channelwise) return;
+    weights_ = std::make_unique<PackedWeights<T>>(f.shape, f.w, transposed);
+  }
+  bool transposed() const { return transposed_; }
+  // What a thread needs beside.
+  struct Memory {
+    std::unique_ptr<LeftFactors<T>> left;
+    std::unique_ptr<Results<T>> results;
+    so3::Memory<T> frames;
+  };
+  Memory memory(const FrameSide<T>& target) const {
+    Memory m;
+    if (f_.shape.channelwise) {
+      m.frames.reserve(target.size() * block_edges);
+    } else {
+      m.left = std::make_unique<LeftFactors<T>>(f_.shape, weights_->from, false);
+      m.results = std::make_unique<Results<T>>(f_.shape, weights_->to);
+    }
+    return m;
+  }
+  // Place e of the block, edge number `edge`: radial factors belong to the side of x.
+  void put(Memory& m, Index e, Index edge, const FrameSide<T>& source, T* frame,
+           const FrameSide<T>& target) const {
+    if (f_.shape.channelwise) {
+      T* out = m.frames.data() + e * target.size();
+      std::fill_n(out, target.size(), T(0));
+      mix_channels(f_.shape, f_.w + edge * f_.shape.weight_size, source, frame, target, out, transposed_);
+    } else {
+      m.left->put(e, source, frame, transposed_ ? nullptr : f_.radial(edge));
+    }
+  }
+  void multiply(Memory& m, Index count) const {
+    if (!f_.shape.channelwise) m.results->multiply(*m.left, *weights_, count);
+  }
+  void take(const Memory& m, Index e, const FrameSide<T>& target, T* frame, const T* radial) const {
+    if (f_.shape.channelwise)
+      std::copy_n(m.frames.data() + e * target.size(), target.size(), frame);
+    else
+      m.results->take(e, target, frame, radial);
+  }
+
+ private:
+  const Form<T>& f_;
+  bool transposed_;
+  std::unique_ptr<PackedWeights<T>> weights_;
+};
+
+inline Index blocks_of(Index edges) {
+  return (edges + block_edges - 1) / block_edges;
+}
+
+// Edges in their own order.
+inline std::vector<std::int32_t> numbers(Index n) {
+  std::vector<std::int32_t> out(n);
+  for (Index k = 0; k < n; ++k) out[k] = static_cast<std::int32_t>(k);
+  return out;
+}
+
+// Sums of rows over edges sorted by row, for blocks that may finish in any order: rows that a block shares
+// with its neighbours go to a place of their own and are added at the end, in order.
+template <class T>
+class RowSums {
+ public:
+  RowSums(T* out, Index dim, const Indices& rows, Index blocks)
+      : out_(out), dim_(dim), rows_(rows), shared_(2 * blocks), row_(2 * blocks, -1) {}
+  // Where block b adds for the row of the edge at position `position` of the sorted edges.
+  T* target(Index b, Index position) {
+    const auto& begin = rows_.inverse_begin();
+    const Index row = rows_[rows_.inverse()[position]];
+    const Index first = b * block_edges, last = std::min(rows_.size(), first + block_edges);
+    if (begin[row] >= first && begin[row + 1] <= last) return out_ + row * dim_;
+    const Index place = 2 * b + (begin[row] < first ? 0 : 1);
+    if (row_[place] < 0) {
+      row_[place] = row;
+      shared_[place].assign(dim_, T(0));
+    }
+    return shared_[place].data();
+  }
+  void finish() {
+    parallel_for(dim_, 512, [&](Index begin, Index end) {
+      for (std::size_t k = 0; k < row_.size(); ++k)
+        if (row_[k] >= 0)
+          for (Index c = begin; c < end; ++c) out_[row_[k] * dim_ + c] += shared_[k][c];
+    });
+  }
+
+ private:
+  T* out_;
+  Index dim_;
+  const Indices& rows_;
+  std::vector<std::vector<T>> shared_;
+  std::vector<Index> row_;
+};
+
+}  // namespace cartan::so3

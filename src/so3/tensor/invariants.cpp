@@ -1,0 +1,173 @@
+// The form sum over u, m of x_um s_u y_um: one number s for every irrep and channel.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/core/parallel.hpp"
+#include "cartan/so3/layers.hpp"
+#include "core/dispatch.hpp"
+#include "core/simd.hpp"
+
+namespace cartan::so3 {
+namespace {
+
+constexpr Index grain_of(Index width) {
+  return std::max<Index>(1, 16384 / std::max<Index>(width, 1));
+}
+
+class Form : public Primitive {
+ public:
+  Form(const Irreps& irreps, Layout layout, bool dot) : irreps_(irreps), layout_(layout), dot_(dot) {}
+  const char* name() const override { return dot_ ? "irrep_dot" : "irrep_scale"; }
+
+  Arrays eval_cpu(const Arrays& in) const override {
+    const Index width = irreps_.dim(), channels = irreps_.num_irreps();
+    Shape shape = in[0].shape();
+    shape.back() = dot_ ? channels : width;
+    const Index rows = in[0].size() / std::max<Index>(width, 1);
+    Array out = Array::uninitialized(shape, in[0].dtype());
+    dispatch_real(name(), out.dtype(), [&]<class T>(T) {
+      const T *x = in[0].data<T>(), *second = in[1].data<T>();
+      T* o = out.mutable_data<T>();
+      parallel_for(rows, grain_of(width), [&](Index begin, Index end) {
+        for (Index r = begin; r < end; ++r) {
+          if (dot_)
+            dot(x + r * width, second + r * width, o + r * channels);
+          else
+            scale(x + r * width, second + r * channels, o + r * width);
+        }
+      });
+    });
+    return {out};
+  }
+
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
+    Arrays g(2);
+    if (dot_) {
+      if (wanted[0]) g[0] = irrep_scale(in[1], c, irreps_, layout_);
+      if (wanted[1]) g[1] = irrep_scale(in[0], c, irreps_, layout_);
+    } else {
+      if (wanted[0]) g[0] = irrep_scale(c, in[1], irreps_, layout_);
+      if (wanted[1]) g[1] = irrep_dot(in[0], c, irreps_, layout_);
+    }
+    return g;
+  }
+
+ private:
+  template <class T>
+  void dot(const T* x, const T* y, T* s) const {
+    for (const auto& [mul, ir] : irreps_) {
+      const Index d = ir.dim();
+      if (layout_ == Layout::ir_mul)
+        for_strips<T>(mul, [&]<class V>(V, Index u) {
+          V total{};
+          for (Index m = 0; m < d; ++m) total += load<V>(x + m * mul + u) * load<V>(y + m * mul + u);
+          store(s + u, total);
+        });
+      else
+        for (Index u = 0; u < mul; ++u) {
+          T total = 0;
+          for (Index m = 0; m < d; ++m) total += x[u * d + m] * y[u * d + m];
+          s[u] = total;
+        }
+      x += mul * d, y += mul * d, s += mul;
+    }
+  }
+  template <class T>
+  void scale(const T* x, const T* s, T* o) const {
+    for (const auto& [mul, ir] : irreps_) {
+      const Index d = ir.dim();
+      if (layout_ == Layout::ir_mul)
+        for_strips<T>(mul, [&]<class V>(V, Index u) {
+          const V f = load<V>(s + u);
+          for (Index m = 0; m < d; ++m) store(o + m * mul + u, V(f * load<V>(x + m * mul + u)));
+        });
+      else
+        for (Index u = 0; u < mul; ++u)
+          for (Index m = 0; m < d; ++m) o[u * d + m] = s[u] * x[u * d + m];
+      x += mul * d, o += mul * d, s += mul;
+    }
+  }
+
+  Irreps irreps_;
+  Layout layout_;
+  bool dot_;
+};
+
+void check(const char* op, const Array& a, const Array& like, Index width, const Irreps& irreps) {
+  require(is_real(a.dtype()) && a.dtype() == like.dtype(), "[", op, "] types ", like.dtype(), " and ",
+          a.dtype(), ": both float32 or both float64; use cast");
+  require(a.ndim() >= 1 && a.dim(-1) == width && a.ndim() == like.ndim() &&
+              std::equal(a.shape().begin(), a.shape().end() - 1, like.shape().begin()),
+          "[", op, "] an array ", a.shape(), " beside ", like.shape(), " for ", irreps,
+          ": its last axis must have ", width, ", the others be equal");
+}
+
+// A power of two for every irrep that brings its largest element near 1 (1 for zero, NaN and infinity); empty
+// where no square can overflow or lose digits.
+Array scales(const Array& x, const Irreps& irreps, Layout layout) {
+  const Index width = irreps.dim(), channels = irreps.num_irreps(),
+              rows = x.size() / std::max<Index>(width, 1);
+  Shape shape = x.shape();
+  shape.back() = channels;
+  Array out = Array::full(shape, 1, x.dtype());
+  std::atomic<bool> needed{false};
+  dispatch_real("norm", x.dtype(), [&]<class T>(T) {
+    constexpr int safe = std::numeric_limits<T>::max_exponent / 4;
+    const T* values = x.data<T>();
+    T* scale = out.mutable_data<T>();
+    parallel_for(rows, grain_of(width), [&](Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        const T* p = values + r * width;
+        T* s = scale + r * channels;
+        for (const auto& [mul, ir] : irreps) {
+          const Index d = ir.dim(), step = layout == Layout::ir_mul ? mul : 1,
+                      next = layout == Layout::ir_mul ? 1 : d;
+          for (Index u = 0; u < mul; ++u) {
+            T largest = 0;
+            for (Index m = 0; m < d; ++m) largest = std::max(largest, std::abs(p[u * next + m * step]));
+            if (largest == 0 || !std::isfinite(largest)) continue;
+            const int exponent = std::ilogb(largest);
+            if (std::abs(exponent) > safe) needed = true;
+            // both it and its reciprocal are normal numbers
+            s[u] = std::ldexp(T(1), std::clamp(exponent, std::numeric_limits<T>::min_exponent,
+                                               -std::numeric_limits<T>::min_exponent));
+          }
+          p += mul * d, s += mul;
+        }
+      }
+    });
+  });
+  return needed ? out : Array();
+}
+
+}  // namespace
+
+Array irrep_dot(const Array& x, const Array& y, const Irreps& irreps, Layout layout) {
+  check("irrep_dot", x, x, irreps.dim(), irreps);
+  check("irrep_dot", y, x, irreps.dim(), irreps);
+  return run(std::make_shared<Form>(irreps, layout, true), {x, y});
+}
+
+Array irrep_scale(const Array& x, const Array& s, const Irreps& irreps, Layout layout) {
+  check("irrep_scale", x, x, irreps.dim(), irreps);
+  check("irrep_scale", s, x, irreps.num_irreps(), irreps);
+  return run(std::make_shared<Form>(irreps, layout, false), {x, s});
+}
+
+Array norm(const Array& x, const Irreps& irreps, Layout layout) {
+  check("norm", x, x, irreps.dim(), irreps);
+  // |x| = s |x / s| for any s, which is therefore a constant for derivatives
+  const Array s = scales(x, irreps, layout);
+  const Array square =
+      squared_norm(s.empty() ? x : irrep_scale(x, reciprocal(s), irreps, layout), irreps, layout);
+  const Array positive = sign(square), length = positive * sqrt(square + (1.0 - positive));
+  return s.empty() ? length : s * length;
+}
+
+}  // namespace cartan::so3

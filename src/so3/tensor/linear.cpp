@@ -1,0 +1,193 @@
+// The linear map between irreps: the form sum over paths of factor w_uv x_um y_vm with its three partial
+// derivatives. In ir_mul the channels of one coordinate m of all samples are a matrix with the rows
+// irreps.dim() apart, so every path is 2 l + 1 matrix products without a copy.
+#include <Eigen/Core>
+#include <cmath>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/core/parallel.hpp"
+#include "cartan/so3/layers.hpp"
+#include "core/dispatch.hpp"
+
+namespace cartan::so3 {
+
+struct Linear::Form {
+  Irreps in, out;
+  std::vector<Path> paths;
+  Index weight_numel = 0;
+};
+
+namespace {
+
+template <class T>
+using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+template <class T>
+using Strided = Eigen::Map<const Matrix<T>, 0, Eigen::OuterStride<>>;
+template <class T>
+using MutableStrided = Eigen::Map<Matrix<T>, 0, Eigen::OuterStride<>>;
+
+constexpr Index row_grain = 256, tile = 32;
+
+class LinearForm : public Primitive {
+ public:
+  using FormPtr = std::shared_ptr<const Linear::Form>;
+  enum Slot { X, W, Y };
+  // The derivative by `slot` as a function of the other two, in the order X, W, Y.
+  LinearForm(FormPtr form, Slot slot) : form_(std::move(form)), slot_(slot) {}
+  const char* name() const override { return "irreps_linear"; }
+
+  Arrays eval_cpu(const Arrays& in) const override {
+    const Array& like = in[slot_ == X ? 1 : 0];  // an array of samples
+    const Index rows = like.dim(0);
+    Shape shape{rows, slot_ == X ? form_->in.dim() : form_->out.dim()};
+    if (slot_ == W) shape = {form_->weight_numel};
+    Array out = Array::zeros(shape, like.dtype());
+    dispatch_real(name(), out.dtype(), [&]<class T>(T) {
+      T* o = out.mutable_data<T>();
+      const T *first = in[0].data<T>(), *second = in[1].data<T>();
+      if (slot_ == W) return by_weight(first, second, o, rows);
+      const T* w = slot_ == X ? first : second;
+      const T* from = slot_ == X ? second : first;
+      parallel_for(rows, row_grain, [&](Index b, Index e) { by_sample(from, w, o, b, e - b); });
+    });
+    return {out};
+  }
+
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override {
+    const Array& c = cotangents[0];
+    Array full[3];
+    for (int s = 0, k = 0; s < 3; ++s) full[s] = s == slot_ ? c : in[static_cast<std::size_t>(k++)];
+    Arrays g;
+    for (int s = 0; s < 3; ++s) {
+      if (s == slot_) continue;
+      Arrays others;
+      for (int t = 0; t < 3; ++t)
+        if (t != s) others.push_back(full[t]);
+      g.push_back(wanted[g.size()] ? run(std::make_shared<LinearForm>(form_, static_cast<Slot>(s)), others)
+                                   : Array());
+    }
+    return g;
+  }
+
+ private:
+  template <class T>
+  void by_sample(const T* from, const T* weights, T* to, Index first, Index rows) const {
+    const Irreps &in = form_->in, &out = form_->out;
+    for (const auto& p : form_->paths) {
+      const Index u = in[p.in].mul, v = out[p.out].mul;
+      const Eigen::Map<const Matrix<T>> w(weights + p.offset, u, v);
+      const T factor = static_cast<T>(p.factor);
+      for (Index m = 0; m < in[p.in].ir.dim(); ++m) {
+        const Index xi = first * in.dim() + in.offset(p.in) + m * u,
+                    yi = first * out.dim() + out.offset(p.out) + m * v;
+        if (slot_ == Y)
+          MutableStrided<T>(to + yi, rows, v, Eigen::OuterStride<>(out.dim())).noalias() +=
+              factor * Strided<T>(from + xi, rows, u, Eigen::OuterStride<>(in.dim())) * w;
+        else
+          MutableStrided<T>(to + xi, rows, u, Eigen::OuterStride<>(in.dim())).noalias() +=
+              factor * Strided<T>(from + yi, rows, v, Eigen::OuterStride<>(out.dim())) * w.transpose();
+      }
+    }
+  }
+  // Each task owns some rows of one path's matrix.
+  template <class T>
+  void by_weight(const T* x, const T* y, T* weights, Index rows) const {
+    struct Task {
+      std::size_t path;
+      Index begin;
+    };
+    std::vector<Task> tasks;
+    for (std::size_t p = 0; p < form_->paths.size(); ++p)
+      for (Index u = 0; u < form_->in[form_->paths[p].in].mul; u += tile) tasks.push_back({p, u});
+    const Irreps &in = form_->in, &out = form_->out;
+    parallel_for(static_cast<Index>(tasks.size()), 1, [&](Index b, Index e) {
+      for (Index k = b; k < e; ++k) {
+        const Task& task = tasks[static_cast<std::size_t>(k)];
+        const auto& p = form_->paths[task.path];
+        const Index u = in[p.in].mul, v = out[p.out].mul, count = std::min(tile, u - task.begin);
+        Eigen::Map<Matrix<T>> w(weights + p.offset + task.begin * v, count, v);
+        for (Index m = 0; m < in[p.in].ir.dim(); ++m)
+          w.noalias() += Strided<T>(x + in.offset(p.in) + m * u + task.begin, rows, count,
+                                    Eigen::OuterStride<>(in.dim()))
+                             .transpose() *
+                         Strided<T>(y + out.offset(p.out) + m * v, rows, v, Eigen::OuterStride<>(out.dim()));
+        w *= static_cast<T>(p.factor);
+      }
+    });
+  }
+
+  FormPtr form_;
+  Slot slot_;
+};
+
+bool has_bias(const MulIrrep& t) {
+  return t.ir == Irrep{0, 1};
+}
+
+}  // namespace
+
+Linear::Linear(Irreps in, Irreps out, bool bias, Layout layout, PathNormalization normalization)
+    : bias_(bias), layout_(layout) {
+  auto form = std::make_shared<Form>();
+  for (std::size_t i = 0; i < in.size(); ++i)
+    for (std::size_t o = 0; o < out.size(); ++o) {
+      if (in[i].ir != out[o].ir) continue;
+      Index channels = 0;
+      for (const auto& t : in)
+        if (t.ir == out[o].ir && normalization != PathNormalization::none)
+          channels += normalization == PathNormalization::element ? t.mul : in[i].mul;
+      form->paths.push_back(
+          {i, o, form->weight_numel, channels > 0 ? 1 / std::sqrt(static_cast<double>(channels)) : 1});
+      form->weight_numel = size_of(Shape{form->weight_numel + size_of(Shape{in[i].mul, out[o].mul})});
+    }
+  weight_numel_ = form->weight_numel;
+  if (bias)
+    for (const auto& t : out) bias_numel_ += has_bias(t) ? t.mul : 0;
+  form->in = std::move(in);
+  form->out = std::move(out);
+  form_ = std::move(form);
+}
+
+const Irreps& Linear::irreps_in() const {
+  return form_->in;
+}
+const Irreps& Linear::irreps_out() const {
+  return form_->out;
+}
+const std::vector<Linear::Path>& Linear::paths() const {
+  return form_->paths;
+}
+
+Array Linear::operator()(const Array& x, const Array& weight, const Array& bias) const {
+  const Irreps &in = form_->in, &out = form_->out;
+  require(x.ndim() >= 1 && x.dim(-1) == in.dim(), "[so3::Linear] x ", x.shape(), " for ", in,
+          ": the last axis must have ", in.dim());
+  require(weight.shape() == Shape({weight_numel_}), "[so3::Linear] weight ", weight.shape(), " from ", in,
+          " to ", out, ": it must be (", weight_numel_, ")");
+  require(bias.empty() ? bias_numel_ == 0 : bias.shape() == Shape({bias_numel_}), "[so3::Linear] bias ",
+          bias.shape(), ": it must be (", bias_numel_, ")",
+          bias_ ? ", one for every even scalar of the output" : " or empty; this map was made without");
+  require(is_real(x.dtype()) && weight.dtype() == x.dtype() && (bias.empty() || bias.dtype() == x.dtype()),
+          "[so3::Linear] types of x, weight, bias: ", x.dtype(), ", ", weight.dtype(), ", ",
+          bias.empty() ? x.dtype() : bias.dtype(), ": all float32 or all float64; use cast");
+  Shape shape = x.shape();
+  shape.back() = out.dim();
+  const Index rows = size_of(Shape(shape.begin(), shape.end() - 1));
+  const Array flat = to_layout(reshape(x, {rows, in.dim()}), in, layout_, Layout::ir_mul);
+  Array y = run(std::make_shared<LinearForm>(form_, LinearForm::Y), {flat, weight});
+  if (!bias.empty()) {
+    Arrays parts;
+    Index at = 0;
+    for (const auto& t : out) {
+      if (t.mul == 0) continue;
+      parts.push_back(has_bias(t) ? slice(bias, 0, at, at + t.mul) : Array::zeros({t.dim()}, x.dtype()));
+      at += has_bias(t) ? t.mul : 0;
+    }
+    y = y + concatenate(parts, 0);
+  }
+  return reshape(to_layout(y, out, Layout::ir_mul, layout_), shape);
+}
+
+}  // namespace cartan::so3
