@@ -1,6 +1,6 @@
 #pragma once
-// Memory of the debug device: pages mapped twice, at an address that faults when it is touched, and at another,
-// for the copies alone.
+// Memory of the debug device: pages mapped twice, at an address that faults when it is touched, and at
+// another, for the copies alone.
 
 #include <cstddef>
 

@@ -1,5 +1,6 @@
 #pragma once
-// Streams (one a device) and library handles (one a device and thread), made at first use. For .cu files alone.
+// Streams (one a device) and library handles (one a device and thread), made at first use. For .cu files
+// alone.
 
 #include <cublas_v2.h>
 #include <cuda_runtime.h>

@@ -129,8 +129,8 @@ Array ManyBodyProduct::operator()(const Array& x, const Array& weights) const {
           " rows, one an order");
   Arrays inputs{x};
   if (!w.empty()) inputs.push_back(w);
-  return run(
-      std::make_shared<FormDerivative>(many_body_form(l_, nu_, l_out_, !w.empty()), 1, plan_.engine), inputs);
+  return run(std::make_shared<FormDerivative>(many_body_form(l_, nu_, l_out_, !w.empty()), 1, plan_.engine),
+             inputs);
 }
 
 Array ManyBodyProduct::product(const Arrays& factors) const {

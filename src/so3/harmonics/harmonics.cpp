@@ -79,7 +79,6 @@ class Worker {
   }
 
  private:
-
   HarmonicsOf what_;
   bool normalize_;
   HarmonicsBlock<T, L> block_;
