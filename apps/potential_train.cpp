@@ -66,7 +66,7 @@ void train(const Options& o, const std::vector<std::string>& extras) {
   if (!o.resume) refuse_existing({run.out + "/model.h5", run.out + "/checkpoint.h5"}, o.force);
 
   ProgressBar bar("training");
-  run.training.on_row = [&](const nn::HistoryRow& row) {
+  run.training.on_row = [&](const nn::HistoryRow& row, const nn::Metrics&) {
     bar.finish();
     std::cerr << log_line(row, run.loss) << "\n";
   };

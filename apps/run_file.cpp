@@ -176,16 +176,7 @@ Run read_run(const std::string& path, const std::vector<std::string>& overrides)
   k.read("loss.huber_delta", r.loss.huber_delta);
 
   nn::TrainerOptions& t = r.training;
-  t.batch_size = 8;
-  t.ema_decay = 0.99;
-  t.clip_norm = 10;
-  t.seed = 1;
-  t.checkpoint_every_seconds = 60;
-  t.schedule.decay = nn::Decay::cosine;
-  t.schedule.learning_rate = 1e-3;
-  t.schedule.min_rate = 1e-6;
-  t.schedule.warmup_steps = 100;
-  t.adamw.amsgrad = true;
+  auto& adamw = std::get<nn::AdamWOptions>(t.optimizer);
   std::string decay = nn::name_of(t.schedule.decay);
   k.read("training.epochs", t.epochs);
   k.read("training.max_steps", t.max_steps);
@@ -199,8 +190,8 @@ Run read_run(const std::string& path, const std::vector<std::string>& overrides)
   t.schedule.decay = nn::decay_from_name(decay);
   k.read("training.plateau_factor", t.schedule.factor);
   k.read("training.plateau_patience", t.schedule.patience);
-  k.read("training.weight_decay", t.adamw.weight_decay);
-  k.read("training.amsgrad", t.adamw.amsgrad);
+  k.read("training.weight_decay", adamw.weight_decay);
+  k.read("training.amsgrad", adamw.amsgrad);
   k.read("training.clip_norm", t.clip_norm);
   k.read("training.ema_decay", t.ema_decay);
   k.read("training.validate_every", t.validate_every);

@@ -82,7 +82,7 @@ std::map<int, double> references(const Run& run, const FrameSet& train) {
 void write_history(const std::string& path, const nn::Summary& s) {
   std::ofstream out(path + ".tmp");
   out << "step,epoch,learning_rate,train_loss,seconds";
-  for (const std::string& name : s.metric_names) out << ",validation_" << name;
+  for (const nn::Metric& m : s.metrics) out << ",validation_" << m.name;
   out << "\n";
   out.precision(8);
   for (const nn::HistoryRow& row : s.history) {
@@ -104,7 +104,7 @@ void draw_history(const std::string& path, const nn::Summary& s) {
   figure.log_y = true;
   data::Series loss{"training loss", {}, {}, true};
   std::vector<data::Series> metrics;
-  for (const std::string& name : s.metric_names) metrics.push_back({"validation " + name, {}, {}, true});
+  for (const nn::Metric& m : s.metrics) metrics.push_back({"validation " + m.name, {}, {}, true});
   for (const nn::HistoryRow& row : s.history) {
     loss.x.push_back(static_cast<double>(row.epoch));
     loss.y.push_back(row.train_loss);

@@ -6,8 +6,8 @@
 #include <cartan/autodiff/transforms.hpp>
 #include <cartan/core/parallel.hpp>
 #include <cartan/data/readers.hpp>
+#include <cartan/nn/adamw.hpp>
 #include <cartan/nn/loss.hpp>
-#include <cartan/nn/optimizer.hpp>
 #include <cartan/potentials/model.hpp>
 #include <cstdlib>
 
@@ -57,7 +57,9 @@ void train_step(benchmark::State& state, const char* file, int batch, DType dtyp
   set_threads(static_cast<int>(state.range(0)));
   Workload w = make(file, batch, dtype);
   const nn::ParameterRefs refs = w.model.parameters();
-  nn::AdamW adamw(refs);
+  nn::AdamWOptions options;
+  options.amsgrad = false;
+  nn::AdamW adamw(refs, options);
   const Array energy = Array::zeros({batch}, DType::f64),
               forces = Array::zeros({w.graph().atoms(), 3}, dtype);
   for (auto _ : state) {

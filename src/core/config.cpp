@@ -1,25 +1,18 @@
 #include "cartan/core/config.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <sstream>
 
 #include "cartan/core/error.hpp"
 
 namespace cartan::config {
 namespace {
 
+// The shortest text that reads back as x.
 std::string number_text(double x) {
-  std::ostringstream out;
-  out.precision(17);
-  for (int digits = 1; digits <= 17; ++digits) {  // the shortest text that reads back as x
-    std::ostringstream shorter;
-    shorter.precision(digits);
-    shorter << x;
-    if (std::stod(shorter.str()) == x) return shorter.str();
-  }
-  out << x;
-  return out.str();
+  char out[40];
+  return std::string(out, std::to_chars(out, out + sizeof out, x).ptr);
 }
 
 std::string quoted(const std::string& text) {
@@ -37,8 +30,6 @@ std::string quoted(const std::string& text) {
 }
 
 std::string item_text(double x) {
-  if (std::isnan(x)) return "nan";
-  if (std::isinf(x)) return x > 0 ? "inf" : "-inf";
   const std::string t = number_text(x);
   return t.find_first_of(".en") == std::string::npos ? t + ".0" : t;
 }
@@ -69,8 +60,10 @@ Value converted(const Value& from, const Value& like) {
   if (std::holds_alternative<double>(like) && std::holds_alternative<std::int64_t>(from))
     return static_cast<double>(std::get<std::int64_t>(from));
   if (const auto* list = std::get_if<std::vector<std::int64_t>>(&from)) {
-    if (std::holds_alternative<std::vector<double>>(like)) return std::vector<double>(list->begin(), list->end());
-    if (list->empty() && std::holds_alternative<std::vector<std::string>>(like)) return std::vector<std::string>();
+    if (std::holds_alternative<std::vector<double>>(like))
+      return std::vector<double>(list->begin(), list->end());
+    if (list->empty() && std::holds_alternative<std::vector<std::string>>(like))
+      return std::vector<std::string>();
   }
   return from;
 }
@@ -81,6 +74,53 @@ std::vector<double> numbers_of(const Value& value) {
   if (const auto* x = std::get_if<std::vector<double>>(&value)) return *x;
   if (const auto* x = std::get_if<std::vector<std::int64_t>>(&value)) return {x->begin(), x->end()};
   return {};
+}
+
+// A word as a value of the type of `out`; false when it is none.
+template <class T>
+bool read_word(const std::string& word, T& out) {
+  const char *begin = word.data(), *end = begin + word.size();
+  if (word.size() > 1 && word[0] == '+' && word[1] != '-') ++begin;
+  const auto [stop, error] = std::from_chars(begin, end, out);
+  return begin != end && stop == end && error == std::errc();
+}
+bool read_word(const std::string& word, bool& out) {
+  out = word == "true";
+  return out || word == "false";
+}
+bool read_word(const std::string& word, std::string& out) {
+  out = word;
+  return true;
+}
+
+std::vector<std::string> items_of(std::string words) {
+  const auto trimmed = [](const std::string& w) {
+    const auto begin = w.find_first_not_of(" \t"), end = w.find_last_not_of(" \t");
+    return begin == std::string::npos ? std::string() : w.substr(begin, end - begin + 1);
+  };
+  words = trimmed(words);
+  if (words.size() >= 2 && words.front() == '[' && words.back() == ']')
+    words = trimmed(words.substr(1, words.size() - 2));
+  std::vector<std::string> out;
+  if (words.empty()) return out;
+  for (std::size_t begin = 0; begin <= words.size();) {
+    const std::size_t comma = std::min(words.find(',', begin), words.size());
+    out.push_back(trimmed(words.substr(begin, comma - begin)));
+    begin = comma + 1;
+  }
+  return out;
+}
+
+template <class T>
+bool read_words(const std::string& words, T& out) {
+  return read_word(words, out);
+}
+template <class T>
+bool read_words(const std::string& words, std::vector<T>& out) {
+  out.clear();
+  for (const std::string& item : items_of(words))
+    if (!read_word(item, out.emplace_back())) return false;
+  return true;
 }
 
 std::size_t edit_distance(const std::string& a, const std::string& b) {
@@ -101,8 +141,9 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 }  // namespace
 
 const char* kind_of(const Value& value) {
-  static constexpr const char* kinds[] = {"true or false",           "a whole number",    "a number", "a text",
-                                          "a list of whole numbers", "a list of numbers", "a list of texts"};
+  static constexpr const char* kinds[] = {"true or false",  "a whole number",          "a number",
+                                          "a text",         "a list of whole numbers", "a list of numbers",
+                                          "a list of texts"};
   return kinds[value.index()];
 }
 
@@ -145,6 +186,14 @@ Field& Field::one_of(std::vector<std::string> names) {
   choices_ = std::move(names);
   return *this;
 }
+Field& Field::optional(std::string meaning) {
+  empty_ = std::move(meaning);
+  return *this;
+}
+Field& Field::stored_as(std::string name) {
+  stored_ = std::move(name);
+  return *this;
+}
 Field& Field::may_change() {
   may_change_ = true;
   return *this;
@@ -168,9 +217,9 @@ void Field::check(const Value& value) const {
       for (const std::string& x : *list) known(x);
   }
   for (const double x : numbers_of(value)) {
-    const bool inside = (above_ ? x > low_ : x >= low_) && (below_ ? x < high_ : x <= high_);  // NaN is not
-    require(inside, name_, " must be ", limits().empty() ? "a number" : limits(), ", not ", number_text(x),
-            unit_.empty() ? "" : " " + unit_);
+    const bool inside = (above_ ? x > low_ : x >= low_) && (below_ ? x < high_ : x <= high_);
+    require(inside && std::isfinite(x), name_, " must be ", limits().empty() ? "a finite number" : limits(),
+            ", not ", number_text(x), unit_.empty() ? "" : " " + unit_);
   }
 }
 
@@ -181,10 +230,42 @@ void Field::set(const Value& value) {
   set_(v);
 }
 
+void Field::set_text(const std::string& words) {
+  Value value = get_();
+  const bool read = std::visit([&](auto& v) { return read_words(words, v); }, value);
+  require(read, name_, " must be ", kind_of(value), ", not '", words, "'");
+  set(value);
+}
+
 Field& Fields::add(std::string name, std::string help, std::function<Value()> get,
                    std::function<void(const Value&)> set) {
+  name = prefix_ + name;
   require(find(name) == nullptr, "[config] two fields are called ", name);
   return fields_.emplace_back(std::move(name), std::move(help), std::move(get), std::move(set));
+}
+
+Field& Fields::choice(std::string name, std::function<std::string()> get,
+                      std::vector<std::pair<std::string, std::function<void()>>> kinds, std::string help) {
+  std::vector<std::string> names;
+  for (const auto& k : kinds) names.push_back(k.first);
+  Field& f = add(
+      std::move(name), std::move(help), [get]() -> Value { return get(); },
+      [get, kinds](const Value& v) {
+        for (const auto& [kind, choose] : kinds)  // what the chosen kind was set to stays
+          if (kind == std::get<std::string>(v) && kind != get()) choose();
+      });
+  f.choice_ = true;
+  return f.one_of(std::move(names));
+}
+
+void Fields::section(std::string name) {
+  prefix_ = name.empty() ? "" : std::move(name) + ".";
+}
+
+std::vector<std::string> Fields::names() const {
+  std::vector<std::string> out;
+  for (const Field& f : fields_) out.push_back(f.name());
+  return out;
 }
 
 Field* Fields::find(const std::string& name) {
@@ -217,7 +298,8 @@ Field& Fields::operator()(std::string name, std::int64_t& value, std::string hel
 }
 Field& Fields::operator()(std::string name, std::uint64_t& value, std::string help) {
   return add(
-             std::move(name), std::move(help), [&value]() -> Value { return static_cast<std::int64_t>(value); },
+             std::move(name), std::move(help),
+             [&value]() -> Value { return static_cast<std::int64_t>(value); },
              [&value](const Value& v) { value = static_cast<std::uint64_t>(std::get<std::int64_t>(v)); })
       .from(0);
 }
@@ -246,6 +328,21 @@ Field& Fields::operator()(std::string name, DType& value, std::string help) {
              std::move(name), std::move(help), [&value]() -> Value { return std::string(name_of(value)); },
              [&value](const Value& v) { value = dtype_from_name(std::get<std::string>(v)); })
       .one_of({"float32", "float64"});
+}
+
+std::vector<Difference> differences(const Values& before, const Values& now) {
+  std::vector<Difference> out;
+  const auto find = [](const Values& values, const std::string& name) -> const Value* {
+    for (const auto& v : values)
+      if (v.first == name) return &v.second;
+    return nullptr;
+  };
+  const auto shown = [](const Value* v) { return v ? to_text(*v) : std::string("nothing"); };
+  for (const auto& [name, value] : before)
+    if (const Value* v = find(now, name); !v || *v != value) out.push_back({name, to_text(value), shown(v)});
+  for (const auto& [name, value] : now)
+    if (!find(before, name)) out.push_back({name, "nothing", to_text(value)});
+  return out;
 }
 
 void validate_fields(const char* owner, Fields& fields) {

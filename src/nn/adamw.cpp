@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "cartan/nn/optimizer.hpp"
+#include "cartan/nn/adamw.hpp"
 #include "nn/chunks.hpp"
 
 namespace cartan::nn {
@@ -30,82 +30,61 @@ void advance(const Factors<T>& f, const T* __restrict g, T* __restrict p, T* __r
   }
 }
 
-Arrays zeros_like(const ParameterRefs& parameters) {
-  Arrays out;
-  for (const auto& p : parameters) out.push_back(Array::zeros(p.value->shape(), p.value->dtype()));
-  return out;
-}
+enum Part : std::size_t { first, second, largest };  // of the state: m, v, largest v
 
 }  // namespace
 
-AdamW::AdamW(const ParameterRefs& parameters, const AdamWOptions& options)
-    : options_(options), first_(zeros_like(parameters)), second_(zeros_like(parameters)) {
-  require(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1 &&
-              options.eps >= 0 && options.weight_decay >= 0,
-          "[AdamW] needs 0 <= beta < 1, eps >= 0, weight_decay >= 0; got beta ", options.beta1, " and ",
-          options.beta2, ", eps ", options.eps, ", weight_decay ", options.weight_decay);
-  for (const auto& p : parameters) {
-    require(is_real(p.value->dtype()) || is_complex(p.value->dtype()), "[AdamW] '", p.name, "' is ",
-            p.value->dtype());
-    names_.push_back(p.name);
-  }
-  if (options.amsgrad) largest_ = zeros_like(parameters);
+void describe(config::Fields& f, AdamWOptions& o) {
+  f("beta1", o.beta1, "decay of the running mean of the gradient").from(0).below(1);
+  f("beta2", o.beta2, "decay of the running mean of its square").from(0).below(1);
+  f("eps", o.eps, "added to the root of the mean square").from(0);
+  f("weight_decay", o.weight_decay, "part of a weight that a step takes away, times the learning rate")
+      .from(0);
+  f("decay_vectors", o.decay_vectors, "decay biases and norms too");
+  f("amsgrad", o.amsgrad, "divide by the largest mean square so far");
 }
 
-void AdamW::step(const ParameterRefs& parameters, const Arrays& gradients, double learning_rate,
-                 double gradient_scale) {
-  require(parameters.size() == first_.size() && gradients.size() == first_.size(), "[AdamW] ",
-          parameters.size(), " parameters and ", gradients.size(), " gradients, expected ", first_.size());
+AdamW::AdamW(const ParameterRefs& parameters, const AdamWOptions& options, const ParameterGroups& groups)
+    : Optimizer(AdamWOptions::kind, "AdamW", parameters, groups), options_(options) {
+  config::validate("AdamW", options);
+  add_state("first");
+  add_state("second");
+  if (options.amsgrad) add_state("largest");
+}
+
+void AdamW::update(const Step& step) {
+  const Arrays& gradients = step.gradients;
+  Arrays none;
+  const auto m = writable(state(first)), v = writable(state(second)),
+             u = writable(options_.amsgrad ? state(largest) : none);
   std::vector<void*> p;
-  for (std::size_t k = 0; k < parameters.size(); ++k) {
-    require_same("AdamW", parameters[k].name, *parameters[k].value, first_[k]);
-    require_same("AdamW", "the gradient of " + parameters[k].name, gradients[k], first_[k]);
-    p.push_back(parameters[k].value->mutable_raw());
-  }
-  const auto m = writable(first_), v = writable(second_), largest = writable(largest_);
-  ++steps_;
-  const double t = static_cast<double>(steps_);
-  const double rate = learning_rate / (1 - std::pow(options_.beta1, t));
-  const double bias2 = std::sqrt(1 - std::pow(options_.beta2, t));
-  const auto chunks = chunks_of(first_);
+  for (const auto& parameter : step.parameters) p.push_back(parameter.value->mutable_raw());
+  const double t = static_cast<double>(step.number);
+  const double bias1 = 1 - std::pow(options_.beta1, t), bias2 = std::sqrt(1 - std::pow(options_.beta2, t));
+  const auto chunks = chunks_of(gradients);
   for_chunks(chunks, [&](std::size_t, const Chunk& c) {
     const std::size_t k = c.tensor;
-    const bool decayed = options_.decay_vectors || first_[k].ndim() >= 2;
-    const double keep = decayed ? 1 - learning_rate * options_.weight_decay : 1.0;
+    const double learning_rate = step.learning_rate * rate_factor(k);
+    const bool decayed = options_.decay_vectors || gradients[k].ndim() >= 2;
+    const double keep = decayed ? 1 - learning_rate * weight_decay(k, options_.weight_decay) : 1.0;
     auto run = [&]<class T>(T) {
       auto to = [](double x) { return static_cast<T>(x); };
-      const Factors<T> f{to(gradient_scale), to(options_.beta1), to(options_.beta2), to(keep),
-                         to(rate),           to(bias2),          to(options_.eps)};
+      const Factors<T> f{to(step.gradient_scale),   to(options_.beta1), to(options_.beta2), to(keep),
+                         to(learning_rate / bias1), to(bias2),          to(options_.eps)};
       auto at = [&](void* base) { return static_cast<T*>(base) + c.begin; };
       const T* g = static_cast<const T*>(gradients[k].raw()) + c.begin;
       if (options_.amsgrad)
-        advance<T, true>(f, g, at(p[k]), at(m[k]), at(v[k]), at(largest[k]), c.end - c.begin);
+        advance<T, true>(f, g, at(p[k]), at(m[k]), at(v[k]), at(u[k]), c.end - c.begin);
       else
         advance<T, false>(f, g, at(p[k]), at(m[k]), at(v[k]), nullptr, c.end - c.begin);
     };
-    is_double(first_[k]) ? run(double{}) : run(float{});
+    is_double(gradients[k]) ? run(double{}) : run(float{});
   });
 }
 
-void AdamW::save(data::Group& group) const {
-  group.attributes["steps"] = steps_;
-  save_named(names_, first_, group["first"]);
-  save_named(names_, second_, group["second"]);
-  if (options_.amsgrad) save_named(names_, largest_, group["largest"]);
-}
-
-void AdamW::load(const data::Group& group) {
-  const std::int64_t steps = group.integer("steps");
-  if (steps < 0) throw FormatError(group.file(), "optimizer", text("steps is ", steps));
-  // into copies first: nothing changes unless everything fits
-  Arrays first = first_, second = second_, largest = largest_;
-  load_parameters(named(names_, first), group.group("first"));
-  load_parameters(named(names_, second), group.group("second"));
-  if (options_.amsgrad) load_parameters(named(names_, largest), group.group("largest"));
-  first_ = std::move(first);
-  second_ = std::move(second);
-  largest_ = std::move(largest);
-  steps_ = steps;
+std::unique_ptr<Optimizer> make_optimizer(const AdamWOptions& options, const ParameterRefs& parameters,
+                                          const ParameterGroups& groups) {
+  return std::make_unique<AdamW>(parameters, options, groups);
 }
 
 }  // namespace cartan::nn

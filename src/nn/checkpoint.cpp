@@ -19,7 +19,9 @@ std::vector<std::string> names_of(const ParameterRefs& parameters) {
 
 // The checkpoint must have been made with the same value, or the run would not be the same.
 void check_same(const data::Group& group, const char* name, std::int64_t value) {
-  if (const std::int64_t found = group.integer(name); found != value)
+  // Files from before a step could have several batches do not say so.
+  const bool absent = std::string(name) == "accumulate" && !group.attributes.count(name);
+  if (const std::int64_t found = absent ? 1 : group.integer(name); found != value)
     throw FormatError(
         group.file(), "checkpoint",
         text("made with ", name, " = ", found, ", the run has ", value, "; start anew or change it back"));
@@ -47,34 +49,49 @@ void keep_previous(const std::string& path) {
 }  // namespace
 
 void Trainer::State::save_history(data::Group& group) const {
-  if (!metric_names.empty()) group.attributes["metrics"] = metric_names;
+  if (!metrics.empty()) {
+    std::vector<std::string> names, units, labels, shown_units;
+    std::vector<double> factors;
+    for (const Metric& m : metrics) {
+      names.push_back(m.name);
+      units.push_back(m.unit);
+      labels.push_back(m.label);
+      factors.push_back(m.shown_factor);
+      shown_units.push_back(m.shown_unit);
+    }
+    group.attributes["metrics"] = names;
+    group.attributes["metric_units"] = units;
+    group.attributes["metric_labels"] = labels;
+    group.attributes["metric_shown_factors"] = factors;
+    group.attributes["metric_shown_units"] = shown_units;
+  }
   if (history.empty()) return;
-  const Index rows = static_cast<Index>(history.size()), columns = static_cast<Index>(metric_names.size());
+  const Index rows = static_cast<Index>(history.size()), columns = static_cast<Index>(metrics.size());
   Array counts = Array::uninitialized({rows, 2}, DType::i64),
         values = Array::uninitialized({rows, 3}, DType::f64);
-  Array metrics = Array::full({rows, columns}, not_a_number, DType::f64);
+  Array judged = Array::full({rows, columns}, not_a_number, DType::f64);
   for (Index k = 0; k < rows; ++k) {
     const HistoryRow& r = history[static_cast<std::size_t>(k)];
     std::copy_n(std::array{r.step, r.epoch}.data(), 2, counts.mutable_data<std::int64_t>() + 2 * k);
     std::copy_n(std::array{r.learning_rate, r.train_loss, r.seconds}.data(), 3,
                 values.mutable_data<double>() + 3 * k);
-    std::copy(r.metrics.begin(), r.metrics.end(), metrics.mutable_data<double>() + columns * k);
+    std::copy(r.metrics.begin(), r.metrics.end(), judged.mutable_data<double>() + columns * k);
   }
   group.set("counts", counts, "", "row, (step, epoch)");
   group.set("values", values, "", "row, (learning rate, training loss, seconds)");
   if (columns > 0) {
-    group.set("metrics", metrics, "", "row, metric");
+    group.set("metrics", judged, "", "row, metric");
     std::vector<std::uint8_t> validated;
     for (const HistoryRow& r : history) validated.push_back(r.metrics.empty() ? 0 : 1);
     group.set("validated", Array::from(validated));
   }
 }
 
-std::vector<HistoryRow> Trainer::State::load_history(const data::Group& group, std::size_t metrics) const {
+std::vector<HistoryRow> Trainer::State::load_history(const data::Group& group, std::size_t width) const {
   std::vector<HistoryRow> rows;
   if (!group.has("counts")) return rows;
   const Array counts = group.array("counts", DType::i64, {-1, 2});
-  const Index n = counts.dim(0), columns = static_cast<Index>(metrics);
+  const Index n = counts.dim(0), columns = static_cast<Index>(width);
   const Array values = group.array("values", DType::f64, {n, 3});
   const Array table = columns > 0 ? group.array("metrics", DType::f64, {n, columns}) : Array();
   const Array validated = columns > 0 ? group.array("validated", DType::u8, {n}) : Array();
@@ -89,9 +106,32 @@ std::vector<HistoryRow> Trainer::State::load_history(const data::Group& group, s
   return rows;
 }
 
+namespace {
+
+// What metrics are, without values; checkpoints from before there were units have the names alone.
+Metrics load_metrics(const data::Group& group) {
+  if (!group.attributes.count("metrics")) return {};
+  Metrics out;
+  for (const std::string& name : group.strings("metrics")) out.push_back({name, not_a_number});
+  if (!group.attributes.count("metric_units")) return out;
+  const auto &units = group.strings("metric_units"), &labels = group.strings("metric_labels"),
+             &shown_units = group.strings("metric_shown_units");
+  const auto& factors = group.numbers("metric_shown_factors");
+  for (const std::size_t count : {units.size(), labels.size(), shown_units.size(), factors.size()})
+    if (count != out.size())
+      throw FormatError(group.file(), "history",
+                        text(out.size(), " metrics, and ", count, " units or labels"));
+  for (std::size_t k = 0; k < out.size(); ++k)
+    out[k] = {out[k].name, not_a_number, units[k], labels[k], factors[k], shown_units[k]};
+  return out;
+}
+
+}  // namespace
+
 void Trainer::State::save(data::Group& group) const {
   group.attributes["seed"] = static_cast<std::int64_t>(options.seed);
   group.attributes["batch_size"] = options.batch_size;
+  group.attributes["accumulate"] = options.accumulate;
   group.attributes["drop_last"] = std::int64_t{options.drop_last};
   group.attributes["samples"] = task.samples();
   group.attributes["step"] = step;
@@ -113,7 +153,7 @@ void Trainer::State::save(data::Group& group) const {
   else
     save_named(names, weights, group["parameters"]);
   if (!best.empty()) save_named(names, best, group["best"]);
-  optimizer.save(group["optimizer"]);
+  optimizer->save(group["optimizer"]);
   schedule.save(group["schedule"]);
   patience.save(group["early_stopping"]);
   if (uses_ema()) ema.save(group["ema"]);
@@ -124,6 +164,7 @@ void Trainer::State::save(data::Group& group) const {
 void Trainer::State::load(const data::Group& group) {
   check_same(group, "seed", static_cast<std::int64_t>(options.seed));
   check_same(group, "batch_size", options.batch_size);
+  check_same(group, "accumulate", options.accumulate);
   check_same(group, "drop_last", std::int64_t{options.drop_last});
   check_same(group, "samples", task.samples());
   constexpr std::int64_t any = std::numeric_limits<std::int64_t>::max();
@@ -132,7 +173,7 @@ void Trainer::State::load(const data::Group& group) {
   Resumable s = *this;
   s.step = count(group, "step", any);
   s.epoch = count(group, "epoch", any);
-  s.batch = count(group, "batch", batches_per_epoch());
+  s.batch = count(group, "batch", steps_per_epoch());
   s.skipped = count(group, "skipped", any);
   s.skips_in_row = count(group, "skips_in_row", any);
   s.loss_sum = group.number("loss_sum");
@@ -143,13 +184,14 @@ void Trainer::State::load(const data::Group& group) {
   s.validation_seconds = group.number("validation_seconds");
   s.best_criterion = group.number("best_criterion");
   s.best_step = count(group, "best_step", any);
-  s.optimizer.load(group.group("optimizer"));
+  s.optimizer = optimizer->clone();
+  s.optimizer->load(group.group("optimizer"));
   s.schedule.load(group.group("schedule"));
   s.patience.load(group.group("early_stopping"));
   if (uses_ema()) s.ema.load(group.group("ema"));
   const data::Group& past = group.group("history");
-  s.metric_names = past.attributes.count("metrics") ? past.strings("metrics") : std::vector<std::string>{};
-  s.history = load_history(past, s.metric_names.size());
+  s.metrics = load_metrics(past);
+  s.history = load_history(past, s.metrics.size());
   const auto names = names_of(parameters);
   s.best.clear();
   if (group.has_group("best")) {

@@ -45,9 +45,13 @@ inline std::vector<void*> writable(Arrays& arrays) {
   return out;
 }
 
+inline void require_like(const char* op, const std::string& name, const Array& a, const Shape& shape,
+                         DType dtype) {
+  require(a.shape() == shape && a.dtype() == dtype, "[", op, "] '", name, "' is ", a.dtype(), " of shape ",
+          a.shape(), ", expected ", dtype, " of shape ", shape);
+}
 inline void require_same(const char* op, const std::string& name, const Array& a, const Array& b) {
-  require(a.shape() == b.shape() && a.dtype() == b.dtype(), "[", op, "] '", name, "' is ", a.dtype(),
-          " of shape ", a.shape(), ", expected ", b.dtype(), " of shape ", b.shape());
+  require_like(op, name, a, b.shape(), b.dtype());
 }
 
 // The arrays of a state under the parameters' names, for saving and loading.

@@ -43,14 +43,23 @@ const char* name_of(Decay decay) {
   return decay_names[static_cast<int>(decay)];
 }
 
+void describe(config::Fields& f, ScheduleOptions& o) {
+  f("learning_rate", o.learning_rate, "largest learning rate").above(0);
+  f("min_rate", o.min_rate, "learning rate at the end of cosine, lowest of plateau").from(0);
+  f("warmup_steps", o.warmup_steps, "steps over which the learning rate rises").from(0);
+  f("schedule", o.decay,
+    {{"constant", Decay::constant}, {"cosine", Decay::cosine}, {"plateau", Decay::plateau}},
+    "how the learning rate falls: over the whole run, or where validation stands still");
+  f("plateau_factor", o.factor, "plateau: what the learning rate is multiplied by").above(0).to(1);
+  f("plateau_patience", o.patience, "plateau: validations without improvement before that").from(0);
+  f("plateau_threshold", o.threshold, "plateau: smallest relative improvement that counts").from(0);
+}
+
 Schedule::Schedule(const ScheduleOptions& o)
     : options_(o), plateau_rate_(o.learning_rate), patience_(o.threshold) {
-  require(o.learning_rate > 0 && o.min_rate >= 0 && o.min_rate <= o.learning_rate,
-          "[Schedule] needs 0 <= min_rate <= learning_rate and learning_rate > 0, got ", o.min_rate, " and ",
-          o.learning_rate);
-  require(o.warmup_steps >= 0 && o.patience >= 0 && o.factor > 0 && o.factor <= 1 && o.threshold >= 0,
-          "[Schedule] needs warmup_steps, patience, threshold >= 0 and 0 < factor <= 1; got ", o.warmup_steps,
-          ", ", o.patience, ", ", o.threshold, " and ", o.factor);
+  config::validate("Schedule", o);
+  require(o.min_rate <= o.learning_rate, "[Schedule] min_rate is ", o.min_rate, ", more than learning_rate, ",
+          o.learning_rate, "; make one of them fit");
 }
 
 double Schedule::rate(std::int64_t step, double progress) const {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/error.hpp"
 #include "nn/trainer_state.hpp"
@@ -50,33 +51,65 @@ const char* name_of(Status status) {
   return status_names[static_cast<int>(status)];
 }
 
+void describe(config::Fields& f, TrainerOptions& o) {
+  f("epochs", o.epochs, "passes over the data (0: no limit)").from(0).may_change();
+  f("max_steps", o.max_steps, "steps in all (0: no limit)").from(0).may_change();
+  f("time_limit_seconds", o.time_limit_seconds, "seconds of training in all (0: no limit)")
+      .from(0)
+      .unit("s")
+      .may_change();
+  f("batch_size", o.batch_size, "samples that are worked on at a time").from(1).to(1e6);
+  f("accumulate", o.accumulate, "batches a step, whose gradients are averaged").from(1).to(1e6);
+  f("drop_last", o.drop_last, "leave out the incomplete step at the end of an epoch");
+  f("seed", o.seed, "seed of the first weights, of the split and of the order of samples");
+  describe(f, o.optimizer);
+  describe(f, o.groups);
+  describe(f, o.schedule);
+  f("clip_norm", o.clip_norm, "largest norm of the gradient (0: any)").from(0);
+  f("ema_decay", o.ema_decay, "decay of the moving average of the weights (0: none)").from(0).below(1);
+  f("ema_warm_up", o.ema_warm_up, "let the average follow the early changes");
+  f("validate_every", o.validate_every, "epochs from one validation to the next").from(1);
+  f("early_stopping", o.early_stopping, "end after as many validations without improvement (0: never)")
+      .from(0);
+  f("early_stopping_threshold", o.early_stopping_threshold, "smallest relative improvement that counts")
+      .from(0);
+  f("max_consecutive_skips", o.max_consecutive_skips,
+    "give up after as many steps in a row whose loss or gradient is not finite")
+      .from(1);
+  f("checkpoint_every_steps", o.checkpoint_every_steps,
+    "steps from one checkpoint to the next (0: by time alone)")
+      .from(0)
+      .may_change();
+  f("checkpoint_every_seconds", o.checkpoint_every_seconds,
+    "seconds from one checkpoint to the next (0: by steps alone)")
+      .from(0)
+      .unit("s")
+      .may_change();
+}
+
 Trainer::State::State(Task& the_task, TrainerOptions the_options)
     : task(the_task), options(std::move(the_options)), parameters(task.parameters()) {
-  optimizer = AdamW(parameters, options.adamw);
+  config::validate("Trainer", options);
+  optimizer = make_optimizer(options.optimizer, parameters, options.groups);
   schedule = Schedule(options.schedule);
   patience = Patience(options.early_stopping_threshold);
   const TrainerOptions& o = options;
   require(task.samples() > 0 && !parameters.empty(), "[Trainer] the task has ", task.samples(),
           " samples and ", parameters.size(), " parameters");
-  require(o.batch_size >= 1, "[Trainer] batch_size is ", o.batch_size);
-  require(!o.drop_last || o.batch_size <= task.samples(), "[Trainer] drop_last with batch_size ",
-          o.batch_size, " and ", task.samples(), " samples leaves no batch");
-  require(o.epochs >= 0 && o.max_steps >= 0 && o.time_limit_seconds >= 0, "[Trainer] negative limits");
+  require(!o.drop_last || samples_per_step() <= task.samples(), "[Trainer] drop_last with batch_size ",
+          o.batch_size, ", accumulate ", o.accumulate, " and ", task.samples(), " samples leaves no step");
   require(o.epochs > 0 || o.max_steps > 0 || o.time_limit_seconds > 0,
           "[Trainer] needs a limit: epochs, max_steps or time_limit_seconds");
-  require(
-      o.clip_norm >= 0 && o.validate_every >= 1 && o.early_stopping >= 0 && o.max_consecutive_skips >= 1,
-      "[Trainer] needs clip_norm >= 0, validate_every >= 1, early_stopping >= 0, max_consecutive_skips >= 1");
   if (uses_ema()) ema = Ema(parameters, o.ema_decay, o.ema_warm_up);
 }
 
-Index Trainer::State::batches_per_epoch() const {
-  const Index n = task.samples(), size = options.batch_size;
+Index Trainer::State::steps_per_epoch() const {
+  const Index n = task.samples(), size = samples_per_step();
   return options.drop_last ? n / size : (n + size - 1) / size;
 }
 
 std::int64_t Trainer::State::steps_in_all() const {
-  const std::int64_t by_epochs = options.epochs * batches_per_epoch();
+  const std::int64_t by_epochs = options.epochs * steps_per_epoch();
   if (options.max_steps == 0) return by_epochs;
   return by_epochs == 0 ? options.max_steps : std::min(by_epochs, options.max_steps);
 }
@@ -103,28 +136,65 @@ bool Trainer::State::ended(double elapsed, Status& status) const {
   return true;
 }
 
-Batch Trainer::State::next_batch() {
+std::vector<Batch> Trainer::State::next_batches() {
   if (order_epoch != epoch) {
     order =
         Random(options.seed, shuffle_stream + static_cast<std::uint64_t>(epoch)).permutation(task.samples());
     order_epoch = epoch;
   }
-  const Index begin = batch * options.batch_size, end = std::min(begin + options.batch_size, task.samples());
-  return {std::vector<Index>(order.begin() + begin, order.begin() + end), step, epoch};
+  const Index first = batch * samples_per_step(), last = std::min(first + samples_per_step(), task.samples());
+  std::vector<Batch> out;
+  for (Index begin = first; begin < last; begin += options.batch_size) {
+    const Index end = std::min(begin + options.batch_size, last);
+    out.push_back(
+        {{order.begin() + begin, order.begin() + end}, step, epoch, static_cast<Index>(out.size())});
+  }
+  return out;
+}
+
+double Trainer::State::gradient(const std::vector<Batch>& batches, Arrays& slopes, double& samples) {
+  double mean = 0;
+  for (const Batch& b : batches) samples += static_cast<double>(b.samples.size());
+  for (const Batch& b : batches) {
+    Arrays part;
+    double value = 0;
+    {
+      const Tracked tracked(parameters);
+      const Array loss = task.loss(b);
+      require(loss.size() == 1, "[Trainer] the loss has shape ", loss.shape(), ", not one element");
+      value = loss.item();
+      if (std::isfinite(value)) part = gradients(loss, values_of(parameters));
+    }  // the tape is gone, the parameters can be written in place
+    if (batches.size() == 1) {
+      slopes = std::move(part);
+      return value;
+    }
+    const double weight = static_cast<double>(b.samples.size()) / samples;
+    mean += weight * value;
+    if (!std::isfinite(mean)) {
+      slopes.clear();
+      return mean;
+    }
+    Recording off(false);
+    for (std::size_t k = 0; k < part.size(); ++k) {
+      part[k] = scale(part[k], weight);
+      slopes.size() <= k ? slopes.push_back(part[k]) : void(slopes[k] = slopes[k] + part[k]);
+    }
+  }
+  return mean;
 }
 
 void Trainer::State::take_step(double elapsed) {
-  const Batch samples = next_batch();
   last_rate = schedule.rate(step, progress(elapsed));
   Arrays slopes;
-  {
-    const Tracked tracked(parameters);
-    const Array loss = task.loss(samples);
-    require(loss.size() == 1, "[Trainer] the loss has shape ", loss.shape(), ", not one element");
-    last_loss = loss.item();
-    if (std::isfinite(last_loss)) slopes = gradients(loss, values_of(parameters));
-  }  // the tape is gone, the parameters can be written in place
-  const double norm = slopes.empty() ? not_a_number : global_norm(slopes);
+  double samples = 0;
+  last_loss = gradient(next_batches(), slopes, samples);
+  if (options.reduce_gradients) {
+    if (slopes.empty())
+      for (const auto& p : parameters) slopes.push_back(Array::zeros(p.value->shape(), p.value->dtype()));
+    options.reduce_gradients(slopes, last_loss, samples);
+  }
+  const double norm = std::isfinite(last_loss) ? global_norm(slopes) : not_a_number;
   ++step;
   ++batch;
   if (!std::isfinite(norm)) {
@@ -133,10 +203,9 @@ void Trainer::State::take_step(double elapsed) {
     return;
   }
   skips_in_row = 0;
-  const double weight = static_cast<double>(samples.samples.size());
-  loss_sum += weight * last_loss;
-  loss_weight += weight;
-  optimizer.step(parameters, slopes, last_rate, clip_scale(norm, options.clip_norm));
+  loss_sum += samples * last_loss;
+  loss_weight += samples;
+  optimizer->step(parameters, slopes, last_rate, clip_scale(norm, options.clip_norm));
   if (uses_ema()) ema.update(parameters);
 }
 
@@ -145,18 +214,18 @@ Judged Trainer::State::judge() {
   const Swapped averaged(ema, parameters, uses_ema());
   Judged judged{task.validate(), values_of(parameters)};
   validation_seconds = now() - start;
-  std::vector<std::string> names;
-  for (const auto& [name, value] : judged.metrics) names.push_back(name);
-  require(metric_names.empty() || names == metric_names,
+  const auto same = [](const Metric& a, const Metric& b) { return a.name == b.name; };
+  require(metrics.empty() ||
+              std::equal(metrics.begin(), metrics.end(), judged.metrics.begin(), judged.metrics.end(), same),
           "[Trainer] validate() returned other metrics than the time before");
-  metric_names = std::move(names);
+  metrics = judged.metrics;
   return judged;
 }
 
-HistoryRow Trainer::State::row(double elapsed, const Metrics& metrics) const {
+HistoryRow Trainer::State::row(double elapsed, const Metrics& judged) const {
   HistoryRow out{step,    epoch, last_rate, loss_weight > 0 ? loss_sum / loss_weight : not_a_number,
                  elapsed, {}};
-  for (const auto& [name, value] : metrics) out.metrics.push_back(value);
+  for (const Metric& m : judged) out.metrics.push_back(m.value);
   return out;
 }
 
@@ -173,7 +242,7 @@ void Trainer::State::end_epoch(double elapsed) {
   loss_sum = loss_weight = 0;
   if (due) {
     const double criterion =
-        judged.metrics.empty() ? history.back().train_loss : judged.metrics.front().second;
+        judged.metrics.empty() ? history.back().train_loss : judged.metrics.front().value;
     schedule.report(criterion);
     patience.report(criterion);
     if (criterion < best_criterion || (std::isnan(best_criterion) && !std::isnan(criterion))) {
@@ -182,7 +251,7 @@ void Trainer::State::end_epoch(double elapsed) {
       if (!judged.metrics.empty()) best = std::move(judged.weights);
     }
   }
-  if (options.on_row) options.on_row(history.back());
+  if (options.on_row) options.on_row(history.back(), metrics);
 }
 
 void Trainer::State::finish(Summary& s, double elapsed) {
@@ -201,9 +270,9 @@ void Trainer::State::finish(Summary& s, double elapsed) {
     const Judged judged = judge();
     s.seconds += validation_seconds;
     s.history.push_back(row(s.seconds, judged.metrics));
-    if (options.on_row) options.on_row(s.history.back());
+    if (options.on_row) options.on_row(s.history.back(), metrics);
     if (!judged.metrics.empty()) {
-      const double criterion = judged.metrics.front().second;
+      const double criterion = judged.metrics.front().value;
       if (criterion < s.best || (std::isnan(s.best) && !std::isnan(criterion))) {
         s.best = criterion;
         s.best_step = step;
@@ -211,7 +280,7 @@ void Trainer::State::finish(Summary& s, double elapsed) {
       }
     }
   }
-  s.metric_names = metric_names;
+  s.metrics = metrics;
   if (result.empty()) {
     const Swapped averaged(ema, parameters, uses_ema());
     result = values_of(parameters);
@@ -252,7 +321,7 @@ Summary Trainer::run(const ProgressCallback& progress, const StopFlag* stop) {
       break;
     }
     s.take_step(s.seconds);
-    if (s.batch == s.batches_per_epoch()) s.end_epoch(elapsed());
+    if (s.batch == s.steps_per_epoch()) s.end_epoch(elapsed());
     if (progress) {
       char message[96];
       std::snprintf(message, sizeof message, "epoch %lld  loss %.3g  rate %.2g",

@@ -24,19 +24,6 @@ double residual(const Frame& f, const std::map<int, double>& reference) {
   return e;
 }
 
-struct Moments {
-  double squares = 0, magnitudes = 0, count = 0;
-  void add(double d) {
-    squares += d * d;
-    magnitudes += std::abs(d);
-    count += 1;
-  }
-  double rmse() const {
-    return count > 0 ? std::sqrt(squares / count) : std::numeric_limits<double>::quiet_NaN();
-  }
-  double mae() const { return count > 0 ? magnitudes / count : std::numeric_limits<double>::quiet_NaN(); }
-};
-
 }  // namespace
 
 std::map<int, double> fit_reference_energies(const FrameSet& set) {
@@ -79,12 +66,12 @@ std::map<int, double> shifted_reference_energies(const FrameSet& set, const std:
 }
 
 double fit_scale(const FrameSet& set, const std::map<int, double>& reference) {
-  Moments forces, energies;
+  nn::ErrorStatistics forces, energies;
   for (const Frame& f : set.frames) {
     for (double x : f.forces) forces.add(x);
     if (f.energy) energies.add(residual(f, reference) / static_cast<double>(f.size()));
   }
-  const double scale = forces.count > 0 ? forces.rmse() : energies.rmse();
+  const double scale = forces.count() > 0 ? forces.rmse() : energies.rmse();
   return std::isfinite(scale) && scale > 1e-12 ? scale : 1.0;
 }
 
@@ -133,33 +120,42 @@ Predictions predict(const Model& model, const FrameSet& set, bool stress, Index 
   return out;
 }
 
-Errors compare(const FrameSet& set, const Predictions& p) {
-  Moments energy, per_atom, forces, stress;
-  const std::size_t count = std::min(set.frames.size(), p.energy.size());
-  for (std::size_t k = 0; k < count; ++k) {
-    const Frame& f = set.frames[k];
-    if (f.energy) {
-      energy.add(p.energy[k] - *f.energy);
-      per_atom.add((p.energy[k] - *f.energy) / static_cast<double>(f.size()));
-    }
-    for (std::size_t c = 0; c < f.forces.size(); ++c) forces.add(p.forces[k][c] - f.forces[c]);
-    if (f.stress && f.periodic())
-      for (std::size_t c = 0; c < 9; ++c) stress.add(p.stress[k][c] - (*f.stress)[c]);
+void ErrorSums::add(const Frame& f, const double* e, const double* force, const double* sigma) {
+  ++frames;
+  if (e && f.energy) {
+    energy.add(*e - *f.energy);
+    energy_per_atom.add((*e - *f.energy) / static_cast<double>(f.size()));
   }
+  if (force) forces.add(force, f.forces.data(), static_cast<Index>(f.forces.size()));
+  if (sigma && f.stress && f.periodic()) stress.add(sigma, f.stress->data(), 9);
+}
+
+Errors ErrorSums::errors() const {
   Errors e;
-  e.n_frames = static_cast<Index>(count);
+  e.n_frames = frames;
   e.energy_rmse = energy.rmse();
   e.energy_mae = energy.mae();
-  e.energy_per_atom_rmse = per_atom.rmse();
-  e.energy_per_atom_mae = per_atom.mae();
+  e.energy_per_atom_rmse = energy_per_atom.rmse();
+  e.energy_per_atom_mae = energy_per_atom.mae();
   e.forces_rmse = forces.rmse();
   e.forces_mae = forces.mae();
   e.stress_rmse = stress.rmse();
   e.stress_mae = stress.mae();
-  e.has_energy = energy.count > 0;
-  e.has_forces = forces.count > 0;
-  e.has_stress = stress.count > 0;
+  e.has_energy = energy.count() > 0;
+  e.has_forces = forces.count() > 0;
+  e.has_stress = stress.count() > 0;
   return e;
+}
+
+Errors compare(const FrameSet& set, const Predictions& p) {
+  require(p.energy.size() == p.forces.size() && p.energy.size() == p.stress.size() &&
+              p.energy.size() <= set.frames.size(),
+          "[compare] ", set.name, ": ", set.frames.size(), " frames; predictions of ", p.energy.size(),
+          " energies, ", p.forces.size(), " forces and ", p.stress.size(), " stresses");
+  ErrorSums sums;
+  for (std::size_t k = 0; k < p.energy.size(); ++k)
+    sums.add(set.frames[k], &p.energy[k], p.forces[k].data(), p.stress[k].data());
+  return sums.errors();
 }
 
 }  // namespace cartan::potentials

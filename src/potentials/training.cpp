@@ -67,13 +67,22 @@ std::vector<NeighborList> lists_of(const FrameSet& set, double cutoff) {
 
 }  // namespace
 
+void describe(config::Fields& f, LossOptions& o) {
+  f("energy", o.energy, "weight of the energies (0: not used)").from(0);
+  f("forces", o.forces, "weight of the forces (0: not used)").from(0);
+  f("stress", o.stress, "weight of the stress (0: not used)").from(0);
+  f("energy_per_atom", o.energy_per_atom, "energies are divided by the number of atoms");
+  f("kind", o.kind, "mean of squares, of magnitudes, or of the Huber function")
+      .one_of({"mse", "mae", "huber"});
+  f("huber_delta", o.huber_delta, "huber: where squares go over to magnitudes, in the label's unit").above(0);
+}
+
 PotentialTask::PotentialTask(Model& model, FrameSet train, FrameSet validation, const LossOptions& loss)
     : model_(model), train_(std::move(train)), validation_(std::move(validation)), loss_(loss) {
-  require(
-      loss.energy >= 0 && loss.forces >= 0 && loss.stress >= 0 && loss.energy + loss.forces + loss.stress > 0,
-      "[loss] weights must not be negative, and one must be positive");
-  require(loss.kind == "mse" || loss.kind == "mae" || loss.kind == "huber",
-          "[loss] kind must be mse, mae or huber, not ", loss.kind);
+  config::validate("loss", loss);
+  require(loss.energy + loss.forces + loss.stress > 0,
+          "[loss] the weights of energy, forces and stress are 0; "
+          "give one that is positive");
   require(!train_.frames.empty(), train_.name, ": has no frames to train on");
   check_labels(train_, loss, model);
   check_labels(validation_, loss, model);
@@ -82,8 +91,7 @@ PotentialTask::PotentialTask(Model& model, FrameSet train, FrameSet validation, 
 }
 
 Array PotentialTask::loss_of(const FrameSet& set, const std::vector<NeighborList>& lists,
-                             const std::vector<Index>& samples, bool create_graph,
-                             std::vector<double>* sums) const {
+                             const std::vector<Index>& samples, bool create_graph, ErrorSums* sums) const {
   std::vector<const Frame*> frames;
   std::vector<const NeighborList*> neighbors;
   for (Index s : samples) {
@@ -96,7 +104,7 @@ Array PotentialTask::loss_of(const FrameSet& set, const std::vector<NeighborList
 
   Array total = Array::scalar(0, DType::f64);
   const Index molecules = graph.molecules;
-  std::vector<double> energy, per_atom, forces, inverse_volume, sigma, periodic;
+  std::vector<double> energy, per_atom, forces, inverse_volume, sigma, periodic, predicted_stress;
   for (const Frame* f : frames) {
     energy.push_back(loss_.energy > 0 ? *f->energy : 0);
     per_atom.push_back(1 / static_cast<double>(f->size()));
@@ -116,38 +124,25 @@ Array PotentialTask::loss_of(const FrameSet& set, const std::vector<NeighborList
         loss_.energy_per_atom ? Array::from(per_atom) : Array::full({molecules}, 1, DType::f64);
     const Array difference = (p.energy - Array::from(energy)) * factor;
     add_term(loss_.energy, label_loss(loss_, difference, Array::zeros({molecules}, DType::f64)));
-    if (sums)
-      for (Index b = 0; b < molecules; ++b) {
-        const double d = p.energy.data<double>()[b] - energy[static_cast<std::size_t>(b)];
-        (*sums)[0] += d * d;
-        (*sums)[1] += 1;
-      }
   }
   if (loss_.forces > 0) {
     const Array target = Array::from(forces, {graph.atoms(), 3}).as(p.forces.dtype());
     add_term(loss_.forces, label_loss(loss_, p.forces, target));
-    if (sums) {
-      const auto predicted = p.forces.to_vector<double>();
-      for (std::size_t k = 0; k < forces.size(); ++k) {
-        const double d = predicted[k] - forces[k];
-        (*sums)[2] += d * d;
-        (*sums)[3] += std::abs(d);
-      }
-      (*sums)[4] += static_cast<double>(forces.size());
-    }
   }
   if (stress) {
     const DType t = p.strain.dtype();
     const Array predicted = p.strain * Array::from(inverse_volume, {molecules, 1}).as(t);
     add_term(loss_.stress, label_loss(loss_, predicted, Array::from(sigma, {molecules, 9}).as(t),
                                       Array::from(periodic, {molecules, 9}).as(t)));
-    if (sums) {
-      const auto v = predicted.to_vector<double>();
-      for (std::size_t k = 0; k < v.size(); ++k) {
-        (*sums)[5] += periodic[k] * (v[k] - sigma[k]) * (v[k] - sigma[k]);
-        (*sums)[6] += periodic[k];
-      }
-    }
+    if (sums) predicted_stress = predicted.to_vector<double>();
+  }
+  if (sums) {
+    const auto predicted_energy = p.energy.to_vector<double>();
+    const auto predicted_forces = loss_.forces > 0 ? p.forces.to_vector<double>() : std::vector<double>();
+    for (std::size_t b = 0; b < frames.size(); ++b)
+      sums->add(*frames[b], loss_.energy > 0 ? &predicted_energy[b] : nullptr,
+                loss_.forces > 0 ? predicted_forces.data() + 3 * graph.first[b] : nullptr,
+                stress ? predicted_stress.data() + 9 * b : nullptr);
   }
   return total;
 }
@@ -158,7 +153,7 @@ Array PotentialTask::loss(const nn::Batch& batch) {
 
 nn::Metrics PotentialTask::validate() {
   if (validation_.frames.empty()) return {};
-  std::vector<double> sums(7, 0.0);
+  ErrorSums sums;
   double loss = 0, weight = 0;
   std::vector<Index> batch;
   Index atoms = 0;
@@ -178,13 +173,14 @@ nn::Metrics PotentialTask::validate() {
   }
   flush();
   nn::Metrics m{{"loss", loss / weight}};
-  if (loss_.energy > 0) m.emplace_back("energy_rmse_ev", std::sqrt(sums[0] / sums[1]));
+  const Errors e = sums.errors();
+  if (loss_.energy > 0) m.push_back({"energy_rmse_ev", e.energy_rmse, "eV", "E", 1e3, "meV"});
   if (loss_.forces > 0) {
-    m.emplace_back("forces_rmse_ev_per_ang", std::sqrt(sums[2] / sums[4]));
-    m.emplace_back("forces_mae_ev_per_ang", sums[3] / sums[4]);
+    m.push_back({"forces_rmse_ev_per_ang", e.forces_rmse, "eV/A", "F", 1e3, "meV/A"});
+    m.push_back({"forces_mae_ev_per_ang", e.forces_mae, "eV/A", "F MAE", 1e3, "meV/A"});
   }
-  if (loss_.stress > 0 && sums[6] > 0)
-    m.emplace_back("stress_rmse_ev_per_ang3", std::sqrt(sums[5] / sums[6]));
+  if (e.has_stress)
+    m.push_back({"stress_rmse_ev_per_ang3", e.stress_rmse, "eV/A^3", "stress", 1e3, "meV/A^3"});
   return m;
 }
 

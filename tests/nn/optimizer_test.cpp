@@ -1,4 +1,4 @@
-#include "cartan/nn/optimizer.hpp"
+#include "cartan/nn/optimizers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -206,6 +206,62 @@ TEST(AdamW, Errors) {
   EXPECT_THROW(adam.step(w.refs(), {Array::zeros({2, 2}, DType::f64)}, 0.1), std::invalid_argument);
   track_parameters(w.refs());
   EXPECT_THROW(adam.step(w.refs(), {Array::zeros({2, 2}, DType::f32)}, 0.1), std::invalid_argument);
+}
+
+TEST(ParameterGroups, RatesAndDecaysByName) {
+  AdamWOptions o;
+  o.weight_decay = 0.1;
+  Weights a(DType::f64, {{4}, {4}, {4}}), b = a;
+  ParameterGroups groups;
+  groups.names = {"p0", "*1", "p*"};
+  groups.rates = {0.5, 0, 1};
+  groups.weight_decays = {0, 0.3, 0.2};
+  AdamW grouped(a.refs(), o, groups);
+  std::vector<std::unique_ptr<AdamW>> single;
+  for (std::size_t k = 0; k < 3; ++k) {
+    o.weight_decay = groups.weight_decays[k];
+    single.push_back(std::make_unique<AdamW>(ParameterRefs{b.refs()[k]}, o));
+  }
+  for (std::uint64_t t = 0; t < 3; ++t) {
+    const Arrays g = a.gradients(t);
+    grouped.step(a.refs(), g, 0.1);
+    for (std::size_t k = 0; k < 3; ++k) single[k]->step({b.refs()[k]}, {g[k]}, 0.1 * groups.rates[k]);
+  }
+  EXPECT_TRUE(same(a.arrays, b.arrays));
+
+  const auto refused = [&](const char* what) {
+    try {
+      rules_for(a.refs(), groups);
+    } catch (const std::invalid_argument& error) {
+      return std::string(error.what()).find(what) != std::string::npos;
+    }
+    return false;
+  };
+  groups.names = {"p*", "p1"};
+  groups.rates = {1, 1};
+  groups.weight_decays = {};
+  EXPECT_TRUE(refused("'p1' fits none"));
+  groups.names = {"p*"};
+  EXPECT_TRUE(refused("1 patterns and 2 group_rates"));
+  groups.rates = {-1};
+  EXPECT_TRUE(refused("group_rates must be at least 0, not -1"));
+}
+
+TEST(Optimizers, MadeByKindAndSavedWithIt) {
+  Weights w(DType::f32, {{2, 2}});
+  OptimizerOptions options;
+  EXPECT_STREQ(std::get<0>(options).kind, "adamw");
+  const auto made = make_optimizer(options, w.refs());
+  made->step(w.refs(), w.gradients(0), 0.1);
+  data::Group group;
+  made->save(group);
+  EXPECT_EQ(group.string("kind"), "adamw");
+  const auto copy = made->clone();
+  EXPECT_EQ(copy->steps(), 1);
+  group.attributes.erase("kind");  // as in files from before there were kinds
+  EXPECT_NO_THROW(copy->load(group));
+  group.attributes["kind"] = std::string("other");
+  EXPECT_THROW(copy->load(group), FormatError);
 }
 
 TEST(Clip, GlobalNorm) {

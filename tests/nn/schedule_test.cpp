@@ -12,6 +12,7 @@ using namespace cartan::nn;
 
 TEST(Schedule, WarmUpAndConstant) {
   ScheduleOptions o;
+  o.decay = Decay::constant;
   o.learning_rate = 0.1;
   o.warmup_steps = 4;
   const Schedule s(o);
@@ -24,6 +25,7 @@ TEST(Schedule, WarmUpAndConstant) {
 TEST(Schedule, Cosine) {
   ScheduleOptions o;
   o.learning_rate = 0.1;
+  o.warmup_steps = 0;
   o.min_rate = 0.02;
   o.decay = Decay::cosine;
   const Schedule s(o);
@@ -37,6 +39,7 @@ TEST(Schedule, Cosine) {
 TEST(Schedule, Plateau) {
   ScheduleOptions o;
   o.learning_rate = 1;
+  o.warmup_steps = 0;
   o.min_rate = 0.3;
   o.factor = 0.5;
   o.patience = 2;

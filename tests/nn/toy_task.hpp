@@ -41,6 +41,7 @@ class Toy : public Task {
     Array value = mse(mlp(gather(x, picked)), gather(y, picked));
     if (batch.step >= nan_from && batch.step < nan_to)
       value = scale(value, std::numeric_limits<double>::quiet_NaN());
+    if (!remember) return value;
     average = 0.9 * average + 0.1 * value.item();
     return scale(value, 1 + average);
   }
@@ -57,7 +58,7 @@ class Toy : public Task {
   Mlp mlp;
   Array x, y;
   double average = 0;
-  bool validated = true;
+  bool validated = true, remember = true;
   int validations = 0;
   std::vector<double> script;
   std::int64_t nan_from = -1, nan_to = -1, fail_at = -1;
@@ -72,8 +73,9 @@ inline TrainerOptions basic(std::int64_t steps = 20) {
   o.schedule.learning_rate = 0.01;
   o.schedule.warmup_steps = 5;
   o.schedule.decay = Decay::cosine;
-  o.adamw.weight_decay = 0.01;
-  o.adamw.amsgrad = true;
+  AdamWOptions adamw;
+  adamw.weight_decay = 0.01;
+  o.optimizer = adamw;
   o.clip_norm = 0.5;
   o.ema_decay = 0.9;
   return o;

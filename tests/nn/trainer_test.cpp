@@ -28,7 +28,9 @@ TEST(Trainer, Learns) {
   EXPECT_EQ(s.epochs, 150);
   EXPECT_EQ(reports, 900);
   EXPECT_EQ(s.history.size(), 150u);
-  EXPECT_EQ(s.metric_names, (std::vector<std::string>{"mse", "average"}));
+  ASSERT_EQ(s.metrics.size(), 2u);
+  EXPECT_EQ(s.metrics[0].name, "mse");
+  EXPECT_EQ(s.metrics[1].name, "average");
   const double after = mse(task.mlp(task.x), task.y).item();
   EXPECT_TRUE(after < 0.1 * before) << before << " -> " << after;
   EXPECT_EQ(after, s.best);  // the result holds the best weights
@@ -109,7 +111,7 @@ TEST(Trainer, EarlyStoppingKeepsTheBest) {
   o.epochs = 100;
   o.early_stopping = 3;
   Arrays at_best;
-  o.on_row = [&](const HistoryRow& row) {
+  o.on_row = [&](const HistoryRow& row, const Metrics&) {
     if (row.epoch == 5) at_best = weights(task);
   };
   o.ema_decay = 0;
@@ -139,7 +141,7 @@ TEST(Trainer, WithoutValidationTheResultIsTheAverage) {
   task.validated = false;
   Trainer trainer(task, basic());
   const Summary s = trainer.run();
-  EXPECT_TRUE(s.metric_names.empty());
+  EXPECT_TRUE(s.metrics.empty());
   data::Group state;
   trainer.save(state);
   const auto refs = task.parameters();
@@ -170,6 +172,70 @@ TEST(Trainer, ATaskThatThrowsLeavesNothingTracked) {
   EXPECT_EQ(trainer.step(), 3);
   task.fail_at = -1;
   EXPECT_EQ(trainer.run().status, Status::finished);
+}
+
+TEST(Trainer, AccumulatedBatchesAreOneStep) {
+  // 22 samples, 8 a step: two batches of 4, or one of 8; the rest of an epoch is 6
+  Toy parts, whole;
+  parts.remember = whole.remember = false;  // the toy's running average depends on the batches
+  TrainerOptions o = basic(9);
+  o.accumulate = 2;
+  const Summary s = Trainer(parts, o).run();
+  EXPECT_EQ(s.steps, 9);
+  EXPECT_EQ(s.epochs, 3);
+  EXPECT_EQ(parts.seen.size(), 18u);
+  o.accumulate = 1;
+  o.batch_size = 8;
+  const Summary t = Trainer(whole, o).run();
+  EXPECT_EQ(t.epochs, 3);
+  for (std::size_t k = 0; k < s.history.size(); ++k)
+    EXPECT_NEAR(s.history[k].train_loss, t.history[k].train_loss, 1e-5);
+  const Arrays a = weights(parts), b = weights(whole);
+  for (std::size_t k = 0; k < a.size(); ++k)
+    for (Index i = 0; i < a[k].size(); ++i) EXPECT_NEAR(a[k].data<float>()[i], b[k].data<float>()[i], 2e-4);
+
+  TrainerOptions dropped = basic(4);
+  dropped.accumulate = 5;
+  dropped.drop_last = true;  // 20 samples a step: one step an epoch
+  Toy task;
+  EXPECT_EQ(Trainer(task, dropped).run().epochs, 4);
+  dropped.accumulate = 6;
+  EXPECT_THROW(Trainer(task, dropped), std::invalid_argument);
+}
+
+TEST(Trainer, GradientsAreReducedOnceAStep) {
+  // Two processes with the same samples: the reduction gives the mean, which is what each has.
+  Toy alone, together;
+  TrainerOptions o = basic();
+  Trainer(alone, o).run();
+  int calls = 0;
+  o.reduce_gradients = [&](Arrays& gradients, double& loss, double& samples) {
+    ++calls;
+    EXPECT_EQ(gradients.size(), 4u);
+    EXPECT_TRUE(std::isfinite(loss));
+    EXPECT_TRUE(samples == 4 || samples == 2);
+    for (Array& g : gradients) g = scale(scale(g, 2), 0.5);
+  };
+  Trainer(together, o).run();
+  EXPECT_EQ(calls, 20);
+  EXPECT_TRUE(same(weights(alone), weights(together)));
+
+  // A loss that is not finite in another process: the step is left out here too.
+  Toy skipping;
+  o.reduce_gradients = [&](Arrays&, double& loss, double&) { loss = std::nan(""); };
+  o.max_consecutive_skips = 3;
+  EXPECT_EQ(Trainer(skipping, o).run().status, Status::diverged);
+  // And one here reaches the others, with gradients of zero.
+  Toy failing;
+  failing.nan_from = 0;
+  failing.nan_to = 100;
+  int told = 0;
+  o.reduce_gradients = [&](Arrays& gradients, double& loss, double&) {
+    told += std::isnan(loss);
+    EXPECT_EQ(gradients.size(), 4u);
+  };
+  Trainer(failing, o).run();
+  EXPECT_EQ(told, 3);
 }
 
 TEST(Trainer, Errors) {

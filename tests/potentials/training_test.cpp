@@ -36,11 +36,25 @@ TensorNetConfig small_config(DType dtype = DType::f32) {
   return c;
 }
 
+nn::ScheduleOptions plain_rate() {
+  nn::ScheduleOptions o;
+  o.decay = nn::Decay::constant;
+  o.warmup_steps = 0;
+  return o;
+}
+nn::AdamWOptions plain_adam() {
+  nn::AdamWOptions o;
+  o.amsgrad = false;
+  return o;
+}
+
 nn::TrainerOptions options_for(std::int64_t steps) {
   nn::TrainerOptions o;
   o.max_steps = steps;
   o.batch_size = 5;
-  o.schedule.learning_rate = 1e-3;
+  o.seed = 0;
+  o.schedule = plain_rate();
+  o.optimizer = plain_adam();
   o.ema_decay = 0.9;
   o.clip_norm = 10;
   return o;
@@ -88,7 +102,10 @@ TEST(Training, LossCurveOfThePeer) {
   nn::TrainerOptions o;
   o.max_steps = 21;
   o.batch_size = 2;
-  o.schedule.learning_rate = 1e-3;
+  o.schedule = plain_rate();
+  o.optimizer = plain_adam();
+  o.clip_norm = 0;
+  o.ema_decay = 0;
   const nn::Summary s = nn::train(task, o);
   const auto& expected = golden::value("training.loss");
   ASSERT_EQ(s.history.size(), expected.size());

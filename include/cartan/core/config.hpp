@@ -6,8 +6,8 @@
 ///       f("learning_rate", o.learning_rate, "step width at the start").above(0);
 ///     }
 ///
-/// and whatever walks over options (validation, run files, flags, help, HDF5, the comparison on resume) is a loop
-/// over the fields. Defaults stand in the struct alone.
+/// and whatever walks over options (validation, run files, flags, help, HDF5, the comparison on resume) is a
+/// loop over the fields. Defaults stand in the struct alone.
 
 #include <cstdint>
 #include <functional>
@@ -43,11 +43,10 @@ class Field {
   Field& below(double high);  ///< value < high
   Field& unit(std::string text);
   Field& one_of(std::vector<std::string> names);
-  Field& may_change();  ///< a run that goes on may have another value
-  Field& as(std::string name) {
-    name_ = std::move(name);
-    return *this;
-  }
+  Field& may_change();                   ///< a run that goes on may have another value
+  Field& optional(std::string meaning);  ///< what the default of a text, "", stands for
+  /// Its name in files, where that is another one.
+  Field& stored_as(std::string name);
   ///@}
 
   const std::string& name() const { return name_; }
@@ -55,24 +54,32 @@ class Field {
   const std::string& unit() const { return unit_; }
   const std::vector<std::string>& choices() const { return choices_; }
   bool may_change_on_resume() const { return may_change_; }
+  const std::string& meaning_of_empty() const { return empty_; }
+  const std::string& stored_name() const { return stored_.empty() ? name_ : stored_; }
+  /// Setting it changes which fields there are: describe the struct again afterwards.
+  bool is_choice() const { return choice_; }
   /// "at least 1, below 2", "constant, cosine or plateau", or empty.
   std::string limits() const;
 
   Value value() const { return get_(); }
-  /// Throws std::invalid_argument "name must be ..., not ..." for another kind of value (whole numbers are numbers
-  /// too) and for one outside the limits.
+  /// Throws std::invalid_argument "name must be ..., not ..." for another kind of value (whole numbers are
+  /// numbers too) and for one outside the limits.
   void set(const Value& value);
+  /// From words as a flag gives them, taken as they are: true, 3, 1e-3, any text; lists with commas, in
+  /// brackets or not. Throws as set() does.
+  void set_text(const std::string& words);
   /// What set() checks, of the value that the struct has.
   void validate() const { check(value()); }
 
  private:
   void check(const Value& value) const;
 
-  std::string name_, help_, unit_;
+  friend class Fields;
+  std::string name_, help_, unit_, empty_, stored_;
   std::function<Value()> get_;
   std::function<void(const Value&)> set_;
   double low_ = -std::numeric_limits<double>::infinity(), high_ = std::numeric_limits<double>::infinity();
-  bool above_ = false, below_ = false, may_change_ = false;
+  bool above_ = false, below_ = false, may_change_ = false, choice_ = false;
   std::vector<std::string> choices_;
 };
 
@@ -109,7 +116,17 @@ class Fields {
     return f.one_of(std::move(choices));
   }
 
+  /// A field that chooses between kinds, each with fields of its own: describe these after it.
+  /// @param get    the name of the kind that is chosen
+  /// @param kinds  the name of each and what chooses it
+  Field& choice(std::string name, std::function<std::string()> get,
+                std::vector<std::pair<std::string, std::function<void()>>> kinds, std::string help);
+
+  /// The fields that follow are called NAME.field; "": no section.
+  void section(std::string name);
+
   Field* find(const std::string& name);
+  std::vector<std::string> names() const;
   std::vector<Field>::iterator begin() { return fields_.begin(); }
   std::vector<Field>::iterator end() { return fields_.end(); }
   std::size_t size() const { return fields_.size(); }
@@ -118,6 +135,7 @@ class Fields {
   Field& add(std::string name, std::string help, std::function<Value()> get,
              std::function<void(const Value&)> set);
   std::vector<Field> fields_;
+  std::string prefix_;
 };
 
 /// The fields of options for which `describe(Fields&, Options&)` is declared.
@@ -136,6 +154,14 @@ std::vector<std::pair<std::string, Value>> values_of(const Options& options) {
   for (const Field& f : fields_of(copy)) out.emplace_back(f.name(), f.value());
   return out;
 }
+
+/// A field whose values differ, as texts; "nothing" where one side has no such field.
+struct Difference {
+  std::string name, before, now;
+};
+using Values = std::vector<std::pair<std::string, Value>>;
+/// The comparison on resume: what differs between the values of a run and those of the run that goes on.
+std::vector<Difference> differences(const Values& before, const Values& now);
 
 void validate_fields(const char* owner, Fields& fields);
 /// Throws std::invalid_argument "[owner] name must be ..., not ..." for the first field outside its limits.

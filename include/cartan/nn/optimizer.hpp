@@ -1,50 +1,95 @@
 #pragma once
-/// Optimisers: AdamW, clipping by global norm, moving averages of the weights. All work in place on arrays
-/// that are not tracked, in parallel and with the same bits for any number of threads; a complex element
-/// counts as two real ones (for the cotangents of <cartan/autodiff/primitive.hpp>).
+/// What every optimiser is (the kinds: <cartan/nn/optimizers.hpp>), clipping by global norm, moving averages
+/// of the weights. All work in place on arrays that are not tracked, in parallel and with the same bits for
+/// any number of threads; a complex element counts as two real ones (for the cotangents of
+/// <cartan/autodiff/primitive.hpp>).
 ///
 /// State is saved exactly: loading it and going on gives the same bits as never having stopped.
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include <cartan/core/config.hpp>
 #include <cartan/nn/layers.hpp>
 
 namespace cartan::nn {
 
-struct AdamWOptions {
-  double beta1 = 0.9, beta2 = 0.999;
-  double eps = 1e-8;
-  double weight_decay = 0;
-  bool decay_vectors = true;  ///< false: parameters of rank 0 and 1 (biases, norms) are not decayed
-  bool amsgrad = false;
+/// Parameters that are trained otherwise than the rest. `names` are patterns of whole names, in which *
+/// stands for any characters: "*.bias", "head.*"; a parameter belongs to the first pattern that fits.
+struct ParameterGroups {
+  std::vector<std::string> names;
+  std::vector<double> rates;          ///< factors on the learning rate, one a pattern; none: 1
+  std::vector<double> weight_decays;  ///< instead of the optimiser's, one a pattern; none: the optimiser's
 };
+void describe(config::Fields& f, ParameterGroups& groups);
 
-/// Loshchilov, Hutter, arXiv:1711.05101, as in torch: with gradient g, step number t and learning rate l
-///   p *= 1 - l weight_decay
-///   m = b1 m + (1-b1) g,  v = b2 v + (1-b2) g^2
-///   p -= l/(1-b1^t) m / (sqrt(u)/sqrt(1-b2^t) + eps),  u = v, with amsgrad the largest v so far.
-/// State is in the parameter's type.
-class AdamW {
+/// What the groups say of one parameter.
+struct ParameterRule {
+  double rate = 1;
+  std::optional<double> weight_decay;
+};
+/// One rule a parameter. Throws std::invalid_argument for lists of other lengths than `names`, and for a
+/// pattern that fits no parameter.
+std::vector<ParameterRule> rules_for(const ParameterRefs& parameters, const ParameterGroups& groups);
+
+/// An optimiser over a fixed list of parameters. A class derived from it names the arrays of its state in the
+/// constructor and writes one step; checks, counting, saving and loading are here.
+class Optimizer {
  public:
-  AdamW() = default;
-  AdamW(const ParameterRefs& parameters, const AdamWOptions& options = {});
+  virtual ~Optimizer() = default;
 
-  /// One step, in one pass over each parameter.
+  /// One step.
   /// @param parameters  those of the constructor, in the same order
   /// @param gradients   one for each parameter, of the same shape and type
   /// @param gradient_scale  factor on every gradient (clipping at no cost)
   void step(const ParameterRefs& parameters, const Arrays& gradients, double learning_rate,
             double gradient_scale = 1);
   std::int64_t steps() const { return steps_; }
-  const AdamWOptions& options() const { return options_; }
+  virtual std::unique_ptr<Optimizer> clone() const = 0;
 
+  /// The kind, the number of steps, and one group of arrays for each part of the state.
   void save(data::Group& group) const;
-  void load(const data::Group& group);  ///< throws FormatError unless the state fits the parameters
+  /// Throws FormatError unless the state fits kind and parameters; then nothing has changed.
+  void load(const data::Group& group);
+
+ protected:
+  /// @param kind   name in run files and checkpoints
+  /// @param title  name in errors
+  Optimizer(const char* kind, const char* title, const ParameterRefs& parameters,
+            const ParameterGroups& groups);
+  Optimizer(const Optimizer&) = default;
+  Optimizer& operator=(const Optimizer&) = default;
+
+  /// Makes a part of the state: zeros like the parameters, saved under `name`.
+  void add_state(const char* name);
+  Arrays& state(std::size_t part) { return state_[part]; }
+
+  /// All that a step needs; checked.
+  struct Step {
+    const ParameterRefs& parameters;
+    const Arrays& gradients;
+    double learning_rate, gradient_scale;
+    std::int64_t number;  ///< from 1
+  };
+  virtual void update(const Step& step) = 0;
+
+  double rate_factor(std::size_t parameter) const { return rules_[parameter].rate; }
+  double weight_decay(std::size_t parameter, double otherwise) const {
+    return rules_[parameter].weight_decay.value_or(otherwise);
+  }
 
  private:
-  AdamWOptions options_;
+  const char* kind_;
+  const char* title_;
   std::vector<std::string> names_;
-  Arrays first_, second_, largest_;  // m, v, largest v
+  std::vector<ParameterRule> rules_;
+  std::vector<Shape> shapes_;
+  std::vector<DType> dtypes_;
+  std::vector<std::string> state_names_;
+  std::vector<Arrays> state_;
   std::int64_t steps_ = 0;
 };
 

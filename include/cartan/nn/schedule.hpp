@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include <cartan/core/config.hpp>
 #include <cartan/data/group.hpp>
 
 namespace cartan::nn {
@@ -37,13 +38,14 @@ const char* name_of(Decay decay);
 
 struct ScheduleOptions {
   double learning_rate = 1e-3;
-  std::int64_t warmup_steps = 0;  ///< the rate is multiplied by min(1, (step + 1)/warmup_steps)
-  Decay decay = Decay::constant;
-  double min_rate = 0;
+  std::int64_t warmup_steps = 100;  ///< the rate is multiplied by min(1, (step + 1)/warmup_steps)
+  Decay decay = Decay::cosine;
+  double min_rate = 1e-6;
   double factor = 0.8;
   std::int64_t patience = 10;
   double threshold = 1e-4;
 };
+void describe(config::Fields& f, ScheduleOptions& options);
 
 class Schedule {
  public:

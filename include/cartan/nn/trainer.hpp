@@ -13,19 +13,30 @@
 #include <vector>
 
 #include <cartan/core/progress.hpp>
-#include <cartan/nn/optimizer.hpp>
+#include <cartan/nn/optimizers.hpp>
 #include <cartan/nn/schedule.hpp>
 
 namespace cartan::nn {
 
-/// Samples of one step. `step` and `epoch` may key random augmentation: Random(seed, step).
+/// Samples of one step, or of one part of it where gradients are accumulated. `step`, `epoch` and `part` may
+/// key random augmentation: Random(seed, step).
 struct Batch {
   std::vector<Index> samples;
   std::int64_t step = 0, epoch = 0;
+  std::int64_t part = 0;  ///< of the step, from 0
 };
 
-/// Named values; the first is the criterion, of which less is better.
-using Metrics = std::vector<std::pair<std::string, double>>;
+/// A value with its name and how people read it.
+struct Metric {
+  std::string name;             ///< of the column in history.csv: "forces_rmse_ev_per_ang"
+  double value = 0;             ///< in `unit`
+  std::string unit = {};        ///< "eV/A"; "" for a number without
+  std::string label = {};       ///< in log lines and legends: "F"; "" for the name
+  double shown_factor = 1;      ///< people read value * shown_factor ...
+  std::string shown_unit = {};  ///< ... in this unit: "meV/A"; "" for `unit`
+};
+/// The first is the criterion, of which less is better.
+using Metrics = std::vector<Metric>;
 
 /// What is trained.
 class Task {
@@ -52,22 +63,32 @@ struct HistoryRow {
   std::vector<double> metrics;       ///< of validate(); empty when this epoch had none
 };
 
+/// The mean gradient of this process, the loss and number of samples it is the mean over; replaces each by
+/// that of all processes (samples: their sum). A loss that is not finite must stay so for all of them, so
+/// that all leave the step out.
+using GradientReduction = std::function<void(Arrays& gradients, double& loss, double& samples)>;
+
+/// The defaults suit small and middling sets.
 struct TrainerOptions {
   std::int64_t epochs = 0;     ///< 0: no limit
   std::int64_t max_steps = 0;  ///< 0: no limit
   /// Seconds of training over all runs, the last validation included as far as its time is known; 0: no
   /// limit. At least one of the three limits is needed.
   double time_limit_seconds = 0;
-  Index batch_size = 1;
-  bool drop_last = false;  ///< leave out the incomplete batch at the end of an epoch
-  std::uint64_t seed = 0;  ///< of the shuffling
+  Index batch_size = 8;
+  /// Batches a step: the gradient is the mean over accumulate * batch_size samples, with the memory of
+  /// batch_size.
+  Index accumulate = 1;
+  bool drop_last = false;  ///< leave out the incomplete step at the end of an epoch
+  std::uint64_t seed = 1;  ///< of the shuffling
 
-  AdamWOptions adamw;
+  OptimizerOptions optimizer;
+  ParameterGroups groups;
   /// The cosine runs over max(step/steps in all, seconds/time limit): with a time limit, the run depends on
   /// the machine's speed.
   ScheduleOptions schedule;
-  double clip_norm = 0;  ///< largest global norm of the gradient; 0: any
-  double ema_decay = 0;  ///< 0: no moving average of the weights
+  double clip_norm = 10;    ///< largest global norm of the gradient; 0: any
+  double ema_decay = 0.99;  ///< 0: no moving average of the weights
   bool ema_warm_up = true;
   std::int64_t validate_every = 1;      ///< epochs
   std::int64_t early_stopping = 0;      ///< stop after that many validations without improvement; 0: never
@@ -76,12 +97,17 @@ struct TrainerOptions {
 
   std::string checkpoint_path;  ///< "": none. The one before is kept as path + ".previous"
   std::int64_t checkpoint_every_steps = 0;
-  double checkpoint_every_seconds = 0;
+  double checkpoint_every_seconds = 60;
   std::string config;  ///< resolved run description, for the header of checkpoints
 
-  /// Called with every new row of the history.
-  std::function<void(const HistoryRow&)> on_row;
+  /// Called with every new row of the history and what its metrics are.
+  std::function<void(const HistoryRow&, const Metrics&)> on_row;
+  /// Called once a step where several processes train one model, each on a Task with its own samples (as many
+  /// as every other has) and the same seed, before clipping.
+  GradientReduction reduce_gradients;
 };
+/// The fields, without paths, texts and functions.
+void describe(config::Fields& f, TrainerOptions& options);
 
 enum class Status { finished, early_stopped, time_limit, interrupted, diverged };
 const char* name_of(Status status);
@@ -95,7 +121,7 @@ struct Summary {
   std::int64_t best_step = 0;
   double last_loss = 0;
   double seconds = 0;
-  std::vector<std::string> metric_names;
+  Metrics metrics;  ///< what the metrics of a row are; values of the last validation
   std::vector<HistoryRow> history;
   std::string message;  ///< one line on how it ended
 };
@@ -113,7 +139,7 @@ class Trainer {
   Summary run(const ProgressCallback& progress = {}, const StopFlag* stop = nullptr);
 
   /// The whole state. load() throws FormatError when it does not fit the task or was made with another seed,
-  /// batch size or number of samples.
+  /// batch size, accumulation or number of samples.
   void save(data::Group& group) const;
   void load(const data::Group& group);
   /// To and from a file of format "cartan-checkpoint".

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <cartan/nn/error_statistics.hpp>
 #include <cartan/nn/trainer.hpp>
 #include <cartan/potentials/model.hpp>
 
@@ -29,6 +30,7 @@ struct LossOptions {
   std::string kind = "mse";     ///< "mse", "mae", "huber"
   double huber_delta = 0.01;    ///< in the units of the label
 };
+void describe(config::Fields& f, LossOptions& options);
 
 /// Energies of the elements that fit the frames best: least squares on composition, of minimal norm where
 /// compositions do not tell elements apart.
@@ -48,6 +50,15 @@ struct Errors {
   double forces_rmse = 0, forces_mae = 0;                    ///< eV/Angstrom, over components
   double stress_rmse = 0, stress_mae = 0;                    ///< eV/Angstrom^3, over nine components
   bool has_energy = false, has_forces = false, has_stress = false;
+};
+
+/// What Errors are made of: every frame adds the labels that it has.
+struct ErrorSums {
+  nn::ErrorStatistics energy, energy_per_atom, forces, stress;
+  Index frames = 0;
+  /// Predicted energy, forces (atoms x 3) and stress (9) of a frame; null where there is no prediction.
+  void add(const Frame& frame, const double* energy, const double* forces, const double* stress);
+  Errors errors() const;
 };
 
 /// Labels beside predictions, in the order of the frames: for pictures, tables and files.
@@ -79,7 +90,7 @@ class PotentialTask : public nn::Task {
 
  private:
   Array loss_of(const FrameSet& set, const std::vector<NeighborList>& lists,
-                const std::vector<Index>& samples, bool create_graph, std::vector<double>* sums) const;
+                const std::vector<Index>& samples, bool create_graph, ErrorSums* sums) const;
 
   Model& model_;
   FrameSet train_, validation_;
