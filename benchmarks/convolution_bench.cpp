@@ -32,12 +32,9 @@ constexpr Index nodes = 1000;
 
 void convolution(benchmark::State& state, const Model& model, DType dtype, Index count, What what) {
   set_threads(static_cast<int>(state.range(0)));
-  TensorProductOptions options;
-  options.in1 = options.in2 = options.out = Layout::ir_mul;
   ConvolutionOptions conv_options;
   conv_options.plan.batch = count;
-  const Convolution conv(TensorProduct::channelwise(model.in, model.harmonics, model.out, true, options),
-                         conv_options);
+  const Convolution conv(TensorProduct::channelwise(model.in, model.harmonics, model.out), conv_options);
   const TensorProduct& tp = conv.product();
   std::vector<std::int32_t> senders, receivers;
   const Random random(1);

@@ -24,13 +24,10 @@ void convolution(benchmark::State& state, bool uvw) {
       for (std::size_t o = 0; o < features.size(); ++o)
         for (const Irrep& ir : features[i].ir* filter[j].ir)
           if (ir == features[o].ir) list.push_back({i, j, o, uvw ? Mode::uvw : Mode::uvu});
-  TensorProductOptions layout;
-  layout.in1 = layout.out = Layout::ir_mul;
   PlanOptions plan;
   plan.engine = static_cast<Engine>(state.range(1));
   plan.batch = edge_count;
-  const EdgeConvolution c(TensorProduct(features, filter, features, list, layout), Normalization::component,
-                          plan);
+  const EdgeConvolution c(TensorProduct(features, filter, features, list), Normalization::component, plan);
   std::vector<std::int32_t> s, r;
   for (Index e = 0; e < edge_count; ++e) {
     r.push_back(static_cast<std::int32_t>(e * nodes / edge_count));

@@ -57,7 +57,7 @@ void sizes(benchmark::internal::Benchmark* b) {
 void forward(benchmark::State& state) {
   const Setup s(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)), 128, 20000, 1000);
   set_threads(static_cast<int>(state.range(2)));
-  for (auto _ : state) benchmark::DoNotOptimize(s.convolution(s.edges, s.x, s.w, s.radial, s.vectors).raw());
+  for (auto _ : state) benchmark::DoNotOptimize(s.convolution(s.edges, s.x, s.vectors, s.w, s.radial).raw());
   s.count(state, 1);
   set_threads(0);
 }
@@ -68,7 +68,7 @@ void forward_and_forces(benchmark::State& state) {
   set_threads(static_cast<int>(state.range(2)));
   for (auto _ : state) {
     const Arrays a{track(s.x), track(s.vectors)};
-    const Array y = s.convolution(s.edges, a[0], s.w, s.radial, a[1]);
+    const Array y = s.convolution(s.edges, a[0], a[1], s.w, s.radial);
     benchmark::DoNotOptimize(gradients(y, a, detach(y))[0].raw());
   }
   s.count(state, 2);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/random.hpp"
@@ -35,6 +37,36 @@ TEST(Conventions, Sphericart) {
   EXPECT_THROW(from_sphericart(ours, -1), std::invalid_argument);
 }
 
+TEST(Conventions, MulIr) {
+  const Irreps irreps("2x0e+3x1o+1x2e");
+  std::vector<float> v(static_cast<std::size_t>(2 * irreps.dim()));
+  std::iota(v.begin(), v.end(), 0.0f);
+  const Array x = Array::from(v, {2, irreps.dim()}), y = from_mul_ir(x, irreps);
+  EXPECT_EQ(y.rows(0, 1).to_vector<float>(),
+            (std::vector<float>{0, 1, 2, 5, 8, 3, 6, 9, 4, 7, 10, 11, 12, 13, 14, 15}));
+  EXPECT_TRUE(identical(to_mul_ir(y, irreps), x));
+  EXPECT_THROW(from_mul_ir(x, "3x1o"), std::invalid_argument);
+  EXPECT_THROW(to_mul_ir(x, "3x1o"), std::invalid_argument);
+  // cut into terms elsewhere, channels keep their places in mul_ir
+  const Irreps cut("1x0e+1x0e+2x1o+1x1o+1x2e");
+  EXPECT_TRUE(identical(to_mul_ir(recut(y, irreps, cut), cut), x));
+
+  const Irreps rows("2x1o+1x0e");
+  const Array matrix = random_normal({4, rows.dim(), irreps.dim()}, DType::f64, Random(3)),
+              ours = matrix_from_mul_ir(matrix, rows, irreps), z = x.as(DType::f64);
+  EXPECT_TRUE(identical(matrix_to_mul_ir(ours, rows, irreps), matrix));
+  EXPECT_LE(largest_difference(to_mul_ir(matmul(from_mul_ir(z, irreps), transpose(ours)), rows),
+                               matmul(z, transpose(matrix))),
+            1e-13);
+  EXPECT_THROW(matrix_from_mul_ir(matrix, irreps, rows), std::invalid_argument);
+  EXPECT_THROW(matrix_to_mul_ir(z, rows, irreps), std::invalid_argument);
+  const Array c = random_normal({2, irreps.dim()}, DType::f64, Random(4));
+  for (const auto& convert : {from_mul_ir, to_mul_ir}) {
+    const auto f = [&](const Arrays& a) { return sum(square(convert(a[0], irreps)) * c); };
+    EXPECT_LE(check_gradients(f, {c}).max_error, 1e-8);
+  }
+}
+
 TEST(Conventions, CuEquivariance) {
   const data::Group file = golden();
   const data::Group& group = file.group("cuequivariance");
@@ -54,7 +86,7 @@ TEST(Conventions, CuEquivariance) {
   }
   EXPECT_EQ(compared, 7);
 
-  // terms move whole, in both layouts
+  // terms move whole
   const Array x = random_normal({3, irreps.dim()}, DType::f64, Random(2));
   const Array y = to_natural_order(x, irreps);
   for (std::size_t t = 0; t < irreps.size(); ++t) {

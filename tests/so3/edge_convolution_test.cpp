@@ -69,20 +69,19 @@ struct Case {
 };
 std::vector<Case> cases() {
   const Irreps natural = "5x0e+3x1o+2x2e+2x3o", full = "3x0e+2x0o+2x1o+3x1e+1x2e+2x2o";
-  TensorProductOptions layout;
-  layout.in1 = layout.out = Layout::ir_mul;
-  layout.irrep_normalization = IrrepNormalization::norm;
-  layout.path_normalization = PathNormalization::path;
+  TensorProductOptions options;
+  options.irrep_normalization = IrrepNormalization::norm;
+  options.path_normalization = PathNormalization::path;
   const Irreps same = "4x0e+4x1o+4x2e+4x1e+4x3o";
   return {
       {TensorProduct::fully_connected(natural, Irreps::spherical_harmonics(6), natural),
        Normalization::component},
-      {TensorProduct::fully_connected(full, Irreps::spherical_harmonics(4), full, layout),
+      {TensorProduct::fully_connected(full, Irreps::spherical_harmonics(4), full, options),
        Normalization::integral},
       {TensorProduct::fully_connected("2x0e+3x1e+2x2e", Irreps::spherical_harmonics(4, 1), "3x1e+2x2e+2x3e"),
        Normalization::norm},
       {channelwise(same, Irreps::spherical_harmonics(6), same), Normalization::component},
-      {channelwise("2x0e+2x1e+2x2e", Irreps::spherical_harmonics(3, 1), "2x1e+2x2e", layout),
+      {channelwise("2x0e+2x1e+2x2e", Irreps::spherical_harmonics(3, 1), "2x1e+2x2e", options),
        Normalization::norm},
       {TensorProduct::channelwise("8x0e+8x1o+8x2e", Irreps::spherical_harmonics(3), "0e+1o+2e+3o"),
        Normalization::component}};

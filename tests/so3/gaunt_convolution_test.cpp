@@ -1,4 +1,6 @@
 // Convolution along edges: engines against the product with Y(r); derivatives by r at every direction.
+#include <numeric>
+
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/gaunt.hpp"
@@ -27,6 +29,13 @@ Array edges(Index n, std::uint64_t stream) {
   return Array::from(v, {n + 8, 3});
 }
 
+// The edges themselves as nodes: features at the edges.
+EdgeList each(Index n) {
+  std::vector<std::int32_t> own(static_cast<std::size_t>(n));
+  std::iota(own.begin(), own.end(), 0);
+  return {own, own, n};
+}
+
 // s o Y(r) of every channel
 Array filters(const Array& r, const Array& s, int l, Index channels) {
   const Index n = r.dim(0), rows = (l + 1) * (l + 1);
@@ -50,7 +59,7 @@ TEST(GauntConvolution, IsTheProductWithTheFilter) {
          {normal({n, l2 + 1, c}, 3), broadcast_to(normal({n, l2 + 1, 1}, 4), {n, l2 + 1, c})}) {
       const Array z = by_gaunt(x, l1, filters(r, s, l2, c), l2, l3);
       for (const Engine e : engines)
-        EXPECT_LE(difference(convolution(l1, l2, l3, e)(x, r, s), z), 1e-13)
+        EXPECT_LE(difference(convolution(l1, l2, l3, e)(each(n), x, r, s), z), 1e-13)
             << name_of(e) << " " << l1 << l2 << l3 << " " << c;
     }
     const Array shared = normal({l2 + 1}, 5),
@@ -58,18 +67,29 @@ TEST(GauntConvolution, IsTheProductWithTheFilter) {
                              filters(r, broadcast_to(reshape(shared, {1, l2 + 1, 1}), {n, l2 + 1, c}), l2, c),
                              l2, l3);
     for (const Engine e : engines)
-      EXPECT_LE(difference(convolution(l1, l2, l3, e)(x, r, shared), z), 1e-13) << name_of(e);
+      EXPECT_LE(difference(convolution(l1, l2, l3, e)(each(n), x, r, shared), z), 1e-13) << name_of(e);
+  }
+}
+
+TEST(GauntConvolution, SumsAtReceivers) {
+  const EdgeList list({3, 0, 1, 3, 2}, {0, 5, 0, 1, 5}, 4, 6);  // nodes 2, 3, 4 receive nothing
+  const Array r = normal({5, 3}, 1), x = features(4, 2, 3, 2), s = normal({5, 3}, 3);
+  for (const Engine e : engines) {
+    const GauntConvolution conv = convolution(2, 2, 2, e);
+    const Array apart = conv(each(5), gather(x, list.senders()), r, s);
+    EXPECT_TRUE(identical(conv(list, x, r, s), scatter_add(apart, list.receivers()))) << name_of(e);
   }
 }
 
 TEST(GauntConvolution, DerivativesTwice) {
-  const Array r = normal({3, 3}, 1), u = features(3, 2, 2, 9);
+  const Array r = normal({3, 3}, 1), u = features(4, 2, 2, 9);
+  const EdgeList list({1, 0, 1}, {0, 0, 2}, 2, 4);
   for (const Engine e : engines) {
     const GauntConvolution conv = convolution(2, 2, 2, e);
-    check_twice([&](const Arrays& a) { return sum(square(conv(a[0], a[1], a[2])) * u); },
-                {features(3, 2, 2, 2), r, normal({3, 3, 2}, 3)}, 1e-7);
-    check_twice([&](const Arrays& a) { return sum(conv(a[0], a[1], a[2]) * u); },
-                {features(3, 2, 2, 2), r, normal({3}, 3)}, 1e-7);
+    check_twice([&](const Arrays& a) { return sum(square(conv(list, a[0], a[1], a[2])) * u); },
+                {features(2, 2, 2, 2), r, normal({3, 3, 2}, 3)}, 1e-7);
+    check_twice([&](const Arrays& a) { return sum(conv(list, a[0], a[1], a[2]) * u); },
+                {features(2, 2, 2, 2), r, normal({3}, 3)}, 1e-7);
   }
 }
 
@@ -88,7 +108,7 @@ TEST(GauntConvolution, DerivativeByDirectionAtEveryAxis) {
       gradient([&](const Array& v) { return GauntProduct(l1, l2, l3)(x, filters(v, s, l2, c)); });
   for (const Engine e : engines) {
     const GauntConvolution conv = convolution(l1, l2, l3, e);
-    EXPECT_LE(difference(gradient([&](const Array& v) { return conv(x, v, s); }), expected), 1e-12)
+    EXPECT_LE(difference(gradient([&](const Array& v) { return conv(each(n), x, v, s); }), expected), 1e-12)
         << name_of(e);
   }
 }
@@ -100,7 +120,7 @@ TEST(GauntConvolution, HessianIsSymmetric) {
   const Array x = features(n, 2, 2, 2), s = normal({n, 3, 2}, 3), u = features(n, 3, 2, 4);
   for (const Engine e : engines) {
     const GauntConvolution conv = convolution(2, 2, 3, e);
-    const auto force = grad([&](const Arrays& a) { return sum(square(conv(x, a[0], s)) * u); });
+    const auto force = grad([&](const Arrays& a) { return sum(square(conv(each(n), x, a[0], s)) * u); });
     const Array p = normal({n, 3}, 5), q = normal({n, 3}, 6);
     const auto product = [&](const Array& v) {
       return grad([&](const Arrays& a) { return sum(force(a)[0] * v); })({r})[0];
@@ -118,14 +138,12 @@ TEST(GauntConvolution, EquivariantInBothPrecisions) {
     const Index n = r.dim(0);
     const Array x = features(n, l, c, 2), s = normal({n, l + 1, c}, 3).as(type);
     const Array rotation = rotation_from_quaternion(broadcast_to(normal({1, 4}, 4), {n, 4}));
-    const auto turn = [&](const Array& v) {
-      return rotate_features(rotation, v, irreps_of(l, c), Layout::ir_mul);
-    };
+    const auto turn = [&](const Array& v) { return rotate_features(rotation, v, irreps_of(l, c)); };
     const Array turned_r = reshape(matmul(rotation, reshape(r, {n, 3, 1})), {n, 3});
     for (const Engine e : engines) {
       const GauntConvolution conv = convolution(l, l, l, e);
-      const Array a = conv(turn(x).as(type), turned_r.as(type), s).as(DType::f64);
-      const Array b = turn(conv(x.as(type), r.as(type), s).as(DType::f64));
+      const Array a = conv(each(n), turn(x).as(type), turned_r.as(type), s).as(DType::f64);
+      const Array b = turn(conv(each(n), x.as(type), r.as(type), s).as(DType::f64));
       EXPECT_LE(difference(a, b), type == DType::f64 ? 1e-13 : 2e-6) << name_of(e);
     }
   }
@@ -134,13 +152,16 @@ TEST(GauntConvolution, EquivariantInBothPrecisions) {
 TEST(GauntConvolution, SameBitsForAnyNumberOfThreads) {
   const Array r = edges(200, 1).as(DType::f32);
   const Index n = r.dim(0);
-  const Array x = features(n, 3, 4, 2, DType::f32), s = normal({4}, 3, DType::f32);
+  const Array x = features(9, 3, 4, 2, DType::f32), s = normal({4}, 3, DType::f32);
+  std::vector<std::int32_t> senders, receivers;
+  for (std::int32_t e = 0; e < n; ++e) senders.push_back(e * 7 % 9), receivers.push_back(e * e % 9);
+  const EdgeList list(senders, receivers, 9);
   for (const Engine e : engines) {
     Arrays first;
     for (const int count : {1, 2, 3, 4}) {
       set_threads(count);
       const Arrays in{track(x), track(r), track(s)};
-      const Array z = convolution(3, 3, 3, e)(in[0], in[1], in[2]);
+      const Array z = convolution(3, 3, 3, e)(list, in[0], in[1], in[2]);
       Arrays all = gradients(z, in, z);
       all.push_back(z);
       if (count == 1) first = all;
@@ -155,15 +176,18 @@ TEST(GauntConvolution, PlanAndErrors) {
   const GauntConvolution conv(3, 3, 3);
   EXPECT_EQ(conv.plan().candidates.size(), 4u);
   const Array x = features(2, 3, 2, 1), r = normal({2, 3}, 2), s = normal({2, 4, 2}, 3);
-  EXPECT_THROW(conv(x, normal({3, 3}, 2), s), std::invalid_argument);
-  EXPECT_THROW(conv(x, r, normal({2, 3, 2}, 3)), std::invalid_argument);
+  EXPECT_THROW(conv(each(2), x, normal({3, 3}, 2), s), std::invalid_argument);
+  EXPECT_THROW(conv(each(3), x, normal({3, 3}, 2), s), std::invalid_argument);
+  EXPECT_THROW(conv(each(2), x, r.as(DType::f32), s), std::invalid_argument);
+  EXPECT_THROW(conv(each(2), x, r, normal({2, 3, 2}, 3)), std::invalid_argument);
   for (double bad : {0.0, static_cast<double>(NAN), static_cast<double>(INFINITY)})
-    EXPECT_THROW(conv(x, Array::from(std::vector<double>{1, 2, 3, 0, bad, 0}, {2, 3}), s),
+    EXPECT_THROW(conv(each(2), x, Array::from(std::vector<double>{1, 2, 3, 0, bad, 0}, {2, 3}), s),
                  std::invalid_argument);
   PlanOptions options;
   options.batch = 0;
   EXPECT_THROW(GauntConvolution(3, 3, 3, options), std::invalid_argument);
-  EXPECT_EQ(conv(Array::zeros({0, 32}, DType::f64), Array::zeros({0, 3}, DType::f64), normal({4}, 1)).shape(),
+  EXPECT_EQ(conv(each(0), Array::zeros({0, 32}, DType::f64), Array::zeros({0, 3}, DType::f64), normal({4}, 1))
+                .shape(),
             Shape({0, 32}));
 }
 

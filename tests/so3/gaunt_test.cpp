@@ -107,9 +107,7 @@ TEST(Gaunt, Equivariant) {
       const Index samples = 6;
       const Array x = features(samples, l, c, 1), y = features(samples, l, c, 2);
       const Array r = rotation_from_quaternion(normal({samples, 4}, 3));
-      const auto turn = [&](const Array& v) {
-        return rotate_features(r, v, irreps_of(l, c), Layout::ir_mul);
-      };
+      const auto turn = [&](const Array& v) { return rotate_features(r, v, irreps_of(l, c)); };
       for (const Engine e : engines) {
         const GauntProduct product(l, l, l, by(e));
         const Array turned = product(turn(x).as(type), turn(y).as(type)).as(DType::f64);
@@ -224,7 +222,7 @@ TEST(ManyBody, DerivativesTwiceAndEquivariance) {
     check_twice([&](const Arrays& a) { return sum(product(a[0], a[1]) * u); }, {scale(x, 0.3), w}, 1e-7,
                 5e-4);
     const Array r = rotation_from_quaternion(normal({2, 4}, 3));
-    const auto turn = [&](const Array& v) { return rotate_features(r, v, irreps_of(2, 2), Layout::ir_mul); };
+    const auto turn = [&](const Array& v) { return rotate_features(r, v, irreps_of(2, 2)); };
     EXPECT_LE(difference(product(turn(x), w), turn(product(x, w))), 1e-13);
   }
 }

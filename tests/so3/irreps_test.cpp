@@ -53,25 +53,29 @@ TEST(Irreps, SortSimplifySlice) {
   EXPECT_EQ(product[2], (Irrep{3, -1}));
 }
 
-TEST(Layout, MovesChannelsInnermostAndBack) {
-  const Irreps irreps("2x0e+3x1o+1x2e");
-  std::vector<float> v(static_cast<std::size_t>(2 * irreps.dim()));
-  std::iota(v.begin(), v.end(), 0.0f);
-  const Array x = Array::from(v, {2, irreps.dim()});
-  const Array y = to_layout(x, irreps, Layout::mul_ir, Layout::ir_mul);
-  EXPECT_EQ(y.rows(0, 1).to_vector<float>(),
-            (std::vector<float>{0, 1, 2, 5, 8, 3, 6, 9, 4, 7, 10, 11, 12, 13, 14, 15}));
-  EXPECT_TRUE(identical(to_layout(y, irreps, Layout::ir_mul, Layout::mul_ir), x));
-  EXPECT_THROW(to_layout(x, "3x1o", Layout::mul_ir, Layout::ir_mul), std::invalid_argument);
+// Terms merged and cut: channels keep their order, coordinates of vectors move.
+TEST(Features, CutElsewhere) {
+  const Irreps apart = "2x0e+0x2e+1x1o+2x1o", merged = apart.simplify();
+  ASSERT_EQ(merged.text(), "2x0e+3x1o");
+  const Array x = Array::from(std::vector<double>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, {1, 11});
+  const Array y = recut(x, apart, merged);
+  EXPECT_EQ(y.to_vector<double>(), (std::vector<double>{1, 2, 3, 6, 7, 4, 8, 9, 5, 10, 11}));
+  EXPECT_TRUE(identical(recut(y, merged, apart), x));
+  EXPECT_TRUE(identical(recut(x, apart, "1x0e+1x0e+1x1o+2x1o"), x));  // scalars do not move
+  EXPECT_TRUE(same_coordinates(apart, "1x0e+1x0e+1x1o+2x1o"));
+  EXPECT_FALSE(same_coordinates(apart, merged));
+  EXPECT_THROW(recut(x, apart, "3x0e+3x1o"), std::invalid_argument);
+  EXPECT_THROW(recut(x, "3x1o", "3x1o"), std::invalid_argument);
+  EXPECT_THROW(recut(x, "2x0e+3x1o", "3x1o+2x0e"), std::invalid_argument);
 }
 
-TEST(Layout, SortedFeaturesAndDerivatives) {
+TEST(Features, SortedAndTheirDerivatives) {
   const Irreps irreps("2x1o+3x0e");
   const Array x = Array::from(std::vector<double>{1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 9});
   EXPECT_EQ(sort_features(x, irreps).to_vector<double>(), (std::vector<double>{7, 8, 9, 1, 2, 3, 4, 5, 6}));
   auto f = [&](const Arrays& a) {
-    const Array y = take_last(sort_features(to_layout(a[0], irreps, Layout::mul_ir, Layout::ir_mul), irreps),
-                              {0, 5, 2, 8});
+    const Array y =
+        take_last(sort_features(recut(a[0], irreps, "1x1o+1x1o+3x0e"), "1x1o+1x1o+3x0e"), {0, 5, 2, 8});
     return sum(y * y * y);
   };
   const auto report = check_gradients(f, {x});

@@ -9,6 +9,7 @@
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
+#include "cartan/so3/conventions.hpp"
 #include "nn/check_twice.hpp"
 #include "so3/difference.hpp"
 #include "so3/errors.hpp"
@@ -21,34 +22,28 @@ Array normal(Shape shape, std::uint64_t stream) {
   return random_normal(shape, DType::f64, Random(21, stream));
 }
 
-constexpr Layout layouts[] = {Layout::ir_mul, Layout::mul_ir};
-
 TEST(Invariants, AreSumsOverCoordinates) {
   const Irreps irreps("3x0e+17x1o+0x1e+2x2e");
   const Array x = normal({4, irreps.dim()}, 1), y = normal({4, irreps.dim()}, 2),
               s = normal({4, irreps.num_irreps()}, 3);
-  for (const Layout layout : layouts) {
-    const Array dots = irrep_dot(x, y, irreps, layout), scaled = irrep_scale(x, s, irreps, layout);
-    for (Index r = 0; r < 4; ++r) {
-      Index channel = 0;
-      for (std::size_t t = 0; t < irreps.size(); ++t)
-        for (Index u = 0; u < irreps[t].mul; ++u, ++channel) {
-          double dot = 0;
-          for (Index m = 0; m < irreps[t].ir.dim(); ++m) {
-            const Index k = r * irreps.dim() + irreps.offset(t) +
-                            (layout == Layout::ir_mul ? m * irreps[t].mul + u : u * irreps[t].ir.dim() + m);
-            dot += x.data<double>()[k] * y.data<double>()[k];
-            EXPECT_EQ(scaled.data<double>()[k],
-                      x.data<double>()[k] * s.data<double>()[r * irreps.num_irreps() + channel]);
-          }
-          EXPECT_LE(std::abs(dots.data<double>()[r * irreps.num_irreps() + channel] - dot), 1e-14);
+  const Array dots = irrep_dot(x, y, irreps), scaled = irrep_scale(x, s, irreps);
+  for (Index r = 0; r < 4; ++r) {
+    Index channel = 0;
+    for (std::size_t t = 0; t < irreps.size(); ++t)
+      for (Index u = 0; u < irreps[t].mul; ++u, ++channel) {
+        double dot = 0;
+        for (Index m = 0; m < irreps[t].ir.dim(); ++m) {
+          const Index k = r * irreps.dim() + irreps.offset(t) + m * irreps[t].mul + u;
+          dot += x.data<double>()[k] * y.data<double>()[k];
+          EXPECT_EQ(scaled.data<double>()[k],
+                    x.data<double>()[k] * s.data<double>()[r * irreps.num_irreps() + channel]);
         }
-    }
-    check_twice([&](const Arrays& a) { return sum(square(irrep_dot(a[0], a[1], irreps, layout))); }, {x, y});
-    check_twice([&](const Arrays& a) { return sum(square(irrep_scale(a[0], a[1], irreps, layout)) * y); },
-                {x, s});
-    check_twice([&](const Arrays& a) { return sum(norm(a[0], irreps, layout) * s); }, {x}, 1e-5, 1e-4);
+        EXPECT_LE(std::abs(dots.data<double>()[r * irreps.num_irreps() + channel] - dot), 1e-14);
+      }
   }
+  check_twice([&](const Arrays& a) { return sum(square(irrep_dot(a[0], a[1], irreps))); }, {x, y});
+  check_twice([&](const Arrays& a) { return sum(square(irrep_scale(a[0], a[1], irreps)) * y); }, {x, s});
+  check_twice([&](const Arrays& a) { return sum(norm(a[0], irreps) * s); }, {x}, 1e-5, 1e-4);
   EXPECT_THROW(irrep_dot(x, s, irreps), std::invalid_argument);
   EXPECT_THROW(irrep_scale(x, y, irreps), std::invalid_argument);
 }
@@ -66,27 +61,29 @@ TEST(Invariants, NormAtZeroHasDerivativeZero) {
 // Squares of the elements do not exist, lengths and their derivatives do.
 TEST(Invariants, NormOfTinyAndHugeVectors) {
   const Irreps irreps("3x1o+1x0e");
-  for (const Layout layout : layouts)
-    for (double size : {1e-300, 1e-200, 1e-30, 1.0, 1e30, 1e200, 1e300}) {
-      const std::vector<double> unit{1, 2, 2, 2, -4, 4, 0.5, 1, 1, -3};
-      const Array x = to_layout(Array::from(unit, {1, 10}) * size, irreps, Layout::mul_ir, layout);
-      const auto [n, g] = vjp([&](const Arrays& a) { return Arrays{norm(a[0], irreps, layout)}; }, {x},
-                              {Array::full({1, 4}, 1, DType::f64)});
-      const std::vector<double> lengths{3, 6, 1.5, 3};
-      const Array direction = to_layout(g[0], irreps, layout, Layout::mul_ir);
-      for (std::size_t k = 0; k < 4; ++k)
-        EXPECT_LE(std::abs(n[0].data<double>()[k] / size - lengths[k]), 1e-15 * 6) << size;
-      for (std::size_t k = 0; k < 10; ++k)
-        EXPECT_LE(std::abs(direction.data<double>()[k] - unit[k] / lengths[k / 3]), 4e-16) << size;
-    }
-  const Array f = norm(Array::from(std::vector<float>{3e-30f, 4e-30f, 0, 3e30f, 0, 4e30f}, {1, 6}), "2x1o",
-                       Layout::mul_ir);
+  for (double size : {1e-300, 1e-200, 1e-30, 1.0, 1e30, 1e200, 1e300}) {
+    const std::vector<double> unit{1, 2, 2, 2, -4, 4, 0.5, 1, 1, -3};
+    const Array x = from_mul_ir(Array::from(unit, {1, 10}) * size, irreps);
+    const auto [n, g] = vjp([&](const Arrays& a) { return Arrays{norm(a[0], irreps)}; }, {x},
+                            {Array::full({1, 4}, 1, DType::f64)});
+    const std::vector<double> lengths{3, 6, 1.5, 3};
+    const Array direction = to_mul_ir(g[0], irreps);
+    for (std::size_t k = 0; k < 4; ++k)
+      EXPECT_LE(std::abs(n[0].data<double>()[k] / size - lengths[k]), 1e-15 * 6) << size;
+    for (std::size_t k = 0; k < 10; ++k)
+      EXPECT_LE(std::abs(direction.data<double>()[k] - unit[k] / lengths[k / 3]), 4e-16) << size;
+  }
+  const Array f =
+      norm(from_mul_ir(Array::from(std::vector<float>{3e-30f, 4e-30f, 0, 3e30f, 0, 4e30f}, {1, 6}), "2x1o"),
+           "2x1o");
   EXPECT_LE(std::abs(f.data<float>()[0] / 5e-30f - 1), 2e-7);
   EXPECT_LE(std::abs(f.data<float>()[1] / 5e30f - 1), 2e-7);
   // mixed with zero; NaN and infinity stay what they are
-  const Array odd =
-      norm(Array::from(std::vector<double>{0, 0, 0, 1e-200, 0, 0, NAN, 1e200, 0, INFINITY, 1, 0}, {1, 12}),
-           "4x1o", Layout::mul_ir);
+  const Array odd = norm(
+      from_mul_ir(
+          Array::from(std::vector<double>{0, 0, 0, 1e-200, 0, 0, NAN, 1e200, 0, INFINITY, 1, 0}, {1, 12}),
+          "4x1o"),
+      "4x1o");
   EXPECT_EQ(odd.data<double>()[0], 0);
   EXPECT_EQ(odd.data<double>()[1], 1e-200);
   EXPECT_TRUE(std::isnan(odd.data<double>()[2]));
@@ -132,54 +129,49 @@ TEST(Linear, EqualsE3nn) {
   const auto& group = reference.group("linear");
   const Irreps in(group.string("irreps_in")), out(group.string("irreps_out"));
   const Array x = group.array("in"), weight = group.array("weight"), expected = group.array("out");
-  const Linear layer(in, out, false, Layout::mul_ir);
+  const Linear layer(in, out);
   EXPECT_EQ(layer.weight_numel(), weight.size());
-  EXPECT_LE(largest_difference(layer(x, weight), expected), 1e-13);
-  const Linear fast(in, out);
-  const Array y = fast(to_layout(x, in, Layout::mul_ir, Layout::ir_mul), weight);
-  EXPECT_LE(largest_difference(to_layout(y, out, Layout::ir_mul, Layout::mul_ir), expected), 1e-13);
+  EXPECT_LE(largest_difference(to_mul_ir(layer(from_mul_ir(x, in), weight), out), expected), 1e-13);
 }
 
 // The definition, with several terms of one irrep, empty terms, outputs without input, a bias.
 TEST(Linear, EqualsItsDefinition) {
   const Irreps in("3x0e+2x1o+0x2e+4x0e+5x1e"), out("2x1o+3x0e+2x2e+1x0o+4x0e");
-  for (const auto normalization : {PathNormalization::element, PathNormalization::path})
-    for (const Layout layout : layouts) {
-      const Linear layer(in, out, true, layout, normalization);
-      EXPECT_EQ(layer.bias_numel(), 7);
-      EXPECT_EQ(layer.weight_numel(), 3 * 3 + 3 * 4 + 2 * 2 + 4 * 3 + 4 * 4);
-      const Array x = normal({2, 3, in.dim()}, 4), w = normal({layer.weight_numel()}, 5), b = normal({7}, 6);
-      const Array y = layer(x, w, b);
-      ASSERT_EQ(y.shape(), (Shape{2, 3, out.dim()}));
-      std::vector<double> expected(static_cast<std::size_t>(6 * out.dim()));
-      Index offset = 0;
-      const auto place = [&](const Irreps& irreps, std::size_t t, Index u, Index m) {
-        return irreps.offset(t) +
-               (layout == Layout::ir_mul ? m * irreps[t].mul + u : u * irreps[t].ir.dim() + m);
-      };
-      for (std::size_t i = 0; i < in.size(); ++i)
-        for (std::size_t o = 0; o < out.size(); ++o) {
-          if (in[i].ir != out[o].ir) continue;
-          const bool element = normalization == PathNormalization::element;
-          const double channels = in[i].ir.l == 1 ? 2 : element ? 7 : 2 * static_cast<double>(in[i].mul);
-          for (Index r = 0; r < 6; ++r)
-            for (Index u = 0; u < in[i].mul; ++u)
-              for (Index v = 0; v < out[o].mul; ++v)
-                for (Index m = 0; m < in[i].ir.dim(); ++m)
-                  expected[static_cast<std::size_t>(r * out.dim() + place(out, o, v, m))] +=
-                      x.data<double>()[r * in.dim() + place(in, i, u, m)] *
-                      w.data<double>()[offset + u * out[o].mul + v] / std::sqrt(channels);
-          offset += in[i].mul * out[o].mul;
-        }
-      for (Index r = 0; r < 6; ++r) {
-        for (Index v = 0; v < 3; ++v)
-          expected[static_cast<std::size_t>(r * out.dim() + 6 + v)] += b.data<double>()[v];
-        for (Index v = 0; v < 4; ++v)
-          expected[static_cast<std::size_t>(r * out.dim() + 20 + v)] += b.data<double>()[3 + v];
+  for (const auto normalization : {PathNormalization::element, PathNormalization::path}) {
+    const Linear layer(in, out, true, normalization);
+    EXPECT_EQ(layer.bias_numel(), 7);
+    EXPECT_EQ(layer.weight_numel(), 3 * 3 + 3 * 4 + 2 * 2 + 4 * 3 + 4 * 4);
+    const Array x = normal({2, 3, in.dim()}, 4), w = normal({layer.weight_numel()}, 5), b = normal({7}, 6);
+    const Array y = layer(x, w, b);
+    ASSERT_EQ(y.shape(), (Shape{2, 3, out.dim()}));
+    std::vector<double> expected(static_cast<std::size_t>(6 * out.dim()));
+    Index offset = 0;
+    const auto place = [&](const Irreps& irreps, std::size_t t, Index u, Index m) {
+      return irreps.offset(t) + m * irreps[t].mul + u;
+    };
+    for (std::size_t i = 0; i < in.size(); ++i)
+      for (std::size_t o = 0; o < out.size(); ++o) {
+        if (in[i].ir != out[o].ir) continue;
+        const bool element = normalization == PathNormalization::element;
+        const double channels = in[i].ir.l == 1 ? 2 : element ? 7 : 2 * static_cast<double>(in[i].mul);
+        for (Index r = 0; r < 6; ++r)
+          for (Index u = 0; u < in[i].mul; ++u)
+            for (Index v = 0; v < out[o].mul; ++v)
+              for (Index m = 0; m < in[i].ir.dim(); ++m)
+                expected[static_cast<std::size_t>(r * out.dim() + place(out, o, v, m))] +=
+                    x.data<double>()[r * in.dim() + place(in, i, u, m)] *
+                    w.data<double>()[offset + u * out[o].mul + v] / std::sqrt(channels);
+        offset += in[i].mul * out[o].mul;
       }
-      EXPECT_LE(largest_difference(y, Array::from(expected, y.shape())), 1e-14);
-      check_twice([&](const Arrays& a) { return sum(square(layer(a[0], a[1], a[2]))); }, {x, w, b}, 1e-8);
+    for (Index r = 0; r < 6; ++r) {
+      for (Index v = 0; v < 3; ++v)
+        expected[static_cast<std::size_t>(r * out.dim() + 6 + v)] += b.data<double>()[v];
+      for (Index v = 0; v < 4; ++v)
+        expected[static_cast<std::size_t>(r * out.dim() + 20 + v)] += b.data<double>()[3 + v];
     }
+    EXPECT_LE(largest_difference(y, Array::from(expected, y.shape())), 1e-14);
+    check_twice([&](const Arrays& a) { return sum(square(layer(a[0], a[1], a[2]))); }, {x, w, b}, 1e-8);
+  }
 }
 
 TEST(Linear, SameBitsForAnyThreads) {
@@ -233,85 +225,77 @@ const auto tanh_function = [](const Array& x) { return tanh(x); };
 
 // Two parts share the irreps 0e and 1o, so the input mixes scalars, gates and gated ones.
 TEST(Gate, EqualsItsDefinition) {
-  for (const Layout layout : layouts) {
-    const Gate gate("2x0e+1x0o", {Activation{silu_function, 2}, Activation{tanh_function}}, "2x0o+3x0e",
-                    {Activation{tanh_function}, Activation{silu_function}}, "3x1o+1x0e+1x1o", layout);
-    EXPECT_EQ(gate.irreps_in().text(), "3x0o+6x0e+4x1o");
-    EXPECT_EQ(gate.irreps_out().text(), "2x0e+1x0o+2x1e+1x1o+1x0e+1x1o");
-    const Array x = normal({1, 21}, 7);
-    const double* v = x.data<double>();
-    // sorting is stable: 0o: scalar, gates; 0e: scalars, gates, gated; 1o: gated
-    const double scalars[] = {v[3], v[4], v[0]}, gates[] = {v[1], v[2], v[5], v[6], v[7]},
-                 gated_scalar = v[8];
-    const auto vector = [&](int u, int m) {
-      return v[9 + (layout == Layout::ir_mul ? m * 4 + u : u * 3 + m)];
-    };
-    const auto swish = [](double z) { return z / (1 + std::exp(-z)); };
-    std::vector<double> expected{2 * swish(scalars[0]), 2 * swish(scalars[1]), std::tanh(scalars[2])};
-    const double g[] = {std::tanh(gates[0]), std::tanh(gates[1]), swish(gates[2]), swish(gates[3]),
-                        swish(gates[4])};
-    const auto block = [&](std::vector<int> channels, int first_gate) {
-      const int n = static_cast<int>(channels.size());
-      for (int k = 0; k < 3 * n; ++k) {
-        const int m = layout == Layout::ir_mul ? k / n : k % 3, u = layout == Layout::ir_mul ? k % n : k / 3;
-        expected.push_back(vector(channels[static_cast<std::size_t>(u)], m) * g[first_gate + u]);
-      }
-    };
-    block({0, 1}, 0);
-    block({2}, 2);
-    expected.push_back(gated_scalar * g[3]);
-    block({3}, 4);
-    EXPECT_LE(largest_difference(gate(x), Array::from(expected, {1, 16})), 1e-15);
-    check_twice([&](const Arrays& a) { return sum(square(gate(a[0]))); }, {normal({3, 21}, 8)}, 1e-8);
-  }
+  const Gate gate("2x0e+1x0o", {Activation{silu_function, 2}, Activation{tanh_function}}, "2x0o+3x0e",
+                  {Activation{tanh_function}, Activation{silu_function}}, "3x1o+1x0e+1x1o");
+  EXPECT_EQ(gate.irreps_in().text(), "3x0o+6x0e+4x1o");
+  EXPECT_EQ(gate.irreps_out().text(), "2x0e+1x0o+2x1e+1x1o+1x0e+1x1o");
+  const Array x = normal({1, 21}, 7);
+  const double* v = x.data<double>();
+  // sorting is stable: 0o: scalar, gates; 0e: scalars, gates, gated; 1o: gated
+  const double scalars[] = {v[3], v[4], v[0]}, gates[] = {v[1], v[2], v[5], v[6], v[7]}, gated_scalar = v[8];
+  const auto vector = [&](int u, int m) { return v[9 + m * 4 + u]; };
+  const auto swish = [](double z) { return z / (1 + std::exp(-z)); };
+  std::vector<double> expected{2 * swish(scalars[0]), 2 * swish(scalars[1]), std::tanh(scalars[2])};
+  const double g[] = {std::tanh(gates[0]), std::tanh(gates[1]), swish(gates[2]), swish(gates[3]),
+                      swish(gates[4])};
+  const auto block = [&](std::vector<int> channels, int first_gate) {
+    const int n = static_cast<int>(channels.size());
+    for (int k = 0; k < 3 * n; ++k) {
+      const int m = k / n, u = k % n;
+      expected.push_back(vector(channels[static_cast<std::size_t>(u)], m) * g[first_gate + u]);
+    }
+  };
+  block({0, 1}, 0);
+  block({2}, 2);
+  expected.push_back(gated_scalar * g[3]);
+  block({3}, 4);
+  EXPECT_LE(largest_difference(gate(x), Array::from(expected, {1, 16})), 1e-15);
+  check_twice([&](const Arrays& a) { return sum(square(gate(a[0]))); }, {normal({3, 21}, 8)}, 1e-8);
   EXPECT_THROW(Gate("1x0o", {Activation{silu_function}}, "", {}, ""), std::invalid_argument);
   EXPECT_THROW(Gate("1x1o", {Activation{silu_function}}, "", {}, ""), std::invalid_argument);
   EXPECT_THROW(Gate("1x0e", {}, "", {}, ""), std::invalid_argument);
   EXPECT_THROW(Gate("", {}, "1x0e", {Activation{silu_function}}, "2x1o"), std::invalid_argument);
-  EXPECT_EQ(Gate("4x0o", {normalized([](const Array& x) { return abs(x); })}, "", {}, "").irreps_out().text(),
+  EXPECT_EQ(Gate("4x0o", {normalized([](const Array& z) { return abs(z); })}, "", {}, "").irreps_out().text(),
             "4x0e");
 }
 
 TEST(NormActivation, ScalesLengths) {
   const Irreps irreps("2x0e+2x1o");
-  for (const Layout layout : layouts)
-    for (const bool normalize : {true, false}) {
-      const NormActivation layer{irreps, [](const Array& x) { return sigmoid(x); }, normalize, 1e-8, layout};
-      const Array x = normal({3, 8}, 9), bias = normal({4}, 10);
-      const auto before = norm(x, irreps, layout).to_vector<double>(),
-                 after = norm(layer(x, bias), irreps, layout).to_vector<double>();
-      for (std::size_t k = 0; k < before.size(); ++k) {
-        const double f = 1 / (1 + std::exp(-before[k] - bias.data<double>()[k % 4]));
-        EXPECT_LE(std::abs(after[k] - (normalize ? f : f * before[k])), 1e-14);
-      }
-      check_twice([&](const Arrays& a) { return sum(square(layer(a[0], a[1])) * 0.5 + layer(a[0], a[1])); },
-                  {x, bias}, 1e-6, 1e-4);
-      EXPECT_TRUE(all_finite(layer(Array::zeros({1, 8}, DType::f64))));
+  for (const bool normalize : {true, false}) {
+    const NormActivation layer{irreps, [](const Array& x) { return sigmoid(x); }, normalize, 1e-8};
+    const Array x = normal({3, 8}, 9), bias = normal({4}, 10);
+    const auto before = norm(x, irreps).to_vector<double>(),
+               after = norm(layer(x, bias), irreps).to_vector<double>();
+    for (std::size_t k = 0; k < before.size(); ++k) {
+      const double f = 1 / (1 + std::exp(-before[k] - bias.data<double>()[k % 4]));
+      EXPECT_LE(std::abs(after[k] - (normalize ? f : f * before[k])), 1e-14);
     }
+    check_twice([&](const Arrays& a) { return sum(square(layer(a[0], a[1])) * 0.5 + layer(a[0], a[1])); },
+                {x, bias}, 1e-6, 1e-4);
+    EXPECT_TRUE(all_finite(layer(Array::zeros({1, 8}, DType::f64))));
+  }
 }
 
 TEST(LayerNorm, UnitVarianceOfEveryTerm) {
   const Irreps irreps("4x0e+3x1o+0x2e+5x0o");
-  for (const Layout layout : layouts) {
-    const LayerNorm layer{irreps, 1e-12, layout};
-    const Array x = normal({3, irreps.dim()}, 11) * 7.0 + 1.0, w = normal({12}, 12), b = normal({4}, 13);
-    const Array y = layer(x);
-    for (Index r = 0; r < 3; ++r) {
-      const double* row = y.data<double>() + r * irreps.dim();
-      double mean = 0;
-      for (int k = 0; k < 4; ++k) mean += row[k] / 4;
-      EXPECT_LE(std::abs(mean), 1e-14);
-      for (const auto& [begin, end] : {std::pair{0, 4}, {4, 13}, {13, 18}}) {
-        double square = 0;
-        for (int k = begin; k < end; ++k) square += row[k] * row[k] / (end - begin);
-        EXPECT_LE(std::abs(square - 1), 1e-12);
-      }
+  const LayerNorm layer{irreps, 1e-12};
+  const Array x = normal({3, irreps.dim()}, 11) * 7.0 + 1.0, w = normal({12}, 12), b = normal({4}, 13);
+  const Array y = layer(x);
+  for (Index r = 0; r < 3; ++r) {
+    const double* row = y.data<double>() + r * irreps.dim();
+    double mean = 0;
+    for (int k = 0; k < 4; ++k) mean += row[k] / 4;
+    EXPECT_LE(std::abs(mean), 1e-14);
+    for (const auto& [begin, end] : {std::pair{0, 4}, {4, 13}, {13, 18}}) {
+      double square = 0;
+      for (int k = begin; k < end; ++k) square += row[k] * row[k] / (end - begin);
+      EXPECT_LE(std::abs(square - 1), 1e-12);
     }
-    Array expected = irrep_scale(y, broadcast_to(w, {3, 12}), irreps, layout);
-    expected = expected + concatenate({b, Array::zeros({14}, DType::f64)}, 0);
-    EXPECT_LE(largest_difference(layer(x, w, b), expected), 1e-14);
-    check_twice([&](const Arrays& a) { return sum(square(layer(a[0], a[1], a[2])) * x); }, {x, w, b}, 1e-7);
   }
+  Array expected = irrep_scale(y, broadcast_to(w, {3, 12}), irreps);
+  expected = expected + concatenate({b, Array::zeros({14}, DType::f64)}, 0);
+  EXPECT_LE(largest_difference(layer(x, w, b), expected), 1e-14);
+  check_twice([&](const Arrays& a) { return sum(square(layer(a[0], a[1], a[2])) * x); }, {x, w, b}, 1e-7);
 }
 
 // A rotation by 120 degrees about (1, 1, 1) permutes the coordinates of vectors.

@@ -84,7 +84,7 @@ TEST(Limits, LengthsOfEdges) {
   const EdgeList edges({0, 1, 2, 2, 0}, {1, 2, 0, 1, 2}, 3);
   for (DType dtype : {DType::f32, DType::f64}) {
     const Array x = normal({3, product.irreps_in1().dim()}, 2, dtype), r = normal({5, 3}, 3, dtype),
-                w = normal({5, product.weight_numel()}, 4, dtype), f = normal({5, 4}, 5, dtype),
+                w = normal({5, product.weight_numel()}, 4, dtype), f = normal({3, 4}, 5, dtype),
                 s = normal({3}, 6, dtype);
     const auto check = [&](const char* what, auto&& energy) {
       const auto run = [&](double scale) {
@@ -108,7 +108,7 @@ TEST(Limits, LengthsOfEdges) {
       check(name_of(engine), [&](const Arrays& a) { return sum(square(convolution(edges, a[0], a[1], w))); });
     }
     const GauntConvolution gaunt(1, 2, 2);
-    check("gaunt", [&](const Arrays& a) { return sum(square(gaunt(f, a[1], s))) + 0.0 * sum(a[0]); });
+    check("gaunt", [&](const Arrays& a) { return sum(square(gaunt(edges, f, a[1], s))) + 0.0 * sum(a[0]); });
   }
 }
 
@@ -122,7 +122,7 @@ TEST(Limits, LengthsOfQuaternions) {
 
 TEST(Limits, LengthsOfActivatedNorms) {
   const auto unit = [](const Array& length) { return length * 0.0 + 1.0; };
-  const NormActivation activation{"2x1o", unit, true, 1e-37, Layout::ir_mul};
+  const NormActivation activation{"2x1o", unit, true, 1e-37};
   for (DType dtype : {DType::f32, DType::f64}) {
     const Array x = normal({3, 6}, 8, dtype), expected = activation(x);
     for (double scale : awkward_scales(dtype)) {

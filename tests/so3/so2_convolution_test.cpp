@@ -62,8 +62,8 @@ Shape weight_shape(const SO2Convolution& c, Index edges) {
 }
 
 // The sum as it is written down, edge by edge, in the gauge R_y(alpha) R_x(beta) R_y(gamma).
-Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Array& x, const Array& w,
-                        const Array& s, const Array& r, double gamma) {
+Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Array& x, const Array& r,
+                        const Array& w, const Array& s, double gamma) {
   const auto &in = c.irreps_in(), &out = c.irreps_out();
   std::vector<double> y(edges.receiver_nodes() * out.dim(), 0.0);
   const double* weights = w.data<double>();
@@ -72,8 +72,8 @@ Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Ar
     const double rho = std::hypot(v[0], v[2]);
     const Array rotation = rotation_from_angles(
         Array::from<double>({rho > 0 ? std::atan2(v[0], v[2]) : 0, std::atan2(rho, v[1]), gamma}, {1, 3}));
-    const Array z = rotate(wigner_d(rotation, in.lmax()), x.rows(edges.senders()[e], edges.senders()[e] + 1),
-                           in, Layout::ir_mul, true);
+    const Array z =
+        rotate(wigner_d(rotation, in.lmax()), x.rows(edges.senders()[e], edges.senders()[e] + 1), in, true);
     std::vector<double> t(out.dim(), 0.0);
     for (const auto& b : c.blocks()) {
       const Index mul_in = in[b.in].mul, mul_out = out[b.out].mul;
@@ -100,8 +100,7 @@ Array by_dense_matrices(const SO2Convolution& c, const EdgeList& edges, const Ar
         add(b.m, -b.m, -1), add(-b.m, b.m, 1);
       }
     }
-    const Array turned =
-        rotate(wigner_d(rotation, out.lmax()), Array::from(t, {1, out.dim()}), out, Layout::ir_mul);
+    const Array turned = rotate(wigner_d(rotation, out.lmax()), Array::from(t, {1, out.dim()}), out);
     for (Index k = 0; k < out.dim(); ++k) y[edges.receivers()[e] * out.dim() + k] += turned.data<double>()[k];
   }
   return Array::from(y, {edges.receiver_nodes(), out.dim()});
@@ -130,9 +129,8 @@ TEST(SO2Convolution, EqualsDenseMatricesInAnyGauge) {
     const EdgeList edges = random_edges(23, 5, 6, 1);
     const Array x = normal({5, c.irreps_in().dim()}, 2), w = normal(weight_shape(c, 23), 3),
                 s = t.channelwise ? Array() : normal({23, c.radial_size()}, 4), r = edge_vectors(23, 5);
-    EXPECT_LE(difference(c(edges, x, w, s, r), by_dense_matrices(c, edges, x, w, s, r, 0.0)), 1e-13) << t.in;
-    EXPECT_LE(difference(c(edges, x, w, {}, r), by_dense_matrices(c, edges, x, w, {}, r, 1.234)), 1e-13)
-        << t.in;
+    EXPECT_LE(difference(c(edges, x, r, w, s), by_dense_matrices(c, edges, x, r, w, s, 0.0)), 1e-13) << t.in;
+    EXPECT_LE(difference(c(edges, x, r, w), by_dense_matrices(c, edges, x, r, w, {}, 1.234)), 1e-13) << t.in;
   }
 }
 
@@ -146,12 +144,12 @@ TEST(SO2Convolution, ManyEdges) {
   const Array x = normal({9, c.irreps_in().dim()}, 7), w = normal({c.weight_size()}, 8),
               s = normal({n, c.radial_size()}, 9), r = edge_vectors(n, 10);
   for (const EdgeList& list : {edges, few})
-    EXPECT_LE(difference(c(list, x, w, s, r), by_dense_matrices(c, list, x, w, s, r, -0.4)), 1e-13);
+    EXPECT_LE(difference(c(list, x, r, w, s), by_dense_matrices(c, list, x, r, w, s, -0.4)), 1e-13);
   for (DType dtype : {DType::f32, DType::f64}) {
     const auto run = [&] {
       const Arrays a{track(x.as(dtype)), track(w.as(dtype)), track(s.as(dtype)), track(r.as(dtype))};
-      Arrays result = gradients(sum(square(c(edges, a[0], a[1], a[2], a[3]))), a);
-      result.push_back(c(edges, a[0], a[1], a[2], a[3]));
+      Arrays result = gradients(sum(square(c(edges, a[0], a[3], a[1], a[2]))), a);
+      result.push_back(c(edges, a[0], a[3], a[1], a[2]));
       return result;
     };
     set_threads(1);
@@ -179,11 +177,10 @@ TEST(SO2Convolution, IsEquivariantForAnyMmax) {
       const Array all = broadcast_to(q, {6, 3, 3});
       for (DType dtype : {DType::f64, DType::f32}) {
         const auto f = [&](const Array& a, const Array& b) {
-          return c(edges, a.as(dtype), w.as(dtype), {}, b.as(dtype)).as(DType::f64);
+          return c(edges, a.as(dtype), b.as(dtype), w.as(dtype)).as(DType::f64);
         };
-        const Array turned =
-            f(rotate_features(all, x, terms, Layout::ir_mul), matmul(r, q.reshaped({3, 3}), false, true));
-        EXPECT_LE(difference(turned, rotate_features(all, f(x, r), terms, Layout::ir_mul)),
+        const Array turned = f(rotate_features(all, x, terms), matmul(r, q.reshaped({3, 3}), false, true));
+        EXPECT_LE(difference(turned, rotate_features(all, f(x, r), terms)),
                   dtype == DType::f64 ? 1e-13 : 2e-6)
             << lmax << " " << mmax << " " << dtype;
       }
@@ -197,9 +194,8 @@ TEST(SO2Convolution, IsEquivariantUnderInversion) {
   const Array x = normal({4, c.irreps_in().dim()}, 17), r = edge_vectors(20, 18),
               w = normal({c.weight_size()}, 19);
   const Array q = -rotation_from_quaternion(normal({1, 4}, 20)), all = broadcast_to(q, {4, 3, 3});
-  const Array turned = c(edges, rotate_features(all, x, t.in, Layout::ir_mul), w, {},
-                         matmul(r, q.reshaped({3, 3}), false, true));
-  EXPECT_LE(difference(turned, rotate_features(all, c(edges, x, w, {}, r), t.out, Layout::ir_mul)), 1e-13);
+  const Array turned = c(edges, rotate_features(all, x, t.in), matmul(r, q.reshaped({3, 3}), false, true), w);
+  EXPECT_LE(difference(turned, rotate_features(all, c(edges, x, r, w), t.out)), 1e-13);
 }
 
 // benchmarks/peers/so2_convolution_golden.py
@@ -230,8 +226,8 @@ TEST(SO2Convolution, EqualsFairchem) {
       matrices.push_back(formula({m == 0 ? n : 2 * n, n}, 4 + m));
     }
     const Array w = so2_weights_from_fairchem(c, matrices);
-    const Array y = c({s, r, nodes}, formula({nodes, c.irreps_in().dim()}, 1), w,
-                      formula({edges, c.radial_size()}, 3), formula({edges, 3}, 2));
+    const Array y = c({s, r, nodes}, formula({nodes, c.irreps_in().dim()}, 1), formula({edges, 3}, 2), w,
+                      formula({edges, c.radial_size()}, 3));
     std::vector<double> expected(y.size());
     for (double& v : expected) file >> v;
     ASSERT_TRUE(file);
@@ -273,13 +269,13 @@ TEST(SO2Gradient, FirstAndSecondDerivatives) {
     const Arrays x{normal({2, c.irreps_in().dim()}, 23), normal(weight_shape(c, 5), 24),
                    normal({5, c.radial_size()}, 25), edge_vectors(5, 26)};
     if (t.channelwise) {
-      check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[1], {}, a[2]))); },
+      check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[2], a[1]))); },
                    {x[0], x[1], x[3]}, 2);
       continue;
     }
-    check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[1], a[2], a[3]))); }, x,
+    check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[3], a[1], a[2]))); }, x,
                  2);
-    check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[1], {}, a[2]))); },
+    check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, a[0], a[2], a[1]))); },
                  {x[0], x[1], x[3]}, 2);
   }
 }
@@ -290,7 +286,7 @@ TEST(SO2Gradient, ThirdDerivativesByTheVectors) {
   const EdgeList edges({0, 1, 1, 0}, {0, 0, 1, 1}, 2);
   const Array x = normal({2, 9}, 27), w = normal({c.weight_size()}, 28), weight = normal({2, 9}, 29);
   for (Index first : {0, 4, 7})
-    check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, x, w, {}, a[0]))); },
+    check_orders([&](const Arrays& a) { return sum(weight * square(c(edges, x, a[0], w))); },
                  {edge_vectors(11, 30).rows(first, first + 4)}, 3);
 }
 
@@ -302,13 +298,13 @@ TEST(SO2Gradient, TogetherEqualsAlone) {
                  normal({230, c.radial_size()}, 40), edge_vectors(230, 41)};
   const Array cotangent = normal({9, c.irreps_out().dim()}, 42);
   const auto together =
-      vjp([&](const Arrays& a) { return Arrays{c(edges, a[0], a[1], a[2], a[3])}; }, x, {cotangent}).second;
+      vjp([&](const Arrays& a) { return Arrays{c(edges, a[0], a[3], a[1], a[2])}; }, x, {cotangent}).second;
   for (std::size_t k = 0; k < x.size(); ++k) {
     Arrays all = x;
     const Array alone = vjp(
                             [&](const Arrays& a) {
                               all[k] = a[0];
-                              return Arrays{c(edges, all[0], all[1], all[2], all[3])};
+                              return Arrays{c(edges, all[0], all[3], all[1], all[2])};
                             },
                             {x[k]}, {cotangent})
                             .second[0];
@@ -330,7 +326,7 @@ TEST(SO2Gradient, KeptMessagesChangeNoBit) {
       const auto derivatives = [&](const SO2Convolution& c, std::size_t first, std::size_t last) {
         Arrays a = x, asked;
         for (std::size_t k = first; k < last; ++k) asked.push_back(a[k] = track(x[k]));
-        Arrays g = gradients(sum(square(c(edges, a[0], w, a[2], a[1]))), asked, {}, true);
+        Arrays g = gradients(sum(square(c(edges, a[0], a[1], w, a[2]))), asked, {}, true);
         Array total = sum(square(g[0]));
         for (std::size_t k = 1; k < g.size(); ++k) total = total + sum(square(g[k]));
         for (const Array& second : gradients(total, asked)) g.push_back(second);
@@ -351,7 +347,7 @@ TEST(SO2Gradient, IsNormalToTheEdgeAndItsCurlIsZero) {
   const EdgeList edges = random_edges(14, 3, 4, 31);
   const Array x = normal({3, c.irreps_in().dim()}, 32), w = normal({c.weight_size()}, 33),
               r = edge_vectors(14, 34);
-  const ScalarFunction f = [&](const Arrays& a) { return sum(square(c(edges, x, w, {}, a[0]))); };
+  const ScalarFunction f = [&](const Arrays& a) { return sum(square(c(edges, x, a[0], w))); };
   const Array g = value_and_grad(f, {r}).second[0];
   const auto along = sum(g * r, 1).to_vector<double>();
   for (double v : along) EXPECT_LE(std::abs(v), 1e-12 * largest(g));
@@ -366,17 +362,17 @@ TEST(SO2Convolution, RefusesWhatDoesNotFit) {
   const EdgeList edges = random_edges(4, 2, 2, 40);
   const Array x = normal({2, 8}, 41), w = normal({c.weight_size()}, 42);
   Array r = normal({4, 3}, 43);
-  EXPECT_NO_THROW(c(edges, x, w, {}, r));
-  EXPECT_THROW(c(edges, x, w, {}, r.rows(0, 3)), std::invalid_argument);
-  EXPECT_THROW(c(edges, x, w, normal({4, 2}, 1), r), std::invalid_argument);
-  EXPECT_THROW(c(edges, x.as(DType::f32), w, {}, r), std::invalid_argument);
-  EXPECT_THROW(c(edges, x, w.rows(0, 3), {}, r), std::invalid_argument);
+  EXPECT_NO_THROW(c(edges, x, r, w));
+  EXPECT_THROW(c(edges, x, r.rows(0, 3), w), std::invalid_argument);
+  EXPECT_THROW(c(edges, x, r, w, normal({4, 2}, 1)), std::invalid_argument);
+  EXPECT_THROW(c(edges, x.as(DType::f32), r, w), std::invalid_argument);
+  EXPECT_THROW(c(edges, x, r, w.rows(0, 3)), std::invalid_argument);
   EXPECT_THROW(SO2Convolution("", "1x0e"), std::invalid_argument);
   EXPECT_THROW(SO2Convolution("1x0e", "1x0e", {-2, false, false, {}}), std::invalid_argument);
   for (const auto& [bad, why] : {std::pair{0.0, "is zero"}, {NAN, "not finite"}, {INFINITY, "not finite"}}) {
     Array wrong = r;
     for (Index k = 3; k < 6; ++k) wrong.mutable_data<double>()[k] = bad;
-    const std::string error = error_of([&] { c(edges, x, w, {}, wrong); });
+    const std::string error = error_of([&] { c(edges, x, wrong, w); });
     EXPECT_NE(error.find(why), std::string::npos) << error;
     EXPECT_NE(error.find("edge 1"), std::string::npos) << error;
   }
@@ -386,7 +382,7 @@ TEST(SO2Convolution, RefusesWhatDoesNotFit) {
   options.kept_bytes = -1;
   EXPECT_THROW(SO2Convolution("1x0e", "1x0e", options), std::invalid_argument);
   // no edges: zeros
-  const Array none = c(EdgeList({}, {}, 2), x, w, {}, Array::zeros({0, 3}, DType::f64));
+  const Array none = c(EdgeList({}, {}, 2), x, Array::zeros({0, 3}, DType::f64), w);
   EXPECT_EQ(none.shape(), (Shape{2, 8}));
   EXPECT_EQ(largest(none), 0);
 }

@@ -14,9 +14,8 @@
 namespace cartan::so3::oracle {
 
 // Place of coordinate m of channel u of a term.
-inline std::size_t place(const Irreps& irreps, std::size_t term, Layout layout, Index u, int m) {
-  const Index mul = irreps[term].mul, dim = irreps[term].ir.dim();
-  return (irreps.offset(term) + (layout == Layout::mul_ir ? u * dim + m : m * mul + u));
+inline std::size_t place(const Irreps& irreps, std::size_t term, Index u, int m) {
+  return irreps.offset(term) + m * irreps[term].mul + u;
 }
 
 // out += one sample of the product: every loop written out.
@@ -65,9 +64,8 @@ inline void product(const TensorProduct& tp, const double* x1, const double* x2,
           for (int i = 0; i < d1; ++i)
             for (int j = 0; j < d2; ++j)
               for (int k = 0; k < d3; ++k)
-                out[place(irreps, io, tp.options().out, o, k)] +=
-                    path.coefficient * weight * c[(i * d2 + j) * d3 + k] *
-                    x1[place(in1, i1, tp.options().in1, u, i)] * x2[place(in2, i2, tp.options().in2, v, j)];
+                out[place(irreps, io, o, k)] += path.coefficient * weight * c[(i * d2 + j) * d3 + k] *
+                                                x1[place(in1, i1, u, i)] * x2[place(in2, i2, v, j)];
         }
   }
 }
@@ -158,9 +156,6 @@ inline TensorProduct random_product(unsigned seed, int lmax = 3) {
   TensorProductOptions options;
   options.irrep_normalization = static_cast<IrrepNormalization>(dice(0, 2));
   options.path_normalization = static_cast<PathNormalization>(dice(0, 2));
-  options.in1 = dice.coin() ? Layout::mul_ir : Layout::ir_mul;
-  options.in2 = dice.coin() ? Layout::mul_ir : Layout::ir_mul;
-  options.out = dice.coin() ? Layout::mul_ir : Layout::ir_mul;
   return {in1, in2, Irreps(out), list, options};
 }
 

@@ -27,13 +27,11 @@ Array random_rotations(Index n, std::uint64_t stream, DType dtype) {
 
 double equivariance_error(const TensorProduct& tp, DType dtype) {
   const Index n = 4;
-  const auto& o = tp.options();
   const Array x1 = normal({n, tp.irreps_in1().dim()}, 1, dtype),
               x2 = normal({n, tp.irreps_in2().dim()}, 2, dtype), w = normal({n, tp.weight_numel()}, 3, dtype),
               r = random_rotations(n, 4, dtype);
-  return difference(
-      tp(rotate_features(r, x1, tp.irreps_in1(), o.in1), rotate_features(r, x2, tp.irreps_in2(), o.in2), w),
-      rotate_features(r, tp(x1, x2, w), tp.irreps_out(), o.out));
+  return difference(tp(rotate_features(r, x1, tp.irreps_in1()), rotate_features(r, x2, tp.irreps_in2()), w),
+                    rotate_features(r, tp(x1, x2, w), tp.irreps_out()));
 }
 
 TEST(TensorSymmetry, RandomProductsAreEquivariant) {

@@ -9,6 +9,7 @@
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
+#include "cartan/so3/conventions.hpp"
 #include "cartan/so3/tables.hpp"
 #include "so3/reference.hpp"
 
@@ -226,19 +227,24 @@ TEST(WignerD, RefusesWhatIsNoRotation) {
   Array bad = r.rows(0, 3);
   bad.mutable_data<double>()[4] = NAN;
   EXPECT_THROW(wigner_d(bad, 2), std::invalid_argument);
-  EXPECT_THROW(rotate_features(bad, normal({3, 3}, 1), "1o", Layout::mul_ir), std::invalid_argument);
+  EXPECT_THROW(rotate_features(bad, normal({3, 3}, 1), "1o"), std::invalid_argument);
   EXPECT_THROW(rotation_from_quaternion(Array::zeros({2, 4}, DType::f64)), std::invalid_argument);
-  EXPECT_THROW(rotate_features(r, normal({3, 4}, 1), "1o", Layout::mul_ir), std::invalid_argument);
-  EXPECT_THROW(rotate(wigner_d(r, 0), normal({3, 3}, 1), "1o", Layout::mul_ir), std::invalid_argument);
+  EXPECT_THROW(rotate_features(r, normal({3, 4}, 1), "1o"), std::invalid_argument);
+  EXPECT_THROW(rotate(wigner_d(r, 0), normal({3, 3}, 1), "1o"), std::invalid_argument);
+  EXPECT_THROW(rotate_features(r, normal({2, 3}, 1), "1o"), std::invalid_argument);
+  EXPECT_THROW(rotate_features(r, normal({3}, 1), "1o"), std::invalid_argument);
+  EXPECT_THROW(rotate_features(r.rows(0, 1), normal({2, 4}, 1), "1o"), std::invalid_argument);
+  EXPECT_THROW(rotate_features(r.rows(0, 1), normal({2, 3}, 1, DType::f32), "1o"), std::invalid_argument);
 }
 
-TEST(RotateFeatures, BothLayoutsAndTheBlockDiagonalMatrix) {
+TEST(RotateFeatures, EqualsTheBlockDiagonalMatrix) {
   const Irreps irreps("3x0e+2x1o+1x2e+2x1e+17x3o+1x0o");
   Array r = random_rotations(5, 6);
   for (double sign : {1.0, -1.0}) {
     r = r * sign;
-    const Array d = wigner_d(r, irreps);
-    // as a direct sum with parities
+    const Array d = wigner_d(r, irreps), blocks = matrix_to_mul_ir(d, irreps, irreps);
+    EXPECT_TRUE(identical(matrix_from_mul_ir(blocks, irreps, irreps), d));
+    // channel by channel as a direct sum with parities
     const Array proper = r * sign;
     for (Index n = 0; n < 5; ++n) {
       Index place = 0;
@@ -252,17 +258,22 @@ TEST(RotateFeatures, BothLayoutsAndTheBlockDiagonalMatrix) {
               expected[(place + i) * irreps.dim() + place + j] =
                   (sign < 0 ? t.ir.p : 1) * block.data<double>()[(n * w + i) * w + j];
       }
-      EXPECT_LE(difference(d.rows(n, n + 1), Array::from(expected, {1, irreps.dim(), irreps.dim()})), 1e-15);
+      EXPECT_LE(difference(blocks.rows(n, n + 1), Array::from(expected, {1, irreps.dim(), irreps.dim()})),
+                1e-15);
     }
     const Array x = normal({5, 3, irreps.dim()}, 7);
-    const Array y = rotate_features(r, x, irreps, Layout::mul_ir);
+    const Array y = rotate_features(r, x, irreps);
     EXPECT_LE(difference(y, matmul(x, transpose(d))), 1e-14);
-    const Array z =
-        rotate_features(r, to_layout(x, irreps, Layout::mul_ir, Layout::ir_mul), irreps, Layout::ir_mul);
-    EXPECT_LE(difference(to_layout(z, irreps, Layout::ir_mul, Layout::mul_ir), y), 1e-15);
-    const Array back = rotate(wigner_d(proper, 3), rotate(wigner_d(proper, 3), x, irreps, Layout::mul_ir),
-                              irreps, Layout::mul_ir, true);
+    EXPECT_LE(difference(to_mul_ir(y, irreps), matmul(to_mul_ir(x, irreps), transpose(blocks))), 1e-14);
+    const Array back = rotate(wigner_d(proper, 3), rotate(wigner_d(proper, 3), x, irreps), irreps, true);
     EXPECT_LE(difference(back, x), 1e-14);
+    // one rotation for all rows, of any leading axes
+    const Array one = r.rows(2, 3), same = rotate_features(broadcast_to(one, {5, 3, 3}), x, irreps);
+    EXPECT_TRUE(identical(rotate_features(one, x, irreps), same));
+    EXPECT_TRUE(identical(rotate_features(reshape(one, {3, 3}), x, irreps), same));
+    EXPECT_TRUE(identical(
+        rotate_features(one, reshape(x, {3, 5, 1, irreps.dim()}), irreps),
+        reshape(rotate_features(one, reshape(x, {15, irreps.dim()}), irreps), {3, 5, 1, irreps.dim()})));
   }
 }
 
@@ -300,18 +311,15 @@ TEST(WignerGradient, OfTurnedFeatures) {
   const Irreps irreps("2x0o+3x1o+1x2e");
   const Array q = normal({2, 4}, 23), x = normal({2, 2, irreps.dim()}, 24),
               w = normal({2, 2, irreps.dim()}, 25);
-  for (Layout layout : {Layout::mul_ir, Layout::ir_mul})
-    for (double sign : {1.0, -1.0})
+  for (double sign : {1.0, -1.0})
+    for (const Array& some : {q, q.rows(0, 1)})  // one a sample, and one for all
       check_twice(
           [&](const Arrays& a) {
-            return sum(w *
-                       square(rotate_features(sign * rotation_from_quaternion(a[0]), a[1], irreps, layout)));
+            return sum(w * square(rotate_features(sign * rotation_from_quaternion(a[0]), a[1], irreps)));
           },
-          {q, x});
+          {some, x});
   const Array d = wigner_d(rotation_from_quaternion(q), 2);
-  check_twice(
-      [&](const Arrays& a) { return sum(w * square(rotate(a[0], a[1], irreps, Layout::mul_ir, true))); },
-      {d, x});
+  check_twice([&](const Arrays& a) { return sum(w * square(rotate(a[0], a[1], irreps, true))); }, {d, x});
 }
 
 // The cotangent on R is tangent to SO(3): R^T G is antisymmetric.

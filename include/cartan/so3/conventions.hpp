@@ -1,6 +1,7 @@
 #pragma once
-/// To and from the conventions of other programs. Ours are e3nn's, so nothing is needed for e3nn and MACE but
-/// to_layout (mul_ir there) and the factors below. All functions are differentiable ops.
+/// To and from the conventions of other programs: the border of this module, inside which features lie in one
+/// layout (irreps.hpp). Ours are e3nn's conventions otherwise, so nothing is needed for e3nn and MACE but
+/// from_mul_ir, to_mul_ir and the factors below. All functions are differentiable ops.
 
 #include <cmath>
 
@@ -9,12 +10,24 @@
 
 namespace cartan::so3 {
 
+/// @name e3nn, e3nn-jax and MACE keep the block of a term as [u, m], channels slowest (`mul_ir`); ours is
+/// [m, u] (`ir_mul`, as cuEquivariance's fast layout). Weights of e3nn's modules (tensor products, linear
+/// maps, norms, MACE's contractions) belong to channels, not to coordinates: they load as they are.
+///@{
+Array from_mul_ir(const Array& x, const Irreps& irreps);  ///< ours from theirs, x (..., irreps.dim())
+Array to_mul_ir(const Array& x, const Irreps& irreps);    ///< theirs from ours
+/// Matrices on features, such as e3nn's irreps.D_from_matrix or a map with a weight of its own for every pair
+/// of coordinates: (..., rows.dim(), columns.dim()), ours from theirs and theirs from ours.
+Array matrix_from_mul_ir(const Array& matrix, const Irreps& rows, const Irreps& columns);
+Array matrix_to_mul_ir(const Array& matrix, const Irreps& rows, const Irreps& columns);
+///@}
+
 /// @name cuEquivariance and e3nn-jax sort irreps by degree, then the parity of harmonics first: 0e, 0o, 1o,
 /// 1e, 2e, ... (e3nn: 0o, 0e, 1o, 1e, 2o, ...). Their real basis is ours.
 ///@{
 /// The terms in that order, equal ones in their old order; permutation[old term] = new term.
 Irreps::Sorted sort_natural(const Irreps& irreps);
-/// Features of sort_natural(irreps).irreps from those of irreps. Either layout.
+/// Features of sort_natural(irreps).irreps from those of irreps.
 Array to_natural_order(const Array& x, const Irreps& irreps);
 /// Features of irreps from those of sort_natural(irreps).irreps.
 Array from_natural_order(const Array& x, const Irreps& irreps);

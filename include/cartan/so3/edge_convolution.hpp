@@ -56,7 +56,7 @@ class EdgeConvolution {
   explicit EdgeConvolution(TensorProduct product, Normalization normalization = Normalization::component,
                            PlanOptions plan = {});
 
-  /// @param x        (sender nodes, in1.dim()), in the product's layout, as the result
+  /// @param x        (sender nodes, in1.dim())
   /// @param vectors  (edges, 3), their lengths do not enter; none may be zero or not finite
   /// @param weights  (weight_numel()), shared, or (edges, weight_numel()). Weights of every edge in mode uvw
   /// are

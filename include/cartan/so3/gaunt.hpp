@@ -2,15 +2,16 @@
 /// Gaunt tensor products (Luo, Chen, Krishnapriyan, ICLR 2024): features as functions on the sphere, their
 /// products as products of functions.
 ///
-/// Features are C x (0e + 1o + ... + L) in the layout ir_mul: x (..., (L + 1)^2 C), row l^2 + l + m, channels
-/// fastest; they stand for the functions sum of x_lm Y_lm, harmonics of `component` normalisation. C is read
-/// off the last axis. A product keeps channels apart: channel c of x with channel c of y.
+/// Features are C x (0e + 1o + ... + L) with the channels fastest: x (..., (L + 1)^2 C), row l^2 + l + m,
+/// channels fastest; they stand for the functions sum of x_lm Y_lm, harmonics of `component` normalisation. C
+/// is read off the last axis. A product keeps channels apart: channel c of x with channel c of y.
 ///
 /// Every operation here is a derivative of one multilinear form of functions, < w1 x . w2 y . w3 z >, the
 /// mean over the sphere; so is its vjp. Derivatives of any order are exact, whatever the engine.
 
 #include <vector>
 
+#include <cartan/autodiff/edge_list.hpp>
 #include <cartan/autodiff/primitive.hpp>
 #include <cartan/so3/plan.hpp>
 
@@ -58,10 +59,14 @@ class ManyBodyProduct {
   Plan plan_;
 };
 
-/// Convolution along edges: z_e = P( x_e f_e ), f_e(u) = sum over l, m of s[e, l] Y_lm(r_e / |r_e|) Y_lm(u),
-/// a filter that is symmetric about the edge; z_{l3 k} = sum over l1, l2 of gaunt(l1, l2, l3) C[i, j, k]
-/// x_{l1 i} s[e, l2] Y_{l2 j}(r_e). The engine escn works in the frame of the edge, where the filter has m =
-/// 0 alone and every order m is a one-dimensional product in theta; the others multiply by s o Y(r).
+/// Convolution along edges, summed at the receivers:
+///   z[i] = sum over edges e with receiver(e) = i of  P( x[sender(e)] f_e ),
+///   f_e(u) = sum over l, m of s[e, l] Y_lm(r_e / |r_e|) Y_lm(u),
+/// a filter that is symmetric about the edge; of one edge z_{l3 k} = sum over l1, l2 of gaunt(l1, l2, l3)
+/// C[i, j, k] x_{l1 i} s[e, l2] Y_{l2 j}(r_e). Edges' features are arrays of their own here: an edge list
+/// whose senders and receivers are the edges themselves gives those. The engine escn works in the frame of
+/// the edge, where the filter has m = 0 alone and every order m is a one-dimensional product in theta; the
+/// others multiply by s o Y(r).
 ///
 /// A common rotation of x, r and z changes nothing, so the derivative by r comes from the torques on x and z,
 /// (tau x r) / |r|^2: exact at every direction, whatever the engine, to any order.
@@ -71,12 +76,12 @@ class GauntConvolution {
   /// @param options.batch  edges that the choice of the engine is made for, each of `channels`
   GauntConvolution(int l1, int l2, int l3, const PlanOptions& options = {}, Index channels = 1);
 
-  /// @param x        (edges, (l1 + 1)^2 C), features at the edges
+  /// @param x        (sender nodes, (l1 + 1)^2 C)
   /// @param vectors  (edges, 3); only the direction enters. Vectors that are zero or not finite:
   ///                 std::invalid_argument
   /// @param radial   s: (l2 + 1), (edges, l2 + 1) or (edges, l2 + 1, C)
-  /// @return (edges, (l3 + 1)^2 C); differentiable by all three to any order
-  Array operator()(const Array& x, const Array& vectors, const Array& radial) const;
+  /// @return (receiver nodes, (l3 + 1)^2 C); differentiable by all three to any order
+  Array operator()(const EdgeList& edges, const Array& x, const Array& vectors, const Array& radial) const;
   const Plan& plan() const { return plan_; }
 
  private:

@@ -2,10 +2,9 @@
 /// Irreducible representations of O(3) and features made of them, in e3nn's conventions: `16x0e+8x1o` is
 /// 16 even scalars followed by 8 vectors.
 ///
-/// A feature array has shape (..., irreps.dim()): the blocks of the terms one after the other. Inside the
-/// block of `mul x l` lies, by Layout,
-///   mul_ir   [u, m], m fastest: e3nn's order
-///   ir_mul   [m, u], channels fastest: what vector units like; the order of the kernels
+/// A feature array has shape (..., irreps.dim()): the blocks of the terms one after the other. The block of
+/// `mul x l` is [m, u], channels fastest (`ir_mul`), which is what vector units like; there is no other
+/// layout in this module. e3nn keeps [u, m] (`mul_ir`): conventions.hpp converts.
 
 #include <iosfwd>
 #include <string>
@@ -51,8 +50,6 @@ inline bool operator==(const MulIrrep& a, const MulIrrep& b) noexcept {
   return a.mul == b.mul && a.ir == b.ir;
 }
 
-enum class Layout { mul_ir, ir_mul };
-
 /// A direct sum of irreps: a list of MulIrrep with their places in the last axis of a feature array.
 class Irreps {
  public:
@@ -78,7 +75,7 @@ class Irreps {
   int lmax() const noexcept;             ///< -1 when empty
   std::string text() const;              ///< "16x0e+8x1o"
 
-  /// Without empty terms; neighbours of the same irrep merged. Coordinates keep their places in mul_ir.
+  /// Without empty terms; neighbours of the same irrep merged, which moves their coordinates: see recut().
   Irreps simplify() const;
   /// Terms by irrep, equal ones in their old order. `permutation[old term] = new term`, as e3nn's p.
   struct Sorted;
@@ -105,10 +102,14 @@ Irreps operator+(const Irreps& a, const Irreps& b);  ///< concatenation
 std::ostream& operator<<(std::ostream& out, Irrep ir);
 std::ostream& operator<<(std::ostream& out, const Irreps& irreps);
 
-/// The same features in the other layout. Differentiable. x (..., irreps.dim()).
-Array to_layout(const Array& x, const Irreps& irreps, Layout from, Layout to);
-/// The features of irreps.sort().irreps from those of irreps. Differentiable. Either layout.
+/// The features of irreps.sort().irreps from those of irreps. Differentiable. x (..., irreps.dim()).
 Array sort_features(const Array& x, const Irreps& irreps);
+/// Whether features of a and of b are the same arrays: the irreps are equal but for empty terms and for where
+/// neighbouring scalars are cut into terms.
+bool same_coordinates(const Irreps& a, const Irreps& b);
+/// The features of `to` from those of `from`, which have the same channels in the same order, cut into terms
+/// elsewhere: recut(x, irreps, irreps.simplify()) and back. Differentiable. x (..., from.dim()).
+Array recut(const Array& x, const Irreps& from, const Irreps& to);
 /// out[..., k] = x[..., index[k]], index distinct: reorderings and choices of coordinates. Differentiable.
 Array take_last(const Array& x, const std::vector<Index>& index);
 

@@ -1,7 +1,7 @@
 #pragma once
 /// Layers on features of irreps: linear maps, gates, activations of norms, invariants, layer norm. They hold
 /// no parameters: weights are arguments, flat arrays in e3nn's order, so that weights of e3nn load as they
-/// are. Everything is differentiable to any order. The layout ir_mul is the fast one.
+/// are. Everything is differentiable to any order.
 
 #include <functional>
 
@@ -14,15 +14,13 @@ namespace cartan::so3 {
 /// @name Invariants. x, y (..., irreps.dim()), s (..., irreps.num_irreps()): one number an irrep and channel.
 /// The two ops are the partial derivatives of the form sum x_um s_u y_um.
 ///@{
-Array irrep_dot(const Array& x, const Array& y, const Irreps& irreps,
-                Layout layout = Layout::ir_mul);  ///< sum over m of x_um y_um
-Array irrep_scale(const Array& x, const Array& s, const Irreps& irreps,
-                  Layout layout = Layout::ir_mul);  ///< x_um s_u
-inline Array squared_norm(const Array& x, const Irreps& irreps, Layout layout = Layout::ir_mul) {
-  return irrep_dot(x, x, irreps, layout);
+Array irrep_dot(const Array& x, const Array& y, const Irreps& irreps);    ///< sum over m of x_um y_um
+Array irrep_scale(const Array& x, const Array& s, const Irreps& irreps);  ///< x_um s_u
+inline Array squared_norm(const Array& x, const Irreps& irreps) {
+  return irrep_dot(x, x, irreps);
 }
 /// Length of every irrep, with derivative 0 where it is 0; squares neither overflow nor underflow.
-Array norm(const Array& x, const Irreps& irreps, Layout layout = Layout::ir_mul);
+Array norm(const Array& x, const Irreps& irreps);
 ///@}
 
 /// The equivariant linear map: between equal irreps, one matrix (channels in, channels out) for every pair of
@@ -36,7 +34,7 @@ class Linear {
   };
 
   /// @param bias  even scalars among the outputs get a bias
-  Linear(Irreps in, Irreps out, bool bias = false, Layout layout = Layout::ir_mul,
+  Linear(Irreps in, Irreps out, bool bias = false,
          PathNormalization normalization = PathNormalization::element);
 
   Index weight_numel() const { return weight_numel_; }
@@ -55,7 +53,6 @@ class Linear {
   std::shared_ptr<const Form> form_;
   Index weight_numel_ = 0, bias_numel_ = 0;
   bool bias_;
-  Layout layout_;
 };
 
 /// A scalar function and a factor.
@@ -80,7 +77,7 @@ Activation normalized(std::function<Array(const Array&)> f);
 class Gate {
  public:
   Gate(const Irreps& scalars, std::vector<Activation> scalar_activations, const Irreps& gates,
-       std::vector<Activation> gate_activations, const Irreps& gated, Layout layout = Layout::ir_mul);
+       std::vector<Activation> gate_activations, const Irreps& gated);
 
   const Irreps& irreps_in() const { return in_; }
   const Irreps& irreps_out() const { return out_; }
@@ -91,7 +88,6 @@ class Gate {
   std::vector<Activation> scalar_activations_, gate_activations_;
   std::vector<Index> take_[3];  // scalars, gates, gated in the input
   std::vector<Index> place_;    // output from [scalars, gated]
-  Layout layout_;
 };
 
 /// e3nn's NormActivation: every irrep times f(|x|) / |x| (normalize), or times f(|x|). Norms below epsilon
@@ -101,7 +97,6 @@ struct NormActivation {
   std::function<Array(const Array&)> function;
   bool normalize = true;
   double epsilon = 1e-8;
-  Layout layout = Layout::ir_mul;
 
   /// bias (irreps.num_irreps()), added to the norms, or empty.
   Array operator()(const Array& x, const Array& bias = {}) const;
@@ -113,7 +108,6 @@ struct NormActivation {
 struct LayerNorm {
   Irreps irreps;
   double epsilon = 1e-5;
-  Layout layout = Layout::ir_mul;
 
   Array operator()(const Array& x, const Array& weight = {}, const Array& bias = {}) const;
 };

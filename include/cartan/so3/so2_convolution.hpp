@@ -68,15 +68,16 @@ class SO2Convolution {
   /// their channels. Both signs of m share it, as in EquiformerV2.
   Index radial_size() const;
 
-  /// @param x        (sender nodes, irreps_in().dim()), Layout::ir_mul
-  /// @param weights  (weight_size()), channelwise (edges, weight_size())
-  /// @param radial   (edges, radial_size()), multiplies z before the weights; empty: none
+  /// @param x        (sender nodes, irreps_in().dim())
   /// @param vectors  (edges, 3), of one sense for all edges; their lengths do not enter. One that is zero
   ///                 or not finite has no direction: std::invalid_argument
-  /// @return (receiver nodes, irreps_out().dim()), Layout::ir_mul; differentiable by the four arrays to any
-  ///         order (each order by the vectors doubles the work)
-  Array operator()(const EdgeList& edges, const Array& x, const Array& weights, const Array& radial,
-                   const Array& vectors) const;
+  /// @param weights  (weight_size()), channelwise (edges, weight_size())
+  /// @param radial   (edges, radial_size()), multiplies z before the weights; empty: none
+  /// @return (receiver nodes, irreps_out().dim()); differentiable by the four arrays to any order (each order
+  /// by
+  ///         the vectors doubles the work)
+  Array operator()(const EdgeList& edges, const Array& x, const Array& vectors, const Array& weights,
+                   const Array& radial = {}) const;
 
   /// Additions and multiplications of one edge, forward.
   double flops_per_edge() const;
@@ -88,7 +89,7 @@ class SO2Convolution {
 /// @name Weights of fairchem's SO2_Convolution (eSCN, EquiformerV2, eSEN, UMA)
 /// One matrix an order: fc_m0.weight (N_0, K_0), then so2_m_conv[m - 1].fc.weight (2 N_m, K_m), W1 above W2.
 /// Rows are the output's terms of degree l >= m and their channels, columns the input's. Their features
-/// (nodes, (lmax + 1)^2, channels) are Layout::ir_mul of Cx0e+Cx1e+..., their radial factors and vectors
+/// (nodes, (lmax + 1)^2, channels) are those of Cx0e+Cx1e+..., their radial factors and vectors
 /// ours. fc_m0.bias is a constant in every edge's m = 0: an input channel 0e that is 1 for all atoms has the
 /// same effect. Differentiable.
 ///@{

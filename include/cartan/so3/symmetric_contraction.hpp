@@ -34,7 +34,7 @@ class SymmetricContraction {
 
   /// @param in, out  every term with the same number of channels: "128x0e+128x1o+128x2e"
   /// @param correlation  highest degree nu >= 1
-  SymmetricContraction(const Irreps& in, const Irreps& out, int correlation, Layout layout = Layout::ir_mul);
+  SymmetricContraction(const Irreps& in, const Irreps& out, int correlation);
 
   Index channels() const;
   Index num_paths() const;                  ///< of all outputs and degrees
@@ -54,7 +54,6 @@ class SymmetricContraction {
 
  private:
   std::shared_ptr<const Program> program_;
-  Layout layout_;
 };
 
 }  // namespace cartan::so3

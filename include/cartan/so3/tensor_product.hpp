@@ -52,7 +52,6 @@ struct TensorProductOptions {
   IrrepNormalization irrep_normalization = IrrepNormalization::component;
   PathNormalization path_normalization = PathNormalization::element;
   std::vector<double> in1_variance, in2_variance, out_variance;  ///< one a term; empty: ones
-  Layout in1 = Layout::mul_ir, in2 = Layout::mul_ir, out = Layout::mul_ir;
   PlanOptions plan;
 };
 
@@ -77,11 +76,13 @@ class TensorProduct {
   ///@{
   /// Every allowed path in mode uvw.
   static TensorProduct fully_connected(Irreps in1, Irreps in2, Irreps out, TensorProductOptions options = {});
-  /// All products, without weights (uvuv); the output is sorted as e3nn's FullTensorProduct.
+  /// All products, without weights (uvuv); the output is sorted as e3nn's FullTensorProduct. Neighbours of
+  /// the same irrep, l > 0, must be merged in in1 and in2 (simplify() and recut()).
   /// @param filter_out  keep these irreps alone; empty: all
   static TensorProduct full(const Irreps& in1, const Irreps& in2, const std::vector<Irrep>& filter_out = {},
                             TensorProductOptions options = {});
-  /// Channel u with channel u, without weights (uuu), as e3nn's ElementwiseTensorProduct.
+  /// Channel u with channel u, without weights (uuu), as e3nn's ElementwiseTensorProduct. Terms with l > 0
+  /// must end where those of the other input do (recut()): "4x1o+1x1o" with "4x1e+1x0o".
   static TensorProduct elementwise(const Irreps& in1, const Irreps& in2,
                                    const std::vector<Irrep>& filter_out = {},
                                    TensorProductOptions options = {});

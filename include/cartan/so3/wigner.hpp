@@ -27,14 +27,16 @@ Index wigner_size(int lmax);
 Array wigner_d(const Array& rotation, int lmax);
 /// D_l alone: (n, 2 l + 1, 2 l + 1).
 Array wigner_d_degree(const Array& rotation, int l);
-/// The block-diagonal matrix of a feature in Layout::mul_ir: (n, irreps.dim(), irreps.dim()). R may be
-/// improper.
+/// The matrix that turns features: (n, irreps.dim(), irreps.dim()). R may be improper.
 Array wigner_d(const Array& rotation, const Irreps& irreps);
 
-/// D x for features x (n, irreps.dim()) or (n, k, irreps.dim()) of either layout; transposed: D^T x.
-/// @param d  (n, wigner_size(lmax)), lmax >= irreps.lmax(); parities are not looked at
-Array rotate(const Array& d, const Array& x, const Irreps& irreps, Layout layout, bool transposed = false);
-/// Features x as rotate() takes them, turned by R (n, 3, 3), which may be improper.
-Array rotate_features(const Array& rotation, const Array& x, const Irreps& irreps, Layout layout);
+/// D x for features x (n, irreps.dim()) or (n, k, irreps.dim()); transposed: D^T x.
+/// @param d  (n, wigner_size(lmax)), lmax >= irreps.lmax(); parities are not looked at. One for all where n
+/// is
+///           1, then x is (..., irreps.dim())
+Array rotate(const Array& d, const Array& x, const Irreps& irreps, bool transposed = false);
+/// Features x as rotate() takes them, turned by R (n, 3, 3), which may be improper; (1, 3, 3) or (3, 3) turns
+/// all rows alike.
+Array rotate_features(const Array& rotation, const Array& x, const Irreps& irreps);
 
 }  // namespace cartan::so3

@@ -167,15 +167,17 @@ GauntConvolution::GauntConvolution(int l1, int l2, int l3, const PlanOptions& op
   plan_ = plan_convolution({l1, l2, l3}, spatial_form({l1, l2, l3}), channels, options);
 }
 
-Array GauntConvolution::operator()(const Array& x, const Array& vectors, const Array& radial) const {
+Array GauntConvolution::operator()(const EdgeList& list, const Array& x, const Array& vectors,
+                                   const Array& radial) const {
   const char* op = "gaunt_convolution";
-  const Index channels = channels_of(op, x, l1_);
-  require(x.ndim() == 2 && vectors.shape() == Shape({x.dim(0), 3}) && vectors.dtype() == x.dtype(), "[", op,
-          "] x ", x.dtype(), " ", x.shape(), " and vectors ", vectors.dtype(), " ", vectors.shape(),
-          ": they must be (edges, rows C) and (edges, 3), of one type");
+  const Index channels = channels_of(op, x, l1_), edges = list.size();
+  require(x.ndim() == 2 && x.dim(0) == list.sender_nodes(), "[", op, "] x ", x.shape(), " for ",
+          list.sender_nodes(), " nodes: it must be (", list.sender_nodes(), ", rows C)");
+  require(vectors.shape() == Shape({edges, 3}) && vectors.dtype() == x.dtype(), "[", op, "] vectors ",
+          vectors.dtype(), " ", vectors.shape(), ": they must be (", edges, ", 3), one an edge, of ",
+          x.dtype(), " as x");
   check_vectors(op, vectors);
   Shape s = radial.shape();
-  const Index edges = x.dim(0);
   if (s.size() == 1) s.insert(s.begin(), 1);
   if (s.size() == 2) s.push_back(1);
   if (s.size() == 3) s.insert(s.begin() + 1, 1);
@@ -184,9 +186,10 @@ Array GauntConvolution::operator()(const Array& x, const Array& vectors, const A
           "[", op, "] radial factors ", radial.dtype(), " ", radial.shape(), " for ", edges,
           " edges, degree ", l2_, ", ", channels, " channels: they must be (", l2_ + 1, "), (", edges, ", ",
           l2_ + 1, ") or (", edges, ", ", l2_ + 1, ", ", channels, ")");
-  return run(
+  const Array messages = run(
       std::make_shared<ConvolutionSlot>(ConvolutionDegrees{l1_, l2_, l3_}, ConvolutionSlot::Z, plan_.engine),
-      {x, reshape(radial, s), vectors});
+      {gather(x, list.senders()), reshape(radial, s), vectors});
+  return scatter_add(messages, list.receivers());
 }
 
 Array scale_degrees(const Array& x, int l, const Array& w) {

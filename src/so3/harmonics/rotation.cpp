@@ -7,6 +7,7 @@
 #include "core/dispatch.hpp"
 #include "core/simd.hpp"
 #include "so3/harmonics/directions.hpp"
+#include "so3/harmonics/rotation.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -23,8 +24,7 @@ Array matrices(const Arrays& entries) {
 // The form sum over samples n, rows k, terms, channels u of y[m, u] D_l[m, m'] x[m', u].
 class Rotate : public Primitive {
  public:
-  Rotate(Irreps irreps, Layout layout, bool transposed)
-      : irreps_(std::move(irreps)), layout_(layout), transposed_(transposed) {}
+  Rotate(Irreps irreps, bool transposed) : irreps_(std::move(irreps)), transposed_(transposed) {}
   const char* name() const override { return "rotate"; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
@@ -32,27 +32,24 @@ class Rotate : public Primitive {
 
  private:
   Irreps irreps_;
-  Layout layout_;
   bool transposed_;
 };
 
 // The derivative of that form by D: (n, packed).
 class RotationOuter : public Primitive {
  public:
-  RotationOuter(Irreps irreps, Layout layout, Index size)
-      : irreps_(std::move(irreps)), layout_(layout), size_(size) {}
+  RotationOuter(Irreps irreps, Index size) : irreps_(std::move(irreps)), size_(size) {}
   const char* name() const override { return "rotation_outer"; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
              const std::vector<bool>& wanted) const override {
     const Array& c = cotangents[0];
-    return {wanted[0] ? run(std::make_shared<Rotate>(irreps_, layout_, false), {c, in[1]}) : Array(),
-            wanted[1] ? run(std::make_shared<Rotate>(irreps_, layout_, true), {c, in[0]}) : Array()};
+    return {wanted[0] ? run(std::make_shared<Rotate>(irreps_, false), {c, in[1]}) : Array(),
+            wanted[1] ? run(std::make_shared<Rotate>(irreps_, true), {c, in[0]}) : Array()};
   }
 
  private:
   Irreps irreps_;
-  Layout layout_;
   Index size_;
 };
 
@@ -60,52 +57,34 @@ Arrays Rotate::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
                    const std::vector<bool>& wanted) const {
   const Array& c = cotangents[0];
   const Array &y = transposed_ ? in[1] : c, &x = transposed_ ? c : in[1];
-  return {wanted[0] ? run(std::make_shared<RotationOuter>(irreps_, layout_, in[0].dim(1)), {y, x}) : Array(),
-          wanted[1] ? run(std::make_shared<Rotate>(irreps_, layout_, !transposed_), {in[0], c}) : Array()};
-}
-
-// Block of one term with the channels last: the block itself, or a copy of it in `copy`.
-template <class T>
-const T* channels_last(const T* block, Index mul, Index dim, Layout layout, std::vector<T>& copy) {
-  if (layout == Layout::ir_mul || mul == 1) return block;
-  copy.resize(mul * dim);
-  for (Index u = 0; u < mul; ++u)
-    for (Index m = 0; m < dim; ++m) copy[m * mul + u] = block[u * dim + m];
-  return copy.data();
+  return {wanted[0] ? run(std::make_shared<RotationOuter>(irreps_, in[0].dim(1)), {y, x}) : Array(),
+          wanted[1] ? run(std::make_shared<Rotate>(irreps_, !transposed_), {in[0], c}) : Array()};
 }
 
 Arrays Rotate::eval_cpu(const Arrays& in) const {
   const Index n = in[0].dim(0), size = in[0].dim(1), dim = irreps_.dim();
   Array out = Array::uninitialized(in[1].shape(), in[1].dtype());
   if (out.empty()) return {out};
-  const Index copies = in[1].size() / (n * dim);
+  const Index rows = in[1].size() / dim, copies = rows / n;
   dispatch_real("rotate", out.dtype(), [&]<class T>(T) {
     const T *d = in[0].data<T>(), *x = in[1].data<T>();
     T* y = out.mutable_data<T>();
-    parallel_for(n, std::max<Index>(1, 2048 / (copies * dim)), [&](Index begin, Index end) {
-      std::vector<T> source, target;
-      for (Index s = begin; s < end; ++s)
-        for (Index row = s * copies; row < (s + 1) * copies; ++row)
-          for (std::size_t t = 0; t < irreps_.size(); ++t) {
-            const Index mul = irreps_[t].mul, width = irreps_[t].ir.dim();
-            const Index place = row * dim + irreps_.offset(t);
-            const T* block = d + s * size + wigner_size(irreps_[t].ir.l - 1);
-            const T* from = channels_last(x + place, mul, width, layout_, source);
-            const bool direct = layout_ == Layout::ir_mul || mul == 1;
-            if (!direct) target.resize(mul * width);
-            T* to = direct ? y + place : target.data();
-            for_strips<T>(mul, [&]<class V>(V, Index u) {
-              for (Index i = 0; i < width; ++i) {
-                V sum{};
-                for (Index j = 0; j < width; ++j)
-                  sum += block[transposed_ ? j * width + i : i * width + j] * load<V>(from + j * mul + u);
-                store(to + i * mul + u, sum);
-              }
-            });
-            if (!direct)
-              for (Index u = 0; u < mul; ++u)
-                for (Index m = 0; m < width; ++m) y[place + u * width + m] = to[m * mul + u];
-          }
+    parallel_for(rows, std::max<Index>(1, 2048 / dim), [&](Index begin, Index end) {
+      for (Index row = begin; row < end; ++row)
+        for (std::size_t t = 0; t < irreps_.size(); ++t) {
+          const Index mul = irreps_[t].mul, width = irreps_[t].ir.dim();
+          const Index place = row * dim + irreps_.offset(t);
+          const T *block = d + row / copies * size + wigner_size(irreps_[t].ir.l - 1), *from = x + place;
+          T* to = y + place;
+          for_strips<T>(mul, [&]<class V>(V, Index u) {
+            for (Index i = 0; i < width; ++i) {
+              V sum{};
+              for (Index j = 0; j < width; ++j)
+                sum += block[transposed_ ? j * width + i : i * width + j] * load<V>(from + j * mul + u);
+              store(to + i * mul + u, sum);
+            }
+          });
+        }
     });
   });
   return {out};
@@ -122,15 +101,13 @@ Arrays RotationOuter::eval_cpu(const Arrays& in) const {
     parallel_for(n, std::max<Index>(1, 2048 / (copies * dim)), [&](Index begin, Index end) {
       using Strip = typename vector_of<T>::type;
       constexpr Index lanes = 64 / sizeof(T);
-      std::vector<T> left, right;
       for (Index s = begin; s < end; ++s)
         for (Index row = s * copies; row < (s + 1) * copies; ++row)
           for (std::size_t t = 0; t < irreps_.size(); ++t) {
             const Index mul = irreps_[t].mul, width = irreps_[t].ir.dim();
             const Index place = row * dim + irreps_.offset(t);
             T* block = d + s * size_ + wigner_size(irreps_[t].ir.l - 1);
-            const T* u = channels_last(y + place, mul, width, layout_, left);
-            const T* v = channels_last(x + place, mul, width, layout_, right);
+            const T *u = y + place, *v = x + place;
             const Index whole = mul / lanes * lanes;
             for (Index i = 0; i < width; ++i)
               for (Index j = 0; j < width; ++j) {
@@ -148,6 +125,15 @@ Arrays RotationOuter::eval_cpu(const Arrays& in) const {
 }
 
 }  // namespace
+
+void check_turned(const char* op, Index rotations, const Array& x, const Irreps& irreps) {
+  const Index dim = irreps.dim();
+  require(x.ndim() >= 1 && x.dim(-1) == dim, "[", op, "] x ", x.shape(), " for ", irreps,
+          ": the last axis must have ", dim);
+  require(rotations == 1 || ((x.ndim() == 2 || x.ndim() == 3) && x.dim(0) == rotations), "[", op, "] x ",
+          x.shape(), " for ", rotations, " rotations: it must be (", rotations, ", ", dim, ") or (",
+          rotations, ", k, ", dim, "), or give one rotation for all rows");
+}
 
 Array rotation_from_quaternion(const Array& q) {
   require(q.ndim() == 2 && q.dim(1) == 4 && is_real(q.dtype()), "[rotation_from_quaternion] q ", q.shape(),
@@ -178,14 +164,15 @@ Array rotation_from_angles(const Array& angles) {
                    -(sa * cg) - ca * cb * sg, ca * sb, ca * cb * cg - sa * sg});
 }
 
-Array rotate(const Array& d, const Array& x, const Irreps& irreps, Layout layout, bool transposed) {
-  require((x.ndim() == 2 || x.ndim() == 3) && x.dim(-1) == irreps.dim(), "[rotate] x ", x.shape(), " for ",
-          irreps, ": it must be (n, ", irreps.dim(), ") or (n, k, ", irreps.dim(), ")");
-  require(d.ndim() == 2 && d.dim(0) == x.dim(0) && d.dim(1) >= wigner_size(irreps.lmax()), "[rotate] D ",
-          d.shape(), " for x ", x.shape(), " of ", irreps, ": it must be (", x.dim(0), ", ",
-          wigner_size(irreps.lmax()), ") or longer");
+Array rotate(const Array& d, const Array& x, const Irreps& irreps, bool transposed) {
+  require(d.ndim() == 2 && d.dim(1) >= wigner_size(irreps.lmax()), "[rotate] D ", d.shape(), " for ", irreps,
+          ": it must be (n, ", wigner_size(irreps.lmax()), ") or longer, n rotations or one");
+  check_turned("rotate", d.dim(0), x, irreps);
   require(d.dtype() == x.dtype(), "[rotate] D is ", d.dtype(), ", x ", x.dtype(), "; use cast");
-  return run(std::make_shared<Rotate>(irreps, layout, transposed), {d, x});
+  const auto turn = std::make_shared<Rotate>(irreps, transposed);
+  if (d.dim(0) != 1) return run(turn, {d, x});
+  const Index rows = size_of(Shape(x.shape().begin(), x.shape().end() - 1));
+  return reshape(run(turn, {d, reshape(x, {1, rows, irreps.dim()})}), x.shape());
 }
 
 }  // namespace cartan::so3

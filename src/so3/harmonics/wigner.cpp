@@ -9,6 +9,7 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
+#include "so3/harmonics/rotation.hpp"
 #include "so3/harmonics/wigner_kernel.hpp"
 #include "so3/tables/degrees.hpp"
 #include "so3/tables/generators.hpp"
@@ -237,13 +238,14 @@ Array wigner_d_degree(const Array& rotation, int l) {
                  {rotation.dim(0), 2 * l + 1, 2 * l + 1});
 }
 
-Array rotate_features(const Array& rotation, const Array& x, const Irreps& irreps, Layout layout) {
+Array rotate_features(const Array& matrices, const Array& x, const Irreps& irreps) {
+  const Array rotation =
+      matrices.ndim() == 2 && matrices.size() == 9 ? reshape(matrices, {1, 3, 3}) : matrices;
   const auto sign = check_rotations("rotate_features", rotation);
-  require((x.ndim() == 2 || x.ndim() == 3) && x.dim(0) == rotation.dim(0), "[rotate_features] x ", x.shape(),
-          " for rotations ", rotation.shape(), ": the first axes must agree");
+  check_turned("rotate_features", rotation.dim(0), x, irreps);
   const int lmax = std::max(irreps.lmax(), 0);
   if (std::all_of(sign.begin(), sign.end(), [](double s) { return s > 0; }))
-    return rotate(wigner_d(rotation, lmax), x, irreps, layout);
+    return rotate(wigner_d(rotation, lmax), x, irreps);
   // R = s R', x turns by parity (if s = -1) times D(R')
   const DType dtype = rotation.dtype();
   const Array proper = rotation * Array::from(sign, {rotation.dim(0), 1, 1}).as(dtype);
@@ -251,8 +253,8 @@ Array rotate_features(const Array& rotation, const Array& x, const Irreps& irrep
   for (double s : sign)
     for (const auto& t : irreps) factor.insert(factor.end(), t.dim(), s < 0 && t.ir.p < 0 ? -1.0 : 1.0);
   Shape shape{rotation.dim(0), irreps.dim()};
-  if (x.ndim() == 3) shape.insert(shape.begin() + 1, 1);
-  return rotate(wigner_d(proper, lmax), x, irreps, layout) * Array::from(factor, shape).as(dtype);
+  if (x.ndim() == 3 && rotation.dim(0) > 1) shape.insert(shape.begin() + 1, 1);
+  return rotate(wigner_d(proper, lmax), x, irreps) * Array::from(factor, shape).as(dtype);
 }
 
 Array wigner_d(const Array& rotation, const Irreps& irreps) {
@@ -263,8 +265,7 @@ Array wigner_d(const Array& rotation, const Irreps& irreps) {
   });
   require(rotation.ndim() == 3, "[wigner_d] rotations ", rotation.shape(), ": they must be (n, 3, 3)");
   // row j of the turned unit matrix is column j of D
-  return transpose(
-      rotate_features(rotation, broadcast_to(unit, {rotation.dim(0), dim, dim}), irreps, Layout::mul_ir));
+  return transpose(rotate_features(rotation, broadcast_to(unit, {rotation.dim(0), dim, dim}), irreps));
 }
 
 }  // namespace cartan::so3

@@ -111,8 +111,7 @@ Array EdgeConvolution::run(Engine engine, const EdgeList& edges, const Array& x,
   const SO2Convolution& c = so2_->convolution();
   Array w = so2_->from_tensor_product(weights);
   if (c.options().channelwise && w.ndim() == 1) w = broadcast_to(w, {edges.size(), c.weight_size()});
-  const Array out = c(edges, to_layout(x, p.irreps_in1(), p.options().in1, Layout::ir_mul), w, {}, vectors);
-  return to_layout(out, p.irreps_out(), Layout::ir_mul, p.options().out);
+  return c(edges, x, vectors, w);
 }
 
 Array EdgeConvolution::operator()(const EdgeList& edges, const Array& x, const Array& vectors,

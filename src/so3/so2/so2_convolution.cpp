@@ -110,14 +110,14 @@ double SO2Convolution::flops_per_edge() const {
   return flops;
 }
 
-Array SO2Convolution::operator()(const EdgeList& edges, const Array& x, const Array& weights,
-                                 const Array& radial, const Array& vectors) const {
+Array SO2Convolution::operator()(const EdgeList& edges, const Array& x, const Array& vectors,
+                                 const Array& weights, const Array& radial) const {
   const Index n = edges.size();
   const DType dtype = x.dtype();
   require(is_real(dtype) && weights.dtype() == dtype && vectors.dtype() == dtype &&
               (radial.empty() || radial.dtype() == dtype),
-          "[so2_convolution] types of x, weights, radial, vectors: ", dtype, ", ", weights.dtype(), ", ",
-          radial.dtype(), ", ", vectors.dtype(), ": all float32 or all float64; use cast");
+          "[so2_convolution] types of x, vectors, weights, radial: ", dtype, ", ", vectors.dtype(), ", ",
+          weights.dtype(), ", ", radial.dtype(), ": all float32 or all float64; use cast");
   require(x.shape() == Shape({edges.sender_nodes(), shape_->from.dim}), "[so2_convolution] x ", x.shape(),
           ": it must be (", edges.sender_nodes(), ", ", shape_->from.dim, ") for ", shape_->in);
   const Shape size = shape_->channelwise ? Shape{n, shape_->weight_size} : Shape{shape_->weight_size};

@@ -32,11 +32,39 @@ void check_features(const char* op, const Array& x, const Irreps& irreps) {
           ": the last axis must have ", irreps.dim());
 }
 
+// Where the coordinates of one layout lie in the other.
+std::vector<Index> layout_index(const Irreps& irreps, bool channels_fastest) {
+  std::vector<Index> index;
+  for (std::size_t t = 0; t < irreps.size(); ++t) {
+    const Index mul = irreps[t].mul, dim = irreps[t].ir.dim();
+    const Index outer = channels_fastest ? dim : mul, inner = channels_fastest ? mul : dim;
+    for (Index o = 0; o < outer; ++o)
+      for (Index i = 0; i < inner; ++i) index.push_back(irreps.offset(t) + i * outer + o);
+  }
+  return index;
+}
+
+Array change_layout(const char* op, const Array& x, const Irreps& irreps, bool to_ours) {
+  check_features(op, x, irreps);
+  const bool same =
+      std::all_of(irreps.begin(), irreps.end(), [](const MulIrrep& t) { return t.mul <= 1 || t.ir.l == 0; });
+  return same ? x : take_last(x, layout_index(irreps, to_ours));
+}
+
+Array change_matrix(const char* op, const Array& matrix, const Irreps& rows, const Irreps& columns,
+                    bool to_ours) {
+  require(matrix.ndim() >= 2 && matrix.dim(-2) == rows.dim() && matrix.dim(-1) == columns.dim(), "[", op,
+          "] matrix ", matrix.shape(), " from ", columns, " to ", rows, ": its last axes must be (",
+          rows.dim(), ", ", columns.dim(), ")");
+  const Array by_columns = change_layout(op, matrix, columns, to_ours);
+  return transpose(change_layout(op, transpose(by_columns), rows, to_ours));
+}
+
 // sphericart(v) = ours(P v), P (x, y, z) = (y, z, x).
 Array turn_axes(const Array& y, int lmax, bool transposed) {
   const Array p = Array::from(std::vector<double>{0, 1, 0, 0, 0, 1, 1, 0, 0}, {1, 3, 3}).as(y.dtype());
   const Array d = broadcast_to(wigner_d(p, lmax), {y.dim(0), wigner_size(lmax)});
-  return rotate(d, y, Irreps::spherical_harmonics(lmax), Layout::mul_ir, transposed);
+  return rotate(d, y, Irreps::spherical_harmonics(lmax), transposed);
 }
 
 void check_harmonics(const char* op, const Array& y, int lmax) {
@@ -54,6 +82,22 @@ std::vector<Index> with_channels(const std::vector<Index>& index, Index channels
 }
 
 }  // namespace
+
+Array from_mul_ir(const Array& x, const Irreps& irreps) {
+  return change_layout("from_mul_ir", x, irreps, true);
+}
+
+Array to_mul_ir(const Array& x, const Irreps& irreps) {
+  return change_layout("to_mul_ir", x, irreps, false);
+}
+
+Array matrix_from_mul_ir(const Array& matrix, const Irreps& rows, const Irreps& columns) {
+  return change_matrix("matrix_from_mul_ir", matrix, rows, columns, true);
+}
+
+Array matrix_to_mul_ir(const Array& matrix, const Irreps& rows, const Irreps& columns) {
+  return change_matrix("matrix_to_mul_ir", matrix, rows, columns, false);
+}
 
 Irreps::Sorted sort_natural(const Irreps& irreps) {
   std::vector<std::size_t> order(irreps.size());

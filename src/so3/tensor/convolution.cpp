@@ -50,10 +50,7 @@ Array Convolution::operator()(const EdgeList& edges, const Array& x, const Array
           " for ", edges.size(), " edges must be (", w.dim(-1), ") or (", edges.size(), ", ", w.dim(-1), ")");
   require(x.dtype() == y.dtype() && y.dtype() == w.dtype(), "[convolution] types ", x.dtype(), ", ",
           y.dtype(), " and ", w.dtype(), " differ");
-  const Array out = tensor_form(s.form, &edges.senders(), &edges.receivers(),
-                                to_layout(x, s.in1, s.options.in1, Layout::ir_mul),
-                                to_layout(y, s.in2, s.options.in2, Layout::ir_mul), w);
-  return to_layout(out, s.out, Layout::ir_mul, s.options.out);
+  return tensor_form(s.form, &edges.senders(), &edges.receivers(), x, y, w);
 }
 
 }  // namespace cartan::so3

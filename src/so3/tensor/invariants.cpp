@@ -20,7 +20,7 @@ constexpr Index grain_of(Index width) {
 
 class Form : public Primitive {
  public:
-  Form(const Irreps& irreps, Layout layout, bool dot) : irreps_(irreps), layout_(layout), dot_(dot) {}
+  Form(const Irreps& irreps, bool dot) : irreps_(irreps), dot_(dot) {}
   const char* name() const override { return dot_ ? "irrep_dot" : "irrep_scale"; }
 
   Arrays eval_cpu(const Arrays& in) const override {
@@ -49,11 +49,11 @@ class Form : public Primitive {
     const Array& c = cotangents[0];
     Arrays g(2);
     if (dot_) {
-      if (wanted[0]) g[0] = irrep_scale(in[1], c, irreps_, layout_);
-      if (wanted[1]) g[1] = irrep_scale(in[0], c, irreps_, layout_);
+      if (wanted[0]) g[0] = irrep_scale(in[1], c, irreps_);
+      if (wanted[1]) g[1] = irrep_scale(in[0], c, irreps_);
     } else {
-      if (wanted[0]) g[0] = irrep_scale(c, in[1], irreps_, layout_);
-      if (wanted[1]) g[1] = irrep_dot(in[0], c, irreps_, layout_);
+      if (wanted[0]) g[0] = irrep_scale(c, in[1], irreps_);
+      if (wanted[1]) g[1] = irrep_dot(in[0], c, irreps_);
     }
     return g;
   }
@@ -63,18 +63,11 @@ class Form : public Primitive {
   void dot(const T* x, const T* y, T* s) const {
     for (const auto& [mul, ir] : irreps_) {
       const Index d = ir.dim();
-      if (layout_ == Layout::ir_mul)
-        for_strips<T>(mul, [&]<class V>(V, Index u) {
-          V total{};
-          for (Index m = 0; m < d; ++m) total += load<V>(x + m * mul + u) * load<V>(y + m * mul + u);
-          store(s + u, total);
-        });
-      else
-        for (Index u = 0; u < mul; ++u) {
-          T total = 0;
-          for (Index m = 0; m < d; ++m) total += x[u * d + m] * y[u * d + m];
-          s[u] = total;
-        }
+      for_strips<T>(mul, [&]<class V>(V, Index u) {
+        V total{};
+        for (Index m = 0; m < d; ++m) total += load<V>(x + m * mul + u) * load<V>(y + m * mul + u);
+        store(s + u, total);
+      });
       x += mul * d, y += mul * d, s += mul;
     }
   }
@@ -82,20 +75,15 @@ class Form : public Primitive {
   void scale(const T* x, const T* s, T* o) const {
     for (const auto& [mul, ir] : irreps_) {
       const Index d = ir.dim();
-      if (layout_ == Layout::ir_mul)
-        for_strips<T>(mul, [&]<class V>(V, Index u) {
-          const V f = load<V>(s + u);
-          for (Index m = 0; m < d; ++m) store(o + m * mul + u, V(f * load<V>(x + m * mul + u)));
-        });
-      else
-        for (Index u = 0; u < mul; ++u)
-          for (Index m = 0; m < d; ++m) o[u * d + m] = s[u] * x[u * d + m];
+      for_strips<T>(mul, [&]<class V>(V, Index u) {
+        const V f = load<V>(s + u);
+        for (Index m = 0; m < d; ++m) store(o + m * mul + u, V(f * load<V>(x + m * mul + u)));
+      });
       x += mul * d, o += mul * d, s += mul;
     }
   }
 
   Irreps irreps_;
-  Layout layout_;
   bool dot_;
 };
 
@@ -110,7 +98,7 @@ void check(const char* op, const Array& a, const Array& like, Index width, const
 
 // A power of two for every irrep that brings its largest element near 1 (1 for zero, NaN and infinity); empty
 // where no square can overflow or lose digits.
-Array scales(const Array& x, const Irreps& irreps, Layout layout) {
+Array scales(const Array& x, const Irreps& irreps) {
   const Index width = irreps.dim(), channels = irreps.num_irreps(),
               rows = x.size() / std::max<Index>(width, 1);
   Shape shape = x.shape();
@@ -126,11 +114,10 @@ Array scales(const Array& x, const Irreps& irreps, Layout layout) {
         const T* p = values + r * width;
         T* s = scale + r * channels;
         for (const auto& [mul, ir] : irreps) {
-          const Index d = ir.dim(), step = layout == Layout::ir_mul ? mul : 1,
-                      next = layout == Layout::ir_mul ? 1 : d;
+          const Index d = ir.dim();
           for (Index u = 0; u < mul; ++u) {
             T largest = 0;
-            for (Index m = 0; m < d; ++m) largest = std::max(largest, std::abs(p[u * next + m * step]));
+            for (Index m = 0; m < d; ++m) largest = std::max(largest, std::abs(p[m * mul + u]));
             if (largest == 0 || !std::isfinite(largest)) continue;
             const int exponent = std::ilogb(largest);
             if (std::abs(exponent) > safe) needed = true;
@@ -148,24 +135,23 @@ Array scales(const Array& x, const Irreps& irreps, Layout layout) {
 
 }  // namespace
 
-Array irrep_dot(const Array& x, const Array& y, const Irreps& irreps, Layout layout) {
+Array irrep_dot(const Array& x, const Array& y, const Irreps& irreps) {
   check("irrep_dot", x, x, irreps.dim(), irreps);
   check("irrep_dot", y, x, irreps.dim(), irreps);
-  return run(std::make_shared<Form>(irreps, layout, true), {x, y});
+  return run(std::make_shared<Form>(irreps, true), {x, y});
 }
 
-Array irrep_scale(const Array& x, const Array& s, const Irreps& irreps, Layout layout) {
+Array irrep_scale(const Array& x, const Array& s, const Irreps& irreps) {
   check("irrep_scale", x, x, irreps.dim(), irreps);
   check("irrep_scale", s, x, irreps.num_irreps(), irreps);
-  return run(std::make_shared<Form>(irreps, layout, false), {x, s});
+  return run(std::make_shared<Form>(irreps, false), {x, s});
 }
 
-Array norm(const Array& x, const Irreps& irreps, Layout layout) {
+Array norm(const Array& x, const Irreps& irreps) {
   check("norm", x, x, irreps.dim(), irreps);
   // |x| = s |x / s| for any s, which is therefore a constant for derivatives
-  const Array s = scales(x, irreps, layout);
-  const Array square =
-      squared_norm(s.empty() ? x : irrep_scale(x, reciprocal(s), irreps, layout), irreps, layout);
+  const Array s = scales(x, irreps);
+  const Array square = squared_norm(s.empty() ? x : irrep_scale(x, reciprocal(s), irreps), irreps);
   const Array positive = sign(square), length = positive * sqrt(square + (1.0 - positive));
   return s.empty() ? length : s * length;
 }

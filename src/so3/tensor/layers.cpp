@@ -95,13 +95,12 @@ Activation normalized(std::function<Array(const Array&)> f) {
 }
 
 Gate::Gate(const Irreps& scalars, std::vector<Activation> scalar_activations, const Irreps& gates,
-           std::vector<Activation> gate_activations, const Irreps& gated, Layout layout)
+           std::vector<Activation> gate_activations, const Irreps& gated)
     : scalars_(scalars),
       gates_(gates),
       gated_(gated.simplify()),
       scalar_activations_(std::move(scalar_activations)),
-      gate_activations_(std::move(gate_activations)),
-      layout_(layout) {
+      gate_activations_(std::move(gate_activations)) {
   require(gates.num_irreps() == gated.num_irreps(), "[so3::Gate] ", gates.num_irreps(), " gates ", gates,
           " for ", gated.num_irreps(), " irreps ", gated);
   const Irreps scalars_after = activated("scalars", scalars_, scalar_activations_);
@@ -128,15 +127,11 @@ Gate::Gate(const Irreps& scalars, std::vector<Activation> scalar_activations, co
       if (t.mul == 0) continue;
       const auto b = static_cast<std::size_t>(block);
       const Index first = channel_before(place), d = t.ir.dim(), mul = in_[b].mul;
-      for (Index k = 0; k < t.dim(); ++k) {
-        const Index m = layout_ == Layout::ir_mul ? k / t.mul : k % d,
-                    u = layout_ == Layout::ir_mul ? k % t.mul : k / d;
-        take_[part].push_back(in_.offset(b) +
-                              (layout_ == Layout::ir_mul ? m * mul + first + u : (first + u) * d + m));
-      }
+      for (Index m = 0; m < d; ++m)
+        for (Index u = 0; u < t.mul; ++u) take_[part].push_back(in_.offset(b) + m * mul + first + u);
     }
 
-  // Gated terms take the parity of their gates: cut where it changes. In ir_mul that moves coordinates.
+  // Gated terms take the parity of their gates: cut where it changes, which moves coordinates.
   std::vector<MulIrrep> out;
   std::vector<int> gate_parity;
   for (const auto& t : gates_after)
@@ -150,9 +145,8 @@ Gate::Gate(const Irreps& scalars, std::vector<Activation> scalar_activations, co
         ++end;
       out.push_back({end - u, {t.ir.l, t.ir.p * gate_parity[channel]}});
       const Index first = scalars_.dim() + gated_.offset(k), d = t.ir.dim();
-      for (Index j = 0; j < (end - u) * d; ++j)
-        place_.push_back(first +
-                         (layout_ == Layout::ir_mul ? j / (end - u) * t.mul + u + j % (end - u) : u * d + j));
+      for (Index m = 0; m < d; ++m)
+        for (Index v = u; v < end; ++v) place_.push_back(first + m * t.mul + v);
       channel += static_cast<std::size_t>(end - u);
       u = end;
     }
@@ -173,8 +167,7 @@ Array Gate::operator()(const Array& x) const {
   if (scalars_.dim() > 0) parts.push_back(activate(take_last(x, take_[0]), scalars_, scalar_activations_));
   if (gated_.dim() > 0)
     parts.push_back(irrep_scale(take_last(x, take_[2]),
-                                activate(take_last(x, take_[1]), gates_, gate_activations_), gated_,
-                                layout_));
+                                activate(take_last(x, take_[1]), gates_, gate_activations_), gated_));
   const Array y = parts.empty() ? x : parts.size() == 1 ? parts[0] : concatenate(parts, -1);
   return place_.empty() ? y : take_last(y, place_);
 }
@@ -183,14 +176,14 @@ Array NormActivation::operator()(const Array& x, const Array& bias) const {
   require(static_cast<bool>(function), "[so3::NormActivation] the function is empty");
   require(!normalize || (epsilon > 0 && std::isfinite(epsilon)), "[so3::NormActivation] epsilon is ", epsilon,
           ", not positive");
-  Array length = norm(x, irreps, layout);
+  Array length = norm(x, irreps);
   if (normalize) length = maximum(length, Array::full({1}, epsilon, x.dtype()));
   require(bias.empty() || bias.shape() == Shape({irreps.num_irreps()}), "[so3::NormActivation] bias ",
           bias.shape(), " must be (", irreps.num_irreps(), ")");
   const Array scaling = function(bias.empty() ? length : length + bias);
   require(scaling.shape() == length.shape(), "[so3::NormActivation] the function of norms ", length.shape(),
           " gave ", scaling.shape());
-  return irrep_scale(x, normalize ? scaling / length : scaling, irreps, layout);
+  return irrep_scale(x, normalize ? scaling / length : scaling, irreps);
 }
 
 Array LayerNorm::operator()(const Array& x, const Array& weight, const Array& bias) const {
@@ -213,7 +206,7 @@ Array LayerNorm::operator()(const Array& x, const Array& weight, const Array& bi
   }
   if (centred.empty()) return x;
   Array y = concatenate(centred, -1);
-  const Array square = squared_norm(y, irreps, layout);
+  const Array square = squared_norm(y, irreps);
   Index channel = 0, scalar_channel = 0;
   for (const auto& t : irreps) {
     if (t.mul == 0) continue;
@@ -230,7 +223,7 @@ Array LayerNorm::operator()(const Array& x, const Array& weight, const Array& bi
                                      : Array::zeros({t.dim()}, x.dtype()));
     scalar_channel += t.ir == scalar ? t.mul : 0;
   }
-  y = irrep_scale(y, concatenate(factors, -1), irreps, layout);
+  y = irrep_scale(y, concatenate(factors, -1), irreps);
   return offsets.empty() ? y : y + concatenate(offsets, 0);
 }
 

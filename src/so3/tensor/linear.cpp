@@ -1,5 +1,5 @@
 // The linear map between irreps: the form sum over paths of factor w_uv x_um y_vm with its three partial
-// derivatives. In ir_mul the channels of one coordinate m of all samples are a matrix with the rows
+// derivatives. The channels of one coordinate m of all samples are a matrix with the rows
 // irreps.dim() apart, so every path is 2 l + 1 matrix products without a copy.
 #include <Eigen/Core>
 #include <cmath>
@@ -128,8 +128,7 @@ bool has_bias(const MulIrrep& t) {
 
 }  // namespace
 
-Linear::Linear(Irreps in, Irreps out, bool bias, Layout layout, PathNormalization normalization)
-    : bias_(bias), layout_(layout) {
+Linear::Linear(Irreps in, Irreps out, bool bias, PathNormalization normalization) : bias_(bias) {
   auto form = std::make_shared<Form>();
   for (std::size_t i = 0; i < in.size(); ++i)
     for (std::size_t o = 0; o < out.size(); ++o) {
@@ -175,8 +174,7 @@ Array Linear::operator()(const Array& x, const Array& weight, const Array& bias)
   Shape shape = x.shape();
   shape.back() = out.dim();
   const Index rows = size_of(Shape(shape.begin(), shape.end() - 1));
-  const Array flat = to_layout(reshape(x, {rows, in.dim()}), in, layout_, Layout::ir_mul);
-  Array y = run(std::make_shared<LinearForm>(form_, LinearForm::Y), {flat, weight});
+  Array y = run(std::make_shared<LinearForm>(form_, LinearForm::Y), {reshape(x, {rows, in.dim()}), weight});
   if (!bias.empty()) {
     Arrays parts;
     Index at = 0;
@@ -187,7 +185,7 @@ Array Linear::operator()(const Array& x, const Array& weight, const Array& bias)
     }
     y = y + concatenate(parts, 0);
   }
-  return reshape(to_layout(y, out, Layout::ir_mul, layout_), shape);
+  return reshape(y, shape);
 }
 
 }  // namespace cartan::so3

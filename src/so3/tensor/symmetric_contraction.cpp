@@ -79,9 +79,7 @@ class Contraction : public Primitive {
 
 }  // namespace
 
-SymmetricContraction::SymmetricContraction(const Irreps& in, const Irreps& out, int correlation,
-                                           Layout layout)
-    : layout_(layout) {
+SymmetricContraction::SymmetricContraction(const Irreps& in, const Irreps& out, int correlation) {
   require(!in.empty() && !out.empty(), "[SymmetricContraction] irreps ", in, " and ", out,
           " must not be empty");
   const Index channels = in[0].mul;
@@ -108,7 +106,7 @@ const std::vector<SymmetricContraction::Paths>& SymmetricContraction::paths() co
 }
 
 Array SymmetricContraction::operator()(const Array& x, const Indices& species, const Array& weight) const {
-  const Irreps &in = program_->in, &out = program_->out;
+  const Irreps& in = program_->in;
   require(x.ndim() == 2 && x.dim(1) == in.dim() && is_real(x.dtype()), "[SymmetricContraction] x ", x.shape(),
           " (", x.dtype(), ") must be (n, ", in.dim(), ") of float32 or float64");
   require(species.size() == x.dim(0), "[SymmetricContraction] ", species.size(), " species for ", x.dim(0),
@@ -116,10 +114,7 @@ Array SymmetricContraction::operator()(const Array& x, const Indices& species, c
   require(weight.shape() == Shape({species.extent(), num_paths(), channels()}) && weight.dtype() == x.dtype(),
           "[SymmetricContraction] weight ", weight.shape(), " (", weight.dtype(), ") must be (",
           species.extent(), ", ", num_paths(), ", ", channels(), ") of ", x.dtype());
-  const Array flat = to_layout(x, in, layout_, Layout::ir_mul);
-  const Array y =
-      run(std::make_shared<Contraction>(program_, species, ContractionSlot::Y, 0), {weight, flat});
-  return to_layout(y, out, Layout::ir_mul, layout_);
+  return run(std::make_shared<Contraction>(program_, species, ContractionSlot::Y, 0), {weight, x});
 }
 
 Array SymmetricContraction::change_of_basis(std::size_t out, int nu, const Array& u) const {

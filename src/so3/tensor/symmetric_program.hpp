@@ -44,7 +44,7 @@ struct ContractionArguments {
   Array w, x, y;
   std::vector<Array> v;
 };
-/// The derivative by the slot of T_k (see symmetric_contraction.cpp), k = v.size(). Layout ir_mul.
+/// The derivative by the slot of T_k (see symmetric_contraction.cpp), k = v.size().
 Array contract(const SymmetricContraction::Program& program, const Indices& species, ContractionSlot slot,
                const ContractionArguments& arguments);
 

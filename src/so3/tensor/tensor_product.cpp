@@ -129,6 +129,12 @@ std::vector<Path> make_paths(const Irreps& in1, const Irreps& in2, const Irreps&
   return paths;
 }
 
+// Terms may be merged or cut only where that moves no coordinate.
+void check_taken(const char* what, const Irreps& given, const Irreps& taken) {
+  require(same_coordinates(given, taken), "[tensor_product] the ", what, " takes ", given, " as ", taken,
+          ", whose coordinates lie elsewhere: give ", taken, " and bring features there with recut");
+}
+
 bool contains(const std::vector<Irrep>& list, Irrep ir) {
   return list.empty() || std::find(list.begin(), list.end(), ir) != list.end();
 }
@@ -191,6 +197,8 @@ TensorProduct TensorProduct::fully_connected(Irreps in1, Irreps in2, Irreps out,
 TensorProduct TensorProduct::full(const Irreps& in1, const Irreps& in2, const std::vector<Irrep>& filter_out,
                                   TensorProductOptions options) {
   Irreps a = in1.simplify(), b = in2.simplify();
+  check_taken("full product", in1, a);
+  check_taken("full product", in2, b);
   std::vector<MulIrrep> terms;
   std::vector<Instruction> list;
   for (std::size_t i = 0; i < a.size(); ++i)
@@ -227,6 +235,8 @@ TensorProduct TensorProduct::elementwise(const Irreps& in1, const Irreps& in2,
     if ((left1 -= mul) == 0) ++i;
     if ((left2 -= mul) == 0) ++j;
   }
+  check_taken("elementwise product", in1, first);
+  check_taken("elementwise product", in2, second);
   return {std::move(first), std::move(second), std::move(terms), list, std::move(options)};
 }
 
@@ -287,11 +297,9 @@ Array TensorProduct::operator()(const Array& x1, const Array& x2, const Array& w
     return reshape(a.shape() == shape ? a : broadcast_to(a, shape), {samples, last});
   };
   if (w.ndim() > 1) w = rows(w, w.dim(-1));
-  const Array out = tensor_form(s.form, nullptr, nullptr,
-                                to_layout(rows(x1, s.in1.dim()), s.in1, s.options.in1, Layout::ir_mul),
-                                to_layout(rows(x2, s.in2.dim()), s.in2, s.options.in2, Layout::ir_mul), w);
+  const Array out = tensor_form(s.form, nullptr, nullptr, rows(x1, s.in1.dim()), rows(x2, s.in2.dim()), w);
   batch.push_back(s.out.dim());
-  return reshape(to_layout(out, s.out, Layout::ir_mul, s.options.out), batch);
+  return reshape(out, batch);
 }
 
 const Irreps& TensorProduct::irreps_in1() const noexcept {

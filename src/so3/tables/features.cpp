@@ -1,4 +1,4 @@
-// Reorderings of the last axis.
+// Reorderings of features: of coordinates along the last axis.
 #include <algorithm>
 #include <numeric>
 
@@ -70,19 +70,39 @@ Array take_last(const Array& x, const std::vector<Index>& index) {
              {x});
 }
 
-Array to_layout(const Array& x, const Irreps& irreps, Layout from, Layout to) {
-  require(x.ndim() >= 1 && x.dim(-1) == irreps.dim(), "[to_layout] x ", x.shape(), " for ", irreps,
-          ": the last axis must have ", irreps.dim());
-  if (from == to ||
-      std::all_of(irreps.begin(), irreps.end(), [](const MulIrrep& t) { return t.mul <= 1 || t.ir.l == 0; }))
-    return x;
+bool same_coordinates(const Irreps& a, const Irreps& b) {
+  const auto blocks = [](const Irreps& irreps) {
+    std::vector<MulIrrep> out;
+    for (const MulIrrep& t : irreps) {
+      if (t.mul == 0) continue;
+      if (t.ir.l == 0 && !out.empty() && out.back().ir == t.ir)
+        out.back().mul += t.mul;
+      else
+        out.push_back(t);
+    }
+    return out;
+  };
+  return blocks(a) == blocks(b);
+}
+
+Array recut(const Array& x, const Irreps& from, const Irreps& to) {
+  require(x.ndim() >= 1 && x.dim(-1) == from.dim(), "[recut] x ", x.shape(), " for ", from,
+          ": the last axis must have ", from.dim());
+  require(from.simplify() == to.simplify(), "[recut] ", from, " and ", to,
+          " must have the same channels in the same order");
+  if (same_coordinates(from, to)) return x;
+  struct Channel {
+    Index first, step;
+  };
+  std::vector<Channel> channels;
+  for (std::size_t t = 0; t < from.size(); ++t)
+    for (Index u = 0; u < from[t].mul; ++u) channels.push_back({from.offset(t) + u, from[t].mul});
   std::vector<Index> index;
-  index.reserve(irreps.dim());
-  for (std::size_t t = 0; t < irreps.size(); ++t) {
-    const Index mul = irreps[t].mul, dim = irreps[t].ir.dim();
-    const Index outer = to == Layout::ir_mul ? dim : mul, inner = to == Layout::ir_mul ? mul : dim;
-    for (Index o = 0; o < outer; ++o)
-      for (Index i = 0; i < inner; ++i) index.push_back(irreps.offset(t) + i * outer + o);
+  auto channel = channels.begin();
+  for (const MulIrrep& t : to) {
+    for (Index m = 0; m < t.ir.dim(); ++m)
+      for (Index u = 0; u < t.mul; ++u) index.push_back(channel[u].first + m * channel[u].step);
+    channel += t.mul;
   }
   return take_last(x, index);
 }
