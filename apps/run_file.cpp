@@ -31,6 +31,20 @@ class Keys {
     if (wide < 0) throw FormatError(path_, key, "must not be negative");
     value = static_cast<std::uint64_t>(wide);
   }
+  void read(const std::string& key, config::Field& field) {
+    config::Value value = field.value();
+    std::visit([&](auto& v) { read(key, v); }, value);
+    try {
+      field.set(value);
+    } catch (const std::invalid_argument& error) {
+      throw FormatError(path_, key, error.what());
+    }
+  }
+  void read(const std::string& key, std::vector<double>& value) { list(key, value, "a list of numbers"); }
+  void read(const std::string& key, std::vector<std::int64_t>& value) {
+    list(key, value, "a list of whole numbers");
+  }
+  void read(const std::string& key, std::vector<std::string>& value) { list(key, value, "a list of texts"); }
 
   void finish() const {
     for (const auto& [section, node] : root_) {
@@ -58,6 +72,25 @@ class Keys {
       value = *v;
     }
     insert(key, value);
+  }
+  template <class T>
+  void list(const std::string& key, std::vector<T>& value, const char* what) {
+    known_.insert(key);
+    if (const auto node = root_.at_path(key)) {
+      const auto fail = [&]() {
+        throw FormatError(path_, where(*node.node(), key), std::string("must be ") + what);
+      };
+      if (!node.is_array()) fail();
+      value.clear();
+      for (const toml::node& item : *node.as_array()) {
+        const auto v = item.value<T>();
+        if (!v) fail();
+        value.push_back(*v);
+      }
+    }
+    toml::array all;
+    for (const T& item : value) all.push_back(item);
+    insert(key, all);
   }
   // The resolved description holds every key.
   template <class T>
@@ -153,19 +186,10 @@ Run read_run(const std::string& path, const std::vector<std::string>& overrides)
   k.read("data.split_by", r.split_by);
   k.read("data.reference", r.reference);
 
-  std::string kind = "tensornet", dtype = "float32";
+  std::string kind = potentials::network_kinds().front().name;
   k.read("model.kind", kind);
-  require(kind == "tensornet", path, ": model.kind must be tensornet, not ", kind);
-  k.read("model.channels", r.model.channels);
-  k.read("model.layers", r.model.layers);
-  k.read("model.radial", r.model.radial);
-  k.read("model.cutoff", r.model.cutoff);
-  k.read("model.cutoff_lower", r.model.cutoff_lower);
-  k.read("model.radial_basis", r.model.radial_basis);
-  k.read("model.trainable_radial", r.model.trainable_radial);
-  k.read("model.group", r.model.group);
-  k.read("model.precision", dtype);
-  r.model.dtype = dtype_from_name(dtype);
+  r.model = potentials::network_config(kind);
+  for (config::Field& field : config::fields_of(*r.model)) k.read("model." + field.name(), field);
   k.read("model.scale", r.scale);
 
   k.read("loss.energy", r.loss.energy);

@@ -2,6 +2,7 @@
 // The description of a training run: one TOML file, any key of it overridable by a flag.
 
 #include <cartan/potentials/training.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ struct Run {
   std::string reference = "fit";  // "fit", "none", or a file of isolated atoms
   std::string split_by;           // an info key: frames with one value stay on one side
   // [model], [loss], [training]
-  potentials::TensorNetConfig model;
+  std::shared_ptr<potentials::NetworkConfig> model;
   potentials::LossOptions loss;
   nn::TrainerOptions training;
   std::string scale = "forces";  // "forces" (root mean square) or a number, eV

@@ -131,13 +131,15 @@ TrainingResult train_potential(const Run& run, bool resume,
   else
     keep_back(run, train, validation);
 
-  potentials::Model model(run.model, run.training.seed);
+  const std::unique_ptr<potentials::NetworkConfig> config = run.model->clone();
+  config->adapt(train.frames);
+  potentials::Model model(*config, run.training.seed);
   model.reference = references(run, train);
   if (run.scale == "forces") {
-    model.scale = potentials::fit_scale(train, model.reference);
+    model.energy_scale = potentials::fit_scale(train, model.reference);
   } else {
     try {
-      model.scale = std::stod(run.scale);
+      model.energy_scale = std::stod(run.scale);
     } catch (const std::exception&) {
       throw std::invalid_argument("[run] model.scale must be \"forces\" or a number, not '" + run.scale +
                                   "'");
@@ -153,9 +155,7 @@ TrainingResult train_potential(const Run& run, bool resume,
   for (const auto& [z, e] : model.reference) elements += " " + data::element_symbol(z);
   say(text("training on ", result.train_frames, " frames of ", run.train, ", validation on ",
            result.validation_frames, "; elements", elements));
-  say(text("TensorNet ", run.model.group, ", ", run.model.layers, " layers, ", run.model.channels,
-           " channels, cutoff ", run.model.cutoff, " A, ", run.model.dtype, ": ", result.parameters,
-           " parameters; ", threads(), " threads"));
+  say(text(model.config().summary(), ": ", result.parameters, " parameters; ", threads(), " threads"));
 
   std::filesystem::create_directories(run.out);
   const auto file = [&](const char* name) { return (std::filesystem::path(run.out) / name).string(); };
@@ -167,9 +167,7 @@ TrainingResult train_potential(const Run& run, bool resume,
   options.checkpoint_path = result.checkpoint;
   result.summary = nn::train(task, options, resume, progress, stop);
 
-  data::Group root;
-  model.save(root["model"]);
-  data::save(result.model, root, {"cartan-model", 1, "", run.text});
+  model.save(result.model, run.text);
   std::ofstream(file("run.toml")) << run.text;
   write_history(result.history, result.summary);
   draw_history(result.curve, result.summary);

@@ -9,6 +9,7 @@
 #include <cartan/nn/adamw.hpp>
 #include <cartan/nn/loss.hpp>
 #include <cartan/potentials/model.hpp>
+#include <cartan/potentials/networks/tensornet.hpp>
 #include <cstdlib>
 
 #include "threads.hpp"

@@ -8,15 +8,32 @@
 
 namespace cartan::nn {
 
+ConstParameterRefs as_const(const ParameterRefs& parameters) {
+  ConstParameterRefs out;
+  out.reserve(parameters.size());
+  for (const NamedParameter& p : parameters) out.push_back({p.name, p.value});
+  return out;
+}
+
+Array Init::uniform(const Shape& shape, double low, double high, DType dtype) {
+  const Random random = stream();
+  return draw ? random_uniform(shape, low, high, dtype, random) : Array::zeros(shape, dtype);
+}
+
+Array Init::normal(const Shape& shape, DType dtype) {
+  const Random random = stream();
+  return draw ? random_normal(shape, dtype, random) : Array::zeros(shape, dtype);
+}
+
 Linear::Linear(Index in, Index out, bool with_bias, DType dtype, Init& init, WeightInit kind) {
   require(in > 0 && out > 0, "[Linear] sizes ", in, " -> ", out, " must be positive");
   const bool xavier = kind == WeightInit::xavier;
   const double bound =
       xavier ? std::sqrt(6.0 / static_cast<double>(in + out)) : 1 / std::sqrt(static_cast<double>(in));
-  weight = random_uniform({out, in}, -bound, bound, dtype, init.stream());
+  weight = init.uniform({out, in}, -bound, bound, dtype);
   if (!with_bias) return;
-  const Random stream = init.stream();
-  bias = xavier ? Array::zeros({out}, dtype) : random_uniform({out}, -bound, bound, dtype, stream);
+  bias = init.uniform({out}, -bound, bound, dtype);
+  if (xavier) bias = Array::zeros({out}, dtype);
 }
 
 void Linear::collect(const std::string& prefix, ParameterRefs& out) {
@@ -25,7 +42,7 @@ void Linear::collect(const std::string& prefix, ParameterRefs& out) {
 }
 
 Embedding::Embedding(Index count, Index features, DType dtype, Init& init)
-    : weight(random_normal({count, features}, dtype, init.stream())) {}
+    : weight(init.normal({count, features}, dtype)) {}
 
 void Embedding::collect(const std::string& prefix, ParameterRefs& out) {
   out.push_back({prefix + ".weight", &weight});
@@ -71,13 +88,13 @@ Arrays values_of(const ParameterRefs& parameters) {
   return values;
 }
 
-Index count_parameters(const ParameterRefs& parameters) {
+Index count_parameters(const ConstParameterRefs& parameters) {
   Index n = 0;
   for (const auto& p : parameters) n += p.value->size();
   return n;
 }
 
-void save_parameters(const ParameterRefs& parameters, data::Group& group) {
+void save_parameters(const ConstParameterRefs& parameters, data::Group& group) {
   for (const auto& p : parameters) {
     require(!group.has(p.name), "[save_parameters] the name '", p.name, "' is taken");
     group.set(p.name, detach(*p.value));

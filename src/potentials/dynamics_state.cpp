@@ -34,7 +34,7 @@ void DynamicsState::save(data::Group& group) const {
   group.set("velocities", Array::from(frame.velocities, per_atom), "Angstrom/fs");
   group.set("forces", Array::from(evaluation.forces, per_atom), "eV/Angstrom");
   group.set("virial", Array::from(evaluation.virial.data(), {3, 3}), "eV");
-  if (!evaluation.energies.empty()) group.set("energies", Array::from(evaluation.energies), "eV");
+  if (!evaluation.atom_energies.empty()) group.set("energies", Array::from(evaluation.atom_energies), "eV");
   if (!chain_positions.empty()) {
     group.set("chain_positions", Array::from(chain_positions));
     group.set("chain_velocities", Array::from(chain_velocities), "1/fs");
@@ -62,7 +62,7 @@ DynamicsState DynamicsState::load(const data::Group& group) {
   const auto cell = numbers_of(group, "cell", {3, 3}), virial = numbers_of(group, "virial", {3, 3});
   std::copy(cell.begin(), cell.end(), frame.cell.begin());
   std::copy(virial.begin(), virial.end(), state.evaluation.virial.begin());
-  if (group.has("energies")) state.evaluation.energies = numbers_of(group, "energies", {n});
+  if (group.has("energies")) state.evaluation.atom_energies = numbers_of(group, "energies", {n});
   if (group.has("chain_positions")) {
     state.chain_positions = numbers_of(group, "chain_positions", {-1});
     state.chain_velocities =

@@ -105,13 +105,13 @@ Predictions predict(const Model& model, const FrameSet& set, bool stress, Index 
     const Graph graph = make_graph(frames, list_of);
     const Prediction p = model.predict(graph, {true, stress, false});
     const auto energy = p.energy.to_vector<double>(), forces = p.forces.to_vector<double>();
-    const auto strain = stress ? p.strain.to_vector<double>() : std::vector<double>();
+    const auto virial = stress ? p.virial.to_vector<double>() : std::vector<double>();
     for (std::size_t b = 0; b < frames.size(); ++b) {
       out.energy.push_back(energy[b]);
       out.forces.emplace_back(forces.begin() + 3 * graph.first[b], forces.begin() + 3 * graph.first[b + 1]);
       std::array<double, 9> s{};
       if (stress && graph.volume[b] > 0)
-        for (std::size_t k = 0; k < 9; ++k) s[k] = strain[9 * b + k] / graph.volume[b];
+        for (std::size_t k = 0; k < 9; ++k) s[k] = -virial[9 * b + k] / graph.volume[b];
       out.stress.push_back(s);
     }
     begin = end;

@@ -10,29 +10,30 @@
 namespace cartan::potentials {
 namespace {
 
-TensorNet network_from(const TensorNetConfig& config, std::uint64_t seed) {
+std::unique_ptr<Network> drawn(const NetworkConfig& config, std::uint64_t seed) {
   nn::Init init{seed};
-  return TensorNet(config, init);
+  return config.make(init);
 }
 
 }  // namespace
 
-Model::Model(const TensorNetConfig& config, std::uint64_t seed) : network_(network_from(config, seed)) {}
+Model::Model(const NetworkConfig& config, std::uint64_t seed) : Model(drawn(config, seed)) {}
 
-nn::ParameterRefs Model::parameters() {
-  nn::ParameterRefs refs;
-  network_.collect("", refs);
-  return refs;
+Model::Model(std::unique_ptr<Network> network) : network_(std::move(network)) {
+  require(network_ != nullptr, "[Model] a model needs a network");
+}
+
+Model::Model(const Model& other)
+    : energy_scale(other.energy_scale), reference(other.reference), network_(other.network_->clone()) {}
+
+Model& Model::operator=(const Model& other) {
+  return *this = Model(other);
 }
 
 Model Model::as(DType dtype) const {
-  TensorNetConfig converted = config();
-  converted.dtype = dtype;
-  Model out(converted, 0), source = *this;
-  out.scale = scale;
+  Model out(network_->as(dtype));
+  out.energy_scale = energy_scale;
   out.reference = reference;
-  const nn::ParameterRefs from = source.parameters(), to = out.parameters();
-  for (std::size_t k = 0; k < to.size(); ++k) *to[k].value = from[k].value->as(dtype);
   return out;
 }
 
@@ -50,30 +51,37 @@ void Model::check_elements(const std::vector<int>& numbers) const {
 Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) const {
   check_elements(graph.numbers);
   std::vector<double> offset;
-  for (int z : graph.numbers) offset.push_back(reference.at(z));
+  for (Index a = 0; a < graph.owned; ++a) offset.push_back(reference.at(graph.numbers[a]));
 
-  const bool differentiate = derivatives.forces || derivatives.strain;
+  const nn::ConstParameterRefs refs = parameters();
+  const Device device = refs.empty() ? Device::cpu : refs[0].value->device();
+  const bool differentiate = derivatives.forces || derivatives.virial;
   Recording on(differentiate || recording());
-  Array vectors = Array::from(graph.vectors, {graph.pairs(), 3}).as(config().dtype);
+  Array vectors = graph.vectors.as(network_->dtype()).to(device);
   if (differentiate) vectors = track(vectors);
 
   Prediction out;
-  const Array atom = cast(network_(graph, vectors), DType::f64);
-  out.atom_energies = cartan::scale(atom, scale) + Array::from(offset);
+  const Array atom = cast((*network_)(graph, vectors), DType::f64);
+  out.atom_energies = scale(atom, energy_scale) + Array::from(offset).to(device);
   out.energy = scatter_add(out.atom_energies, graph.molecule_of_atom);
   if (!differentiate) return out;
 
-  // dE/dr of every pair carries all: r_ij = x_i - x_j gives the forces, r <- r(1 + strain) the stress.
-  const Array slope =
-      gradients(sum(atom), {vectors}, Array::scalar(scale, DType::f64), derivatives.create_graph)[0];
+  // dE/dr of every edge carries all: r = x_receiver - x_sender gives the forces, r <- r(1 + strain) the
+  // virial.
+  const Array slope = gradients(sum(atom), {vectors}, Array::scalar(energy_scale, DType::f64, device),
+                                derivatives.create_graph)[0];
   Recording inner(derivatives.create_graph);
-  if (derivatives.forces) out.forces = scatter_add(slope, graph.pair_j) - scatter_add(slope, graph.pair_i);
-  if (derivatives.strain) {
+  if (derivatives.forces) {
+    const Array received = scatter_add(slope, graph.edges.receivers());
+    out.forces = scatter_add(slope, graph.edges.senders()) -
+                 (graph.ghosts() > 0 ? pad(received, 0, 0, graph.ghosts()) : received);
+  }
+  if (derivatives.virial) {
     const Array r = detach(vectors);
-    const Array outer = reshape(reshape(r, {graph.pairs(), 3, 1}) * reshape(slope, {graph.pairs(), 1, 3}),
-                                {graph.pairs(), 9});
-    const Array s = scatter_add(outer, graph.molecule_of_pair);
-    out.strain = cartan::scale(s + reshape(transpose(reshape(s, {-1, 3, 3})), {-1, 9}), 0.5);
+    const Index edges = graph.edges.size();
+    const Array outer = reshape(reshape(r, {edges, 3, 1}) * reshape(slope, {edges, 1, 3}), {edges, 9});
+    const Array s = scatter_add(outer, graph.molecule_of_edge);
+    out.virial = scale(s + reshape(transpose(reshape(s, {-1, 3, 3})), {-1, 9}), -0.5);
   }
   if (!derivatives.create_graph) {
     out.energy = detach(out.energy);
@@ -83,8 +91,7 @@ Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) co
 }
 
 void Model::save_description(data::Group& group) const {
-  config().save(group);
-  group.attributes["scale"] = scale;
+  group.attributes["scale"] = energy_scale;
   std::vector<std::string> elements;
   std::vector<double> energies;
   for (const auto& [z, energy] : reference) {
@@ -92,20 +99,19 @@ void Model::save_description(data::Group& group) const {
     energies.push_back(energy);
   }
   group.attributes["elements"] = elements;
+  config().save(group);
   group.set("reference_energy", Array::from(energies), "eV", "element");
 }
 
 void Model::save(data::Group& group) const {
   save_description(group);
-  TensorNet copy = network_;  // collect() hands out writable pointers
-  nn::ParameterRefs refs;
-  copy.collect("", refs);
-  nn::save_parameters(refs, group["parameters"]);
+  nn::save_parameters(parameters(), group["parameters"]);
 }
 
 Model Model::load(const data::Group& group) {
-  Model model(TensorNetConfig::load(group), 0);
-  model.scale = group.number("scale");
+  nn::Init init = nn::Init::blank();
+  Model model(load_network_config(group)->make(init));
+  model.energy_scale = group.number("scale");
   const auto& elements = group.strings("elements");
   const auto energies =
       group.array("reference_energy", DType::f64, {static_cast<Index>(elements.size())}).to_vector<double>();
@@ -116,6 +122,12 @@ Model Model::load(const data::Group& group) {
   }
   nn::load_parameters(model.parameters(), group.group("parameters"));
   return model;
+}
+
+void Model::save(const std::string& path, const std::string& config) const {
+  data::Group root;
+  save(root["model"]);
+  data::save(path, root, {"cartan-model", 1, "", config});
 }
 
 Model Model::open(const std::string& path) {
@@ -152,10 +164,10 @@ Evaluation ModelPotential::evaluate(const Frame& frame) {
   Evaluation e;
   e.energy = p.energy.item();
   e.forces = p.forces.to_vector<double>();
-  e.energies = p.atom_energies.to_vector<double>();
+  e.atom_energies = p.atom_energies.to_vector<double>();
   if (periodic) {
-    const auto strain = p.strain.to_vector<double>();
-    for (std::size_t k = 0; k < 9; ++k) e.virial[k] = -strain[k];
+    const auto virial = p.virial.to_vector<double>();
+    std::copy(virial.begin(), virial.end(), e.virial.begin());
   } else {
     e.virial = molecular_virial(frame, e.forces);
   }

@@ -104,13 +104,13 @@ Array PotentialTask::loss_of(const FrameSet& set, const std::vector<NeighborList
 
   Array total = Array::scalar(0, DType::f64);
   const Index molecules = graph.molecules;
-  std::vector<double> energy, per_atom, forces, inverse_volume, sigma, periodic, predicted_stress;
+  std::vector<double> energy, per_atom, forces, minus_inverse_volume, sigma, periodic, predicted_stress;
   for (const Frame* f : frames) {
     energy.push_back(loss_.energy > 0 ? *f->energy : 0);
     per_atom.push_back(1 / static_cast<double>(f->size()));
     if (loss_.forces > 0) forces.insert(forces.end(), f->forces.begin(), f->forces.end());
     if (!stress) continue;
-    inverse_volume.push_back(f->periodic() ? 1 / f->volume() : 0);
+    minus_inverse_volume.push_back(f->periodic() ? -1 / f->volume() : 0);
     for (std::size_t k = 0; k < 9; ++k) {
       sigma.push_back(f->periodic() ? (*f->stress)[k] : 0);
       periodic.push_back(f->periodic() ? 1 : 0);
@@ -130,8 +130,8 @@ Array PotentialTask::loss_of(const FrameSet& set, const std::vector<NeighborList
     add_term(loss_.forces, label_loss(loss_, p.forces, target));
   }
   if (stress) {
-    const DType t = p.strain.dtype();
-    const Array predicted = p.strain * Array::from(inverse_volume, {molecules, 1}).as(t);
+    const DType t = p.virial.dtype();
+    const Array predicted = p.virial * Array::from(minus_inverse_volume, {molecules, 1}).as(t);
     add_term(loss_.stress, label_loss(loss_, predicted, Array::from(sigma, {molecules, 9}).as(t),
                                       Array::from(periodic, {molecules, 9}).as(t)));
     if (sums) predicted_stress = predicted.to_vector<double>();

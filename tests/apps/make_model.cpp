@@ -1,8 +1,8 @@
 // make_model OUT.h5 [CHANNELS LAYERS DTYPE]: a TensorNet with random weights for H, C, N, O, whose forces are
 // those of a soft molecule: a model file for tests and timings that need no training.
 
-#include <cartan/data/hdf5.hpp>
 #include <cartan/potentials/model.hpp>
+#include <cartan/potentials/networks/tensornet.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -18,11 +18,9 @@ int main(int argc, char** argv) try {
   config.radial = argc > 2 ? 32 : 8;
   config.cutoff = 4.5;
   potentials::Model model(config, 7);
-  model.scale = 0.2;
+  model.energy_scale = 0.2;
   for (const int z : {1, 6, 7, 8}) model.reference[z] = -10.0 * z;
-  data::Group root;
-  model.save(root["model"]);
-  data::save(argv[1], root, {"cartan-model", 1, "", ""});
+  model.save(argv[1]);
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "make_model: %s\n", error.what());

@@ -105,7 +105,7 @@ TEST(Cartesian, GatesAndLinearLayers) {
 
 TEST(Cartesian, MessagesAndEmbeddings) {
   const Graph graph = golden::graph(golden::crystal(), 3.0);
-  const NeighborhoodPtr& n = graph.neighborhood;
+  const NeighborhoodPtr n = neighborhood_of(graph);
   const Index rows = n->pairs + 1, f = 19;  // one vector register and a tail
   const Array g = normal({rows, 3, f}, 10), x = normal({9, n->atoms, f}, 11);
   const Array m = message(n, g, x);

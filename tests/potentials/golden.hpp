@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <cartan/autodiff/ops.hpp>
 #include <cartan/potentials/model.hpp>
+#include <cartan/potentials/networks/tensornet.hpp>
 #include <cmath>
 #include <fstream>
 #include <map>

@@ -20,7 +20,7 @@ class LennardJones : public Potential {
   Evaluation evaluate(const Frame& frame) override {
     Evaluation e;
     e.forces.assign(frame.positions.size(), 0);
-    e.energies.assign(frame.numbers.size(), 0);
+    e.atom_energies.assign(frame.numbers.size(), 0);
     const NeighborList& list = list_.update(frame);
     for (std::size_t p = 0; p < list.i.size(); ++p) {
       const double* r = &list.vectors[3 * p];
@@ -32,8 +32,8 @@ class LennardJones : public Potential {
       const double f = value * taper_slope + slope * taper;
       const auto i = static_cast<std::size_t>(list.i[p]), j = static_cast<std::size_t>(list.j[p]);
       e.energy += value * taper;
-      e.energies[i] += 0.5 * value * taper;
-      e.energies[j] += 0.5 * value * taper;
+      e.atom_energies[i] += 0.5 * value * taper;
+      e.atom_energies[j] += 0.5 * value * taper;
       for (std::size_t c = 0; c < 3; ++c) {
         e.forces[3 * i + c] -= f * r[c] / d;
         e.forces[3 * j + c] += f * r[c] / d;

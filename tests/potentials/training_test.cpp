@@ -65,7 +65,7 @@ Arrays train(int threads, std::int64_t steps) {
   const FrameSet set = small_set();
   Model model(small_config(), 3);
   model.reference = fit_reference_energies(set);
-  model.scale = fit_scale(set, model.reference);
+  model.energy_scale = fit_scale(set, model.reference);
   PotentialTask task(model, set, set, {1, 1, 10});
   const nn::Summary s = nn::train(task, options_for(steps));
   EXPECT_EQ(s.steps, steps);

@@ -19,11 +19,26 @@ struct NamedParameter {
 /// The parameters of a model, in a fixed order. The pointers stay good as long as the model is not moved.
 using ParameterRefs = std::vector<NamedParameter>;
 
+/// The same to look at.
+struct ConstNamedParameter {
+  std::string name;
+  const Array* value;
+};
+using ConstParameterRefs = std::vector<ConstNamedParameter>;
+ConstParameterRefs as_const(const ParameterRefs& parameters);
+
 /// Hands out one random stream per tensor, so that the n-th tensor of a model depends on seed and n alone.
+/// With `draw` off tensors are zeros: for a model that is about to be loaded.
 struct Init {
   std::uint64_t seed = 0;
   std::uint64_t next = 0;
+  bool draw = true;
   Random stream() { return Random(seed, next++); }
+  /// The next tensor: uniform in [low, high).
+  Array uniform(const Shape& shape, double low, double high, DType dtype);
+  /// The next tensor: of mean 0 and variance 1.
+  Array normal(const Shape& shape, DType dtype);
+  static Init blank() { return {0, 0, false}; }
 };
 
 enum class WeightInit {
@@ -87,11 +102,17 @@ void detach_parameters(const ParameterRefs& parameters);
 /// The values as they are, tracked or not.
 Arrays values_of(const ParameterRefs& parameters);
 /// Number of elements of all parameters.
-Index count_parameters(const ParameterRefs& parameters);
+Index count_parameters(const ConstParameterRefs& parameters);
+inline Index count_parameters(const ParameterRefs& parameters) {
+  return count_parameters(as_const(parameters));
+}
 
 /// One array per parameter, under its name, into `group`.
 /// Throws std::invalid_argument when two parameters have the same name.
-void save_parameters(const ParameterRefs& parameters, data::Group& group);
+void save_parameters(const ConstParameterRefs& parameters, data::Group& group);
+inline void save_parameters(const ParameterRefs& parameters, data::Group& group) {
+  save_parameters(as_const(parameters), group);
+}
 
 /// Reads what save_parameters wrote. Nothing is changed unless everything fits: throws FormatError naming
 /// the arrays that are missing, that no parameter asks for, or whose type or shape differs.

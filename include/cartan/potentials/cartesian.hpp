@@ -13,7 +13,9 @@
 /// derivatives of the same form, so derivatives of any order stay within this list.
 
 #include <array>
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include <cartan/autodiff/primitive.hpp>
 #include <cartan/potentials/graph.hpp>
@@ -44,7 +46,25 @@ Array rank_outer(const Array& y, const Array& x);  ///< (3, out, in)
 Array matrix_product(const Array& x, const Array& y, bool transpose_x = false, bool transpose_y = false);
 Array anticommutator(const Array& x, const Array& y, bool transpose_x = false, bool transpose_y = false);
 
+/// The edges of a graph as TensorNet sees them. Every pair p < pairs stands for two directed edges, 2p (atom
+/// i receives from j) and 2p + 1 (j receives from i); edge 2*pairs + a is the self edge of atom a. What
+/// depends on the distance alone is computed once a pair, and once for all self edges: row `pairs` of a pair
+/// array.
+struct Neighborhood {
+  Index atoms = 0, pairs = 0;
+  std::vector<std::int32_t> i, j;          ///< atoms of a pair
+  std::vector<Index> begin;                ///< edges that atom a receives: edge[begin[a] .. begin[a + 1])
+  std::vector<std::int32_t> edge, sender;  ///< its number, and the atom it comes from
+
+  Index edges() const { return 2 * pairs + atoms; }
+  /// The row of pair arrays that edge e uses.
+  Index pair(std::int32_t e) const { return e < 2 * pairs ? e / 2 : pairs; }
+};
 using NeighborhoodPtr = std::shared_ptr<const Neighborhood>;
+
+/// That of a graph: pairs in the order of its edges, those of ghosts last. Ghosts receive too (an edge from a
+/// ghost is one half of a pair); what they receive is not complete and must not be used.
+NeighborhoodPtr neighborhood_of(const Graph& graph);
 
 /// @name The form sum over edges e: i <- j of g[p(e),k(c),f] X[c,j,f] Y[c,i,f]; g (pairs + 1, 3, channels)
 ///@{

@@ -4,46 +4,56 @@
 #include <memory>
 #include <vector>
 
-#include <cartan/autodiff/indices.hpp>
+#include <cartan/autodiff/edge_list.hpp>
 #include <cartan/core/array.hpp>
 #include <cartan/potentials/neighbor_list.hpp>
 
 namespace cartan::potentials {
 
-/// Who is next to whom. Every undirected pair p < pairs stands for two directed edges, 2p (atom i receives
-/// from j) and 2p + 1 (j receives from i); edge 2*pairs + a is the self edge of atom a. What depends on the
-/// distance alone is computed once a pair, and once for all self edges: row `pairs` of a pair array.
-struct Neighborhood {
-  Index atoms = 0, pairs = 0;
-  std::vector<std::int32_t> i, j;          ///< atoms of a pair
-  std::vector<Index> begin;                ///< edges that atom a receives: edge[begin[a] .. begin[a + 1])
-  std::vector<std::int32_t> edge, sender;  ///< its number, and the atom it comes from
-
-  Index edges() const { return 2 * pairs + atoms; }
-  /// The row of pair arrays that edge e uses.
-  Index pair(std::int32_t e) const { return e < 2 * pairs ? e / 2 : pairs; }
+/// Fills the rows of ghosts with those of the atoms that they are copies of, differentiably: its vjp adds the
+/// cotangents of ghosts to those of their atoms. A program that divides atoms among processes derives from it
+/// (one exchange forward and its adjoint); graphs whose ghosts copy atoms of the same graph have one already.
+class GhostExchange {
+ public:
+  virtual ~GhostExchange() = default;
+  /// (owned, ...) -> (owned + ghosts, ...): the rows given, and after them those of the ghosts.
+  virtual Array spread(const Array& owned) const = 0;
 };
 
 /// Several molecules or crystals, one after another.
+///
+/// Atoms [0, owned) receive edges and have energies; the ghosts after them only send. Edge e has the vector
+///
+///     vectors[e] = x_receiver - x_sender - shift·cell,     Angstrom,
+///
+/// from the atom that sends to the one that receives. (MACE and TensorNet have this sense; a network defined
+/// by vectors from the centre to the neighbour, such as NequIP, turns the sign.) Edges 2p and 2p + 1 with
+/// p < pairs are one another's reverse: i <- j and j <- i with the opposite vector. The edges after them come
+/// from ghosts and have none.
 struct Graph {
   Index molecules = 0;
-  std::shared_ptr<const Neighborhood> neighborhood;
-  std::vector<int> numbers;     ///< atomic numbers, one an atom
-  Indices molecule_of_atom;     ///< (atoms) in [0, molecules)
-  Indices molecule_of_pair;     ///< (pairs)
-  Indices pair_i, pair_j;       ///< (pairs) in [0, atoms)
-  std::vector<Index> first;     ///< atoms of molecule b: [first[b], first[b + 1])
-  std::vector<double> vectors;  ///< pairs x 3: x_i - x_j - shift·cell, Angstrom
-  std::vector<double> charge;   ///< total charge of each molecule, e
-  std::vector<double> volume;   ///< Angstrom^3; 0 where not periodic
+  Index owned = 0;                                ///< atoms that are no ghosts
+  Index pairs = 0;                                ///< edges that have a reverse, halved
+  std::vector<int> numbers;                       ///< (atoms) atomic numbers, ghosts last
+  EdgeList edges;                                 ///< senders in [0, atoms), receivers in [0, owned)
+  Array vectors;                                  ///< (edges, 3), float64
+  Indices molecule_of_atom;                       ///< (owned) in [0, molecules)
+  Indices molecule_of_edge;                       ///< (edges)
+  std::vector<Index> first;                       ///< owned atoms of molecule b: [first[b], first[b + 1])
+  std::vector<double> charge;                     ///< total charge of each molecule, e
+  std::vector<double> volume;                     ///< Angstrom^3; 0 where not periodic
+  std::shared_ptr<const GhostExchange> exchange;  ///< where there are ghosts
 
-  Index atoms() const { return neighborhood->atoms; }
-  Index pairs() const { return neighborhood->pairs; }
+  Index atoms() const { return static_cast<Index>(numbers.size()); }
+  Index ghosts() const { return atoms() - owned; }
 };
 
-/// Joins frames with their neighbour lists (all of the same cutoff).
+/// Joins frames with their neighbour lists (all of the same cutoff): every pair gives two edges.
 Graph make_graph(const std::vector<const Frame*>& frames, const std::vector<const NeighborList*>& lists);
 /// One frame.
 Graph make_graph(const Frame& frame, const NeighborList& list);
+
+/// Features of owned atoms (owned, ...) as features of all atoms (atoms, ...); the same array without ghosts.
+Array spread_to_ghosts(const Graph& graph, const Array& x);
 
 }  // namespace cartan::potentials

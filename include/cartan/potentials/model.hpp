@@ -7,55 +7,68 @@
 #include <string>
 #include <vector>
 
+#include <cartan/potentials/network.hpp>
 #include <cartan/potentials/potential.hpp>
-#include <cartan/potentials/tensornet.hpp>
 
 namespace cartan::potentials {
 
 /// What a model says of a graph, in eV and Angstrom; tracked where parameters are tracked.
 struct Prediction {
   Array energy;         ///< (molecules), float64
-  Array atom_energies;  ///< (atoms), float64
-  Array forces;         ///< (atoms, 3), the model's type; empty unless asked for
-  Array strain;         ///< (molecules, 9) dE/dstrain = volume * stress = -virial; empty unless asked for
+  Array atom_energies;  ///< (owned atoms), float64
+  Array forces;         ///< (atoms, 3), -dE/dx, the network's type; empty unless asked for
+  Array virial;         ///< (molecules, 9), -dE/dstrain = -volume * stress; empty unless asked for
 };
 
 /// What to differentiate.
 struct Derivatives {
   bool forces = true;
-  bool strain = false;
+  bool virial = false;
   bool create_graph = false;  ///< record, for the gradient of a loss that contains them
 };
 
-/// E = sum_i (reference[z_i] + scale * network_i)
+/// E = sum_i (reference[z_i] + energy_scale * network_i). A copy has parameters of its own.
 class Model {
  public:
-  Model(const TensorNetConfig& config, std::uint64_t seed);
+  /// A network of that configuration (such as a TensorNetConfig), its parameters drawn from `seed`.
+  Model(const NetworkConfig& config, std::uint64_t seed);
+  explicit Model(std::unique_ptr<Network> network);
+  Model(const Model& other);
+  Model& operator=(const Model& other);
+  Model(Model&&) noexcept = default;
+  Model& operator=(Model&&) noexcept = default;
 
   /// Energies and their exact derivatives. Throws std::invalid_argument for an element the model was not
   /// made for.
   Prediction predict(const Graph& graph, const Derivatives& derivatives) const;
 
-  const TensorNetConfig& config() const { return network_.config(); }
-  double cutoff() const { return config().cutoff; }
-  nn::ParameterRefs parameters();
+  const Network& network() const { return *network_; }
+  const NetworkConfig& config() const { return network_->config(); }
+  double cutoff() const { return network_->cutoff(); }
+  nn::ParameterRefs parameters() { return network_->parameters(); }
+  nn::ConstParameterRefs parameters() const { return network().parameters(); }
   /// The same function in another precision (f32, f64): parameters converted, not tracked.
   Model as(DType dtype) const;
+  /// Moves the parameters; predictions are then computed there, and lie there.
+  void to(Device device) { network_->to(device); }
   /// Throws std::invalid_argument naming the first element that the model was not made for.
   void check_elements(const std::vector<int>& numbers) const;
 
-  double scale = 1;                 ///< eV per unit of the network
+  double energy_scale = 1;          ///< eV per unit of the network
   std::map<int, double> reference;  ///< eV, of every element the model knows
 
   /// Into and from a group of a file; the exact bits.
   void save(data::Group& group) const;
   void save_description(data::Group& group) const;  ///< all but the parameters
+  /// Throws FormatError, for a network of an unknown kind too.
   static Model load(const data::Group& group);
-  /// The model of a file of format "cartan-model".
+  /// To a file of format "cartan-model", and from one.
+  /// @param config  the resolved run description, kept in the file's header
+  void save(const std::string& path, const std::string& config = "") const;
   static Model open(const std::string& path);
 
  private:
-  TensorNet network_;
+  std::unique_ptr<Network> network_;
 };
 
 /// A Model as a Potential for dynamics and relaxation: keeps a Verlet list.

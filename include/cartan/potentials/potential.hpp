@@ -12,10 +12,10 @@ using data::Frame;
 
 /// Energy and its exact derivatives.
 struct Evaluation {
-  double energy = 0;               ///< eV
-  std::vector<double> forces;      ///< n x 3, -dE/dx, eV/Angstrom
-  std::array<double, 9> virial{};  ///< -dE/dstrain = -volume * stress, symmetric, eV
-  std::vector<double> energies;    ///< per atom, eV; empty when the potential has none
+  double energy = 0;                  ///< eV
+  std::vector<double> forces;         ///< n x 3, -dE/dx, eV/Angstrom
+  std::array<double, 9> virial{};     ///< -dE/dstrain = -volume * stress, symmetric, eV
+  std::vector<double> atom_energies;  ///< eV; empty when the potential has none
 };
 
 /// A potential energy surface. `evaluate` may keep a workspace: one object serves one thread at a time.

@@ -5,29 +5,28 @@
 #include <string>
 #include <vector>
 
-#include <cartan/data/group.hpp>
-#include <cartan/nn/layers.hpp>
 #include <cartan/nn/radial.hpp>
 #include <cartan/potentials/cartesian.hpp>
-#include <cartan/potentials/graph.hpp>
+#include <cartan/potentials/network.hpp>
 
 namespace cartan::potentials {
 
-struct TensorNetConfig {
+struct TensorNetConfig : NetworkConfig {
   Index channels = 128;                  ///< F
   Index layers = 2;                      ///< L, interactions
   Index radial = 32;                     ///< R, radial basis functions
-  double cutoff = 4.5;                   ///< Angstrom
   double cutoff_lower = 0;               ///< Angstrom
   std::string radial_basis = "expnorm";  ///< "expnorm", "gauss", "bessel"
   bool trainable_radial = false;
   std::string group = "O(3)";  ///< "O(3)": parity is kept; "SO(3)": mirror images may differ
   Index max_number = 128;      ///< atomic numbers below this have a row in the embedding
-  DType dtype = DType::f32;
 
-  void validate() const;  ///< throws std::invalid_argument
-  void save(data::Group& group) const;
-  static TensorNetConfig load(const data::Group& group);
+  const char* kind() const override { return "tensornet"; }
+  void describe(config::Fields& fields) override;
+  void validate() const override;
+  std::string summary() const override;
+  std::unique_ptr<NetworkConfig> clone() const override;
+  std::unique_ptr<Network> make(nn::Init& init) const override;
 };
 
 /// Atomic energies of a graph, with F = channels and R = radial:
@@ -39,26 +38,30 @@ struct TensorNetConfig {
 ///     P = (1 + q/10)(Y M + M Y)  [O(3)]  or  2 Y M  [SO(3)];  dX = linear(P/(||P||^2 + 1))
 ///     X <- X + dX + (1 + q/10) dX dX
 ///   energy_i = MLP(layer norm [||I||^2; ||A||^2; ||S||^2])
-class TensorNet {
+class TensorNet : public Network {
  public:
   TensorNet(const TensorNetConfig& config, nn::Init& init);
 
-  /// (atoms) energies in units of the model.
-  /// @param vectors  (pairs, 3) of the model's type, x_i - x_j - shift·cell; may be tracked
-  Array operator()(const Graph& graph, const Array& vectors) const;
-
-  const TensorNetConfig& config() const { return config_; }
-  /// Every trainable array, named.
-  void collect(const std::string& prefix, nn::ParameterRefs& out);
+  const TensorNetConfig& config() const override { return config_; }
+  std::unique_ptr<Network> clone() const override { return std::make_unique<TensorNet>(*this); }
 
  private:
   struct Interaction {
     std::vector<nn::Linear> scalar;  // R -> F -> 2F -> 3F
     Array mix_in, mix_out;           // (3, F, F): one matrix a rank
   };
-  Array embed(const Graph& graph, const Array& unit, const Array& cutoff, const Array& basis) const;
-  Array interact(const Interaction& layer, const Graph& graph, Array x, const Array& cutoff,
-                 const Array& basis, const Array& charge_factor) const;
+  /// What the layers share: the pairs, and of every pair (and of all self edges, the last row) e(d) and C(d).
+  struct Edges {
+    const Graph& graph;
+    NeighborhoodPtr neighborhood;
+    Array basis, cutoff;
+    Array charge_factor;  ///< 1 + q/10, one row an atom; empty where all are 1
+  };
+  Array atomic_energies(const Graph& graph, const Array& vectors) const override;
+  void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) override;
+  Array embed(const Edges& edges, const Array& unit) const;
+  Array interact(const Interaction& layer, const Edges& edges, Array x) const;
+  Array charge_factor(const Graph& graph, Device device) const;
 
   TensorNetConfig config_;
   nn::RadialBasis basis_;

@@ -1,0 +1,99 @@
+#include "cartan/potentials/network.hpp"
+
+#include "cartan/core/error.hpp"
+#include "cartan/data/config.hpp"
+
+namespace cartan::potentials {
+namespace {
+
+std::string kinds() {
+  std::string names;
+  for (const NetworkKind& k : network_kinds()) names += (names.empty() ? "" : ", ") + std::string(k.name);
+  return names;
+}
+
+const NetworkKind* find_kind(const std::string& name) {
+  for (const NetworkKind& k : network_kinds())
+    if (name == k.name) return &k;
+  return nullptr;
+}
+
+}  // namespace
+
+void NetworkConfig::validate() const {
+  const std::unique_ptr<NetworkConfig> copy = clone();
+  config::Fields fields = config::fields_of(*copy);
+  config::validate_fields(kind(), fields);
+}
+
+void NetworkConfig::adapt(const std::vector<Frame>&) {}
+
+void NetworkConfig::save(data::Group& group) const {
+  group.attributes["kind"] = std::string(kind());
+  const std::unique_ptr<NetworkConfig> copy = clone();
+  data::save_fields(group, config::fields_of(*copy));
+}
+
+std::unique_ptr<NetworkConfig> network_config(const std::string& kind) {
+  const NetworkKind* found = find_kind(kind);
+  require(found != nullptr, "[Network] there is no network '", kind, "'; there are ", kinds());
+  return found->config();
+}
+
+std::unique_ptr<NetworkConfig> load_network_config(const data::Group& group) {
+  const std::string& kind = group.string("kind");
+  const NetworkKind* found = find_kind(kind);
+  if (!found)
+    throw FormatError(group.file(), "kind",
+                      "the model is a '" + kind + "'; this version of Cartan knows " + kinds());
+  std::unique_ptr<NetworkConfig> config = found->config();
+  data::load_fields(group, config::fields_of(*config));
+  try {
+    config->validate();
+  } catch (const std::invalid_argument& error) {
+    throw FormatError(group.file(), kind, error.what());
+  }
+  return config;
+}
+
+Array Network::operator()(const Graph& graph, const Array& vectors) const {
+  require(vectors.shape() == Shape({graph.edges.size(), 3}) && vectors.dtype() == dtype(), "[", kind(),
+          "] vectors must be (", graph.edges.size(), ", 3) of ", dtype(), ", not ", vectors.shape(), " of ",
+          vectors.dtype());
+  Array energies = atomic_energies(graph, vectors);
+  require(energies.shape() == Shape({graph.owned}), "[", kind(), "] gave energies of shape ",
+          energies.shape(), " for ", graph.owned, " atoms");
+  return energies;
+}
+
+nn::ParameterRefs Network::parameters() {
+  nn::ParameterRefs parameters, constants;
+  collect(parameters, constants);
+  return parameters;
+}
+
+nn::ConstParameterRefs Network::parameters() const {
+  // collect() only lists places; it is not const since the list may be written through.
+  return nn::as_const(const_cast<Network*>(this)->parameters());
+}
+
+void Network::to(Device device) {
+  nn::ParameterRefs parameters, constants;
+  collect(parameters, constants);
+  for (const nn::ParameterRefs* refs : {&parameters, &constants})
+    for (const nn::NamedParameter& p : *refs) *p.value = p.value->to(device);
+}
+
+std::unique_ptr<Network> Network::as(DType dtype) const {
+  require(is_real(dtype), "[", kind(), "] a network computes in float32 or float64, not ", dtype);
+  const std::unique_ptr<NetworkConfig> converted = config().clone();
+  converted->dtype = dtype;
+  nn::Init init = nn::Init::blank();
+  std::unique_ptr<Network> out = converted->make(init);
+  const nn::ConstParameterRefs from = parameters();
+  const nn::ParameterRefs to = out->parameters();
+  for (std::size_t k = 0; k < to.size(); ++k) *to[k].value = from[k].value->as(dtype);
+  return out;
+}
+
+}  // namespace cartan::potentials

@@ -1,0 +1,22 @@
+// The networks there are: a line each.
+#include "cartan/potentials/networks/tensornet.hpp"
+
+namespace cartan::potentials {
+namespace {
+
+template <class Config>
+std::unique_ptr<NetworkConfig> defaults() {
+  return std::make_unique<Config>();
+}
+
+}  // namespace
+
+const std::vector<NetworkKind>& network_kinds() {
+  static const std::vector<NetworkKind> kinds{
+      {"tensornet", "Cartesian tensors of rank 0, 1, 2 (Simeon, De Fabritiis 2023)",
+       defaults<TensorNetConfig>},
+  };
+  return kinds;
+}
+
+}  // namespace cartan::potentials
