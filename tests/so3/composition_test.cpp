@@ -1,5 +1,5 @@
-// Nets composed of layers as they come, without an option: features of one layer fit the next, and e3nn's at the
-// border.
+// Nets composed of layers as they come, without an option: features of one layer fit the next, and e3nn's at
+// the border.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -30,8 +30,10 @@ Array turned(const Array& vectors, const Array& r) {
 }
 
 TEST(Composition, OfDefaultsIsEquivariant) {
-  const Irreps features = "6x0e+5x1o+3x2e", harmonics = Irreps::spherical_harmonics(2), many = "4x0e+4x1o+4x2e";
-  const Activation silu_of{[](const Array& a) { return silu(a); }}, tanh_of{[](const Array& a) { return tanh(a); }};
+  const Irreps features = "6x0e+5x1o+3x2e", harmonics = Irreps::spherical_harmonics(2),
+               many = "4x0e+4x1o+4x2e";
+  const Activation silu_of{[](const Array&a) { return silu(a); }},
+      tanh_of{[](const Array&a) { return tanh(a); }};
   const TensorProduct product = TensorProduct::channelwise(features, harmonics, "0e+1o+1e+2e");
   // odd gates: terms of the result are cut where the parity changes
   const Gate gate("4x0e", {silu_of}, "7x0e+2x0o", {silu_of, tanh_of}, "5x1o+4x2e");
@@ -74,7 +76,8 @@ TEST(Composition, OfEdgeOperationsIsEquivariant) {
   const SO2Convolution in_frames(features, features, natural);
   const GauntConvolution of_functions(2, 2, 2);
   const Array w0 = normal({by_harmonics.product().weight_numel()}, 1),
-              w1 = normal({by_vectors.product().weight_numel()}, 2), w2 = normal({in_frames.weight_size()}, 3),
+              w1 = normal({by_vectors.product().weight_numel()}, 2),
+              w2 = normal({in_frames.weight_size()}, 3),
               s2 = normal({edges.size(), in_frames.radial_size()}, 4), s3 = normal({edges.size(), 3}, 5);
   const auto net = [&](const Array& x, const Array& v) {
     Array h = by_harmonics(edges, x, spherical_harmonics(v, 2), w0);
@@ -91,7 +94,8 @@ TEST(Composition, OfEdgeOperationsIsEquivariant) {
   }
 }
 
-// e3nn's tensor product, then its linear map by the definition, both in e3nn's layout; ours between converters.
+// e3nn's tensor product, then its linear map by the definition, both in e3nn's layout; ours between
+// converters.
 TEST(Composition, EqualsE3nnBetweenConverters) {
   CARTAN_E3NN_REFERENCE(reference);
   for (const char* name : {"small", "deep"}) {

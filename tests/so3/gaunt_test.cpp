@@ -10,9 +10,9 @@
 namespace cartan::so3 {
 namespace {
 
-constexpr Engine engines[] = {Engine::cg, Engine::grid, Engine::fourier};
+constexpr const char* engines[] = {"cg", "grid", "fourier"};
 
-PlanOptions by(Engine engine) {
+PlanOptions by(const std::string& engine) {
   PlanOptions options;
   options.engine = engine;
   return options;
@@ -27,9 +27,9 @@ TEST(Gaunt, EqualsCouplingsForAnyDegreesAndChannels) {
     const Index c = channels[k++ % 5], samples = 1 + 7 * (k % 3);
     const Array x = features(samples, l[0], c, 1), y = features(samples, l[1], c, 2);
     const Array z = by_gaunt(x, l[0], y, l[1], l[2]);
-    for (const Engine e : engines)
+    for (const char* e : engines)
       EXPECT_LE(difference(GauntProduct(l[0], l[1], l[2], by(e))(x, y), z), 1e-13)
-          << name_of(e) << " " << l[0] << l[1] << l[2] << " channels " << c;
+          << e << " " << l[0] << l[1] << l[2] << " channels " << c;
   }
 }
 
@@ -39,9 +39,9 @@ TEST(Gaunt, OneChannelOfManySamples) {
     for (const DType type : {DType::f32, DType::f64}) {
       const Array x = features(samples, 4, 1, 1, type), y = features(samples, 3, 1, 2, type);
       const Array z = by_gaunt(x, 4, y, 3, 5);
-      for (const Engine e : engines)
+      for (const char* e : engines)
         EXPECT_LE(difference(GauntProduct(4, 3, 5, by(e))(x, y), z), type == DType::f32 ? 1e-6 : 1e-13)
-            << name_of(e) << " " << samples;
+            << e << " " << samples;
     }
 }
 
@@ -59,14 +59,14 @@ TEST(Gaunt, WeightsByDegreeChannelSampleAndRank) {
              w2[static_cast<std::size_t>((r * (l2 + 1) + b) * c + channel)];
     return sum * w3[static_cast<std::size_t>(k)] * gaunt(a, b, k);
   });
-  for (const Engine e : engines) {
+  for (const char* e : engines) {
     const GauntProduct product(l1, l2, l3, by(e));
-    EXPECT_LE(difference(product(x, y, w), z), 1e-13) << name_of(e);
+    EXPECT_LE(difference(product(x, y, w), z), 1e-13) << e;
     // the same weights, written out for every sample and channel
     const GauntWeights full{broadcast_to(reshape(w.first, {1, rank, l1 + 1, 1}), {samples, rank, l1 + 1, c}),
                             broadcast_to(reshape(w.second, {1, rank, l2 + 1, c}), {samples, rank, l2 + 1, c}),
                             reshape(w.out, {1, 1, l3 + 1, 1})};
-    EXPECT_LE(difference(product(x, y, full), z), 1e-13) << name_of(e);
+    EXPECT_LE(difference(product(x, y, full), z), 1e-13) << e;
   }
 }
 
@@ -75,7 +75,7 @@ TEST(Gaunt, DerivativesOfAllArgumentsTwice) {
   const Array u = features(2, l3, 3, 9);
   const Arrays at{features(2, l1, 3, 1), features(2, l2, 3, 2), normal({2, l1 + 1}, 3),
                   normal({2, l2 + 1, 3}, 4), normal({2, 2, l3 + 1, 1}, 5)};
-  for (const Engine e : engines) {
+  for (const char* e : engines) {
     const GauntProduct product(l1, l2, l3, by(e));
     check_twice(
         [&](const Arrays& a) {
@@ -88,7 +88,7 @@ TEST(Gaunt, DerivativesOfAllArgumentsTwice) {
 // The form < x y z > is symmetric in the three: dot tests of every derivative with the others.
 TEST(Gaunt, TrilinearFormIsSymmetric) {
   const Array x = features(4, 5, 3, 1), y = features(4, 3, 3, 2), z = features(4, 6, 3, 3);
-  for (const Engine e : engines) {
+  for (const char* e : engines) {
     const double a = sum(GauntProduct(5, 3, 6, by(e))(x, y) * z).item();
     const double b = sum(GauntProduct(3, 6, 5, by(e))(y, z) * x).item();
     const double c = sum(GauntProduct(6, 5, 3, by(e))(z, x) * y).item();
@@ -108,11 +108,11 @@ TEST(Gaunt, Equivariant) {
       const Array x = features(samples, l, c, 1), y = features(samples, l, c, 2);
       const Array r = rotation_from_quaternion(normal({samples, 4}, 3));
       const auto turn = [&](const Array& v) { return rotate_features(r, v, irreps_of(l, c)); };
-      for (const Engine e : engines) {
+      for (const char* e : engines) {
         const GauntProduct product(l, l, l, by(e));
         const Array turned = product(turn(x).as(type), turn(y).as(type)).as(DType::f64);
         const Array expected = turn(product(x.as(type), y.as(type)).as(DType::f64));
-        EXPECT_LE(difference(turned, expected), type == DType::f64 ? 1e-13 : 2e-6) << name_of(e);
+        EXPECT_LE(difference(turned, expected), type == DType::f64 ? 1e-13 : 2e-6) << e;
       }
     }
 }
@@ -120,17 +120,16 @@ TEST(Gaunt, Equivariant) {
 TEST(Gaunt, SinglePrecisionIsAccurate) {
   for (const int l : {2, 6, 10}) {
     const Array x = features(40, l, 1, 1, DType::f32), y = features(40, l, 1, 2, DType::f32);
-    const Array z = GauntProduct(l, l, 2 * l, by(Engine::grid))(x.as(DType::f64), y.as(DType::f64));
-    for (const Engine e : engines)
-      EXPECT_LE(difference(GauntProduct(l, l, 2 * l, by(e))(x, y).as(DType::f64), z), 1e-6)
-          << name_of(e) << " " << l;
+    const Array z = GauntProduct(l, l, 2 * l, by("grid"))(x.as(DType::f64), y.as(DType::f64));
+    for (const char* e : engines)
+      EXPECT_LE(difference(GauntProduct(l, l, 2 * l, by(e))(x, y).as(DType::f64), z), 1e-6) << e << " " << l;
   }
 }
 
 TEST(Gaunt, SameBitsForAnyNumberOfThreads) {
   const Array x = features(300, 3, 5, 1, DType::f32), y = features(300, 3, 5, 2, DType::f32);
   const Array w = normal({2, 4}, 3, DType::f32);
-  for (const Engine e : engines) {
+  for (const char* e : engines) {
     Arrays first;
     for (const int count : {1, 2, 3, 4}) {
       set_threads(count);
@@ -139,7 +138,7 @@ TEST(Gaunt, SameBitsForAnyNumberOfThreads) {
       Arrays all = gradients(z, in, z);
       all.push_back(z);
       if (count == 1) first = all;
-      for (std::size_t k = 0; k < all.size(); ++k) EXPECT_TRUE(identical(all[k], first[k])) << name_of(e);
+      for (std::size_t k = 0; k < all.size(); ++k) EXPECT_TRUE(identical(all[k], first[k])) << e;
     }
     set_threads(0);
   }
@@ -150,9 +149,9 @@ TEST(Gaunt, PlanCanBeReadAndForced) {
   options.batch = 10000;
   const GauntProduct small(1, 1, 1, options), large(10, 10, 10, options);
   EXPECT_EQ(small.plan().candidates.size(), 3u);
-  EXPECT_EQ(large.plan().engine, Engine::grid);
+  EXPECT_EQ(large.plan().engine, "grid");
   EXPECT_FALSE(large.plan().forced);
-  for (const Engine e : engines) {
+  for (const char* e : engines) {
     EXPECT_EQ(GauntProduct(2, 2, 2, by(e)).plan().engine, e);
     EXPECT_TRUE(GauntProduct(2, 2, 2, by(e)).plan().forced);
   }
@@ -163,7 +162,7 @@ TEST(Gaunt, PlanCanBeReadAndForced) {
     EXPECT_TRUE(c.measured);
     EXPECT_GT(c.seconds, 0);
   }
-  EXPECT_THROW(GauntProduct(2, 2, 2, by(Engine::escn)), std::invalid_argument);
+  EXPECT_THROW(GauntProduct(2, 2, 2, by("escn")), std::invalid_argument);
 }
 
 TEST(Gaunt, RefusesWhatDoesNotFit) {
@@ -193,19 +192,19 @@ TEST(ManyBody, EqualsRepeatedProducts) {
       const Array part = have >= want ? slice(power, 1, 0, want) : pad(power, 1, 0, want - have);
       total = total + scale_degrees(part, l_out, reshape(slice(w, 0, n - 1, n), {l_out + 1, c}));
     }
-    for (const Engine e : engines)
+    for (const char* e : engines)
       EXPECT_LE(difference(ManyBodyProduct(l, nu, l_out, by(e))(x, w), total), 2e-13)
-          << name_of(e) << " " << l << " " << nu;
+          << e << " " << l << " " << nu;
   }
 }
 
 TEST(ManyBody, ProductsOfDifferentFunctionsDoNotDependOnTheirOrder) {
   const Array a = features(3, 2, 2, 1), b = features(3, 2, 2, 2), c = features(3, 2, 2, 3);
   const Array abc = slice(by_gaunt(by_gaunt(a, 2, b, 2, 4), 4, c, 2, 3), 1, 0, 16 * 2);
-  for (const Engine e : engines) {
+  for (const char* e : engines) {
     const ManyBodyProduct product(2, 3, 3, by(e));
     for (const Arrays& order : {Arrays{a, b, c}, {c, a, b}, {b, a, c}})
-      EXPECT_LE(difference(product.product(order), abc), 1e-13) << name_of(e);
+      EXPECT_LE(difference(product.product(order), abc), 1e-13) << e;
     // on the diagonal, the highest order of operator()
     EXPECT_LE(
         difference(product.product({a, a, a}),
@@ -217,7 +216,7 @@ TEST(ManyBody, ProductsOfDifferentFunctionsDoNotDependOnTheirOrder) {
 
 TEST(ManyBody, DerivativesTwiceAndEquivariance) {
   const Array x = features(2, 2, 2, 1), w = normal({3, 3}, 2), u = features(2, 2, 2, 3);
-  for (const Engine e : engines) {
+  for (const char* e : engines) {
     const ManyBodyProduct product(2, 3, 2, by(e));
     check_twice([&](const Arrays& a) { return sum(product(a[0], a[1]) * u); }, {scale(x, 0.3), w}, 1e-7,
                 5e-4);

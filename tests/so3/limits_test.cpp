@@ -63,7 +63,7 @@ TEST(Limits, Degrees) {
   EXPECT_THROW(SphereGrid(1000000000, 1000000000), std::invalid_argument);
   EXPECT_THROW(SphereGrid::exact(2000000000), std::invalid_argument);
   EXPECT_THROW(scale_degrees(x, 1, Array::scalar(1, DType::f64)), std::invalid_argument);
-  EXPECT_EQ(GauntProduct(300, 300, 300).plan().engine, Engine::grid);  // planned without counting couplings
+  EXPECT_EQ(GauntProduct(300, 300, 300).plan().engine, "grid");  // planned without counting couplings
 }
 
 TEST(Limits, Sizes) {
@@ -103,9 +103,9 @@ TEST(Limits, LengthsOfEdges) {
           EXPECT_TRUE(identical(got[k], expected[k])) << what << " " << dtype << " " << scale << " " << k;
       }
     };
-    for (Engine engine : {Engine::cg, Engine::escn}) {
+    for (const char* engine : {"cg", "escn"}) {
       const EdgeConvolution convolution(product, Normalization::component, {engine, false, 5});
-      check(name_of(engine), [&](const Arrays& a) { return sum(square(convolution(edges, a[0], a[1], w))); });
+      check(engine, [&](const Arrays& a) { return sum(square(convolution(edges, a[0], a[1], w))); });
     }
     const GauntConvolution gaunt(1, 2, 2);
     check("gaunt", [&](const Arrays& a) { return sum(square(gaunt(edges, f, a[1], s))) + 0.0 * sum(a[0]); });

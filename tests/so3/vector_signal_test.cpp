@@ -12,7 +12,7 @@
 namespace cartan::so3 {
 namespace {
 
-PlanOptions by(Engine engine) {
+PlanOptions by(const std::string& engine) {
   PlanOptions options;
   options.engine = engine;
   return options;
@@ -21,7 +21,7 @@ PlanOptions by(Engine engine) {
 TEST(Bracket, IsTheCrossProductOfGradients) {
   const int l1 = 3, l2 = 2;
   const Array x = features(1, l1, 1, 1), y = features(1, l2, 1, 2);
-  const Array z = BracketProduct(l1, l2, l1 + l2, by(Engine::grid))(x, y);
+  const Array z = BracketProduct(l1, l2, l1 + l2, by("grid"))(x, y);
   const Array r = normal({20, 3}, 3);
   const Array unit = r / sqrt(sum(square(r), 1, true)), tr = track(unit);
   const auto gradient = [&](const Array& c, int l) {
@@ -48,16 +48,15 @@ TEST(Bracket, CouplesTheOddSums) {
     const Array x = features(3, l1, 3, 1), y = features(3, l2, 3, 2);
     const Array z = by_couplings(x, l1, y, l2, l3,
                                  [](int a, int b, int c, Index) { return bracket_coefficient(a, b, c); });
-    for (const Engine e : {Engine::cg, Engine::grid})
-      EXPECT_LE(difference(BracketProduct(l1, l2, l3, by(e))(x, y), z), 1e-13)
-          << name_of(e) << l1 << l2 << l3;
+    for (const char* e : {"cg", "grid"})
+      EXPECT_LE(difference(BracketProduct(l1, l2, l3, by(e))(x, y), z), 1e-13) << e << l1 << l2 << l3;
   }
-  EXPECT_THROW(BracketProduct(2, 2, 2, by(Engine::fourier)), std::invalid_argument);
+  EXPECT_THROW(BracketProduct(2, 2, 2, by("fourier")), std::invalid_argument);
 }
 
 TEST(Bracket, DerivativesTwice) {
   const Array u = features(2, 2, 2, 9);
-  for (const Engine e : {Engine::cg, Engine::grid}) {
+  for (const char* e : {"cg", "grid"}) {
     const BracketProduct product(2, 2, 2, by(e));
     check_twice(
         [&](const Arrays& a) {
@@ -70,7 +69,7 @@ TEST(Bracket, DerivativesTwice) {
 TEST(CompleteProduct, EveryPathToDegreeSix) {
   for (const auto& [l1, l2, l3, c] : {std::tuple{6, 6, 6, 1}, {2, 3, 5, 3}, {1, 1, 2, 20}, {4, 2, 1, 2}}) {
     const Array x = features(2, l1, c, 1), y = features(2, l2, c, 2);
-    for (const Engine e : {Engine::cg, Engine::grid}) {
+    for (const char* e : {"cg", "grid"}) {
       const CompleteProduct product(l1, l2, l3, by(e));
       const Array z = product(x, y);
       double worst = 0;
@@ -82,7 +81,7 @@ TEST(CompleteProduct, EveryPathToDegreeSix) {
         worst = cartan::testing::worst_of(
             worst, difference(slice(z, 1, p.offset * c, (p.offset + 2 * p.l3 + 1) * c), expected));
       }
-      EXPECT_LE(worst, 2e-13) << name_of(e) << l1 << l2 << l3;
+      EXPECT_LE(worst, 2e-13) << e << l1 << l2 << l3;
     }
   }
   EXPECT_EQ(CompleteProduct(6, 6, 6).paths().size(), 175u);
@@ -90,7 +89,7 @@ TEST(CompleteProduct, EveryPathToDegreeSix) {
 }
 
 TEST(CompleteProduct, DerivativesTwiceAndBothEngines) {
-  for (const Engine e : {Engine::cg, Engine::grid}) {
+  for (const char* e : {"cg", "grid"}) {
     const CompleteProduct product(2, 1, 2, by(e));
     const Array u = normal({2, product.rows() * 2}, 5);
     check_twice([&](const Arrays& a) { return sum(square(product(a[0], a[1])) * u); },

@@ -54,13 +54,13 @@ class EdgeConvolution {
  public:
   /// @param product  in2 has one channel of each of its irreps, of parity (-1)^l or even
   explicit EdgeConvolution(TensorProduct product, Normalization normalization = Normalization::component,
-                           PlanOptions plan = {});
+                           const PlanOptions& plan = {});
 
   /// @param x        (sender nodes, in1.dim())
   /// @param vectors  (edges, 3), their lengths do not enter; none may be zero or not finite
   /// @param weights  (weight_numel()), shared, or (edges, weight_numel()). Weights of every edge in mode uvw
   /// are
-  ///                 for Engine::cg alone
+  ///                 for the engine cg alone
   /// @return (receiver nodes, out.dim()); differentiable to any order
   Array operator()(const EdgeList& edges, const Array& x, const Array& vectors, const Array& weights) const;
 
@@ -69,7 +69,7 @@ class EdgeConvolution {
   const Plan& plan() const noexcept { return plan_; }
 
  private:
-  Array run(Engine engine, const EdgeList& edges, const Array& x, const Array& vectors,
+  Array run(bool in_frames, const EdgeList& edges, const Array& x, const Array& vectors,
             const Array& weights) const;
 
   Convolution convolution_;

@@ -13,7 +13,7 @@
 
 #include <cartan/autodiff/edge_list.hpp>
 #include <cartan/autodiff/primitive.hpp>
-#include <cartan/so3/plan.hpp>
+#include <cartan/core/plan.hpp>
 
 namespace cartan::so3 {
 

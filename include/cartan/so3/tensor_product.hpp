@@ -18,9 +18,9 @@
 #include <string>
 #include <vector>
 
+#include <cartan/core/plan.hpp>
 #include <cartan/so3/irreps.hpp>
 #include <cartan/so3/normalization.hpp>
-#include <cartan/so3/plan.hpp>
 
 namespace cartan::so3 {
 

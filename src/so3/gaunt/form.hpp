@@ -12,7 +12,7 @@
 #include <memory>
 
 #include "cartan/autodiff/primitive.hpp"
-#include "cartan/so3/plan.hpp"
+#include "so3/gaunt/engine.hpp"
 
 namespace cartan::so3 {
 

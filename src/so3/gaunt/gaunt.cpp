@@ -95,7 +95,7 @@ GauntProduct::GauntProduct(int l1, int l2, int l3, const PlanOptions& options, i
 }
 
 Array GauntProduct::operator()(const Array& x, const Array& y, const GauntWeights& weights) const {
-  return evaluate_gaunt("gaunt", l1_, l2_, l3_, false, plan_.engine, x, y, weights);
+  return evaluate_gaunt("gaunt", l1_, l2_, l3_, false, engine_of(plan_.engine), x, y, weights);
 }
 
 namespace {
@@ -129,7 +129,8 @@ Array ManyBodyProduct::operator()(const Array& x, const Array& weights) const {
           " rows, one an order");
   Arrays inputs{x};
   if (!w.empty()) inputs.push_back(w);
-  return run(std::make_shared<FormDerivative>(many_body_form(l_, nu_, l_out_, !w.empty()), 1, plan_.engine),
+  return run(std::make_shared<FormDerivative>(many_body_form(l_, nu_, l_out_, !w.empty()), 1,
+                                              engine_of(plan_.engine)),
              inputs);
 }
 
@@ -146,7 +147,7 @@ Array ManyBodyProduct::product(const Arrays& factors) const {
   }
   form.terms[0].factors.push_back({form.arrays(), -1, 0, 1});
   form.degree.push_back(l_out_);
-  return run(std::make_shared<FormDerivative>(form, form.arrays() - 1, plan_.engine), factors);
+  return run(std::make_shared<FormDerivative>(form, form.arrays() - 1, engine_of(plan_.engine)), factors);
 }
 
 }  // namespace cartan::so3

@@ -186,9 +186,9 @@ Array GauntConvolution::operator()(const EdgeList& list, const Array& x, const A
           "[", op, "] radial factors ", radial.dtype(), " ", radial.shape(), " for ", edges,
           " edges, degree ", l2_, ", ", channels, " channels: they must be (", l2_ + 1, "), (", edges, ", ",
           l2_ + 1, ") or (", edges, ", ", l2_ + 1, ", ", channels, ")");
-  const Array messages = run(
-      std::make_shared<ConvolutionSlot>(ConvolutionDegrees{l1_, l2_, l3_}, ConvolutionSlot::Z, plan_.engine),
-      {gather(x, list.senders()), reshape(radial, s), vectors});
+  const Array messages = run(std::make_shared<ConvolutionSlot>(ConvolutionDegrees{l1_, l2_, l3_},
+                                                               ConvolutionSlot::Z, engine_of(plan_.engine)),
+                             {gather(x, list.senders()), reshape(radial, s), vectors});
   return scatter_add(messages, list.receivers());
 }
 

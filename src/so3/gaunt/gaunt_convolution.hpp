@@ -4,7 +4,6 @@
 //   dF/d omega = - <X(omega) x, dF/dx> - <X(omega) z, dF/dz>.
 
 #include "cartan/autodiff/primitive.hpp"
-#include "cartan/so3/plan.hpp"
 #include "so3/gaunt/form.hpp"
 
 namespace cartan::so3 {

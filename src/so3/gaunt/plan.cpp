@@ -2,9 +2,9 @@
 #include "so3/gaunt/plan.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "cartan/core/error.hpp"
 #include "cartan/core/random.hpp"
 #include "cartan/so3/vector_signal.hpp"
 
@@ -30,10 +30,12 @@ Rates rates_of(Engine engine) {
   }
 }
 
+constexpr Engine all_engines[] = {Engine::cg, Engine::grid, Engine::fourier, Engine::escn};
+
 Candidate candidate(Engine engine, const FormWork& work, double lanes) {
   const Rates rates = rates_of(engine);
   Candidate c;
-  c.engine = engine;
+  c.engine = name_of(engine);
   c.flops = lanes * (work.products + 2 * work.sums + 5 * work.waves);
   c.bytes = 4 * lanes * work.rows;
   c.seconds = std::ceil(lanes / 32) * 1e-9 *
@@ -42,28 +44,21 @@ Candidate candidate(Engine engine, const FormWork& work, double lanes) {
   return c;
 }
 
-// Least time of a few calls on random data, at most `most` samples, scaled to all of them.
+// By calls on random data of at most `most` samples, scaled to all of them.
 template <class Call>
-void measure(Candidate& c, long samples, Call&& call) {
-  constexpr long most = 4096;
+void measure_samples(Candidate& c, Index samples, Call&& call) {
+  constexpr Index most = 4096;
   const Index count = std::min(samples, most);
-  double least = INFINITY;
-  for (int i = 0; i < 4; ++i) {  // the first makes the tables
-    const auto begin = std::chrono::steady_clock::now();
-    call(count);
-    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-    if (i > 0) least = std::min(least, time.count());
-  }
-  c.seconds = least * static_cast<double>(samples) / static_cast<double>(count);
-  c.measured = true;
+  measure(
+      c, [&] { call(count); }, static_cast<double>(samples) / static_cast<double>(count));
 }
 
 Array noise(const Shape& shape, std::uint64_t stream) {
   return random_normal(shape, DType::f32, Random(1, stream));
 }
 
-void measure_form(Candidate& c, const SphereForm& form, int out, long lanes) {
-  measure(c, lanes, [&](Index samples) {
+void measure_form(Candidate& c, const SphereForm& form, int out, Index lanes) {
+  measure_samples(c, lanes, [&](Index samples) {
     Arrays inputs;
     for (int s = 0; s < form.slots(); ++s) {
       if (s == out) continue;
@@ -75,20 +70,19 @@ void measure_form(Candidate& c, const SphereForm& form, int out, long lanes) {
         inputs.push_back(noise({1, form.rows[w], form.weight_degree[w] + 1, 1}, k));
       }
     }
-    FormDerivative(form, out, c.engine).eval_cpu(inputs);
+    FormDerivative(form, out, engine_of(c.engine)).eval_cpu(inputs);
   });
 }
 
 std::vector<Candidate> candidates_of(const SphereForm& form, int out, const PlanOptions& options,
-                                     long lanes) {
+                                     Index lanes) {
   std::vector<Candidate> all;
   const bool bracket =
       std::any_of(form.terms.begin(), form.terms.end(), [](const SphereTerm& t) { return t.bracket; });
   for (const Engine engine : {Engine::cg, Engine::grid, Engine::fourier}) {
     if (engine == Engine::fourier && bracket) {
       Candidate c;
-      c.engine = engine;
-      c.possible = false;
+      c.engine = name_of(engine);
       c.why_not = "gradients are formed on the grid";
       all.push_back(c);
       continue;
@@ -102,6 +96,17 @@ std::vector<Candidate> candidates_of(const SphereForm& form, int out, const Plan
 
 }  // namespace
 
+const char* name_of(Engine engine) {
+  constexpr const char* names[] = {"cg", "grid", "fourier", "escn"};
+  return names[static_cast<int>(engine)];
+}
+
+Engine engine_of(const std::string& name) {
+  for (const Engine engine : all_engines)
+    if (name == name_of(engine)) return engine;
+  throw std::invalid_argument(text("[plan] no engine '", name, "': cg, grid, fourier or escn"));
+}
+
 Plan plan_form(const SphereForm& form, int out, const PlanOptions& options) {
   options.validate();
   return choose(candidates_of(form, out, options, options.batch), options.engine);
@@ -110,7 +115,7 @@ Plan plan_form(const SphereForm& form, int out, const PlanOptions& options) {
 Plan plan_convolution(const ConvolutionDegrees& l, const SphereForm& form, Index channels,
                       const PlanOptions& options) {
   options.validate();
-  const long edges = options.batch, lanes = edges * static_cast<long>(channels);
+  const Index edges = options.batch, lanes = edges * channels;
   PlanOptions spatial = options;
   spatial.measure = false;
   auto all = candidates_of(form, 2, spatial, lanes);
@@ -121,8 +126,8 @@ Plan plan_convolution(const ConvolutionDegrees& l, const SphereForm& form, Index
   all.back().seconds += 1.4e-6;
   if (options.measure)
     for (Candidate& c : all)
-      measure(c, edges, [&](Index n) {
-        ConvolutionSlot(l, ConvolutionSlot::Z, c.engine)
+      measure_samples(c, edges, [&](Index n) {
+        ConvolutionSlot(l, ConvolutionSlot::Z, engine_of(c.engine))
             .eval_cpu({noise({n, (l.x + 1) * (l.x + 1) * channels}, 1), noise({1, 1, l.filter + 1, 1}, 2),
                        noise({n, 3}, 3)});
       });
@@ -153,7 +158,7 @@ Plan plan_complete(int l1, int l2, int l3, const PlanOptions& options) {
       PlanOptions forced;
       forced.engine = c.engine;
       const CompleteProduct product(l1, l2, l3, forced);
-      measure(c, options.batch, [&](Index n) {
+      measure_samples(c, options.batch, [&](Index n) {
         product(noise({n, (l1 + 1) * (l1 + 1)}, 1), noise({n, (l2 + 1) * (l2 + 1)}, 2));
       });
     }

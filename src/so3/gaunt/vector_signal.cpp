@@ -270,7 +270,7 @@ BracketProduct::BracketProduct(int l1, int l2, int l3, const PlanOptions& option
 }
 
 Array BracketProduct::operator()(const Array& x, const Array& y, const GauntWeights& weights) const {
-  return evaluate_gaunt("bracket", l1_, l2_, l3_, true, plan_.engine, x, y, weights);
+  return evaluate_gaunt("bracket", l1_, l2_, l3_, true, engine_of(plan_.engine), x, y, weights);
 }
 
 std::vector<ProductPath> CompleteProduct::paths_of(int l1, int l2, int l3) {
@@ -302,7 +302,7 @@ Array CompleteProduct::operator()(const Array& x, const Array& y) const {
               x.dtype() == y.dtype() && std::equal(x.shape().begin(), x.shape().end() - 1, y.shape().begin()),
           "[complete_product] x ", x.shape(), " of degree ", l1_, " and y ", y.shape(), " of degree ", l2_,
           " must have the same leading axes, channels and type");
-  return run(std::make_shared<CompleteSlot>(l1_, l2_, l3_, P, plan_.engine), {x, y});
+  return run(std::make_shared<CompleteSlot>(l1_, l2_, l3_, P, engine_of(plan_.engine)), {x, y});
 }
 
 }  // namespace cartan::so3

@@ -1,8 +1,6 @@
 #include "cartan/so3/edge_convolution.hpp"
 
-#include <chrono>
 #include <cmath>
-#include <limits>
 #include <set>
 
 #include "cartan/autodiff/ops.hpp"
@@ -23,7 +21,7 @@ constexpr double edges_per_node = 20;
 // weights that join channels are applied once a node.
 Candidate cost_of_coefficients(const TensorProduct& p, double edges) {
   Candidate c;
-  c.engine = Engine::cg;
+  c.engine = "cg";
   double products = 0, mixing = 0;
   for (const Path& path : p.paths()) {
     const Instruction& ins = path.instruction;
@@ -46,7 +44,7 @@ Candidate cost_of_coefficients(const TensorProduct& p, double edges) {
 
 }  // namespace
 
-EdgeConvolution::EdgeConvolution(TensorProduct product, Normalization normalization, PlanOptions plan)
+EdgeConvolution::EdgeConvolution(TensorProduct product, Normalization normalization, const PlanOptions& plan)
     : convolution_(std::move(product)), harmonics_{true, normalization} {
   const TensorProduct& p = convolution_.product();
   const Irreps& in2 = p.irreps_in2();
@@ -57,10 +55,9 @@ EdgeConvolution::EdgeConvolution(TensorProduct product, Normalization normalizat
   plan.validate();
   const double edges = static_cast<double>(plan.batch);
   Candidate cg = cost_of_coefficients(p, edges), escn;
-  escn.engine = Engine::escn;
+  escn.engine = "escn";
   escn.why_not = SO2Weights::why_not(p);
-  escn.possible = escn.why_not.empty();
-  if (escn.possible) {
+  if (escn.possible()) {
     so2_ = std::make_shared<const SO2Weights>(p, normalization);
     const SO2Convolution& c = so2_->convolution();
     const bool channelwise = c.options().channelwise;
@@ -85,25 +82,16 @@ EdgeConvolution::EdgeConvolution(TensorProduct product, Normalization normalizat
                 r = random_normal({n, 3}, DType::f32, Random(1, 2)),
                 w = random_normal(uvu ? Shape{n, p.weight_numel()} : Shape{p.weight_numel()}, DType::f32,
                                   Random(1, 3));
-    for (Candidate& c : candidates) {
-      if (!c.possible) continue;
-      c.seconds = std::numeric_limits<double>::infinity();
-      for (int repeat = 0; repeat < 3; ++repeat) {
-        const auto start = std::chrono::steady_clock::now();
-        run(c.engine, list, x, r, w);
-        c.seconds = std::min(c.seconds,
-                             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-      }
-      c.measured = true;
-    }
+    for (Candidate& c : candidates)
+      if (c.possible()) cartan::measure(c, [&] { run(c.engine == "escn", list, x, r, w); });
   }
   plan_ = choose(std::move(candidates), plan.engine);
 }
 
-Array EdgeConvolution::run(Engine engine, const EdgeList& edges, const Array& x, const Array& vectors,
+Array EdgeConvolution::run(bool in_frames, const EdgeList& edges, const Array& x, const Array& vectors,
                            const Array& weights) const {
   const TensorProduct& p = product();
-  if (engine == Engine::cg) {
+  if (!in_frames) {
     const Array y = spherical_harmonics(vectors, std::max(p.irreps_in2().lmax(), 0), harmonics_);
     return convolution_(
         edges, x, static_cast<Index>(columns_.size()) == y.dim(1) ? y : take_last(y, columns_), weights);
@@ -120,13 +108,13 @@ Array EdgeConvolution::operator()(const EdgeList& edges, const Array& x, const A
           "[edge_convolution] vectors ", vectors.shape(), " ", vectors.dtype(), ": they must be real, (",
           edges.size(), ", 3)");
   check_vectors("edge_convolution", vectors);
-  Engine engine = plan_.engine;
-  if (engine == Engine::escn && !so2_->convolution().options().channelwise && weights.ndim() != 1) {
+  bool in_frames = plan_.engine == "escn";
+  if (in_frames && !so2_->convolution().options().channelwise && weights.ndim() != 1) {
     require(!plan_.forced, "[edge_convolution] weights ", weights.shape(),
             " of every edge in mode uvw: the engine escn, which was asked for, needs shared ones");
-    engine = Engine::cg;
+    in_frames = false;
   }
-  return run(engine, edges, x, vectors, weights);
+  return run(in_frames, edges, x, vectors, weights);
 }
 
 }  // namespace cartan::so3

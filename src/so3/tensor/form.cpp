@@ -222,7 +222,7 @@ TensorForm::TensorForm(const Irreps& in1, const Irreps& in2, const Irreps& out,
     weighted_ = std::make_unique<const TensorForm>(in1, in2, out, with_weights);
 }
 
-Candidate TensorForm::candidate(long samples) const {
+Candidate TensorForm::candidate(Index samples) const {
   double n = 2.0 * static_cast<double>(values64_.size());
   for (const Group& g : groups_) {
     const double paths = static_cast<double>(g.weights.size()), da = g.a.dim, dc = g.c.dim;
@@ -233,7 +233,7 @@ Candidate TensorForm::candidate(long samples) const {
     n += static_cast<double>(p.channels) * (3.0 * static_cast<double>(p.to_c.size()) + 2.0 * p.c.dim);
   for (const Mix& m : mixes_) n += 2.0 * m.dim * static_cast<double>(m.in) * static_cast<double>(m.out);
   Candidate c;
-  c.engine = Engine::cg;
+  c.engine = "cg";
   c.flops = n * static_cast<double>(samples);
   c.bytes = 4 * static_cast<double>(samples) * static_cast<double>(dim1 + dim2 + dim_out + weight_numel);
   c.seconds = c.flops / 55e9 + c.bytes / 14e9;  // one core of 2.3 GHz with AVX-512, measured

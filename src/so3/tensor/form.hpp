@@ -95,7 +95,7 @@ class TensorForm {
   const TensorForm& weighted() const { return weighted_ ? *weighted_ : *this; }
 
   // The cost of a forward pass in float32, weights one row a sample.
-  Candidate candidate(long samples) const;
+  Candidate candidate(Index samples) const;
   Index dim1 = 0, dim2 = 0, dim_out = 0, weight_numel = 0;
 
  private:
