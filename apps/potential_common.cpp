@@ -33,16 +33,16 @@ void add_model_options(CLI::App* verb, ModelOptions& o) {
   verb->add_option("model", o.model, "Model file, as `potential train` writes it")->required();
   verb->add_option("--precision", o.precision, "float32 or float64 (default: as the model was trained)")
       ->check(CLI::IsMember({"float32", "float64"}));
-  verb->add_option("--device", o.device, "cpu or cuda (default cpu)")->check(CLI::IsMember({"cpu", "cuda"}));
+  verb->add_option("--device", o.device, "cpu, cuda or cuda:K (default cpu)");
 }
 
 potentials::Model open_model(const ModelOptions& o) {
-  if (o.device == "cuda") {
-    require_device(Device::cuda());
-    throw DeviceError("potentials run on the CPU only; leave --device cuda away");
-  }
+  const Device device = device_from_name(o.device);
+  require_device(device);
   potentials::Model model = potentials::Model::open(o.model);
-  return o.precision.empty() ? model : model.as(dtype_from_name(o.precision));
+  if (!o.precision.empty()) model = model.as(dtype_from_name(o.precision));
+  model.to(device);
+  return model;
 }
 
 void add_start_options(CLI::App* verb, StartOptions& o) {

@@ -12,13 +12,15 @@
 
 #include "app.hpp"
 #include "errors_json.hpp"
+#include "potential_common.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
 namespace {
 
 struct Options {
-  std::string model, frames, range, out, parity;
+  ModelOptions model;
+  std::string frames, range, out, parity;
   bool json = false, force = false;
 };
 
@@ -68,7 +70,7 @@ std::vector<std::string> draw_parity(const std::string& prefix, const potentials
 
 void eval(const Options& o) {
   if (!o.out.empty()) refuse_existing({o.out}, o.force);
-  const potentials::Model model = potentials::Model::open(o.model);
+  const potentials::Model model = open_model(o.model);
   const potentials::FrameSet set{o.frames, data::read_frames(o.frames, o.range)};
   require(!set.frames.empty(), o.frames, ": has no frames");
   bool periodic = false;
@@ -105,7 +107,7 @@ void eval(const Options& o) {
     std::cout << j.dump(2) << "\n";
     return;
   }
-  std::cout << o.model << " on " << o.frames << ", " << table(errors);
+  std::cout << o.model.model << " on " << o.frames << ", " << table(errors);
   if (!errors.has_energy && !errors.has_forces)
     std::cout << "  (the frames have no labels to compare with; --out writes the predictions)\n";
   for (const std::string& f : files) std::cout << "written " << f << "\n";
@@ -116,7 +118,7 @@ void eval(const Options& o) {
 void add_potential_eval(CLI::App& potential) {
   CLI::App* verb = potential.add_subcommand("eval", "Errors of a model on frames, and its predictions");
   auto o = std::make_shared<Options>();
-  verb->add_option("model", o->model, "model file")->required();
+  add_model_options(verb, o->model);
   verb->add_option("frames", o->frames, "frames: .xyz, .npz, .h5, deepmd folder")->required();
   verb->add_option("--range", o->range, "which frames, as a Python slice: 0:100, ::2, -1");
   verb->add_option("--out", o->out, "write the frames with predicted energies, forces and stress");

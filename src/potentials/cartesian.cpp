@@ -276,7 +276,7 @@ Array rank_dot(const Array& x, const Array& y, int ranks) {
   check_field("rank_dot", x);
   check_same("rank_dot", x, y);
   require(ranks == 1 || ranks == 3, "[rank_dot] ranks must be 1 or 3, not ", ranks);
-  const bool same = x.raw() == y.raw() && x.node() == y.node();
+  const bool same = x.address() == y.address() && x.node() == y.node();
   return run(std::make_shared<RankDot>(ranks), same ? Arrays{x} : Arrays{x, y});
 }
 
@@ -298,7 +298,7 @@ Array rank_outer(const Array& y, const Array& x) {
 Array matrix_product(const Array& x, const Array& y, bool tx, bool ty) {
   check_field("matrix_product", x);
   check_same("matrix_product", x, y);
-  const bool square = x.raw() == y.raw() && x.node() == y.node() && !tx && !ty;
+  const bool square = x.address() == y.address() && x.node() == y.node() && !tx && !ty;
   return run(std::make_shared<MatrixProduct>(false, tx, ty), square ? Arrays{x} : Arrays{x, y});
 }
 

@@ -77,7 +77,7 @@ void reduce(Lattice& lattice) {
 
 }  // namespace
 
-Lattice reduced_lattice(const data::Frame& frame, const char* op) {
+Lattice reduced_lattice(const System& frame, const char* op) {
   Lattice lattice;
   for (std::size_t k = 0; k < 3; ++k) {
     if (!frame.pbc[k]) continue;

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include <cartan/data/frame.hpp>
+#include <cartan/potentials/system.hpp>
 
 namespace cartan::potentials {
 
@@ -29,6 +29,6 @@ struct Lattice {
 };
 
 /// Throws std::invalid_argument, naming `op`, for lattice vectors that are not finite or not independent.
-Lattice reduced_lattice(const data::Frame& frame, const char* op);
+Lattice reduced_lattice(const System& frame, const char* op);
 
 }  // namespace cartan::potentials

@@ -135,43 +135,4 @@ Model Model::open(const std::string& path) {
   return load(root.group("model"));
 }
 
-ModelPotential::ModelPotential(Model model, double skin)
-    : model_(std::move(model)), list_(model_.cutoff(), skin) {}
-
-namespace {
-
-// -dE/dstrain of a molecule: sum_i x_i f_i, symmetric for an energy that rotations do not change. Positions
-// count from the middle, since forces add up to zero only as far as the model's precision goes.
-std::array<double, 9> molecular_virial(const Frame& frame, const std::vector<double>& forces) {
-  std::array<double, 9> virial{}, product{};
-  std::array<double, 3> middle{};
-  const std::size_t n = frame.numbers.size();
-  for (std::size_t c = 0; c < 3 * n; ++c) middle[c % 3] += frame.positions[c] / static_cast<double>(n);
-  for (std::size_t a = 0; a < n; ++a)
-    for (std::size_t k = 0; k < 9; ++k)
-      product[k] += (frame.positions[3 * a + k / 3] - middle[k / 3]) * forces[3 * a + k % 3];
-  for (std::size_t k = 0; k < 9; ++k) virial[k] = 0.5 * (product[k] + product[k % 3 * 3 + k / 3]);
-  return virial;
-}
-
-}  // namespace
-
-Evaluation ModelPotential::evaluate(const Frame& frame) {
-  const Graph graph = make_graph(frame, list_.update(frame));
-  Recording off(false);
-  const bool periodic = frame.periodic();
-  const Prediction p = model_.predict(graph, {true, periodic, false});
-  Evaluation e;
-  e.energy = p.energy.item();
-  e.forces = p.forces.to_vector<double>();
-  e.atom_energies = p.atom_energies.to_vector<double>();
-  if (periodic) {
-    const auto virial = p.virial.to_vector<double>();
-    std::copy(virial.begin(), virial.end(), e.virial.begin());
-  } else {
-    e.virial = molecular_virial(frame, e.forces);
-  }
-  return e;
-}
-
 }  // namespace cartan::potentials

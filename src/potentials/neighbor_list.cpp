@@ -33,7 +33,7 @@ struct Found {
 };
 
 struct CellList {
-  const Frame& frame;
+  const System& frame;
   double cutoff;
   Lattice lattice;
   std::array<Index, 3> bins{};                     // along each axis
@@ -46,7 +46,7 @@ struct CellList {
   std::vector<std::int32_t> table;                 // first atom of each bin; empty: too many bins
   double slack = 0;                                // rounding of wrapped positions, Angstrom
 
-  CellList(const Frame& f, double rc) : frame(f), cutoff(rc), lattice(reduced_lattice(f, "neighbor_list")) {
+  CellList(const System& f, double rc) : frame(f), cutoff(rc), lattice(reduced_lattice(f, "neighbor_list")) {
     check_size();
     fill();
   }
@@ -233,19 +233,21 @@ struct CellList {
 
 }  // namespace
 
-void check_pair_input(const Frame& frame, double cutoff) {
+void check_pair_input(const System& frame, double cutoff) {
   require(std::isfinite(cutoff) && cutoff > 0, "[neighbor_list] the cutoff is ", cutoff,
           " Angstrom; give a positive number");
   const Index n = frame.size();
+  require(frame.ghosts == 0, "[neighbor_list] the system has ", frame.ghosts,
+          " ghosts; they come with a pair list of the host");
   require(static_cast<Index>(frame.positions.size()) == 3 * n, "[neighbor_list] ", n, " atomic numbers but ",
           frame.positions.size(), " coordinates; give three an atom");
   require(n < (Index{1} << 31), "[neighbor_list] ", n, " atoms; the limit is 2^31 - 1");
-  for (std::size_t c = 0; c < frame.positions.size(); ++c)
+  for (Index c = 0; c < frame.positions.size(); ++c)
     require(std::isfinite(frame.positions[c]), "[neighbor_list] coordinate ", c % 3, " of atom ", c / 3,
             " is ", frame.positions[c], "; positions must be finite");
 }
 
-NeighborList neighbor_list(const Frame& frame, double cutoff) {
+NeighborList neighbor_list(const System& frame, double cutoff) {
   check_pair_input(frame, cutoff);
   NeighborList list;
   list.cutoff = cutoff;

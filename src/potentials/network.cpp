@@ -60,6 +60,7 @@ Array Network::operator()(const Graph& graph, const Array& vectors) const {
   require(vectors.shape() == Shape({graph.edges.size(), 3}) && vectors.dtype() == dtype(), "[", kind(),
           "] vectors must be (", graph.edges.size(), ", 3) of ", dtype(), ", not ", vectors.shape(), " of ",
           vectors.dtype());
+  if (graph.owned == 0) return Array::zeros({0}, dtype(), vectors.device());
   Array energies = atomic_energies(graph, vectors);
   require(energies.shape() == Shape({graph.owned}), "[", kind(), "] gave energies of shape ",
           energies.shape(), " for ", graph.owned, " atoms");

@@ -41,6 +41,6 @@ struct Overlap {
 };
 
 /// Throws std::invalid_argument unless positions and cutoff are fit for a search.
-void check_pair_input(const Frame& frame, double cutoff);
+void check_pair_input(const System& frame, double cutoff);
 
 }  // namespace cartan::potentials

@@ -14,8 +14,9 @@ VerletList::VerletList(double cutoff, double skin) : cutoff_(cutoff), skin_(skin
           " Angstrom; give zero or more");
 }
 
-bool VerletList::stale(const Frame& frame) const {
-  if (!valid_ || frame.positions.size() != positions_.size() || frame.cell != cell_ || frame.pbc != pbc_)
+bool VerletList::stale(const System& frame) const {
+  if (!valid_ || frame.positions.size() != static_cast<Index>(positions_.size()) || frame.cell != cell_ ||
+      frame.pbc != pbc_)
     return true;
   for (std::size_t c = 0; c < positions_.size(); c += 3) {
     const double x = frame.positions[c] - positions_[c], y = frame.positions[c + 1] - positions_[c + 1],
@@ -25,12 +26,12 @@ bool VerletList::stale(const Frame& frame) const {
   return false;
 }
 
-const NeighborList& VerletList::update(const Frame& frame) {
+const NeighborList& VerletList::update(const System& frame) {
   check_pair_input(frame, cutoff_);
   if (stale(frame)) {
     valid_ = false;  // a search that throws leaves no list behind
     wide_ = neighbor_list(frame, cutoff_ + skin_);
-    positions_ = frame.positions;
+    positions_.assign(frame.positions.begin(), frame.positions.end());
     cell_ = frame.cell;
     pbc_ = frame.pbc;
     valid_ = true;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <cartan/potentials/engine.hpp>
 #include <cartan/potentials/network.hpp>
 #include <cartan/potentials/potential.hpp>
 
@@ -71,17 +72,36 @@ class Model {
   std::unique_ptr<Network> network_;
 };
 
-/// A Model as a Potential for dynamics and relaxation: keeps a Verlet list.
-class ModelPotential : public Potential {
+/// The network of a model, differentiated by the tape: the engine that every model has. It keeps a Verlet
+/// list for systems without one, and the graph, whose topology is kept while the same pairs are within the
+/// cutoff.
+class NetworkEngine : public Engine {
  public:
-  explicit ModelPotential(Model model, double skin = 0.5);
-  Evaluation evaluate(const Frame& frame) override;
+  /// @param skin  Angstrom, of the Verlet list
+  explicit NetworkEngine(Model model, double skin = 0.5);
+  ~NetworkEngine() override;
+  NetworkEngine(NetworkEngine&&) noexcept;
+  void compute(const System& system, Results& results) override;
   double cutoff() const override { return model_.cutoff(); }
   const Model& model() const { return model_; }
 
  private:
+  class Topology;
   Model model_;
   VerletList list_;
+  std::unique_ptr<Topology> topology_;
+};
+
+/// A Model as a Potential for dynamics and relaxation: its NetworkEngine on frames.
+class ModelPotential : public Potential {
+ public:
+  explicit ModelPotential(Model model, double skin = 0.5) : engine_(std::move(model), skin) {}
+  Evaluation evaluate(const Frame& frame) override;
+  double cutoff() const override { return engine_.cutoff(); }
+  const Model& model() const { return engine_.model(); }
+
+ private:
+  NetworkEngine engine_;
 };
 
 }  // namespace cartan::potentials

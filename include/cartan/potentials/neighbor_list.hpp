@@ -5,11 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include <cartan/data/frame.hpp>
+#include <cartan/potentials/system.hpp>
 
 namespace cartan::potentials {
-
-using data::Frame;
 
 /// Every undirected pair once. Pair p joins atom i[p] with the image of atom j[p] that lies at
 /// x_j + shift·cell, and its vector points from that image to atom i:
@@ -33,13 +31,13 @@ struct NeighborList {
 /// Atoms closer than this are taken for a mistake in the input.
 inline constexpr double overlap_distance = 0.01;  // Angstrom
 
-/// The pairs of `frame`, by a cell list on the Minkowski-reduced lattice: time and memory are linear in the
-/// number of atoms and pairs, whatever the shape of the cell (triclinic, left-handed, sheared many times).
-/// Lattice vectors without pbc are not looked at.
-/// Throws std::invalid_argument for a cutoff that is not positive, positions or lattice vectors that are not
-/// finite, lattice vectors that are not independent, atoms (or an atom and its own image) closer than
+/// The pairs of a frame (a System without ghosts), by a cell list on the Minkowski-reduced lattice: time and
+/// memory are linear in the number of atoms and pairs, whatever the shape of the cell (triclinic,
+/// left-handed, sheared many times). Lattice vectors without pbc are not looked at. Throws
+/// std::invalid_argument for a cutoff that is not positive, positions or lattice vectors that are not finite,
+/// ghosts, lattice vectors that are not independent, atoms (or an atom and its own image) closer than
 /// `overlap_distance`, and more than 2^28 pairs.
-NeighborList neighbor_list(const Frame& frame, double cutoff);
+NeighborList neighbor_list(const System& frame, double cutoff);
 
 /// The same list for a sequence of similar frames (dynamics, relaxation): pairs are searched up to
 /// cutoff + skin (Verlet 1967) and searched again only when an atom has moved by more than skin / 2 since,
@@ -49,12 +47,12 @@ class VerletList {
   /// Throws std::invalid_argument for a cutoff that is not positive or a negative skin.
   explicit VerletList(double cutoff, double skin = 1.0);
   /// The list of `frame`; valid until the next call.
-  const NeighborList& update(const Frame& frame);
+  const NeighborList& update(const System& frame);
   Index rebuilds() const { return rebuilds_; }  ///< searches so far
   double cutoff() const { return cutoff_; }
 
  private:
-  bool stale(const Frame& frame) const;
+  bool stale(const System& frame) const;
 
   double cutoff_, skin_;
   Index rebuilds_ = 0;

@@ -1,4 +1,5 @@
 // The networks there are: a line each.
+#include "cartan/potentials/networks/nequip.hpp"
 #include "cartan/potentials/networks/tensornet.hpp"
 
 namespace cartan::potentials {
@@ -15,6 +16,7 @@ const std::vector<NetworkKind>& network_kinds() {
   static const std::vector<NetworkKind> kinds{
       {"tensornet", "Cartesian tensors of rank 0, 1, 2 (Simeon, De Fabritiis 2023)",
        defaults<TensorNetConfig>},
+      {"nequip", "features of irreps, products with harmonics (Batzner et al. 2022)", defaults<NequipConfig>},
   };
   return kinds;
 }

@@ -1,0 +1,84 @@
+#pragma once
+/// NequIP (Batzner et al., Nature Communications 13, 2453 (2022)): message passing with features of irreps,
+/// whose messages are tensor products with the spherical harmonics of the edges.
+
+#include <string>
+#include <vector>
+
+#include <cartan/nn/radial.hpp>
+#include <cartan/potentials/network.hpp>
+#include <cartan/so3/edge_convolution.hpp>
+#include <cartan/so3/layers.hpp>
+
+namespace cartan::potentials {
+
+struct NequipConfig : NetworkConfig {
+  NequipConfig() { cutoff = 5; }
+
+  Index layers = 3;
+  Index channels = 32;  ///< of every degree
+  int lmax = 2;         ///< of harmonics and features
+  bool parity = true;   ///< features of parity (-1)^l; false: all even, mirror images may differ (SevenNet)
+  std::string irreps;   ///< features in full ("64x0e+32x1o"), instead of channels; empty: by channels and lmax
+  std::string self_connection = "species";  ///< "species": a linear map for every element; "linear": one
+  Index radial = 8;                         ///< Bessel functions
+  int envelope = 6;                         ///< p of the polynomial cutoff
+  std::vector<std::int64_t> radial_layers{64, 64};  ///< hidden sizes of the radial network
+  std::vector<std::string> species;  ///< symbols of the elements it knows; empty: those of the training frames
+  double neighbors = 0;  ///< mean number of neighbours of an atom; 0: that of the training frames
+
+  const char* kind() const override { return "nequip"; }
+  void describe(config::Fields& fields) override;
+  void validate() const override;
+  std::string summary() const override;
+  void adapt(const std::vector<Frame>& frames) override;
+  std::unique_ptr<NetworkConfig> clone() const override;
+  std::unique_ptr<Network> make(nn::Init& init) const override;
+  /// The features between layers.
+  so3::Irreps features() const;
+};
+
+/// Atomic energies, with r = x_sender - x_receiver (from the centre to its neighbour), species s, n = neighbors,
+/// normalised activations c f of second moment 1, and every weight divided by the root of its fan-in:
+///
+///   x_i    = embedding[s_i]                                            channels x 0e
+///   R_ij   = MLP(Bessel(|r|) f(|r|/rc))                                one weight a path and channel
+///   M_i    = 1/sqrt(n) sum_j sum_paths sqrt(2 l3 + 1) R_ij C^{l1 l2 l3} (W_1 x_j)^l1 Y_l2(r)
+///   x_i   <- gate(W_2 M_i + W_s[s_i] x_i)                              each layer; the last keeps 0e alone
+///   energy_i = w_2 W_1 x_i
+///
+/// The total charge of a molecule does not enter.
+class Nequip : public Network {
+ public:
+  Nequip(const NequipConfig& config, nn::Init& init);
+
+  const NequipConfig& config() const override { return config_; }
+  std::unique_ptr<Network> clone() const override { return std::make_unique<Nequip>(*this); }
+
+ private:
+  struct Layer {
+    so3::Linear self_connection, in, out;
+    so3::EdgeConvolution convolution;
+    so3::Gate gate;
+    Array self_connection_weight;  ///< (species, ...), or one row
+    Array in_weight, out_weight;
+    std::vector<Array> radial;  ///< (in, out)
+  };
+  struct Species;
+
+  Layer make_layer(const so3::Irreps& in, const so3::Irreps& features, nn::Init& init) const;
+  Array atomic_energies(const Graph& graph, const Array& vectors) const override;
+  void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) override;
+  Species species_of(const Graph& graph) const;
+  Array apply(const Layer& layer, const Graph& graph, const Species& species, const Array& x,
+              const Array& vectors, const Array& basis) const;
+
+  NequipConfig config_;
+  std::vector<int> numbers_;  // of config_.species
+  nn::RadialBasis basis_;
+  Array embedding_;  // (species, channels)
+  std::vector<Layer> layers_;
+  Array hidden_, out_;  // readout
+};
+
+}  // namespace cartan::potentials

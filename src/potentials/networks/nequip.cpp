@@ -1,0 +1,269 @@
+#include "cartan/potentials/networks/nequip.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+
+namespace cartan::potentials {
+namespace {
+
+const so3::Activation& silu_activation() {
+  static const so3::Activation a = so3::normalized([](const Array& x) { return silu(x); });
+  return a;
+}
+const so3::Activation& tanh_activation() {
+  static const so3::Activation a = so3::normalized([](const Array& x) { return tanh(x); });
+  return a;
+}
+
+so3::Irreps even_scalars(Index count) {
+  return so3::Irreps(std::vector<so3::MulIrrep>{{count, {0, 1}}});
+}
+
+// The terms of `features` that a product of `in` with harmonics reaches.
+so3::Irreps reachable(const so3::Irreps& features, const so3::Irreps& in, const so3::Irreps& harmonics) {
+  std::vector<so3::MulIrrep> terms;
+  for (const so3::MulIrrep& term : features) {
+    bool found = false;
+    for (const so3::MulIrrep& a : in)
+      for (const so3::MulIrrep& b : harmonics)
+        for (const so3::Irrep& c : a.ir * b.ir) found = found || c == term.ir;
+    if (found) terms.push_back(term);
+  }
+  return so3::Irreps(std::move(terms));
+}
+
+so3::Gate gate_for(const so3::Irreps& features) {
+  std::vector<so3::MulIrrep> scalars, gated;
+  std::vector<so3::Activation> activations;
+  Index gates = 0;
+  for (const so3::MulIrrep& term : features) {
+    if (term.ir.l > 0) {
+      gated.push_back(term);
+      gates += term.mul;
+    } else {
+      scalars.push_back(term);
+      activations.push_back(term.ir.p > 0 ? silu_activation() : tanh_activation());
+    }
+  }
+  if (gates == 0) return so3::Gate(scalars, activations, {}, {}, {});
+  return so3::Gate(scalars, activations, even_scalars(gates), {silu_activation()}, gated);
+}
+
+so3::EdgeConvolution convolution_for(const so3::Irreps& in, const so3::Irreps& harmonics, const so3::Irreps& target) {
+  so3::TensorProductOptions options;
+  options.path_normalization = so3::PathNormalization::none;
+  return so3::EdgeConvolution(so3::TensorProduct::channelwise(in, harmonics, target, true, options));
+}
+
+Array divided_by_fan_in(const Array& weight) {
+  return scale(weight, 1 / std::sqrt(static_cast<double>(weight.dim(0))));
+}
+
+}  // namespace
+
+void NequipConfig::describe(config::Fields& f) {
+  f("layers", layers, "interactions").from(1);
+  f("channels", channels, "features of every degree").from(1);
+  f("lmax", lmax, "largest degree of harmonics and features").from(0).to(12);
+  f("parity", parity, "features of parity (-1)^l; false: all even, mirror images may differ");
+  f("irreps", irreps, "the features in full, such as 64x0e+32x1o, instead of channels");
+  f("self_connection", self_connection, "a linear map for every element, or one").one_of({"species", "linear"});
+  f("radial", radial, "radial basis functions").from(2);
+  f("envelope", envelope, "power of the polynomial cutoff").from(2).to(20);
+  f("radial_layers", radial_layers, "hidden sizes of the radial network").from(1);
+  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
+  f("species", species, "elements; empty: those of the training frames");
+  f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
+  f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
+}
+
+so3::Irreps NequipConfig::features() const {
+  if (!irreps.empty()) return so3::Irreps(irreps);
+  std::vector<so3::MulIrrep> terms;
+  for (int l = 0; l <= lmax; ++l) terms.push_back({channels, {l, parity && l % 2 ? -1 : 1}});
+  return so3::Irreps(std::move(terms));
+}
+
+void NequipConfig::validate() const {
+  NetworkConfig::validate();
+  const so3::Irreps all = features();
+  for (const so3::MulIrrep& term : all) {
+    require(term.mul > 0 && all.count(term.ir) == term.mul, "[nequip] irreps ", all.text(), " have ",
+            term.ir.text(), " twice, or not at all");
+    require(parity || term.ir.p == 1, "[nequip] irreps ", all.text(), " have ", term.ir.text(),
+            ", which nothing reaches without parity");
+  }
+  require(all.count({0, 1}) > 0, "[nequip] irreps ", all.text(), " have no 0e, from which energies are read");
+  std::set<int> seen;
+  for (const std::string& symbol : species) {
+    const int z = data::element_number(symbol);
+    require(z > 0, "[nequip] species: '", symbol, "' is no chemical element");
+    require(seen.insert(z).second, "[nequip] species names ", symbol, " twice");
+  }
+}
+
+std::string NequipConfig::summary() const {
+  return text("NequIP ", features().text(), ", ", layers, " layers, cutoff ", cutoff, " A, ", dtype);
+}
+
+void NequipConfig::adapt(const std::vector<Frame>& frames) {
+  if (species.empty()) {
+    std::set<int> numbers;
+    for (const Frame& f : frames) numbers.insert(f.numbers.begin(), f.numbers.end());
+    for (const int z : numbers) species.push_back(data::element_symbol(z));
+  }
+  if (neighbors > 0 || frames.empty()) return;
+  // A hundred frames tell the mean well enough.
+  const std::size_t step = std::max<std::size_t>(1, frames.size() / 100);
+  double edges = 0, atoms = 0;
+  for (std::size_t k = 0; k < frames.size(); k += step) {
+    edges += 2 * static_cast<double>(neighbor_list(frames[k], cutoff).size());
+    atoms += static_cast<double>(frames[k].size());
+  }
+  neighbors = edges > 0 ? edges / atoms : 1;
+}
+
+std::unique_ptr<NetworkConfig> NequipConfig::clone() const {
+  return std::make_unique<NequipConfig>(*this);
+}
+
+std::unique_ptr<Network> NequipConfig::make(nn::Init& init) const {
+  return std::make_unique<Nequip>(*this, init);
+}
+
+// Which atoms are of which element.
+struct Nequip::Species {
+  Indices kind;                                 // (owned) rows of the embedding
+  std::vector<std::pair<Index, Indices>> rows;  // the atoms of each element that is present
+  Indices back;                                 // where an atom is among those rows, one after another
+};
+
+Nequip::Nequip(const NequipConfig& config, nn::Init& init) : config_((config.validate(), config)) {
+  require(!config.species.empty(), "[nequip] species is empty: name the elements (training takes those of its "
+                                   "frames)");
+  require(config.neighbors > 0, "[nequip] neighbors is 0: give the mean number of neighbours of an atom (training "
+                                "takes that of its frames)");
+  for (const std::string& symbol : config.species) numbers_.push_back(data::element_number(symbol));
+  const so3::Irreps features = config.features();
+  const Index channels = features.count({0, 1});
+  const Index kinds = static_cast<Index>(numbers_.size());
+  nn::RadialOptions radial;
+  radial.kind = nn::RadialKind::bessel;
+  radial.count = config.radial;
+  radial.upper = config.cutoff;
+  radial.envelope = config.envelope;
+  basis_ = nn::RadialBasis(radial, config.dtype);
+  embedding_ = init.normal({kinds, channels}, config.dtype);
+  so3::Irreps x = even_scalars(channels);
+  for (Index t = 0; t < config.layers; ++t) {
+    const bool last = t + 1 == config.layers;
+    layers_.push_back(make_layer(x, last ? even_scalars(channels) : features, init));
+    x = layers_.back().gate.irreps_out();
+  }
+  const Index half = std::max<Index>(1, channels / 2);
+  hidden_ = init.normal({channels, half}, config.dtype);
+  out_ = init.normal({half, 1}, config.dtype);
+}
+
+Nequip::Layer Nequip::make_layer(const so3::Irreps& in, const so3::Irreps& features, nn::Init& init) const {
+  const so3::Irreps harmonics = so3::Irreps::spherical_harmonics(config_.features().lmax(), config_.parity ? -1 : 1);
+  so3::Gate gate = gate_for(reachable(features, in, harmonics));
+  so3::EdgeConvolution convolution = convolution_for(in, harmonics, gate.irreps_in());
+  so3::Linear self_connection(in, gate.irreps_in()), first(in, in),
+      second(convolution.product().irreps_out(), gate.irreps_in());
+  const DType t = config_.dtype;
+  Layer layer{self_connection, first, second, convolution, gate, {}, {}, {}, {}};
+  const Index maps = config_.self_connection == "species" ? static_cast<Index>(numbers_.size()) : 1;
+  layer.self_connection_weight = init.normal({maps, self_connection.weight_numel()}, t);
+  layer.in_weight = init.normal({first.weight_numel()}, t);
+  layer.out_weight = init.normal({second.weight_numel()}, t);
+  Index width = config_.radial;
+  for (const Index next : config_.radial_layers) {
+    layer.radial.push_back(init.normal({width, next}, t));
+    width = next;
+  }
+  layer.radial.push_back(init.normal({width, convolution.product().weight_numel()}, t));
+  return layer;
+}
+
+void Nequip::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
+  basis_.collect_buffers("radial_basis", constants);
+  out.push_back({"embedding.weight", &embedding_});
+  for (std::size_t t = 0; t < layers_.size(); ++t) {
+    const std::string p = "layers." + std::to_string(t) + ".";
+    out.push_back({p + "self_connection.weight", &layers_[t].self_connection_weight});
+    out.push_back({p + "self_interaction_1.weight", &layers_[t].in_weight});
+    for (std::size_t k = 0; k < layers_[t].radial.size(); ++k)
+      out.push_back({p + "radial." + std::to_string(k) + ".weight", &layers_[t].radial[k]});
+    out.push_back({p + "self_interaction_2.weight", &layers_[t].out_weight});
+  }
+  out.push_back({"readout.0.weight", &hidden_});
+  out.push_back({"readout.1.weight", &out_});
+}
+
+Nequip::Species Nequip::species_of(const Graph& graph) const {
+  const Index kinds = static_cast<Index>(numbers_.size());
+  std::vector<std::int32_t> kind, back(graph.owned);
+  for (const int z : graph.numbers) {
+    const auto it = std::find(numbers_.begin(), numbers_.end(), z);
+    if (it == numbers_.end()) {
+      std::string known;
+      for (const std::string& symbol : config_.species) known += " " + symbol;
+      require(false, "[nequip] the network has no ", data::element_symbol(z), ", it was made for", known);
+    }
+    kind.push_back(static_cast<std::int32_t>(it - numbers_.begin()));
+  }
+  kind.resize(graph.owned);
+  Species species;
+  std::int32_t next = 0;
+  for (Index k = 0; k < kinds; ++k) {
+    std::vector<std::int32_t> rows;
+    for (Index a = 0; a < graph.owned; ++a)
+      if (kind[a] == k) {
+        rows.push_back(static_cast<std::int32_t>(a));
+        back[a] = next++;
+      }
+    if (!rows.empty()) species.rows.emplace_back(k, Indices(std::move(rows), graph.owned));
+  }
+  species.kind = Indices(std::move(kind), kinds);
+  species.back = Indices(std::move(back), graph.owned);
+  return species;
+}
+
+Array Nequip::apply(const Layer& layer, const Graph& graph, const Species& species, const Array& x,
+                    const Array& vectors, const Array& basis) const {
+  const auto skip = [&](const Array& rows, Index k) {
+    const Array weight = reshape(slice(layer.self_connection_weight, 0, k, k + 1), {-1});
+    return layer.self_connection(rows, weight);
+  };
+  Array self;
+  if (config_.self_connection == "linear") {
+    self = skip(x, 0);
+  } else {
+    Arrays parts;
+    for (const auto& [k, rows] : species.rows) parts.push_back(skip(gather(x, rows), k));
+    self = gather(concatenate(parts, 0), species.back);
+  }
+
+  Array radial = basis;
+  for (std::size_t k = 0; k < layer.radial.size(); ++k)
+    radial = matmul(k == 0 ? radial : silu_activation()(radial), divided_by_fan_in(layer.radial[k]));
+  const Array messages =
+      layer.convolution(graph.edges, spread_to_ghosts(graph, layer.in(x, layer.in_weight)), vectors, radial);
+  return layer.gate(layer.out(scale(messages, 1 / std::sqrt(config_.neighbors)), layer.out_weight) + self);
+}
+
+Array Nequip::atomic_energies(const Graph& graph, const Array& vectors) const {
+  const Species species = species_of(graph);
+  const Array r = negative(vectors);  // from the centre to its neighbour
+  const Array basis = basis_(sqrt(sum(square(r), 1)));
+  Array x = gather(embedding_, species.kind);
+  for (const Layer& layer : layers_) x = apply(layer, graph, species, x, r, basis);
+  return reshape(matmul(matmul(x, divided_by_fan_in(hidden_)), divided_by_fan_in(out_)), {graph.owned});
+}
+
+}  // namespace cartan::potentials
