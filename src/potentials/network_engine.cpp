@@ -163,6 +163,7 @@ class NetworkEngine::Topology {
       graph_.vectors = Array::uninitialized({graph_.edges.size(), 3}, DType::f64);
       owner_.assign(system.owner.begin(), system.owner.end());
       graph_.exchange = owner_.empty() ? nullptr : std::make_shared<CopiesOf>(Indices(owner_, system.owned));
+      graph_.derived = std::make_shared<DerivedEdges>();
       graph_.molecules = 1;
     }
     graph_.charge.assign(1, system.charge);

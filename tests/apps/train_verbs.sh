@@ -105,6 +105,17 @@ expect 3 'flat.xyz: frame 0' "$cartan" potential eval straight.h5 flat.xyz
 head -c 2000 straight.h5 > truncated.h5
 expect 3 'truncated.h5' "$cartan" potential eval truncated.h5 frames.xyz
 expect 3 'frames.xyz' "$cartan" potential eval frames.xyz frames.xyz
+
+# another network, through the same verbs
+nequip() { "$cartan" potential train run.toml --out n --model.kind nequip --model.channels 4 --model.lmax 1 --model.layers 2 --threads 1 "$@"; }
+expect 0 'NequIP 4x0e+4x1o, 2 layers, cutoff 4 A, float32: [0-9]* parameters' nequip --training.max_steps 6
+expect 0 'validation, 6 frames' nequip --training.max_steps 6 --resume
+expect 0 'forces' "$cartan" potential eval n/model.h5 frames.xyz --precision float64
+expect 0 '"status": "finished"' "$cartan" potential md n/model.h5 frames.xyz --ensemble nve --steps 5 --dt 0.1 --json
+expect 3 'has F, the model was trained for' "$cartan" potential eval n/model.h5 fluoride.xyz
+expect 3 'checkpoint' nequip --training.max_steps 6 --resume --model.channels 5
+expect 2 'nosuch' "$cartan" potential train run.toml --out c --model.kind nosuch
+expect 5 . "$cartan" potential eval n/model.h5 frames.xyz --device cuda:99
 [ -d c ] && [ -e c/model.h5 ] && complain "a failed run left a model"
 
 echo "$checks checks, $failures failures"

@@ -184,6 +184,38 @@ TEST_P(Engines, NoStepOfDynamicsTakesMemoryOnceWarm) {
   set_threads(0);
 }
 
+// Pairs come and go: results are those of a fresh engine, and the pool does not grow for ever.
+TEST_P(Engines, PairsThatComeAndGo) {
+  set_threads(1);
+  const Model m = small::model(GetParam());
+  ModelPotential potential(m);
+  DynamicsOptions options;
+  options.dt = 0.2;
+  options.temperature = 600;
+  options.sample_every = 1;
+  Dynamics dynamics(potential, small::crystal(), options);
+  std::size_t most = 0, early = 0;
+  Index changes = 0, pairs = -1;
+  for (int step = 0; step < 300; ++step) {
+    if (!dynamics.step()) break;
+    const Frame& now = dynamics.state().frame;
+    const Index found = neighbor_list(now, m.cutoff()).size();
+    changes += found != pairs;
+    pairs = found;
+    if (step % 20 == 0) {
+      const Prediction fresh = m.predict(golden::graph(now, m.cutoff()), {true, true, false});
+      EXPECT_LE(golden::difference(dynamics.state().evaluation.forces, fresh.forces.to_vector<double>()),
+                1e-12 * small::largest(dynamics.state().evaluation.forces));
+    }
+    const MemoryUse use = memory_use();
+    most = std::max(most, use.in_use + use.kept);
+    if (step == 150) early = most;
+  }
+  EXPECT_GT(changes, 10);
+  EXPECT_LE(static_cast<double>(most), 1.05 * static_cast<double>(early));
+  set_threads(0);
+}
+
 TEST_P(Engines, BadInputIsRefused) {
   NetworkEngine engine(small::model(GetParam()));
   const auto refused = [&](const System& s, Results r = {}) {

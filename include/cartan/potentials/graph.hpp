@@ -1,7 +1,10 @@
 #pragma once
 /// A batch of frames as one graph: what message passing runs on.
 
+#include <map>
 #include <memory>
+#include <mutex>
+#include <typeindex>
 #include <vector>
 
 #include <cartan/autodiff/edge_list.hpp>
@@ -18,6 +21,23 @@ class GhostExchange {
   virtual ~GhostExchange() = default;
   /// (owned, ...) -> (owned + ghosts, ...): the rows given, and after them those of the ghosts.
   virtual Array spread(const Array& owned) const = 0;
+};
+
+/// Structures that networks derive from the edges of a graph, made once and kept with it: one of a type. May be
+/// used by several threads.
+class DerivedEdges {
+ public:
+  template <class T, class Make>
+  std::shared_ptr<const T> get(Make&& make) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::shared_ptr<const void>& kept = kept_[std::type_index(typeid(T))];
+    if (!kept) kept = std::shared_ptr<const T>(make());
+    return std::static_pointer_cast<const T>(kept);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::map<std::type_index, std::shared_ptr<const void>> kept_;
 };
 
 /// Several molecules or crystals, one after another.
@@ -43,6 +63,8 @@ struct Graph {
   std::vector<double> charge;                     ///< total charge of each molecule, e
   std::vector<double> volume;                     ///< Angstrom^3; 0 where not periodic
   std::shared_ptr<const GhostExchange> exchange;  ///< where there are ghosts
+  /// Of these edges; copies of the graph share it. A graph that is given other edges needs a new one.
+  std::shared_ptr<const DerivedEdges> derived = std::make_shared<DerivedEdges>();
 
   Index atoms() const { return static_cast<Index>(numbers.size()); }
   Index ghosts() const { return atoms() - owned; }

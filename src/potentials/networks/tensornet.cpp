@@ -106,7 +106,9 @@ std::unique_ptr<Network> TensorNetConfig::make(nn::Init& init) const {
   return std::make_unique<TensorNet>(*this, init);
 }
 
-NeighborhoodPtr neighborhood_of(const Graph& graph) {
+namespace {
+
+NeighborhoodPtr make_neighborhood(const Graph& graph) {
   auto n = std::make_shared<Neighborhood>();
   const Index edges = graph.edges.size(), both = 2 * graph.pairs;
   n->atoms = graph.atoms();
@@ -139,6 +141,12 @@ NeighborhoodPtr neighborhood_of(const Graph& graph) {
     put(n->j[p], n->i[p], 2 * p + 1);
   }
   return n;
+}
+
+}  // namespace
+
+NeighborhoodPtr neighborhood_of(const Graph& graph) {
+  return graph.derived->get<Neighborhood>([&] { return make_neighborhood(graph); });
 }
 
 TensorNet::TensorNet(const TensorNetConfig& config, nn::Init& init)
