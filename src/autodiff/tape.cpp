@@ -1,7 +1,7 @@
 #include <atomic>
 
+#include "autodiff/placement.hpp"
 #include "cartan/autodiff/primitive.hpp"
-#include "cartan/core/error.hpp"
 
 namespace cartan {
 namespace {
@@ -9,34 +9,18 @@ std::atomic<std::uint64_t> node_count{0};
 thread_local bool recording_on = true;
 thread_local std::vector<std::shared_ptr<Node>>* dying = nullptr;
 
-// Where the inputs lie; an array without elements lies everywhere.
-Device common_device(const Primitive& primitive, const Arrays& inputs) {
-  const Array* first = nullptr;
-  for (const Array& a : inputs) {
-    if (!a.address()) continue;
-    if (!first) first = &a;
-    require(a.device() == first->device(), "[", primitive.name(), "] arguments on ", first->device(), " and ",
-            a.device(), "; bring them to one device with to()");
-  }
-  return first ? first->device() : Device::cpu;
-}
-
-Arrays on(Device device, const Arrays& arrays) {
-  Arrays out;
-  out.reserve(arrays.size());
-  for (const Array& a : arrays) out.push_back(a.to(device));
-  return out;
-}
-
 Arrays computed(const Primitive& primitive, const Arrays& inputs) {
-  const Device device = common_device(primitive, inputs);
+  Placement place(primitive.name());
+  for (const Array& a : inputs) place.add(a);
+  if (primitive.on_any_device()) return primitive.eval_cpu(inputs);
+  const Device device = place.device();
   switch (device.kind) {
     case Device::Kind::cpu:
       return primitive.eval_cpu(inputs);
     case Device::Kind::cuda:
       return primitive.eval_cuda(inputs);
     case Device::Kind::debug:
-      return on(device, primitive.eval_cpu(on(Device::cpu, inputs)));
+      return copies_on(device, primitive.eval_cpu(copies_on(Device::cpu, inputs)));
   }
   throw std::invalid_argument("[run] unknown device");
 }

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "cartan/autodiff/ops.hpp"
+#include "cartan/autodiff/update.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
@@ -16,6 +17,7 @@ namespace {
 class Identity : public Primitive {
  public:
   const char* name() const override { return "identity"; }
+  bool on_any_device() const override { return true; }
   Arrays eval_cpu(const Arrays& in) const override { return {in[0].with_node(nullptr)}; }
   Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
              const std::vector<bool>&) const override {
@@ -23,21 +25,6 @@ class Identity : public Primitive {
     return {cotangent};
   }
 };
-
-// a += b, without a new array where a's memory is its own.
-void add_in_place(Array& a, const Array& b) {
-  if (a.device() != Device::cpu) {
-    a = add(a, b);
-    return;
-  }
-  dispatch_field("add", a.dtype(), [&]<class T>(T) {
-    T* x = a.mutable_data<T>();
-    const T* y = b.data<T>();
-    parallel_for(a.size(), 16384, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) x[i] += y[i];
-    });
-  });
-}
 
 thread_local int transform_depth = 0;
 struct Depth {

@@ -103,10 +103,15 @@ Array Array::zeros(Shape shape, DType dtype, Device device) {
 }
 
 Array Array::full(Shape shape, double value, DType dtype, Device device) {
-  Array a = uninitialized(std::move(shape), dtype);
-  dispatch_any(dtype,
-               [&]<class T>(T) { std::fill_n(static_cast<T*>(a.data_), a.size_, static_cast<T>(value)); });
-  return a.to(device);
+  Array a = uninitialized(std::move(shape), dtype, device);
+  dispatch_any(dtype, [&]<class T>(T) {
+    const T v = static_cast<T>(value);
+    if (device == Device::cpu)
+      std::fill_n(static_cast<T*>(a.data_), a.size_, v);
+    else
+      fill_memory(a.data_, &v, sizeof v, static_cast<std::size_t>(a.size_), device);
+  });
+  return a;
 }
 
 Array Array::scalar(double value, DType dtype, Device device) {

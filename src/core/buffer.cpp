@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <new>
@@ -118,19 +119,22 @@ class Pool {
       }
       trim(dropped);
     }
-    if (!block) block = take_from(device_, bytes);
     if (block) return block;
-    release();  // perhaps what is kept makes room
-    block = take_from(device_, bytes);
-    if (block) return block;
-    {
-      std::lock_guard lock(mutex_);
-      use_.in_use -= bytes;
-      peak_ = earlier_peak_ = use_.in_use;
+    std::exception_ptr problem;
+    try {
+      block = fresh(bytes);
+    } catch (...) {
+      problem = std::current_exception();
     }
-    if (device_.kind != Device::Kind::cuda) throw std::bad_alloc();
-    throw DeviceError(text("[Array] ", device_, " has no room for ", bytes,
-                           " bytes: ", cuda::memory_text(device_.index), "; use smaller batches"));
+    std::lock_guard lock(mutex_);
+    if (block) {
+      ++use_.fresh;
+      return block;
+    }
+    use_.in_use -= bytes;
+    peak_ = earlier_peak_ = use_.in_use;
+    if (problem) std::rethrow_exception(problem);
+    throw std::bad_alloc();
   }
 
   void give(void* block, std::size_t size_class) noexcept {
@@ -174,6 +178,17 @@ class Pool {
   }
 
  private:
+  // nullptr, or a DeviceError, where there is no room.
+  void* fresh(std::size_t bytes) {
+    if (void* block = take_from(device_, bytes)) return block;
+    release();  // perhaps what is kept makes room
+    if (void* block = take_from(device_, bytes)) return block;
+    if (device_.kind == Device::Kind::cuda)
+      throw DeviceError(text("[Array] ", device_, " has no room for ", bytes,
+                             " bytes: ", cuda::memory_text(device_.index), "; use smaller batches"));
+    return nullptr;
+  }
+
   struct Kept {
     void* memory;
     std::uint64_t given;
@@ -198,7 +213,7 @@ class Pool {
   Device device_;
   std::mutex mutex_;
   std::deque<Kept> lists_[256];  // of every size class, by the time they were given back
-  MemoryUse use_{0, 0};
+  MemoryUse use_{0, 0, 0};
   std::size_t peak_ = 0, earlier_peak_ = 0;  // largest use in this window and the one before
   std::size_t handed_out_ = 0;               // bytes in this window
   std::uint64_t given_ = 0;
@@ -255,6 +270,13 @@ void clear_memory(void* to, std::size_t bytes, Device device) {
   if (bytes == 0) return;
   if (device.kind == Device::Kind::cuda) return cuda::clear(device.index, to, bytes);
   std::memset(device.kind == Device::Kind::debug ? debug_device::alias(to) : to, 0, bytes);
+}
+
+void fill_memory(void* to, const void* value, std::size_t size, std::size_t count, Device device) {
+  if (count == 0) return;
+  if (device.kind == Device::Kind::cuda) return cuda::fill(device.index, to, value, size, count);
+  char* p = static_cast<char*>(device.kind == Device::Kind::debug ? debug_device::alias(to) : to);
+  for (std::size_t k = 0; k < count; ++k) std::memcpy(p + k * size, value, size);
 }
 
 MemoryUse memory_use(Device device) {

@@ -23,5 +23,7 @@ struct Buffer {
 // one side is the host.
 void copy_memory(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
 void clear_memory(void* to, std::size_t bytes, Device device);
+// `count` elements of `size` bytes, all like *value.
+void fill_memory(void* to, const void* value, std::size_t size, std::size_t count, Device device);
 
 }  // namespace cartan

@@ -32,5 +32,8 @@ void copy_between(int, void*, int, const void*, std::size_t) {
 void clear(int, void*, std::size_t) {
   refuse();
 }
+void fill(int, void*, const void*, std::size_t, std::size_t) {
+  refuse();
+}
 
 }  // namespace cartan::cuda

@@ -52,7 +52,7 @@ void Group::set(const std::string& path, Array array, std::string units, std::st
   Group* group = this;
   for (std::size_t i = 0; i + 1 < names.size(); ++i) group = &(*group)[names[i]];
   require(group->groups_.count(names.back()) == 0, "[Group::set] '", path, "' is a group");
-  Item item{std::move(array), {}};
+  Item item{array.device() == Device::cpu ? std::move(array) : array.to(Device::cpu), {}};
   if (!units.empty()) item.attributes["units"] = std::move(units);
   if (!axes.empty()) item.attributes["axes"] = std::move(axes);
   group->items_[names.back()] = std::move(item);

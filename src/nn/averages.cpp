@@ -1,44 +1,21 @@
 // Global norms and moving averages of lists of arrays.
+#include <algorithm>
 #include <cmath>
 
 #include "cartan/nn/optimizer.hpp"
 #include "nn/chunks.hpp"
+#include "nn/updates.hpp"
 
 namespace cartan::nn {
-namespace {
-
-// Sixteen float64 strands, which vectorise, joined in a fixed order.
-template <class T>
-double sum_of_squares(const T* x, Index n) {
-  constexpr Index strands = 16;
-  double s[strands] = {};
-  Index i = 0;
-  for (; i + strands <= n; i += strands)
-    for (Index k = 0; k < strands; ++k) s[k] += static_cast<double>(x[i + k]) * static_cast<double>(x[i + k]);
-  for (; i < n; ++i) s[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  for (Index width = strands / 2; width > 0; width /= 2)
-    for (Index k = 0; k < width; ++k) s[k] += s[k + width];
-  return s[0];
-}
-
-template <class F>
-void with_real_type(const Array& a, F&& f) {
-  is_double(a) ? f(double{}) : f(float{});
-}
-
-}  // namespace
-
 double global_norm(const Arrays& arrays) {
   for (const Array& a : arrays)
     require(is_real(a.dtype()) || is_complex(a.dtype()), "[global_norm] of an array of ", a.dtype());
-  const auto chunks = chunks_of(arrays);
-  std::vector<double> parts(chunks.size());
-  for_chunks(chunks, [&](std::size_t n, const Chunk& c) {
-    with_real_type(arrays[c.tensor], [&]<class T>(T) {
-      parts[n] = sum_of_squares(static_cast<const T*>(arrays[c.tensor].raw()) + c.begin, c.end - c.begin);
-    });
-  });
-  return std::sqrt(deterministic_sum(parts.data(), static_cast<Index>(parts.size())));
+  const auto found = std::find_if(arrays.begin(), arrays.end(), [](const Array& a) { return a.address(); });
+  const Device device = found == arrays.end() ? Device::cpu : found->device();
+  Array parts = Array::uninitialized({static_cast<Index>(chunks_of(arrays).size())}, DType::f64, device);
+  apply(SquaresUpdate(), {&parts}, arrays);
+  const Array host = parts.to(Device::cpu);
+  return std::sqrt(deterministic_sum(host.data<double>(), host.size()));
 }
 
 double clip_scale(double norm, double max_norm) {
@@ -49,13 +26,7 @@ double clip_scale(double norm, double max_norm) {
 double clip_gradients(Arrays& gradients, double max_norm) {
   const double norm = global_norm(gradients), factor = clip_scale(norm, max_norm);
   if (!std::isfinite(norm) || factor == 1) return norm;
-  const auto out = writable(gradients);
-  for_chunks(chunks_of(gradients), [&](std::size_t, const Chunk& c) {
-    with_real_type(gradients[c.tensor], [&]<class T>(T) {
-      T* x = static_cast<T*>(out[c.tensor]);
-      for (Index i = c.begin; i < c.end; ++i) x[i] *= static_cast<T>(factor);
-    });
-  });
+  apply(ScaleUpdate(factor), pointers_to(gradients), {});
   return norm;
 }
 
@@ -66,7 +37,7 @@ Ema::Ema(const ParameterRefs& parameters, double decay, bool warm_up) : decay_(d
             p.value->dtype());
     names_.push_back(p.name);
     Array a = p.value->with_node(nullptr);
-    a.mutable_raw();  // memory of its own now, not at the first step
+    a.mutable_address();  // memory of its own now, not at the first step
     average_.push_back(std::move(a));
   }
 }
@@ -76,17 +47,10 @@ void Ema::update(const ParameterRefs& parameters) {
           average_.size());
   for (std::size_t k = 0; k < average_.size(); ++k)
     require_same("Ema", parameters[k].name, *parameters[k].value, average_[k]);
-  const double t = static_cast<double>(updates_++);
+  const double t = static_cast<double>(updates_);
   const double decay = warm_up_ ? std::min(decay_, (1 + t) / (10 + t)) : decay_;
-  const auto average = writable(average_);
-  for_chunks(chunks_of(average_), [&](std::size_t, const Chunk& c) {
-    with_real_type(average_[c.tensor], [&]<class T>(T) {
-      const T* __restrict p = static_cast<const T*>(parameters[c.tensor].value->raw());
-      T* __restrict e = static_cast<T*>(average[c.tensor]);
-      const T weight = static_cast<T>(1 - decay);
-      for (Index i = c.begin; i < c.end; ++i) e[i] += weight * (p[i] - e[i]);
-    });
-  });
+  apply(AverageUpdate(1 - decay), pointers_to(average_), values_of(parameters));
+  ++updates_;
 }
 
 void Ema::swap(const ParameterRefs& parameters) {

@@ -22,11 +22,13 @@ inline Index reals(const Array& a) {
   return is_complex(a.dtype()) ? 2 * a.size() : a.size();
 }
 
+inline constexpr Index chunk_size = 16384;
+
 inline std::vector<Chunk> chunks_of(const Arrays& arrays) {
-  constexpr Index grain = 16384;
   std::vector<Chunk> out;
   for (std::size_t k = 0; k < arrays.size(); ++k)
-    for (Index i = 0, n = reals(arrays[k]); i < n; i += grain) out.push_back({k, i, std::min(n, i + grain)});
+    for (Index i = 0, n = reals(arrays[k]); i < n; i += chunk_size)
+      out.push_back({k, i, std::min(n, i + chunk_size)});
   return out;
 }
 
@@ -38,10 +40,10 @@ void for_chunks(const std::vector<Chunk>& chunks, F&& f) {
   });
 }
 
-// Pointers for writing to each of the arrays.
-inline std::vector<void*> writable(Arrays& arrays) {
-  std::vector<void*> out;
-  for (Array& a : arrays) out.push_back(a.mutable_raw());
+// Addresses of each of the arrays, for an Update.
+inline std::vector<Array*> pointers_to(Arrays& arrays) {
+  std::vector<Array*> out;
+  for (Array& a : arrays) out.push_back(&a);
   return out;
 }
 

@@ -123,7 +123,7 @@ void load_parameters(const ParameterRefs& parameters, const data::Group& group, 
     if (!std::binary_search(names.begin(), names.end(), name))
       complain("no parameter is called '" + name + "'");
   if (!problems.empty()) throw FormatError(group.file(), "parameters", problems);
-  for (const auto& p : parameters) *p.value = group.array(p.name).as(p.value->dtype());
+  for (const auto& p : parameters) *p.value = group.array(p.name).as(p.value->dtype()).to(p.value->device());
 }
 
 }  // namespace cartan::nn

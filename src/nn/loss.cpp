@@ -22,11 +22,29 @@ Array weighted_mean(const char* op, const Array& prediction, const Array& target
           ", the prediction ", prediction.dtype());
   const Array w = broadcast_to(detach(weight), prediction.shape());
   const double total = sum(w).item();
-  const Array zero = Array::zeros(prediction.shape(), prediction.dtype());
+  const Array zero = Array::zeros(prediction.shape(), prediction.dtype(), prediction.device());
   // The choice comes before everything nonlinear, so that NaN times 0 is never formed.
   const Array difference = where(w, prediction - target, zero);
   return scale(sum(w * element(difference)), total != 0 ? 1 / total : 0.0);
 }
+
+class Present : public Primitive {
+ public:
+  const char* name() const override { return "present"; }
+  Arrays eval_cpu(const Arrays& in) const override {
+    const Array& labels = in[0];
+    Array out = Array::uninitialized(labels.shape(), labels.dtype());
+    dispatch_real("present", labels.dtype(), [&]<class T>(T) {
+      const T* x = labels.data<T>();
+      T* y = out.mutable_data<T>();
+      for (Index i = 0; i < labels.size(); ++i) y[i] = std::isfinite(x[i]) ? T(1) : T(0);
+    });
+    return {out};
+  }
+  Arrays vjp(const Arrays& in, const Arrays&, const Arrays&, const std::vector<bool>&) const override {
+    return {Array::zeros(in[0].shape(), in[0].dtype(), in[0].device())};  // piecewise constant
+  }
+};
 
 }  // namespace
 
@@ -42,19 +60,13 @@ Array huber(const Array& prediction, const Array& target, double delta, const Ar
   require(delta > 0, "[huber] delta is ", delta, ", must be positive");
   // with c = min(|x|, delta): c (|x| - c/2)
   return weighted_mean("huber", prediction, target, weight, [delta](const Array& x) {
-    const Array size = abs(x), c = minimum(size, Array::full(x.shape(), delta, x.dtype()));
+    const Array size = abs(x), c = minimum(size, Array::full(x.shape(), delta, x.dtype(), x.device()));
     return c * (size - 0.5 * c);
   });
 }
 
 Array present(const Array& labels) {
-  Array out = Array::uninitialized(labels.shape(), labels.dtype());
-  dispatch_real("present", labels.dtype(), [&]<class T>(T) {
-    const T* x = labels.data<T>();
-    T* y = out.mutable_data<T>();
-    for (Index i = 0; i < labels.size(); ++i) y[i] = std::isfinite(x[i]) ? T(1) : T(0);
-  });
-  return out;
+  return run(std::make_shared<Present>(), {detach(labels)});
 }
 
 }  // namespace cartan::nn

@@ -16,7 +16,8 @@ bool fits(const char* pattern, const char* name) {
 
 void describe(config::Fields& f, ParameterGroups& g) {
   f("groups", g.names,
-    "parameters trained otherwise than the rest: patterns of names such as *.bias, the first that fits counts");
+    "parameters trained otherwise than the rest: patterns of names such as *.bias, the first that fits "
+    "counts");
   f("group_rates", g.rates, "factors on the learning rate, one for each of the groups (none: 1)").from(0);
   f("group_weight_decays", g.weight_decays,
     "weight decays, one for each of the groups (none: that of the optimizer)")
@@ -56,12 +57,14 @@ Optimizer::Optimizer(const char* kind, const char* title, const ParameterRefs& p
     names_.push_back(p.name);
     shapes_.push_back(p.value->shape());
     dtypes_.push_back(p.value->dtype());
+    devices_.push_back(p.value->device());
   }
 }
 
 void Optimizer::add_state(const char* name) {
   Arrays zeros;
-  for (std::size_t k = 0; k < names_.size(); ++k) zeros.push_back(Array::zeros(shapes_[k], dtypes_[k]));
+  for (std::size_t k = 0; k < names_.size(); ++k)
+    zeros.push_back(Array::zeros(shapes_[k], dtypes_[k], devices_[k]));
   state_names_.push_back(name);
   state_.push_back(std::move(zeros));
 }
@@ -89,8 +92,9 @@ void Optimizer::load(const data::Group& group) {
   // Files from before there were kinds hold AdamW.
   const std::string kind = group.attributes.count("kind") ? group.string("kind") : "adamw";
   if (kind != kind_)
-    throw FormatError(group.file(), "optimizer",
-                      text("the state is that of ", kind, ", the run has ", kind_, "; start anew or change it back"));
+    throw FormatError(
+        group.file(), "optimizer",
+        text("the state is that of ", kind, ", the run has ", kind_, "; start anew or change it back"));
   const std::int64_t steps = group.integer("steps");
   if (steps < 0) throw FormatError(group.file(), "optimizer", text("steps is ", steps));
   // into copies first: nothing changes unless everything fits
@@ -125,7 +129,8 @@ void describe(config::Fields& f, OptimizerOptions& options) {
        every_kind(std::make_index_sequence<std::variant_size_v<OptimizerOptions>>()))
     kinds.emplace_back(kind_of(kind), [&options, kind] { options = kind; });
   f.choice(
-      "optimizer", [&options] { return kind_of(options); }, std::move(kinds), "how steps follow from gradients");
+      "optimizer", [&options] { return kind_of(options); }, std::move(kinds),
+      "how steps follow from gradients");
   std::visit([&](auto& o) { describe(f, o); }, options);
 }
 

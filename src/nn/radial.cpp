@@ -12,7 +12,7 @@
 namespace cartan::nn {
 namespace {
 
-// The order-th derivative of a function of the distance.
+// The order-th derivative of a function of the distance; inputs (d, arrays of the function).
 template <class Function>
 class RadialSeries : public Primitive {
  public:
@@ -22,25 +22,30 @@ class RadialSeries : public Primitive {
   const char* name() const override { return "radial"; }
 
   Arrays eval_cpu(const Arrays& in) const override {
+    Function function = function_;
+    function.take(Arrays(in.begin() + 1, in.end()));
     Shape shape = in[0].shape();
-    const Index k = function_.count();
+    const Index k = function.count();
     if (!Function::scalar) shape.push_back(k);
     Array out = Array::uninitialized(shape, in[0].dtype());
     dispatch_real("radial", out.dtype(), [&]<class T>(T) {
       const T* d = in[0].data<T>();
       T* y = out.mutable_data<T>();
       parallel_for(in[0].size(), std::max<Index>(1, 4096 / k), [&](Index begin, Index end) {
-        function_.fill(d + begin, end - begin, order_, y + begin * k);
+        function.fill(d + begin, end - begin, order_, y + begin * k);
       });
     });
     return {out};
   }
 
+  // By the distance alone: the arrays are constants here.
   Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
              const std::vector<bool>&) const override {
     const Array& c = cotangents[0];
-    const Array slope = run(std::make_shared<RadialSeries>(function_, order_ + 1), {in[0]});
-    return {Function::scalar ? c * slope : sum(c * slope, -1)};
+    const Array slope = run(std::make_shared<RadialSeries>(function_, order_ + 1), in);
+    Arrays g(in.size());
+    g[0] = Function::scalar ? c * slope : sum(c * slope, -1);
+    return g;
   }
 
  private:
@@ -49,8 +54,10 @@ class RadialSeries : public Primitive {
 };
 
 template <class Function>
-Array radial(Function function, const Array& d) {
-  return run(std::make_shared<RadialSeries<Function>>(std::move(function), 0), {d});
+Array radial(Function function, const Array& d, const Arrays& arrays = {}) {
+  Arrays in{d};
+  for (const Array& a : arrays) in.push_back(detach(a));
+  return run(std::make_shared<RadialSeries<Function>>(std::move(function), 0), std::move(in));
 }
 
 void check(const char* op, const Array& d, double lower, double upper) {
@@ -118,10 +125,11 @@ Array RadialBasis::operator()(const Array& d) const {
   require(d.ndim() == 1 && d.dtype() == centers.dtype(), "[RadialBasis] distances are ", d.dtype(),
           " of shape ", d.shape(), ", expected ", centers.dtype(), " of rank 1");
   const double lower = options.lower, upper = options.upper;
-  if (options.kind == RadialKind::bessel) return radial(Bessel{upper, options.envelope, centers}, d);
+  if (options.kind == RadialKind::bessel) return radial(Bessel{upper, options.envelope, {}}, d, {centers});
   const bool expnorm = options.kind == RadialKind::expnorm;
   if (!centers.tracked() && !widths.tracked())
-    return expnorm ? radial(ExpNorm{lower, upper, centers, widths}, d) : radial(Gauss{centers, widths}, d);
+    return expnorm ? radial(ExpNorm{lower, upper, {}, {}}, d, {centers, widths})
+                   : radial(Gauss{}, d, {centers, widths});
   const Array column = reshape(d, {-1, 1});
   if (!expnorm) return exp(widths * square(column - centers));
   const Array u = exp((5 / (upper - lower)) * (lower - column));

@@ -8,7 +8,7 @@
 #include <numbers>
 #include <vector>
 
-#include "cartan/core/array.hpp"
+#include "cartan/autodiff/primitive.hpp"
 
 namespace cartan::nn {
 
@@ -19,11 +19,13 @@ inline double factorial(int n) {
   return n < 2 ? 1.0 : n * factorial(n - 1);
 }
 
-// f(d) -> n-th derivative; `scalar` says that the result has the shape of d, otherwise (..., count).
+// f(d) -> n-th derivative; `scalar` says that the result has the shape of d, otherwise (..., count). take()
+// is given the arrays of the function, on the host.
 struct CosineCutoff {
   static constexpr bool scalar = true;
   double lower, upper;
   Index count() const { return 1; }
+  void take(const Arrays&) {}
 
   Series series(double d, int order) const {
     Series c{};
@@ -51,6 +53,7 @@ struct PolynomialCutoff {
   double upper;
   int p;
   Index count() const { return 1; }
+  void take(const Arrays&) {}
 
   Series series(double d, int order) const {
     Series c{};
@@ -119,6 +122,10 @@ struct ExpNorm {
   double lower, upper;
   Array means, betas;
   Index count() const { return means.size(); }
+  void take(const Arrays& in) {
+    means = in[0];
+    betas = in[1];
+  }
 
   template <class T>
   void fill(const T* d, Index n, int order, T* out) const {
@@ -146,6 +153,10 @@ struct Gauss {
   static constexpr bool scalar = false;
   Array offset, coeff;
   Index count() const { return offset.size(); }
+  void take(const Arrays& in) {
+    offset = in[0];
+    coeff = in[1];
+  }
 
   template <class T>
   void fill(const T* d, Index n, int order, T* out) const {
@@ -168,6 +179,7 @@ struct Bessel {
   int envelope;
   Array frequencies;
   Index count() const { return frequencies.size(); }
+  void take(const Arrays& in) { frequencies = in[0]; }
 
   // sin(w x)/x. Dividing the series of the sine by x + t loses a factor 1/(w x) a step, so small arguments
   // take the power series sum_m (-1)^m w^(2m+1) x^(2m)/(2m+1)! instead.

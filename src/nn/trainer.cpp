@@ -7,6 +7,7 @@
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
+#include "cartan/autodiff/update.hpp"
 #include "cartan/core/error.hpp"
 #include "nn/trainer_state.hpp"
 
@@ -177,8 +178,8 @@ double Trainer::State::gradient(const std::vector<Batch>& batches, Arrays& slope
     }
     Recording off(false);
     for (std::size_t k = 0; k < part.size(); ++k) {
-      part[k] = scale(part[k], weight);
-      slopes.size() <= k ? slopes.push_back(part[k]) : void(slopes[k] = slopes[k] + part[k]);
+      const Array share = scale(part[k], weight);
+      slopes.size() <= k ? slopes.push_back(share) : add_in_place(slopes[k], share);
     }
   }
   return mean;
@@ -191,7 +192,8 @@ void Trainer::State::take_step(double elapsed) {
   last_loss = gradient(next_batches(), slopes, samples);
   if (options.reduce_gradients) {
     if (slopes.empty())
-      for (const auto& p : parameters) slopes.push_back(Array::zeros(p.value->shape(), p.value->dtype()));
+      for (const auto& p : parameters)
+        slopes.push_back(Array::zeros(p.value->shape(), p.value->dtype(), p.value->device()));
     options.reduce_gradients(slopes, last_loss, samples);
   }
   const double norm = std::isfinite(last_loss) ? global_norm(slopes) : not_a_number;

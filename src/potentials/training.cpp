@@ -102,7 +102,11 @@ Array PotentialTask::loss_of(const FrameSet& set, const std::vector<NeighborList
   const bool stress = loss_.stress > 0;
   const Prediction p = model_.predict(graph, {loss_.forces > 0, stress, create_graph});
 
-  Array total = Array::scalar(0, DType::f64);
+  const Device device = p.energy.device();
+  const auto there = [&](const std::vector<double>& values, Shape shape, DType dtype = DType::f64) {
+    return Array::from(values, std::move(shape)).as(dtype).to(device);
+  };
+  Array total = Array::scalar(0, DType::f64, device);
   const Index molecules = graph.molecules;
   std::vector<double> energy, per_atom, forces, minus_inverse_volume, sigma, periodic, predicted_stress;
   for (const Frame* f : frames) {
@@ -120,20 +124,19 @@ Array PotentialTask::loss_of(const FrameSet& set, const std::vector<NeighborList
     total = total + scale(cast(term, DType::f64), weight);
   };
   if (loss_.energy > 0) {
-    const Array factor =
-        loss_.energy_per_atom ? Array::from(per_atom) : Array::full({molecules}, 1, DType::f64);
-    const Array difference = (p.energy - Array::from(energy)) * factor;
-    add_term(loss_.energy, label_loss(loss_, difference, Array::zeros({molecules}, DType::f64)));
+    const Array factor = loss_.energy_per_atom ? there(per_atom, {molecules})
+                                               : Array::full({molecules}, 1, DType::f64, device);
+    const Array difference = (p.energy - there(energy, {molecules})) * factor;
+    add_term(loss_.energy, label_loss(loss_, difference, Array::zeros({molecules}, DType::f64, device)));
   }
   if (loss_.forces > 0) {
-    const Array target = Array::from(forces, {graph.atoms(), 3}).as(p.forces.dtype());
-    add_term(loss_.forces, label_loss(loss_, p.forces, target));
+    add_term(loss_.forces, label_loss(loss_, p.forces, there(forces, {graph.atoms(), 3}, p.forces.dtype())));
   }
   if (stress) {
     const DType t = p.virial.dtype();
-    const Array predicted = p.virial * Array::from(minus_inverse_volume, {molecules, 1}).as(t);
-    add_term(loss_.stress, label_loss(loss_, predicted, Array::from(sigma, {molecules, 9}).as(t),
-                                      Array::from(periodic, {molecules, 9}).as(t)));
+    const Array predicted = p.virial * there(minus_inverse_volume, {molecules, 1}, t);
+    add_term(loss_.stress, label_loss(loss_, predicted, there(sigma, {molecules, 9}, t),
+                                      there(periodic, {molecules, 9}, t)));
     if (sums) predicted_stress = predicted.to_vector<double>();
   }
   if (sums) {

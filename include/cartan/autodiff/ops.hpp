@@ -71,6 +71,7 @@ Array abs(const Array& a);                     ///< derivative sign(a), 0 at 0
 Array sign(const Array& a);                    ///< -1, 0, 1; derivative 0
 Array sigmoid(const Array& a);                 ///< 1/(1 + exp(-a))
 Array silu(const Array& a);                    ///< a sigmoid(a)
+Array erf(const Array& a);                     ///< 2/sqrt(pi) times the integral of exp(-t^2) from 0 to a
 Array softplus(const Array& a);                ///< log(1 + exp(a)), no overflow
 ///@}
 
@@ -104,6 +105,7 @@ Array concatenate(const Arrays& parts, int axis);
 Array gather(const Array& a, const Indices& rows);       ///< out[k] = a[rows[k]] along the first axis
 Array scatter_add(const Array& a, const Indices& rows);  ///< out[r] = sum over k with rows[k] = r of a[k]
 Array cast(const Array& a, DType dtype);                 ///< between float32 and float64, or real to complex
+Array to(const Array& a, Device device);                 ///< the elements on another device
 ///@}
 
 /// @name Products of matrices

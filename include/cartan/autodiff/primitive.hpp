@@ -21,8 +21,11 @@ class Primitive {
   virtual const char* name() const = 0;
   /// The outputs; inputs have been checked by the op.
   virtual Arrays eval_cpu(const Arrays& inputs) const = 0;
-  /// The same on the inputs' CUDA device. Without an override: DeviceError, which names the primitive.
+  /// The same on the inputs' CUDA device, in the order of its stream. Without an override: DeviceError, which
+  /// names the primitive.
   virtual Arrays eval_cuda(const Arrays& inputs) const;
+  /// True where eval_cpu looks at no element (views, copies between devices): it then runs on every device.
+  virtual bool on_any_device() const { return false; }
   /// Vector-Jacobian product: the cotangents of inputs[k] for which wanted[k] holds (others may stay empty),
   /// given those of the outputs; cotangents[j] is empty where nothing depends on output j. Of a primitive of
   /// one output it is always given. For complex arrays, cotangents follow dL = Re(sum conj(c) dx).

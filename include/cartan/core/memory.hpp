@@ -11,6 +11,8 @@ namespace cartan {
 struct MemoryUse {
   std::size_t in_use;  ///< bytes of living arrays, rounded up to what was taken for them
   std::size_t kept;    ///< bytes kept for reuse
+  std::size_t fresh;   ///< blocks taken from the system or the driver since the program began: a loop that is
+                       ///< warm takes none
 };
 
 /// `in_use + kept` never exceeds the largest `in_use` of late (64 MiB at least) by more than once as much or

@@ -88,6 +88,7 @@ class Optimizer {
   std::vector<ParameterRule> rules_;
   std::vector<Shape> shapes_;
   std::vector<DType> dtypes_;
+  std::vector<Device> devices_;
   std::vector<std::string> state_names_;
   std::vector<Arrays> state_;
   std::int64_t steps_ = 0;

@@ -1,10 +1,11 @@
 #include "core/cuda/backend.hpp"
 
+#include <cstring>
 #include <map>
 #include <mutex>
 
 #include "cartan/core/error.hpp"
-#include "core/cuda/stream.hpp"
+#include "core/cuda/loop.hpp"
 
 namespace cartan::cuda {
 namespace {
@@ -17,6 +18,13 @@ struct Handles {
   std::map<int, cublasHandle_t> blas;
 };
 
+}  // namespace
+
+namespace {
+template <class T>
+void fill_elements(int device, T* to, T value, Index count) {
+  for_each(Device::cuda(device), count, [=] __device__(Index i) { to[i] = value; });
+}
 }  // namespace
 
 void check(cudaError_t status, const char* what) {
@@ -60,6 +68,7 @@ cublasHandle_t blas(int device) {
   cublasHandle_t fresh = nullptr;
   check(cublasCreate(&fresh), "cublasCreate");
   check(cublasSetStream(fresh, stream(device)), "cublasSetStream");
+  check(cublasSetMathMode(fresh, CUBLAS_DEFAULT_MATH), "cublasSetMathMode");  // float32 is not TF32
   return handles.blas[device] = fresh;
 }
 
@@ -130,6 +139,25 @@ void clear(int device, void* to, std::size_t bytes) {
   if (bytes == 0) return;
   const On on(device);
   check(cudaMemsetAsync(to, 0, bytes, stream(device)), "cudaMemset");
+}
+
+void fill(int device, void* to, const void* value, std::size_t size, std::size_t count) {
+  if (count == 0) return;
+  unsigned char bytes[16];
+  if (size > sizeof bytes) throw DeviceError("[cuda] an element of more than 16 bytes");
+  std::memcpy(bytes, value, size);
+  const auto pattern = [&]<class T>(T x) {
+    std::memcpy(&x, bytes, sizeof x);
+    fill_elements(device, static_cast<T*>(to), x, static_cast<Index>(count));
+  };
+  if (size == 16)
+    pattern(ulonglong2{});
+  else if (size == 8)
+    pattern(std::uint64_t{});
+  else if (size == 4)
+    pattern(std::uint32_t{});
+  else
+    pattern(std::uint8_t{});
 }
 
 }  // namespace cartan::cuda

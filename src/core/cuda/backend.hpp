@@ -25,5 +25,7 @@ enum class Direction { to_device, to_host, within };
 void copy(int device, void* to, const void* from, std::size_t bytes, Direction direction);
 void copy_between(int to_device, void* to, int from_device, const void* from, std::size_t bytes);
 void clear(int device, void* to, std::size_t bytes);
+// `count` elements of `size` bytes (1, 4, 8 or 16), all like *value.
+void fill(int device, void* to, const void* value, std::size_t size, std::size_t count);
 
 }  // namespace cartan::cuda

@@ -1,0 +1,48 @@
+#pragma once
+// Sums and their adjoint, broadcasting.
+
+#include "cartan/autodiff/primitive.hpp"
+
+namespace cartan::primitives {
+
+// Sums the axes first..last; the result has `shape`.
+class Sum : public Primitive {
+ public:
+  Sum(std::size_t first, std::size_t last, Shape shape)
+      : first_(first), last_(last), shape_(std::move(shape)) {}
+  const char* name() const override { return "sum"; }
+  Arrays eval_cpu(const Arrays& in) const override;
+  Arrays eval_cuda(const Arrays& in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override;
+
+ private:
+  // The input as (outer, n, inner), of which n is summed.
+  struct Split {
+    Index outer = 1, n = 1, inner = 1;
+  };
+  Split split(const Shape& shape) const {
+    Split s;
+    for (std::size_t k = 0; k < shape.size(); ++k)
+      (k < first_ ? s.outer : k <= last_ ? s.n : s.inner) *= shape[k];
+    return s;
+  }
+
+  std::size_t first_, last_;
+  Shape shape_;
+};
+
+class BroadcastTo : public Primitive {
+ public:
+  explicit BroadcastTo(Shape shape) : shape_(std::move(shape)) {}
+  const char* name() const override { return "broadcast_to"; }
+  Arrays eval_cpu(const Arrays& in) const override;
+  Arrays eval_cuda(const Arrays& in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override;
+
+ private:
+  Shape shape_;
+};
+
+}  // namespace cartan::primitives

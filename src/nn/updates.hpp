@@ -1,0 +1,57 @@
+#pragma once
+// What is done in place to lists of parameters, gradients and averages: on the host in cpu/updates.cpp, on a
+// CUDA device in cuda/updates.cu. Real and complex arrays of either precision; a complex element is two
+// reals.
+
+#include "cartan/autodiff/update.hpp"
+
+namespace cartan::nn {
+
+// written: parameters p, then m, v and, with amsgrad, u; read: gradients g.
+class AdamWUpdate : public Update {
+ public:
+  struct Tensor {
+    double rate, keep;  // l/(1 - b1^t); 1 - l weight_decay
+  };
+  double scale, beta1, beta2, bias2, eps;  // scale of g; bias2 = sqrt(1 - b2^t)
+  bool amsgrad;
+  std::vector<Tensor> tensors;
+
+  const char* name() const override { return "AdamW"; }
+  void run_cpu(const std::vector<Array*>& written, const Arrays& read) const override;
+  void run_cuda(const std::vector<Array*>& written, const Arrays& read) const override;
+};
+
+// written: averages e; read: p. e += weight (p - e)
+class AverageUpdate : public Update {
+ public:
+  explicit AverageUpdate(double weight) : weight_(weight) {}
+  const char* name() const override { return "Ema"; }
+  void run_cpu(const std::vector<Array*>& written, const Arrays& read) const override;
+  void run_cuda(const std::vector<Array*>& written, const Arrays& read) const override;
+
+ private:
+  double weight_;
+};
+
+// written *= factor
+class ScaleUpdate : public Update {
+ public:
+  explicit ScaleUpdate(double factor) : factor_(factor) {}
+  const char* name() const override { return "clip"; }
+  void run_cpu(const std::vector<Array*>& written, const Arrays& read) const override;
+  void run_cuda(const std::vector<Array*>& written, const Arrays& read) const override;
+
+ private:
+  double factor_;
+};
+
+// written: one float64 a chunk of `read` (nn/chunks.hpp), its sum of squares.
+class SquaresUpdate : public Update {
+ public:
+  const char* name() const override { return "global_norm"; }
+  void run_cpu(const std::vector<Array*>& written, const Arrays& read) const override;
+  void run_cuda(const std::vector<Array*>& written, const Arrays& read) const override;
+};
+
+}  // namespace cartan::nn
