@@ -151,6 +151,8 @@ expect 2 'time step' md ethanol.xyz --dt 0 --ensemble nve --steps 3
 expect 2 'ensemble' md ethanol.xyz --ensemble nvx --steps 3
 expect 2 'resume' md ethanol.xyz --ensemble nve --steps 3 --resume
 expect 5 . short ethanol.xyz --ensemble nve --steps 3 --device cuda
+expect 5 . short ethanol.xyz --ensemble nve --steps 3 --device cuda:7
+expect 2 "there is no device 'gpu'" short ethanol.xyz --ensemble nve --steps 3 --device gpu
 
 # relaxation
 relax() { "$cartan" potential relax model.h5 "$@" --threads 1; }

@@ -31,6 +31,11 @@ class Toy : public Task {
     mlp.collect("mlp", out);
     return out;
   }
+  void move_to(Device device) {
+    for (const auto& p : parameters()) *p.value = p.value->to(device);
+    x = x.to(device);
+    y = y.to(device);
+  }
   Index samples() const override { return x.dim(0); }
   Array loss(const Batch& batch) override {
     seen.push_back(batch.samples);

@@ -32,28 +32,39 @@ Frame rotated(Frame f, bool mirror) {
   return f;
 }
 
+// Every test runs with the parameters on the host and on the debug device.
+class TensorNetOn : public ::testing::TestWithParam<Device> {
+ protected:
+  Model model(const TensorNetConfig& config = golden::config()) const {
+    Model m = golden::model(config);
+    m.to(GetParam());
+    return m;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Device, TensorNetOn, ::testing::Values(Device::cpu, Device::debug),
+                         [](const auto& test) { return to_string(test.param); });
+
 }  // namespace
 
-TEST(TensorNet, GoldenEnergiesAndForces) {
-  expect_golden(golden::model(), golden::molecule(), "o3");
+TEST_P(TensorNetOn, GoldenEnergiesAndForces) {
+  expect_golden(model(), golden::molecule(), "o3");
   TensorNetConfig so3 = golden::config();
   so3.group = "SO(3)";
-  expect_golden(golden::model(so3), golden::molecule(), "so3");
+  expect_golden(model(so3), golden::molecule(), "so3");
   Frame mirrored = golden::molecule();
   for (double& x : mirrored.positions) x = -x;
-  EXPECT_LE(golden::difference({predict(golden::model(so3), mirrored).energy.item()},
-                               golden::value("so3.energy_mirrored")),
-            1e-12);
   EXPECT_LE(
-      golden::difference({predict(golden::model(), mirrored).energy.item()}, golden::value("o3.energy")),
+      golden::difference({predict(model(so3), mirrored).energy.item()}, golden::value("so3.energy_mirrored")),
       1e-12);
+  EXPECT_LE(golden::difference({predict(model(), mirrored).energy.item()}, golden::value("o3.energy")),
+            1e-12);
 }
 
-TEST(TensorNet, GoldenPeriodicWithImagesAndStrain) {
+TEST_P(TensorNetOn, GoldenPeriodicWithImagesAndStrain) {
   for (const auto& [name, cutoff] : {std::pair{"pbc", 2.0}, std::pair{"pbc_long", 4.5}}) {
     TensorNetConfig c = golden::config();
     c.cutoff = cutoff;
-    const Model m = golden::model(c);
+    const Model m = model(c);
     expect_golden(m, golden::crystal(), name);
     const Prediction p = predict(m, golden::crystal(), true);
     EXPECT_LE(golden::difference(scale(p.virial, -1).to_vector<double>(),
@@ -68,15 +79,15 @@ TEST(TensorNet, GoldenPeriodicWithImagesAndStrain) {
     boxed.positions[6 + k] += boxed.cell[k];
     boxed.positions[9 + k] += boxed.cell[6 + k];
   }
-  expect_golden(golden::model(), boxed, "o3");
+  expect_golden(model(), boxed, "o3");
 }
 
-TEST(TensorNet, GoldenChargesBatchesAndBases) {
+TEST_P(TensorNetOn, GoldenChargesBatchesAndBases) {
   Frame ion = golden::molecule();
   ion.charge = 1;
-  expect_golden(golden::model(), ion, "charge_plus");
+  expect_golden(model(), ion, "charge_plus");
   ion.charge = -1;
-  expect_golden(golden::model(), ion, "charge_minus");
+  expect_golden(model(), ion, "charge_minus");
 
   Frame a = golden::molecule(), b = golden::crystal();
   b.pbc = {false, false, false};
@@ -84,7 +95,7 @@ TEST(TensorNet, GoldenChargesBatchesAndBases) {
     a.charge = charged ? 1 : 0;
     b.charge = charged ? -1 : 0;
     const NeighborList la = neighbor_list(a, 4.5), lb = neighbor_list(b, 4.5);
-    const Prediction p = golden::model().predict(make_graph({&a, &b}, {&la, &lb}), {true, false, false});
+    const Prediction p = model().predict(make_graph({&a, &b}, {&la, &lb}), {true, false, false});
     const std::string name = charged ? "batch_charged" : "batch";
     EXPECT_LE(golden::difference(p.energy.to_vector<double>(), golden::value(name + ".energies")), 1e-12);
     EXPECT_LE(golden::difference(p.forces.to_vector<double>(), golden::value(name + ".forces")), 1e-11);
@@ -92,20 +103,20 @@ TEST(TensorNet, GoldenChargesBatchesAndBases) {
 
   TensorNetConfig c = golden::config();
   c.radial_basis = "gauss";
-  expect_golden(golden::model(c), golden::molecule(), "rbf_gauss");
+  expect_golden(model(c), golden::molecule(), "rbf_gauss");
   c = golden::config();
   c.trainable_radial = true;
-  expect_golden(golden::model(c), golden::molecule(), "o3");
+  expect_golden(model(c), golden::molecule(), "o3");
   c = golden::config();
   c.cutoff_lower = 0.5;
-  expect_golden(golden::model(c), golden::molecule(), "lower");
+  expect_golden(model(c), golden::molecule(), "lower");
 }
 
-TEST(TensorNet, GoldenGradientOfAForceLoss) {
+TEST_P(TensorNetOn, GoldenGradientOfAForceLoss) {
   for (const std::string group : {"O(3)", "SO(3)"}) {
     TensorNetConfig c = golden::config();
     c.group = group;
-    Model m = golden::model(c);
+    Model m = model(c);
     const nn::ParameterRefs refs = m.parameters();
     nn::track_parameters(refs);
     const Prediction p = m.predict(golden::graph(golden::molecule(), 4.5), {true, false, true});
@@ -130,11 +141,11 @@ TEST(TensorNet, GoldenGradientOfAForceLoss) {
   }
 }
 
-TEST(TensorNet, ForcesAndStressAreCentralDifferences) {
+TEST_P(TensorNetOn, ForcesAndStressAreCentralDifferences) {
   TensorNetConfig c = golden::config();
   for (const std::string group : {"O(3)", "SO(3)"}) {
     c.group = group;
-    const Model m = golden::model(c);
+    const Model m = model(c);
     const Frame f = golden::crystal();
     const Prediction p = predict(m, f, true);
     const auto forces = p.forces.to_vector<double>(), virial = p.virial.to_vector<double>();
@@ -165,15 +176,17 @@ TEST(TensorNet, ForcesAndStressAreCentralDifferences) {
   }
 }
 
-TEST(TensorNet, GradientOfALossWithForcesAndStressIsExact) {
-  Model m = golden::model();
+TEST_P(TensorNetOn, GradientOfALossWithForcesAndStressIsExact) {
+  Model m = model();
   const Graph g = golden::graph(golden::crystal(), 4.5);
   const nn::ParameterRefs refs = m.parameters();
-  const Arrays start = nn::values_of(refs);
-  const Array wf = random_normal({g.atoms(), 3}, DType::f64, Random(3)),
-              ws = random_normal({1, 9}, DType::f64, Random(4));
+  Arrays start;
+  for (const Array& a : nn::values_of(refs)) start.push_back(a.to(Device::cpu));
+  const Device device = GetParam();
+  const Array wf = random_normal({g.atoms(), 3}, DType::f64, Random(3)).to(device),
+              ws = random_normal({1, 9}, DType::f64, Random(4)).to(device);
   const auto loss_at = [&](const Arrays& x) {
-    for (std::size_t k = 0; k < refs.size(); ++k) *refs[k].value = x[k];
+    for (std::size_t k = 0; k < refs.size(); ++k) *refs[k].value = to(x[k], device);
     const Prediction p = m.predict(g, {true, true, recording()});
     return sum(p.energy) + sum(square(p.forces - wf)) + sum(square(p.virial + ws));
   };
@@ -183,8 +196,8 @@ TEST(TensorNet, GradientOfALossWithForcesAndStressIsExact) {
                                     << report.numeric;
 }
 
-TEST(TensorNet, RotationReflectionTranslationPermutation) {
-  const Model m = golden::model();
+TEST_P(TensorNetOn, RotationReflectionTranslationPermutation) {
+  const Model m = model();
   const Frame f = golden::crystal();
   const Prediction p = predict(m, f, true);
   for (bool mirror : {false, true}) {
@@ -213,15 +226,16 @@ TEST(TensorNet, RotationReflectionTranslationPermutation) {
     for (std::size_t k = 0; k < 3; ++k) EXPECT_LE(std::abs(b[3 * i + k] - a[3 * order[i] + k]), 1e-12 * 40);
 }
 
-TEST(TensorNet, SameBitsForAnyNumberOfThreadsAndThroughAGroup) {
+TEST_P(TensorNetOn, SameBitsForAnyNumberOfThreadsAndThroughAGroup) {
   TensorNetConfig c = golden::config();
   c.channels = 32;
   c.dtype = DType::f32;
   Model m(c, 5);
   for (int z = 1; z < 20; ++z) m.reference[z] = -z;
+  m.to(GetParam());
   data::Group group;
   m.save(group);
-  const Model copy = Model::load(group);
+  const Model copy = Model::load(group);  // on the host
   Prediction first;
   for (int n : {1, 2, 3, 4}) {
     set_threads(n);
@@ -234,7 +248,7 @@ TEST(TensorNet, SameBitsForAnyNumberOfThreadsAndThroughAGroup) {
   set_threads(0);
 }
 
-TEST(TensorNet, UnknownElementsAreNamed) {
+TEST_P(TensorNetOn, UnknownElementsAreNamed) {
   Model m(golden::config(), 1);
   m.reference = {{1, 0.0}, {6, 0.0}};
   try {

@@ -1,9 +1,11 @@
 #include <cartan/core/error.hpp>
+#include <cartan/core/memory.hpp>
 #include <cartan/core/parallel.hpp>
 #include <cartan/core/random.hpp>
 #include <cartan/potentials/training.hpp>
 
 #include "golden.hpp"
+#include "temporary.hpp"
 
 using namespace cartan;
 using namespace cartan::potentials;
@@ -119,6 +121,57 @@ TEST(Training, SameBitsForAnyNumberOfThreads) {
     const Arrays other = train(n, 20);
     for (std::size_t k = 0; k < one.size(); ++k)
       EXPECT_TRUE(identical(one[k], other[k])) << n << " threads, tensor " << k;
+  }
+}
+
+// Energies, forces, stress, averages, clipping, a checkpoint in between: the same bits.
+TEST(Training, SameBitsOnTheDebugDevice) {
+  cartan::testing::Temporary folder;
+  const FrameSet set = small_set();
+  nn::Metrics judged[2];
+  Arrays trained[2];
+  for (const Device device : {Device::cpu, Device::debug}) {
+    const bool there = device == Device::debug;
+    nn::TrainerOptions o = options_for(6);
+    o.checkpoint_path = folder.path(to_string(device) + ".h5");
+    for (int part = 0; part < (there ? 2 : 1); ++part) {  // there with an end after two steps
+      Model model(small_config(), 3);
+      model.reference = fit_reference_energies(set);
+      model.energy_scale = fit_scale(set, model.reference);
+      model.to(device);
+      PotentialTask task(model, set, set, {1, 1, 10});
+      StopFlag stop{false};
+      const nn::Summary s = nn::train(
+          task, o, part == 1, [&](const Progress& p) { stop = there && part == 0 && p.done == 2; }, &stop);
+      ASSERT_EQ(s.steps, there && part == 0 ? 2 : 6);
+      for (const nn::NamedParameter& p : model.parameters()) EXPECT_EQ(p.value->device(), device) << p.name;
+      judged[there] = task.validate();
+      trained[there] = nn::values_of(model.parameters());
+    }
+  }
+  ASSERT_EQ(trained[0].size(), trained[1].size());
+  for (std::size_t k = 0; k < trained[0].size(); ++k)
+    EXPECT_TRUE(identical(trained[0][k], trained[1][k])) << k;
+  ASSERT_FALSE(judged[0].empty());
+  for (std::size_t k = 0; k < judged[0].size(); ++k) EXPECT_EQ(judged[0][k].value, judged[1][k].value) << k;
+}
+
+// Once warm, training and prediction live on the memory that the steps before them gave back.
+TEST(Training, TakesNoFreshMemoryOnceWarm) {
+  for (const Device device : {Device::cpu, Device::debug}) {
+    const FrameSet set = small_set();
+    Model model(small_config(), 3);
+    model.reference = fit_reference_energies(set);
+    model.to(device);
+    PotentialTask task(model, set, {}, {1, 1, 10});
+    nn::TrainerOptions o = options_for(60);
+    o.batch_size = 12;
+    std::size_t warm = 0, end = 0;
+    nn::train(task, o, false, [&](const Progress& p) {
+      if (p.done == 30) warm = memory_use(device).fresh;
+      end = memory_use(device).fresh;
+    });
+    EXPECT_EQ(end, warm) << device;
   }
 }
 
