@@ -26,8 +26,8 @@ std::string error_of(const std::vector<Candidate>& candidates, const std::string
 }
 
 TEST(Plan, TakesTheFastestThatIsPossible) {
-  const std::vector<Candidate> all{candidate("sums", 3), candidate("fft", 1, "lengths differ"), candidate("grid", 2),
-                                   candidate("other", 2)};
+  const std::vector<Candidate> all{candidate("sums", 3), candidate("fft", 1, "lengths differ"),
+                                   candidate("grid", 2), candidate("other", 2)};
   const Plan plan = choose(all, "");
   EXPECT_EQ(plan.engine, "grid");
   EXPECT_FALSE(plan.forced);
@@ -42,8 +42,10 @@ TEST(Plan, TakesTheForcedOneOrSaysWhyNot) {
   EXPECT_EQ(plan.engine, "sums");
   EXPECT_TRUE(plan.forced);
   EXPECT_NE(plan.text().find("expected, forced"), std::string::npos) << plan.text();
-  EXPECT_NE(error_of(all, "fft").find("the engine fft cannot compute this: lengths differ"), std::string::npos);
-  EXPECT_NE(error_of(all, "gird").find("no engine gird can compute this; there are: sums, fft"), std::string::npos);
+  EXPECT_NE(error_of(all, "fft").find("the engine fft cannot compute this: lengths differ"),
+            std::string::npos);
+  EXPECT_NE(error_of(all, "gird").find("no engine gird can compute this; there are: sums, fft"),
+            std::string::npos);
   EXPECT_NE(error_of({candidate("fft", 1, "lengths differ")}, "").find("no engine can compute this"),
             std::string::npos);
   EXPECT_FALSE(error_of({}, "").empty());
@@ -52,7 +54,8 @@ TEST(Plan, TakesTheForcedOneOrSaysWhyNot) {
 TEST(Plan, MeasuresTheLeastTimeOfSeveralCalls) {
   Candidate c = candidate("sums", 1e9);
   int calls = 0;
-  measure(c, [&] { ++calls; }, 2);
+  measure(
+      c, [&] { ++calls; }, 2);
   EXPECT_EQ(calls, 4);
   EXPECT_TRUE(c.measured);
   EXPECT_TRUE(c.seconds >= 0 && c.seconds < 1);

@@ -190,22 +190,14 @@ Arrays FormDerivative::eval_cpu(const Arrays& inputs) const {
   return {out};
 }
 
-Arrays FormDerivative::vjp(const Arrays& inputs, const Arrays&, const Arrays& cotangents,
-                           const std::vector<bool>& wanted) const {
-  const Array& cotangent = cotangents[0];
-  // <cotangent, output> is the form with the cotangent in the place of `out`
-  Arrays filled;
-  for (int s = 0, k = 0; s < form_.slots(); ++s) filled.push_back(s == out_ ? cotangent : inputs[k++]);
-  Arrays gradients;
-  for (int s = 0; s < form_.slots(); ++s) {
-    if (s == out_) continue;
-    gradients.emplace_back();
-    if (!wanted[gradients.size() - 1]) continue;
-    const int slot = s < form_.arrays() ? form_.arrays() : form_.slots();
-    Array g = run(std::make_shared<FormDerivative>(linearise(form_, s), slot, engine_), filled);
-    gradients.back() = s < form_.arrays() ? g : sum_to(g, filled[s].shape());
-  }
-  return gradients;
+// Not by slot k of this form, which may occur in powers, but of the form that is linearised in it: along what
+// fills slot k, which drops out of the new one's inputs where it occurred once.
+Array FormDerivative::derivative(int k, const Arrays& full) const {
+  const bool array = k < form_.arrays();
+  const Array g = run(
+      std::make_shared<FormDerivative>(linearise(form_, k), array ? form_.arrays() : form_.slots(), engine_),
+      full);
+  return array ? g : sum_to(g, full[k].shape());
 }
 
 }  // namespace cartan::so3

@@ -11,7 +11,7 @@
 
 #include <memory>
 
-#include "cartan/autodiff/primitive.hpp"
+#include "autodiff/multilinear.hpp"
 #include "so3/gaunt/engine.hpp"
 
 namespace cartan::so3 {
@@ -50,14 +50,15 @@ SphereForm linearise(const SphereForm& form, int slot);
 // arrays (samples, (l + 1)^2 channels), or of one channel that serves all (then without vjp), and weights
 // (samples or 1, rows, l + 1, channels or 1), without axes of size 1 broadcast. The result has the shape of
 // its slot, weights with all axes in full.
-class FormDerivative : public Primitive {
+class FormDerivative : public Multilinear {
  public:
   FormDerivative(SphereForm form, int out, Engine engine)
-      : form_(std::move(form)), out_(out), engine_(engine) {}
+      : Multilinear(form.slots(), out), form_(std::move(form)), out_(out), engine_(engine) {}
   const char* name() const override { return "sphere_product"; }
   Arrays eval_cpu(const Arrays& inputs) const override;
-  Arrays vjp(const Arrays& inputs, const Arrays& outputs, const Arrays& cotangents,
-             const std::vector<bool>& wanted) const override;
+
+ protected:
+  Array derivative(int k, const Arrays& full) const override;
 
  private:
   SphereForm form_;

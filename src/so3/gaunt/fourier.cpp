@@ -128,7 +128,7 @@ Array scale_rows(const Array& x, int u, bool inverse) {
   Shape split = x.shape();
   split.back() = rows;
   split.push_back(channels);
-  return reshape(reshape(x, split) * Array::from(norm, {rows, 1}).as(x.dtype()), x.shape());
+  return reshape(reshape(x, split) * Array::from(norm, {rows, 1}).as(x.dtype()).to(x.device()), x.shape());
 }
 
 // With the mean of f g h over the torus symmetric, the vjp is a product of the same kind.

@@ -128,35 +128,22 @@ Arrays ConvolutionSlot::eval_cpu(const Arrays& in) const {
   return FormDerivative(spatial_form(l_), out_ == X ? 0 : out_ == Z ? 2 : 3, engine_).eval_cpu(inputs);
 }
 
-Arrays ConvolutionSlot::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
-                            const std::vector<bool>& wanted) const {
-  const Array& c = cotangents[0];
-  Array full[3];
-  for (int s = 0, k = 0; s < 3; ++s) full[s] = s == out_ ? c : in[k++];
-  const Array& r = in.back();
-  const auto derivative = [&](Slot slot) {
-    Arrays inputs;
-    for (int s = 0; s < 3; ++s)
-      if (s != slot) inputs.push_back(full[s]);
-    inputs.push_back(r);
-    return run(std::make_shared<ConvolutionSlot>(l_, slot, engine_), std::move(inputs));
-  };
-  Array by[3];
-  for (int s = 0, k = 0; s < 3; ++s) {
-    const bool of_input = s != out_ && wanted[k];
-    if (s != out_) ++k;
-    if (of_input || (wanted.back() && s != S)) by[s] = derivative(static_cast<Slot>(s));
-  }
-  Arrays g;
-  for (int s = 0, k = 0; s < 3; ++s) {
-    if (s == out_) continue;
-    g.push_back(!wanted[k++] ? Array() : s == S ? sum_to(by[S], full[S].shape()) : by[s]);
-  }
-  g.emplace_back();
-  if (wanted.back())
-    g.back() = gradient_from_torque(-(run(std::make_shared<FeatureTorque>(l_.x), {full[X], by[X]}) +
-                                      run(std::make_shared<FeatureTorque>(l_.z), {full[Z], by[Z]})),
-                                    r);
+Array ConvolutionSlot::derivative(int k, const Arrays& full) const {
+  return run(std::make_shared<ConvolutionSlot>(l_, static_cast<Slot>(k), engine_), without(full, k));
+}
+
+// By r from the torques on x and z, which need the derivatives by these, this member's own among them.
+Arrays ConvolutionSlot::derivatives(const Arrays& full, const std::vector<bool>& wanted,
+                                    const Arrays&) const {
+  Arrays g(4), by(3);
+  for (int s = 0; s < 3; ++s)
+    if (wanted[s] || (wanted[R] && s != S)) by[s] = derivative(s, full);
+  for (int s = 0; s < 3; ++s)
+    if (wanted[s]) g[s] = s == S ? sum_to(by[S], full[S].shape()) : by[s];
+  if (wanted[R])
+    g[R] = gradient_from_torque(-(run(std::make_shared<FeatureTorque>(l_.x), {full[X], by[X]}) +
+                                  run(std::make_shared<FeatureTorque>(l_.z), {full[Z], by[Z]})),
+                                full[R]);
   return g;
 }
 

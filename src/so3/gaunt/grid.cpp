@@ -26,7 +26,7 @@ struct Monomial {
 };
 // What is projected together: for the derivative by an array one row of weights of the result, for the
 // derivative by weights one row of them.
-struct Group {
+struct Projection {
   SphereFactor target;
   std::vector<Monomial> monomials;
   std::vector<std::pair<double, SphereFactor>> linear;  // terms < target f >: no grid is needed
@@ -35,7 +35,7 @@ struct Group {
 // Groups that share functions, worked on at the same time.
 struct Program {
   std::vector<Function> functions;
-  std::vector<Group> groups;
+  std::vector<Projection> groups;
   int components = 0;
   std::vector<int> component;  // of every function
 };
@@ -58,10 +58,10 @@ Program compile(const SphereForm& form, int out) {
     const auto target = std::find_if(factors.begin(), factors.end(), is_target);
     std::rotate(factors.begin(), target, factors.end());  // cyclic: brackets keep their sign
     const SphereFactor& first = factors[0];
-    auto group = std::find_if(p.groups.begin(), p.groups.end(), [&](const Group& g) {
+    auto group = std::find_if(p.groups.begin(), p.groups.end(), [&](const Projection& g) {
       return g.target.array == first.array && g.target.weight == first.weight && g.target.row == first.row;
     });
-    if (group == p.groups.end()) group = p.groups.insert(p.groups.end(), Group{first, {}, {}, -1});
+    if (group == p.groups.end()) group = p.groups.insert(p.groups.end(), Projection{first, {}, {}, -1});
     if (t.bracket) {
       // {a, b} = (a_theta b_phi - a_phi b_theta) / sin(theta)
       for (int swap = 0; swap < 2; ++swap)
@@ -88,7 +88,7 @@ Program compile(const SphereForm& form, int out) {
     p.groups[seed].component = p.components;
     for (bool grown = true; grown;) {
       grown = false;
-      for (Group& g : p.groups) {
+      for (Projection& g : p.groups) {
         bool member = g.component == p.components;
         for (const Monomial& m : g.monomials)
           for (int f : m.functions) member |= p.component[f] == p.components;
@@ -124,7 +124,7 @@ class TransformKernel final : public FormKernel<T> {
           slot_[f] = {size, functions++};
           size += count * transform_->row_size(degree(program_.functions[f].array));
         }
-      for (const Group& g : program_.groups)
+      for (const Projection& g : program_.groups)
         if (g.component == c && !g.monomials.empty())
           size += count * transform_->row_size(degree(g.target.array));
       coefficients_ = std::max(coefficients_, size);
@@ -161,7 +161,7 @@ class TransformKernel final : public FormKernel<T> {
 
   void component(int c, T* const* slots, T* coefficients, T* values, T* work, T* rows) const {
     const Index count = transform_->rows(), size = transform_->values_size();
-    const auto in_component = [&](const Group& g) { return g.component == c && !g.monomials.empty(); };
+    const auto in_component = [&](const Projection& g) { return g.component == c && !g.monomials.empty(); };
     T* next = coefficients;
     for (std::size_t k = 0; k < slot_.size(); ++k) {
       if (program_.component[k] != c) continue;
@@ -183,7 +183,7 @@ class TransformKernel final : public FormKernel<T> {
                                  values + (2 + slot_[k].values) * size);
         }
       T* g = projected;
-      for (const Group& group : program_.groups) {
+      for (const Projection& group : program_.groups) {
         if (!in_component(group)) continue;
         const int l = degree(group.target.array);
         multiply(group, values);
@@ -192,7 +192,7 @@ class TransformKernel final : public FormKernel<T> {
       }
     }
     T* g = projected;
-    for (const Group& group : program_.groups) {
+    for (const Projection& group : program_.groups) {
       if (group.component != c) continue;
       const int l = degree(group.target.array);
       if (group.monomials.empty()) {
@@ -208,7 +208,7 @@ class TransformKernel final : public FormKernel<T> {
   }
 
   // values[0] = the sum of the group's monomials; values[1] is scratch.
-  void multiply(const Group& group, T* values) const {
+  void multiply(const Projection& group, T* values) const {
     using V = typename vector_of<T>::type;
     const Index size = transform_->values_size();
     bool first = true;
@@ -264,7 +264,7 @@ class TransformKernel final : public FormKernel<T> {
 // The largest sum of degrees of a product, without the target's.
 int product_degree(const Program& p, const SphereForm& form) {
   int most = 0;
-  for (const Group& g : p.groups)
+  for (const Projection& g : p.groups)
     for (const Monomial& m : g.monomials) {
       int sum = 0;
       for (int f : m.functions) sum += form.degree[p.functions[f].array];
@@ -315,7 +315,7 @@ FormWork transform_work(const SphereForm& form, int out, Engine engine) {
     transform(form.degree[f.array]);
     if (f.weight >= 0) work.weighted += square(form.degree[f.array]);
   }
-  for (const Group& g : p.groups) {
+  for (const Projection& g : p.groups) {
     const int l = form.degree[g.target.array];
     if (!g.monomials.empty()) transform(l);
     work.weighted += square(l);

@@ -5,6 +5,7 @@
 #include <map>
 #include <tuple>
 
+#include "autodiff/multilinear.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -184,10 +185,10 @@ class CompleteGrid {
   Index size_;
 };
 
-class CompleteSlot : public Primitive {
+class CompleteSlot : public Multilinear {
  public:
   CompleteSlot(int l1, int l2, int l3, Slot out, Engine engine)
-      : l_{l1, l2, l3}, out_(out), engine_(engine) {}
+      : Multilinear(3, out), l_{l1, l2, l3}, out_(out), engine_(engine) {}
   const char* name() const override { return "complete_product"; }
 
   Arrays eval_cpu(const Arrays& in) const override {
@@ -229,23 +230,10 @@ class CompleteSlot : public Primitive {
     return {out};
   }
 
-  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
-             const std::vector<bool>& wanted) const override {
-    const Array& c = cotangents[0];
-    Array full[3];  // the cotangent in this primitive's own slot
-    for (int s = 0, k = 0; s < 3; ++s) full[s] = s == out_ ? c : in[k++];
-    Arrays g;
-    for (int s = 0; s < 3; ++s) {
-      if (s == out_) continue;
-      g.emplace_back();
-      if (!wanted[g.size() - 1]) continue;
-      Arrays others;
-      for (int t = 0; t < 3; ++t)
-        if (t != s) others.push_back(full[t]);
-      g.back() =
-          run(std::make_shared<CompleteSlot>(l_[0], l_[1], l_[2], static_cast<Slot>(s), engine_), others);
-    }
-    return g;
+ protected:
+  Array derivative(int k, const Arrays& full) const override {
+    return run(std::make_shared<CompleteSlot>(l_[0], l_[1], l_[2], static_cast<Slot>(k), engine_),
+               without(full, k));
   }
 
  private:

@@ -9,7 +9,8 @@
 
 namespace cartan::so3 {
 
-void check_vectors(const char* op, const Array& vectors, bool directions) {
+void check_vectors(const char* op, const Array& on_device, bool directions) {
+  const Array vectors = on_device.to(Device::cpu);
   dispatch_real(op, vectors.dtype(), [&]<class T>(T) {
     const T* r = vectors.data<T>();
     for (Index e = 0; e < vectors.size() / 3; ++e, r += 3) {
@@ -24,7 +25,8 @@ void check_vectors(const char* op, const Array& vectors, bool directions) {
   });
 }
 
-Array unit_scales(const Array& rows) {
+Array unit_scales(const Array& on_device) {
+  const Array rows = on_device.to(Device::cpu);
   Array scales = Array::uninitialized({rows.dim(0), 1}, rows.dtype());
   dispatch_real("unit_scales", rows.dtype(), [&]<class T>(T) {
     constexpr int limit = std::numeric_limits<T>::max_exponent - 2;
@@ -36,7 +38,7 @@ Array unit_scales(const Array& rows) {
       s[i] = size > 0 && std::isfinite(size) ? std::ldexp(T(1), std::min(-std::ilogb(size), limit)) : T(1);
     }
   });
-  return scales;
+  return scales.to(on_device.device());
 }
 
 }  // namespace cartan::so3

@@ -1,8 +1,3 @@
-// Harmonics as a closed family of primitives. With F = sum_i w_i Y_i(x):
-//   values Y(x), gradient dF/dx, directional (v.d/dx) Y, hessian (v.d/dx) dF/dx
-// are each other's derivatives up to the second. Beyond, solid harmonics go on with the trilinear form
-//   T(w, v, R) = sum w_i v_k A_k[i, j] R_j,   dR_i/dx_k = sum_j A_k[i, j] R_j,
-// and normalised ones are taken apart into ops.
 #include "cartan/so3/spherical_harmonics.hpp"
 
 #include <cmath>
@@ -12,76 +7,17 @@
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
+#include "so3/harmonics/cpu/kernel.hpp"
 #include "so3/harmonics/directions.hpp"
-#include "so3/harmonics/harmonics.hpp"
-#include "so3/harmonics/kernel.hpp"
+#include "so3/harmonics/primitives.hpp"
 
 namespace cartan::so3 {
 namespace {
 
-struct Kind {
-  int lmax;
-  HarmonicsOptions options;
-  Index outputs() const { return Index{lmax + 1} * (lmax + 1); }
-};
-
-Array values(const Kind& kind, const Array& x);
-Array gradient(const Kind& kind, const Array& x, const Array& w);
-Array directional(const Kind& kind, const Array& x, const Array& v);
-Array hessian(const Kind& kind, const Array& x, const Array& w, const Array& v);
-
-// The partial derivative of T by one of its arguments, as a function of the other two.
-class Trilinear : public Primitive {
- public:
-  enum Slot { W, V, R };
-  Trilinear(const Kind& kind, Slot slot) : kind_(kind), slot_(slot) {}
-  const char* name() const override { return "harmonics_ladder"; }
-
-  Arrays eval_cpu(const Arrays& in) const override {
-    const Index n = in[0].dim(0), k = kind_.outputs();
-    Array out = Array::zeros({n, slot_ == V ? 3 : k}, in[0].dtype());
-    const auto ladder = harmonics_ladder(kind_.lmax, kind_.options.normalization);
-    dispatch_real(name(), out.dtype(), [&]<class U>(U) {
-      const U* a[3] = {};
-      for (int s = 0, j = 0; s < 3; ++s)
-        if (s != slot_) a[s] = in[static_cast<std::size_t>(j++)].data<U>();
-      U* o = out.mutable_data<U>();
-      parallel_for(n, 256, [&](Index begin, Index end) {
-        for (Index p = begin; p < end; ++p)
-          for (const Ladder& e : ladder) {
-            const U value = static_cast<U>(e.value);
-            if (slot_ == W) o[p * k + e.i] += value * a[V][3 * p + e.axis] * a[R][p * k + e.j];
-            if (slot_ == V) o[3 * p + e.axis] += value * a[W][p * k + e.i] * a[R][p * k + e.j];
-            if (slot_ == R) o[p * k + e.j] += value * a[W][p * k + e.i] * a[V][3 * p + e.axis];
-          }
-      });
-    });
-    return {out};
-  }
-
-  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
-             const std::vector<bool>& wanted) const override {
-    const Array& c = cotangents[0];
-    Array full[3];
-    for (int s = 0, j = 0; s < 3; ++s) full[s] = s == slot_ ? c : in[static_cast<std::size_t>(j++)];
-    Arrays g;
-    for (int s = 0; s < 3; ++s) {
-      if (s == slot_) continue;
-      g.push_back(wanted[g.size()]
-                      ? of(kind_, static_cast<Slot>(s), full[s == W ? V : W], full[s == R ? V : R])
-                      : Array());
-    }
-    return g;
-  }
-
-  static Array of(const Kind& kind, Slot slot, const Array& first, const Array& second) {
-    return run(std::make_shared<Trilinear>(kind, slot), {first, second});
-  }
-
- private:
-  Kind kind_;
-  Slot slot_;
-};
+Array values(const HarmonicsKind& kind, const Array& x);
+Array gradient(const HarmonicsKind& kind, const Array& x, const Array& w);
+Array directional(const HarmonicsKind& kind, const Array& x, const Array& v);
+Array hessian(const HarmonicsKind& kind, const Array& x, const Array& w, const Array& v);
 
 // x / |x| in ops, and 1/|x|; both 0 at 0.
 struct UnitByOps {
@@ -89,7 +25,7 @@ struct UnitByOps {
 
   explicit UnitByOps(const Array& x) {
     const Array scales = unit_scales(x), y = x * scales, square_length = sum(square(y), 1, true),
-                zero = less(square_length, Array::scalar(1e-36, x.dtype()));
+                zero = less(square_length, Array::full({}, 1e-36, x.dtype(), x.device()));
     const Array per_length = (1.0 - zero) / sqrt(square_length + zero);
     u = y * per_length;
     inverse = scales * per_length;
@@ -102,8 +38,8 @@ Array dot(const Array& a, const Array& b) {
 
 // The hessian of normalised harmonics by the solid ones at the unit vector: (1/r) P g, P = 1 - u u^T,
 // differentiated along v.
-Array hessian_by_ops(const Kind& kind, const Array& x, const Array& w, const Array& v) {
-  const Kind solid{kind.lmax, {false, kind.options.normalization}};
+Array hessian_by_ops(const HarmonicsKind& kind, const Array& x, const Array& w, const Array& v) {
+  const HarmonicsKind solid{kind.lmax, {false, kind.options.normalization}};
   const UnitByOps unit(x);
   const Array &u = unit.u, &inverse = unit.inverse;
   const auto across = [&](const Array& a) { return a - u * dot(u, a); };
@@ -112,76 +48,16 @@ Array hessian_by_ops(const Kind& kind, const Array& x, const Array& w, const Arr
   return inverse * (turned - e * dot(u, g) - u * dot(e, g));
 }
 
-class Harmonics : public Primitive {
- public:
-  Harmonics(HarmonicsOf what, const Kind& kind) : what_(what), kind_(kind) {}
-  const char* name() const override { return "spherical_harmonics"; }
-
-  Arrays eval_cpu(const Arrays& in) const override {
-    const bool wide = what_ == HarmonicsOf::values || what_ == HarmonicsOf::directional;
-    const Index n = in[0].dim(0);
-    Array out = Array::uninitialized({n, wide ? kind_.outputs() : 3}, in[0].dtype());
-    const bool weighted = what_ == HarmonicsOf::gradient || what_ == HarmonicsOf::hessian;
-    dispatch_real(name(), out.dtype(), [&]<class T>(T) {
-      const T* w = weighted ? in[1].data<T>() : nullptr;
-      const T* v = what_ == HarmonicsOf::directional ? in[1].data<T>()
-                   : what_ == HarmonicsOf::hessian   ? in[2].data<T>()
-                                                     : nullptr;
-      evaluate_harmonics(what_, kind_.lmax, kind_.options, n, in[0].data<T>(), w, v, out.mutable_data<T>());
-    });
-    return {out};
-  }
-
-  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
-             const std::vector<bool>& wanted) const override {
-    const Array& c = cotangents[0];
-    const Array& x = in[0];
-    Arrays g(in.size());
-    switch (what_) {
-      case HarmonicsOf::values:
-        g[0] = gradient(kind_, x, c);
-        break;
-      case HarmonicsOf::gradient:
-        if (wanted[0]) g[0] = hessian(kind_, x, in[1], c);
-        if (wanted[1]) g[1] = directional(kind_, x, c);
-        break;
-      case HarmonicsOf::directional:
-        if (wanted[0]) g[0] = hessian(kind_, x, c, in[1]);
-        if (wanted[1]) g[1] = gradient(kind_, x, c);
-        break;
-      case HarmonicsOf::hessian: {
-        const Array &w = in[1], &v = in[2];
-        if (wanted[2]) g[2] = hessian(kind_, x, w, c);
-        if (kind_.options.normalize) {
-          if (!wanted[0] && !wanted[1]) break;
-          const auto f = [&](const Arrays& a) { return Arrays{hessian_by_ops(kind_, a[0], a[1], v)}; };
-          const Arrays h = cartan::vjp(f, {x, w}, {c}).second;
-          g[0] = h[0];
-          g[1] = h[1];
-        } else {
-          if (wanted[0]) g[0] = hessian(kind_, x, Trilinear::of(kind_, Trilinear::R, w, v), c);
-          if (wanted[1]) g[1] = Trilinear::of(kind_, Trilinear::W, v, directional(kind_, x, c));
-        }
-      }
-    }
-    return g;
-  }
-
- private:
-  HarmonicsOf what_;
-  Kind kind_;
-};
-
-Array values(const Kind& kind, const Array& x) {
+Array values(const HarmonicsKind& kind, const Array& x) {
   return run(std::make_shared<Harmonics>(HarmonicsOf::values, kind), {x});
 }
-Array gradient(const Kind& kind, const Array& x, const Array& w) {
+Array gradient(const HarmonicsKind& kind, const Array& x, const Array& w) {
   return run(std::make_shared<Harmonics>(HarmonicsOf::gradient, kind), {x, w});
 }
-Array directional(const Kind& kind, const Array& x, const Array& v) {
+Array directional(const HarmonicsKind& kind, const Array& x, const Array& v) {
   return run(std::make_shared<Harmonics>(HarmonicsOf::directional, kind), {x, v});
 }
-Array hessian(const Kind& kind, const Array& x, const Array& w, const Array& v) {
+Array hessian(const HarmonicsKind& kind, const Array& x, const Array& w, const Array& v) {
   return run(std::make_shared<Harmonics>(HarmonicsOf::hessian, kind), {x, w, v});
 }
 
@@ -201,6 +77,79 @@ void evaluate_checked(const T* xyz, Index n, int lmax, T* out, HarmonicsOptions 
 }
 
 }  // namespace
+
+Arrays LadderForm::eval_cpu(const Arrays& in) const {
+  const int own = slot();
+  const Index n = in[0].dim(0), k = kind_.outputs();
+  Array out = Array::zeros({n, own == V ? 3 : k}, in[0].dtype());
+  const auto ladder = harmonics_ladder(kind_.lmax, kind_.options.normalization);
+  dispatch_real(name(), out.dtype(), [&]<class U>(U) {
+    const U* a[3] = {};
+    for (int s = 0, j = 0; s < 3; ++s)
+      if (s != own) a[s] = in[static_cast<std::size_t>(j++)].data<U>();
+    U* o = out.mutable_data<U>();
+    parallel_for(n, 256, [&](Index begin, Index end) {
+      for (Index p = begin; p < end; ++p)
+        for (const Ladder& e : ladder) {
+          const U value = static_cast<U>(e.value);
+          if (own == W) o[p * k + e.i] += value * a[V][3 * p + e.axis] * a[R][p * k + e.j];
+          if (own == V) o[3 * p + e.axis] += value * a[W][p * k + e.i] * a[R][p * k + e.j];
+          if (own == R) o[p * k + e.j] += value * a[W][p * k + e.i] * a[V][3 * p + e.axis];
+        }
+    });
+  });
+  return {out};
+}
+
+Arrays Harmonics::eval_cpu(const Arrays& in) const {
+  const bool wide = what_ == HarmonicsOf::values || what_ == HarmonicsOf::directional;
+  const Index n = in[0].dim(0);
+  Array out = Array::uninitialized({n, wide ? kind_.outputs() : 3}, in[0].dtype());
+  const bool weighted = what_ == HarmonicsOf::gradient || what_ == HarmonicsOf::hessian;
+  dispatch_real(name(), out.dtype(), [&]<class T>(T) {
+    const T* w = weighted ? in[1].data<T>() : nullptr;
+    const T* v = what_ == HarmonicsOf::directional ? in[1].data<T>()
+                 : what_ == HarmonicsOf::hessian   ? in[2].data<T>()
+                                                   : nullptr;
+    evaluate_harmonics(what_, kind_.lmax, kind_.options, n, in[0].data<T>(), w, v, out.mutable_data<T>());
+  });
+  return {out};
+}
+
+Arrays Harmonics::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+                      const std::vector<bool>& wanted) const {
+  const Array& c = cotangents[0];
+  const Array& x = in[0];
+  Arrays g(in.size());
+  switch (what_) {
+    case HarmonicsOf::values:
+      g[0] = gradient(kind_, x, c);
+      break;
+    case HarmonicsOf::gradient:
+      if (wanted[0]) g[0] = hessian(kind_, x, in[1], c);
+      if (wanted[1]) g[1] = directional(kind_, x, c);
+      break;
+    case HarmonicsOf::directional:
+      if (wanted[0]) g[0] = hessian(kind_, x, c, in[1]);
+      if (wanted[1]) g[1] = gradient(kind_, x, c);
+      break;
+    case HarmonicsOf::hessian: {
+      const Array &w = in[1], &v = in[2];
+      if (wanted[2]) g[2] = hessian(kind_, x, w, c);
+      if (kind_.options.normalize) {
+        if (!wanted[0] && !wanted[1]) break;
+        const auto f = [&](const Arrays& a) { return Arrays{hessian_by_ops(kind_, a[0], a[1], v)}; };
+        const Arrays h = cartan::vjp(f, {x, w}, {c}).second;
+        g[0] = h[0];
+        g[1] = h[1];
+      } else {
+        if (wanted[0]) g[0] = hessian(kind_, x, LadderForm::of(kind_, LadderForm::R, w, v), c);
+        if (wanted[1]) g[1] = LadderForm::of(kind_, LadderForm::W, v, directional(kind_, x, c));
+      }
+    }
+  }
+  return g;
+}
 
 Array spherical_harmonics(const Array& vectors, int lmax, HarmonicsOptions options) {
   check_degree(lmax);

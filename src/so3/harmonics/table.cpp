@@ -3,7 +3,7 @@
 #include <memory>
 #include <mutex>
 
-#include "so3/harmonics/kernel.hpp"
+#include "so3/harmonics/cpu/kernel.hpp"
 
 namespace cartan::so3 {
 namespace {

@@ -9,8 +9,8 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/tables.hpp"
 #include "core/dispatch.hpp"
+#include "so3/harmonics/cpu/wigner_kernel.hpp"
 #include "so3/harmonics/rotation.hpp"
-#include "so3/harmonics/wigner_kernel.hpp"
 #include "so3/tables/degrees.hpp"
 #include "so3/tables/generators.hpp"
 
@@ -67,7 +67,7 @@ Arrays Torque::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
 template <class Body>
 void for_lanes(Index n, Index scratch, Body&& body) {
   parallel_for((n + lane_count - 1) / lane_count, 16, [&](Index begin, Index end) {
-    std::vector<Lanes> memory(scratch);
+    std::vector<SampleLanes> memory(scratch);
     for (Index b = begin; b < end; ++b)
       body(b * lane_count, std::min(lane_count, n - b * lane_count), memory.data());
   });
@@ -80,17 +80,17 @@ Arrays Torque::eval_cpu(const Arrays& in) const {
   dispatch_real("wigner_torque", out.dtype(), [&]<class T>(T) {
     const T *c = in[0].data<T>(), *d = in[1].data<T>();
     T* tau = out.mutable_data<T>();
-    for_lanes(n, 2 * size, [&](Index first, Index samples, Lanes* left) {
-      Lanes *right = left + size, total[3] = {};
+    for_lanes(n, 2 * size, [&](Index first, Index samples, SampleLanes* left) {
+      SampleLanes *right = left + size, total[3] = {};
       to_lanes(c + first * size, size, samples, size, left);
       to_lanes(d + first * size, size, samples, size, right);
-      const Lanes *u = left, *v = right;
+      const SampleLanes *u = left, *v = right;
       for (int l = l_.first; l <= l_.last; ++l) {
         const Index dim = 2 * l + 1;
         for (int a = 0; a < 3; ++a)
           for (const Entry& e : generators(l, a)) {
             if (e.row > e.column) continue;  // X is antisymmetric
-            Lanes sum{};
+            SampleLanes sum{};
             for (Index k = 0; k < dim * dim; k += dim)
               sum += u[k + e.column] * v[k + e.row] - u[k + e.row] * v[k + e.column];
             total[a] += e.value * sum;
@@ -110,18 +110,18 @@ Arrays GeneratorProduct::eval_cpu(const Arrays& in) const {
   dispatch_real("wigner_generator_product", out.dtype(), [&]<class T>(T) {
     const T *d = in[0].data<T>(), *omega = in[1].data<T>();
     T* y = out.mutable_data<T>();
-    for_lanes(n, 2 * size, [&](Index first, Index samples, Lanes* left) {
-      Lanes *right = left + size, w[3];
+    for_lanes(n, 2 * size, [&](Index first, Index samples, SampleLanes* left) {
+      SampleLanes *right = left + size, w[3];
       to_lanes(d + first * size, size, samples, size, left);
       to_lanes(omega + first * 3, 3, samples, 3, w);
-      std::fill_n(right, size, Lanes{});
-      const Lanes* u = left;
-      Lanes* v = right;
+      std::fill_n(right, size, SampleLanes{});
+      const SampleLanes* u = left;
+      SampleLanes* v = right;
       for (int l = l_.first; l <= l_.last; ++l) {
         const Index dim = 2 * l + 1;
         for (int a = 0; a < 3; ++a)
           for (const Entry& e : generators(l, a)) {
-            const Lanes factor = e.value * w[a];
+            const SampleLanes factor = e.value * w[a];
             for (Index k = 0; k < dim * dim; k += dim) v[k + e.column] += u[k + e.row] * factor;
           }
         u += dim * dim, v += dim * dim;
@@ -137,7 +137,8 @@ Array cross_matrix(const Array& omega) {
   // row a: the matrix -epsilon_abc
   static const std::vector<double> epsilon{0, 0,  0, 0, 0, -1, 0, 1, 0, 0, 0, 1, 0, 0,
                                            0, -1, 0, 0, 0, -1, 0, 1, 0, 0, 0, 0, 0};
-  return reshape(matmul(omega, Array::from(epsilon, {3, 9}).as(omega.dtype())), {-1, 3, 3});
+  return reshape(matmul(omega, Array::from(epsilon, {3, 9}).as(omega.dtype()).to(omega.device())),
+                 {-1, 3, 3});
 }
 
 class WignerD : public Primitive {
@@ -152,7 +153,7 @@ class WignerD : public Primitive {
     dispatch_real("wigner_d", out.dtype(), [&]<class T>(T) {
       const T* rotation = in[0].data<T>();
       T* d = out.mutable_data<T>();
-      for_lanes(n, size + kernel.scratch_size(), [&](Index first, Index samples, Lanes* lanes) {
+      for_lanes(n, size + kernel.scratch_size(), [&](Index first, Index samples, SampleLanes* lanes) {
         CayleyKlein parameters[lane_count];
         for (Index s = 0; s < samples; ++s) {
           double r[9];
@@ -180,7 +181,8 @@ class WignerD : public Primitive {
 };
 
 // Checks R^T R = 1; the signs of the determinants.
-std::vector<double> check_rotations(const char* op, const Array& rotation) {
+std::vector<double> check_rotations(const char* op, const Array& on_device) {
+  const Array rotation = on_device.to(Device::cpu);
   require(rotation.ndim() == 3 && rotation.dim(1) == 3 && rotation.dim(2) == 3 && is_real(rotation.dtype()),
           "[", op, "] rotations ", rotation.shape(), " ", rotation.dtype(), ": they must be real, (n, 3, 3)");
   std::vector<double> sign(rotation.dim(0)), errors(sign.size());
@@ -248,24 +250,25 @@ Array rotate_features(const Array& matrices, const Array& x, const Irreps& irrep
     return rotate(wigner_d(rotation, lmax), x, irreps);
   // R = s R', x turns by parity (if s = -1) times D(R')
   const DType dtype = rotation.dtype();
-  const Array proper = rotation * Array::from(sign, {rotation.dim(0), 1, 1}).as(dtype);
+  const Array proper = rotation * Array::from(sign, {rotation.dim(0), 1, 1}).as(dtype).to(x.device());
   std::vector<double> factor;
   for (double s : sign)
     for (const auto& t : irreps) factor.insert(factor.end(), t.dim(), s < 0 && t.ir.p < 0 ? -1.0 : 1.0);
   Shape shape{rotation.dim(0), irreps.dim()};
   if (x.ndim() == 3 && rotation.dim(0) > 1) shape.insert(shape.begin() + 1, 1);
-  return rotate(wigner_d(proper, lmax), x, irreps) * Array::from(factor, shape).as(dtype);
+  return rotate(wigner_d(proper, lmax), x, irreps) * Array::from(factor, shape).as(dtype).to(x.device());
 }
 
 Array wigner_d(const Array& rotation, const Irreps& irreps) {
+  require(rotation.ndim() == 3, "[wigner_d] rotations ", rotation.shape(), ": they must be (n, 3, 3)");
   const Index dim = irreps.dim();
   Array unit = Array::zeros({dim, dim}, rotation.dtype());
   dispatch_real("wigner_d", unit.dtype(), [&]<class T>(T) {
     for (Index k = 0; k < dim; ++k) unit.mutable_data<T>()[k * dim + k] = 1;
   });
-  require(rotation.ndim() == 3, "[wigner_d] rotations ", rotation.shape(), ": they must be (n, 3, 3)");
   // row j of the turned unit matrix is column j of D
-  return transpose(rotate_features(rotation, broadcast_to(unit, {rotation.dim(0), dim, dim}), irreps));
+  return transpose(rotate_features(
+      rotation, broadcast_to(unit.to(rotation.device()), {rotation.dim(0), dim, dim}), irreps));
 }
 
 }  // namespace cartan::so3

@@ -1,6 +1,7 @@
 #include "so3/so2/form.hpp"
 
 #include "cartan/autodiff/ops.hpp"
+#include "cartan/autodiff/transforms.hpp"
 #include "core/dispatch.hpp"
 #include "so3/harmonics/directions.hpp"
 #include "so3/so2/kernels.hpp"
@@ -13,10 +14,6 @@ Array column(const Array& a, Index k) {
   return slice(a, 1, k, k + 1);
 }
 
-Array record_one(std::shared_ptr<const Primitive> primitive, Arrays inputs, const Array& value) {
-  return record(std::move(primitive), std::move(inputs), {value})[0];
-}
-
 }  // namespace
 
 Array gradient_from_torque(const Array& tau, const Array& r) {
@@ -27,56 +24,26 @@ Array gradient_from_torque(const Array& tau, const Array& r) {
   return across / sum(square(u), 1, true) * scales;
 }
 
-Arrays SO2Form::all(const Arrays& in, const Array& c) const {
-  Arrays full(slots());
-  std::size_t k = 0;
-  for (int slot = 0; slot < slots(); ++slot)
-    if (has(slot)) full[slot] = in[k++];
-  full[slot_] = c;
-  return full;
+Array SO2Form::torque(const Arrays& full) const {
+  return run(std::make_shared<SO2Form>(shape_, edges_, radial_, rotations_ + 1, slots()), full);
 }
 
-Arrays SO2Form::inputs(const Arrays& full) const {
-  Arrays in;
-  for (int slot = 0; slot < slots(); ++slot)
-    if (has(slot)) in.push_back(full[slot]);
-  return in;
-}
-
-Array SO2Form::derivative(int slot, int rotations, const Arrays& full) const {
-  const auto f = std::make_shared<SO2Form>(shape_, edges_, radial_, rotations, slot);
-  return run(f, f->inputs(full));
-}
-
-Arrays SO2Form::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
-                    const std::vector<bool>& wanted) const {
-  const Array& c = cotangents[0];
-  const Arrays full = all(in, c);
-  Arrays g = slot_ == G && rotations_ == 0 ? pulled_back(full, wanted) : Arrays(wanted.size());
-  std::size_t k = 0;
-  for (int slot = 0; slot < slots(); ++slot) {
-    if (!has(slot)) continue;
-    Array& target = g[k];
-    if (wanted[k++] && target.empty())
-      target = slot == R ? gradient_from_torque(derivative(slots(), rotations_ + 1, full), full[R])
-                         : derivative(slot, rotations_, full);
-  }
-  return g;
+Array SO2Form::derivative(int k, const Arrays& full) const {
+  if (k == R) return gradient_from_torque(torque(full), full[R]);
+  return run(std::make_shared<SO2Form>(shape_, edges_, radial_, rotations_, k), without(full, k));
 }
 
 template <class T>
-Form<T> SO2Form::form(const Arrays& full) const {
-  const auto data = [&](int slot) {
-    const bool given = slot != slot_ && (slot != S || radial_);
-    return given ? full[slot].data<T>() : nullptr;
-  };
-  Form<T> f{*shape_, edges_, rotations_, data(G), data(X), data(W), data(S), data(R), {}};
-  for (int k = 0; k < rotations_; ++k) f.omega.push_back(data(first_rotation + k));
+SO2Arguments<T> SO2Form::arguments(const Arrays& full) const {
+  const auto data = [&](int k) { return k != slot() && (k != S || radial_) ? full[k].data<T>() : nullptr; };
+  SO2Arguments<T> f{*shape_, edges_, rotations_, data(G), data(X), data(W), data(S), data(R), {}};
+  for (int k = first_rotation(radial_); k < slots(); ++k)
+    f.omega.push_back(k == slot() ? nullptr : full[k].data<T>());
   return f;
 }
 
 Array SO2Form::zeros(DType dtype) const {
-  switch (slot_) {
+  switch (slot()) {
     case G:
       return Array::zeros({edges_.receiver_nodes(), shape_->to.dim}, dtype);
     case X:
@@ -86,78 +53,110 @@ Array SO2Form::zeros(DType dtype) const {
           shape_->channelwise ? Shape{edges_.size(), shape_->weight_size} : Shape{shape_->weight_size},
           dtype);
     case S:
-      return Array::zeros({edges_.size(), shape_->radial_size}, dtype);
+      if (radial_) return Array::zeros({edges_.size(), shape_->radial_size}, dtype);
+      [[fallthrough]];
     default:
       return Array::zeros({edges_.size(), 3}, dtype);
   }
 }
 
-// The derivatives of F_0 that share products, each recorded as the primitive that gives it alone.
-Arrays SO2Form::pulled_back(const Arrays& full, const std::vector<bool>& wanted) const {
-  const bool x = wanted[0], s = radial_ && wanted[2], r = wanted.back();
-  Arrays out(wanted.size());
-  if ((x + s < 2 && !r) || edges_.size() == 0) return out;
-  const auto form_of = [&](int slot) {
-    return std::make_shared<SO2Form>(shape_, edges_, radial_, slot == first_rotation ? 1 : 0, slot);
+SO2Pullback::SO2Pullback(const SO2Form& form, bool x, bool s, bool torque)
+    : Jointly(parts(form, x, s, torque)), form_(form), x_(x), s_(s), torque_(torque) {}
+
+std::vector<Jointly::Part> SO2Pullback::parts(const SO2Form& form, bool x, bool s, bool torque) {
+  std::vector<Part> out;
+  const auto add = [&](int rotations, int slot) {
+    out.push_back({std::make_shared<SO2Form>(form.shape_, form.edges_, form.radial_, rotations, slot), {}});
+    for (int k = 0; k < form.slots(); ++k)
+      if (k != slot) out.back().inputs.push_back(static_cast<std::size_t>(k));
   };
-  const auto by_x = form_of(X), by_s = form_of(S), by_r = form_of(first_rotation);
-  const DType dtype = full[X].dtype();
-  Array gx = x ? by_x->zeros(dtype) : Array(), gs = s ? by_s->zeros(dtype) : Array(),
-        torque = r ? by_r->zeros(dtype) : Array();
-  dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
-    const auto data = [](Array& a) { return a.empty() ? nullptr : a.mutable_data<T>(); };
-    Form<T> f = by_r->form<T>(full);
-    f.rotations = 0;
-    f.omega.clear();
-    pull_back(f, messages_.empty() ? nullptr : messages_.data<T>(), data(gx), data(gs), data(torque));
-  });
-  if (x) out[0] = record_one(by_x, by_x->inputs(full), gx);
-  if (s) out[2] = record_one(by_s, by_s->inputs(full), gs);
-  if (r) out.back() = gradient_from_torque(record_one(by_r, by_r->inputs(full), torque), full[R]);
+  if (x) add(0, SO2Form::X);
+  if (s) add(0, SO2Form::S);
+  if (torque) add(1, form.slots());
   return out;
+}
+
+Arrays SO2Pullback::eval_cpu(const Arrays& in) const {
+  const DType dtype = in[0].dtype();
+  const auto zeros = [&](int slot) {
+    return SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, slot).zeros(dtype);
+  };
+  Arrays out;
+  if (x_) out.push_back(zeros(SO2Form::X));
+  if (s_) out.push_back(zeros(SO2Form::S));
+  if (torque_) out.push_back(zeros(SO2Form::R));
+  dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
+    const auto data = [&](int slot) { return in[slot].data<T>(); };
+    const SO2Arguments<T> f{*form_.shape_,
+                            form_.edges_,
+                            0,
+                            data(SO2Form::G),
+                            data(SO2Form::X),
+                            data(SO2Form::W),
+                            form_.radial_ ? data(SO2Form::S) : nullptr,
+                            data(SO2Form::R),
+                            {}};
+    std::size_t next = 0;
+    T* x = x_ ? out[next++].mutable_data<T>() : nullptr;
+    T* s = s_ ? out[next++].mutable_data<T>() : nullptr;
+    T* torque = torque_ ? out[next++].mutable_data<T>() : nullptr;
+    const bool kept = in.size() > static_cast<std::size_t>(form_.slots());
+    pull_back(f, kept ? in.back().data<T>() : nullptr, x, s, torque);
+  });
+  return out;
+}
+
+Arrays SO2Form::derivatives(const Arrays& full, const std::vector<bool>& wanted,
+                            const Arrays& outputs) const {
+  const bool x = wanted[X], s = radial_ && wanted[S], r = wanted[R];
+  if (slot() != G || rotations_ > 0 || (x + s < 2 && !r) || edges_.size() == 0 || full[X].empty())
+    return Multilinear::derivatives(full, wanted, outputs);
+  Arrays in = full;
+  if (keep_) in.push_back(detach(outputs[1]));
+  const Arrays together = run_all(std::make_shared<SO2Pullback>(*this, x, s, r), in);
+  Arrays g(full.size());
+  std::size_t next = 0;
+  if (x) g[X] = together[next++];
+  if (s) g[S] = together[next++];
+  if (r) g[R] = gradient_from_torque(together[next], full[R]);
+  if (wanted[W]) g[W] = derivative(W, full);
+  return g;
 }
 
 Array SO2Form::convolve(std::shared_ptr<const SO2Shape> shape, const EdgeList& edges, bool radial,
                         Arrays in) {
-  const DType dtype = in[0].dtype();
-  const Index size = shape->message_size(), n = edges.size();
-  const auto form = [&](Array messages) {
-    return std::make_shared<SO2Form>(shape, edges, radial, 0, G, std::move(messages));
-  };
-  const double bytes =
-      static_cast<double>(n) * static_cast<double>(size) * static_cast<double>(size_of(dtype));
-  const bool keep =
-      recording() && in.back().tracked() && n > 0 && bytes <= static_cast<double>(shape->options.kept_bytes);
-  if (!keep) return run(form({}), std::move(in));
-  const auto f = form({});
-  Array messages = Array::uninitialized({n, size}, dtype), out = f->zeros(dtype);
-  dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
-    sum_at_nodes(f->form<T>(f->all(in, {})), false, out.mutable_data<T>(), messages.mutable_data<T>());
-  });
-  return record_one(form(std::move(messages)), std::move(in), out);
+  const double bytes = static_cast<double>(edges.size()) * static_cast<double>(shape->message_size()) *
+                       static_cast<double>(size_of(in[0].dtype()));
+  const bool keep = recording() && in[R - 1].tracked() && edges.size() > 0 &&
+                    bytes <= static_cast<double>(shape->options.kept_bytes);
+  return run_all(std::make_shared<SO2Form>(std::move(shape), edges, radial, 0, G, keep), std::move(in))[0];
 }
 
 Arrays SO2Form::eval_cpu(const Arrays& in) const {
-  const Arrays full = all(in, {});
-  Array out = zeros(in[0].dtype());
-  if (edges_.size() == 0 || out.empty()) return {out};
-  dispatch_real("so2_convolution", out.dtype(), [&]<class T>(T) {
-    const Form<T> f = form<T>(full);
-    T* o = out.mutable_data<T>();
-    switch (slot_) {
+  const Arrays full = filled(in, {});
+  const DType dtype = in[0].dtype();
+  Array out = zeros(dtype);
+  Arrays all{out};
+  if (keep_) all.push_back(Array::uninitialized({edges_.size(), shape_->message_size()}, dtype));
+  if (edges_.size() == 0 || out.empty()) return all;
+  dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
+    const SO2Arguments<T> f = arguments<T>(full);
+    T* o = all[0].mutable_data<T>();
+    switch (slot()) {
       case G:
-        return sum_at_nodes(f, false, o);
+        return sum_at_nodes(f, false, o, keep_ ? all[1].mutable_data<T>() : nullptr);
       case X:
         return sum_at_nodes(f, true, o);
       case W:
         return shape_->channelwise ? by_channel_weights(f, o) : by_weights(f, o);
       case S:
-        return by_radial(f, o);
+        if (radial_) return by_radial(f, o);
+        [[fallthrough]];
       default:
-        return by_rotation(f, slot_ - first_rotation, o);
+        return by_rotation(f, slot() - first_rotation(radial_), o);
     }
   });
-  return {out};
+  return all;
 }
 
 }  // namespace cartan::so3

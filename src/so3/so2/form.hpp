@@ -12,52 +12,67 @@
 // the sum over all ways to give each of them to g or to x, times (-1)^n. Its derivative by the direction is
 // F_(n+1)'s torque, the derivative by omega_(n+1); so F_n's partial derivatives are all here, at any order.
 
+#include "autodiff/multilinear.hpp"
 #include "so3/so2/shape.hpp"
 
 namespace cartan::so3 {
 
 template <class T>
-struct Form;
+struct SO2Arguments;
 
-class SO2Form : public Primitive {
+class SO2Form : public Multilinear {
  public:
-  // The argument by which F_n is differentiated; `first_rotation + i` for omega_(i+1).
-  enum Slot : int { G, X, W, S, R, first_rotation };
+  // The argument by which F_n is differentiated; there is no member of R. S is left out where there are no
+  // radial factors, omega_1 .. omega_n come last.
+  enum Slot : int { G, X, R, W, S };
 
-  // `messages`: see convolve
   SO2Form(std::shared_ptr<const SO2Shape> shape, EdgeList edges, bool radial, int rotations, int slot,
-          Array messages = {})
-      : shape_(std::move(shape)),
+          bool keep = false)
+      : Multilinear(first_rotation(radial) + rotations, slot),
+        shape_(std::move(shape)),
         edges_(std::move(edges)),
         radial_(radial),
-        rotations_(rotations),
-        slot_(slot),
-        messages_(std::move(messages)) {}
-  // F_0's derivative by g: the convolution itself. Where the vectors are tracked the messages, in the frames
-  // of their edges, are kept on the tape: the receivers' torque needs them.
+        keep_(keep),
+        rotations_(rotations) {}
+  static int first_rotation(bool radial) { return radial ? S + 1 : S; }
+  // F_0's derivative by g, the convolution itself, of x, r, w and s. Where the vectors are tracked the
+  // messages, in the frames of their edges, are a second output and stay on the tape: the receivers' torque
+  // needs them.
   static Array convolve(std::shared_ptr<const SO2Shape> shape, const EdgeList& edges, bool radial, Arrays in);
   const char* name() const override { return "so2_convolution"; }
-  // Inputs: those of G, X, W, S (where there are radial factors), R, omega_1 .. that are not the slot.
   Arrays eval_cpu(const Arrays& in) const override;
-  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
-             const std::vector<bool>& wanted) const override;
+
+ protected:
+  Array derivative(int k, const Arrays& full) const override;
+  Arrays derivatives(const Arrays& full, const std::vector<bool>& wanted,
+                     const Arrays& outputs) const override;
 
  private:
-  int slots() const { return first_rotation + rotations_; }
-  bool has(int slot) const { return slot != slot_ && (slot != S || radial_); }
-  Arrays all(const Arrays& in, const Array& c) const;
-  Arrays inputs(const Arrays& all) const;
-  Array derivative(int slot, int rotations, const Arrays& all) const;
-  Arrays pulled_back(const Arrays& all, const std::vector<bool>& wanted) const;
+  friend class SO2Pullback;
+  Array torque(const Arrays& full) const;  // the derivative by one more rotation
   Array zeros(DType dtype) const;
   template <class T>
-  Form<T> form(const Arrays& all) const;
+  SO2Arguments<T> arguments(const Arrays& full) const;
 
   std::shared_ptr<const SO2Shape> shape_;
   EdgeList edges_;
-  bool radial_;
-  int rotations_, slot_;
-  Array messages_;  // (edges, message_size()), or empty
+  bool radial_, keep_;
+  int rotations_;
+};
+
+// The derivatives of F_0 by x, by s and by a rotation (those that are asked for) in one pass over products
+// that they share. Inputs: g, x, r, w, s where there are radial factors, and the messages where they were
+// kept.
+class SO2Pullback : public Jointly {
+ public:
+  SO2Pullback(const SO2Form& form, bool x, bool s, bool torque);
+  const char* name() const override { return "so2_pullback"; }
+  Arrays eval_cpu(const Arrays& in) const override;
+
+ private:
+  static std::vector<Part> parts(const SO2Form& form, bool x, bool s, bool torque);
+  SO2Form form_;
+  bool x_, s_, torque_;
 };
 
 // The derivative of a function of the direction of r (edges, 3) from its torque tau . omega = its change when

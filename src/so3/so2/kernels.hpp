@@ -1,14 +1,13 @@
 #pragma once
 // The partial derivatives of the form F_n of so2_form.hpp, block of edges by block of edges.
 
-#include "so3/harmonics/wigner_kernel.hpp"
 #include "so3/so2/shape.hpp"
 
 namespace cartan::so3 {
 
 // The arguments of F_n; those that are not given are nullptr.
 template <class T>
-struct Form {
+struct SO2Arguments {
   const SO2Shape& shape;
   const EdgeList& edges;
   int rotations;
@@ -16,32 +15,28 @@ struct Form {
   std::vector<const T*> omega;
 
   int rows() const { return shape.mmax + rotations; }
-  const WignerKernel& kernel() const {
-    const int lmax = std::max(shape.from.lmax, shape.to.lmax);
-    return wigner_kernel(0, lmax, std::min(rows(), lmax));
-  }
   const T* radial(Index edge) const { return s ? s + edge * shape.radial_size : nullptr; }
 };
 
 // Sums at the receivers (derivative by g) or at the senders (transposed: by x); out is zero before.
 // `messages`, if given, gets the products W(w) (s * D^T x[sender]) of F_0, message_size of every edge.
 template <class T>
-void sum_at_nodes(const Form<T>& f, bool transposed, T* out, T* messages = nullptr);
+void sum_at_nodes(const SO2Arguments<T>& f, bool transposed, T* out, T* messages = nullptr);
 // By the radial factors; out is zero before.
 template <class T>
-void by_radial(const Form<T>& f, T* out);
+void by_radial(const SO2Arguments<T>& f, T* out);
 // By rotation i: torques (edges, 3).
 template <class T>
-void by_rotation(const Form<T>& f, int i, T* out);
+void by_rotation(const SO2Arguments<T>& f, int i, T* out);
 // By the weights, shared or (channelwise) of every edge; the latter are zero before.
 template <class T>
-void by_weights(const Form<T>& f, T* out);
+void by_weights(const SO2Arguments<T>& f, T* out);
 template <class T>
-void by_channel_weights(const Form<T>& f, T* out);
+void by_channel_weights(const SO2Arguments<T>& f, T* out);
 
 // Of F_0 at once, sharing the products: by x, by s and by a rotation of the directions; nullptr: not wanted.
 // x and s are zero before. The torque takes the messages of sum_at_nodes, or makes them again (nullptr).
 template <class T>
-void pull_back(const Form<T>& f, const T* messages, T* x, T* s, T* torque);
+void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torque);
 
 }  // namespace cartan::so3

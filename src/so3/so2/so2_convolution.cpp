@@ -128,9 +128,8 @@ Array SO2Convolution::operator()(const EdgeList& edges, const Array& x, const Ar
   require(!scaled || radial.shape() == Shape({n, shape_->radial_size}), "[so2_convolution] radial ",
           radial.shape(), ": it must be (", n, ", ", shape_->radial_size, ") or empty");
   check_vectors("so2_convolution", vectors);
-  Arrays in{x, weights};
+  Arrays in{x, vectors, weights};
   if (scaled) in.push_back(radial);
-  in.push_back(vectors);
   return SO2Form::convolve(shape_, edges, scaled, std::move(in));
 }
 

@@ -45,7 +45,7 @@ Array Convolution::operator()(const EdgeList& edges, const Array& x, const Array
   const Array y = options_.vectors ? harmonics(edges, second) : second;
   require(y.shape() == Shape({edges.size(), s.in2.dim()}), "[convolution] y ", y.shape(), " for ",
           edges.size(), " edges of ", s.in2, " must be (", edges.size(), ", ", s.in2.dim(), ")");
-  const Array w = s.kernel_weights("convolution", weights, x.dtype());
+  const Array w = s.kernel_weights("convolution", weights, x);
   require(w.ndim() == 1 || (w.ndim() == 2 && w.dim(0) == edges.size()), "[convolution] weights ", w.shape(),
           " for ", edges.size(), " edges must be (", w.dim(-1), ") or (", edges.size(), ", ", w.dim(-1), ")");
   require(x.dtype() == y.dtype() && y.dtype() == w.dtype(), "[convolution] types ", x.dtype(), ", ",

@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "cartan/so3/tables.hpp"
-#include "so3/tensor/kernels.hpp"
+#include "so3/tensor/cpu/kernels.hpp"
 
 namespace cartan::so3 {
 namespace {
@@ -40,8 +40,8 @@ struct Compiler {
 
   // One filtered sum: channels of `operand` with the channel of the other input whose coordinates are filter0
   // + j filter_stride.
-  void strand(const Path& path, Operand operand, Block a, Index filter0, Index filter_stride, Block c,
-              Index channels, int mix, Index weights) {
+  void strand(const Path& path, Operand operand, ChannelBlock a, Index filter0, Index filter_stride,
+              ChannelBlock c, Index channels, int mix, Index weights) {
     if (channels == 0) return;
     const int l1 = in1[path.instruction.in1].ir.l, l2 = in2[path.instruction.in2].ir.l,
               l3 = out[path.instruction.out].ir.l;
@@ -56,22 +56,22 @@ struct Compiler {
     };
     for (int begin = 0; begin < a.dim;) {
       const int width = diagonal ? a.dim : chunk(a.dim - begin);
-      Block part = a;
+      ChannelBlock part = a;
       part.offset += begin * a.stride;
       part.dim = width;
       const Key key{operand, part.offset, part.stride, width,     c.offset,    c.stride,
                     mix,     channels,    diagonal,    begin > 0, weights >= 0};
       auto& list = open[key];
-      if (list.empty() || form.groups_[list.back()].weights.size() == Group::most_paths) {
+      if (list.empty() || form.groups_[list.back()].weights.size() == FilterGroup::most_paths) {
         list.push_back(form.groups_.size());
-        Group g;
+        FilterGroup g;
         g.operand = operand;
         g.a = part;
         g.c = c;
         g.channels = channels;
         g.mix = mix;
         g.weighted = weights >= 0;
-        g.fresh = std::none_of(form.groups_.begin(), form.groups_.end(), [&](const Group& before) {
+        g.fresh = std::none_of(form.groups_.begin(), form.groups_.end(), [&](const FilterGroup& before) {
           return before.operand == operand && before.a.offset == part.offset;
         });
         g.diagonal = diagonal;
@@ -94,7 +94,8 @@ struct Compiler {
     form.most_channels_ = std::max(form.most_channels_, channels);
   }
 
-  void pair(const Path& path, Block x1, Block x2, Block c, Index channels, int mix, Index weights) {
+  void pair(const Path& path, ChannelBlock x1, ChannelBlock x2, ChannelBlock c, Index channels, int mix,
+            Index weights) {
     if (channels == 0) return;
     const int l1 = in1[path.instruction.in1].ir.l, l2 = in2[path.instruction.in2].ir.l,
               l3 = out[path.instruction.out].ir.l;
@@ -117,14 +118,14 @@ struct Compiler {
     const Instruction& ins = path.instruction;
     const Index mul1 = in1[ins.in1].mul, mul2 = in2[ins.in2].mul, mul3 = out[ins.out].mul;
     if (mul1 == 0 || mul2 == 0 || mul3 == 0) return;
-    const Block x1{in1.offset(ins.in1), mul1, in1[ins.in1].ir.dim()};
-    const Block x2{in2.offset(ins.in2), mul2, in2[ins.in2].ir.dim()};
-    const Block y{out.offset(ins.out), mul3, out[ins.out].ir.dim()};
+    const ChannelBlock x1{in1.offset(ins.in1), mul1, in1[ins.in1].ir.dim()};
+    const ChannelBlock x2{in2.offset(ins.in2), mul2, in2[ins.in2].ir.dim()};
+    const ChannelBlock y{out.offset(ins.out), mul3, out[ins.out].ir.dim()};
     const auto weights = [&](Index offset) { return ins.has_weight ? path.weight_offset + offset : -1; };
     // channel q of a block, as a block
-    const auto from = [](Block b, Index q) { return Block{b.offset + q, b.stride, b.dim}; };
+    const auto from = [](ChannelBlock b, Index q) { return ChannelBlock{b.offset + q, b.stride, b.dim}; };
     // Products of channels (u, v) into c, contiguous in the last axis.
-    const auto outer = [&](Block c, int mix, bool weighted) {
+    const auto outer = [&](ChannelBlock c, int mix, bool weighted) {
       if (mul2 == 1)
         strand(path, Operand::x1, x1, x2.offset, mul2, c, mul1, mix, weighted ? weights(0) : -1);
       else
@@ -164,7 +165,7 @@ struct Compiler {
   void finish() {
     std::vector<const Strand*> rows;
     for (std::size_t n = 0; n < form.groups_.size(); ++n) {
-      Group& g = form.groups_[n];
+      FilterGroup& g = form.groups_[n];
       g.matrix = static_cast<Index>(rows.size());
       const Index paths = static_cast<Index>(g.weights.size());
       const Index height = g.diagonal ? 1 : g.c.dim, width = g.diagonal ? 1 : g.a.dim;
@@ -176,7 +177,7 @@ struct Compiler {
     form.matrix_size_ = static_cast<Index>(rows.size());
     const auto group_of = [&](std::size_t row) {
       const auto after = std::upper_bound(form.groups_.begin(), form.groups_.end(), static_cast<Index>(row),
-                                          [](Index r, const Group& g) { return r < g.matrix; });
+                                          [](Index r, const FilterGroup& g) { return r < g.matrix; });
       return static_cast<std::size_t>(after - form.groups_.begin()) - 1;
     };
     const auto add = [&](std::size_t row, std::pair<int, double> term) {
@@ -199,7 +200,7 @@ struct Compiler {
         more = more || round + 1 < terms.size();
       }
     }
-    for (Group& g : form.groups_)
+    for (FilterGroup& g : form.groups_)
       std::stable_sort(g.entries.begin(), g.entries.end(), [&](std::int32_t p, std::int32_t q) {
         return form.matrix_filter_[p] < form.matrix_filter_[q];
       });
@@ -224,7 +225,7 @@ TensorForm::TensorForm(const Irreps& in1, const Irreps& in2, const Irreps& out,
 
 Candidate TensorForm::candidate(Index samples) const {
   double n = 2.0 * static_cast<double>(values64_.size());
-  for (const Group& g : groups_) {
+  for (const FilterGroup& g : groups_) {
     const double paths = static_cast<double>(g.weights.size()), da = g.a.dim, dc = g.c.dim;
     const double each = g.diagonal ? 2 * paths + 2 * da : paths * (2 * da * dc + (paths == 1 ? da : 2 * dc));
     n += each * static_cast<double>(g.channels);

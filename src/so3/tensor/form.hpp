@@ -6,8 +6,8 @@
 //   pairwise   sum over u, i, j, k of  w[u] x1[i, u] x2[j, u] c[k, u] C[i, j, k]
 //
 // where the filter f is one channel of an input (x2, or x1 with i and j exchanged), a is the other input
-// and c the output. Filtered sums with the same a and c are executed together as a Group. In modes uvw and
-// uuw, c is not the output itself but the products of channels that a matrix of weights then mixes (Mix).
+// and c the output. Filtered sums with the same a and c are executed together as a FilterGroup. In modes uvw
+// and uuw, c is not the output itself but the products of channels that a matrix of weights then mixes (Mix).
 
 #include <memory>
 #include <vector>
@@ -18,7 +18,7 @@
 
 namespace cartan::so3 {
 
-struct Block {
+struct ChannelBlock {
   Index offset = 0, stride = 0;
   int dim = 1;
 };
@@ -28,10 +28,10 @@ enum class Operand { x1, x2 };
 // sum over p, u, i, k of  w_p[u] a[i, u] c[k, u] M[matrix + (k P + p) dim(a) + i], P paths; when diagonal,
 // M[matrix
 // + p] stands for that times the unit matrix.
-struct Group {
+struct FilterGroup {
   static constexpr std::size_t most_paths = 16;
   Operand operand = Operand::x1;  // a
-  Block a, c;
+  ChannelBlock a, c;
   Index channels = 0;
   int mix = -1;  // c is the output (-1) or what this Mix reads
   Index matrix = 0;
@@ -48,7 +48,7 @@ struct Pairwise {
     int target, p, q;
     double value;
   };
-  Block x1, x2, c;
+  ChannelBlock x1, x2, c;
   Index channels = 0;
   int mix = -1;
   Index weights = -1;
@@ -118,7 +118,7 @@ class TensorForm {
   }
 
   std::unique_ptr<const TensorForm> weighted_;  // where some paths have no weights
-  std::vector<Group> groups_;
+  std::vector<FilterGroup> groups_;
   std::vector<Pairwise> pairs_;
   std::vector<Mix> mixes_;
   Index products_ = 0;  // read by all mixes, a sample

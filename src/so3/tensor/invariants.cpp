@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "autodiff/multilinear.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -18,9 +19,10 @@ constexpr Index grain_of(Index width) {
   return std::max<Index>(1, 16384 / std::max<Index>(width, 1));
 }
 
-class Form : public Primitive {
+class ScaledDot : public Multilinear {
  public:
-  Form(const Irreps& irreps, bool dot) : irreps_(irreps), dot_(dot) {}
+  enum Slot { X, S, Y };  // members: S, the dot product of irreps, and Y, irreps scaled
+  ScaledDot(const Irreps& irreps, bool dot) : Multilinear(3, dot ? S : Y), irreps_(irreps), dot_(dot) {}
   const char* name() const override { return dot_ ? "irrep_dot" : "irrep_scale"; }
 
   Arrays eval_cpu(const Arrays& in) const override {
@@ -44,18 +46,10 @@ class Form : public Primitive {
     return {out};
   }
 
-  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
-             const std::vector<bool>& wanted) const override {
-    const Array& c = cotangents[0];
-    Arrays g(2);
-    if (dot_) {
-      if (wanted[0]) g[0] = irrep_scale(in[1], c, irreps_);
-      if (wanted[1]) g[1] = irrep_scale(in[0], c, irreps_);
-    } else {
-      if (wanted[0]) g[0] = irrep_scale(c, in[1], irreps_);
-      if (wanted[1]) g[1] = irrep_dot(in[0], c, irreps_);
-    }
-    return g;
+ protected:
+  Array derivative(int k, const Arrays& full) const override {
+    if (k == S) return irrep_dot(full[X], full[Y], irreps_);
+    return irrep_scale(full[k == X ? Y : X], full[S], irreps_);
   }
 
  private:
@@ -103,11 +97,12 @@ Array scales(const Array& x, const Irreps& irreps) {
               rows = x.size() / std::max<Index>(width, 1);
   Shape shape = x.shape();
   shape.back() = channels;
+  const Array host = x.to(Device::cpu);
   Array out = Array::full(shape, 1, x.dtype());
   std::atomic<bool> needed{false};
   dispatch_real("norm", x.dtype(), [&]<class T>(T) {
     constexpr int safe = std::numeric_limits<T>::max_exponent / 4;
-    const T* values = x.data<T>();
+    const T* values = host.data<T>();
     T* scale = out.mutable_data<T>();
     parallel_for(rows, grain_of(width), [&](Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
@@ -130,7 +125,7 @@ Array scales(const Array& x, const Irreps& irreps) {
       }
     });
   });
-  return needed ? out : Array();
+  return needed ? out.to(x.device()) : Array();
 }
 
 }  // namespace
@@ -138,13 +133,13 @@ Array scales(const Array& x, const Irreps& irreps) {
 Array irrep_dot(const Array& x, const Array& y, const Irreps& irreps) {
   check("irrep_dot", x, x, irreps.dim(), irreps);
   check("irrep_dot", y, x, irreps.dim(), irreps);
-  return run(std::make_shared<Form>(irreps, true), {x, y});
+  return run(std::make_shared<ScaledDot>(irreps, true), {x, y});
 }
 
 Array irrep_scale(const Array& x, const Array& s, const Irreps& irreps) {
   check("irrep_scale", x, x, irreps.dim(), irreps);
   check("irrep_scale", s, x, irreps.num_irreps(), irreps);
-  return run(std::make_shared<Form>(irreps, false), {x, s});
+  return run(std::make_shared<ScaledDot>(irreps, false), {x, s});
 }
 
 Array norm(const Array& x, const Irreps& irreps) {

@@ -177,7 +177,7 @@ Array NormActivation::operator()(const Array& x, const Array& bias) const {
   require(!normalize || (epsilon > 0 && std::isfinite(epsilon)), "[so3::NormActivation] epsilon is ", epsilon,
           ", not positive");
   Array length = norm(x, irreps);
-  if (normalize) length = maximum(length, Array::full({1}, epsilon, x.dtype()));
+  if (normalize) length = maximum(length, Array::full({1}, epsilon, x.dtype(), x.device()));
   require(bias.empty() || bias.shape() == Shape({irreps.num_irreps()}), "[so3::NormActivation] bias ",
           bias.shape(), " must be (", irreps.num_irreps(), ")");
   const Array scaling = function(bias.empty() ? length : length + bias);
@@ -220,7 +220,7 @@ Array LayerNorm::operator()(const Array& x, const Array& weight, const Array& bi
     channel += t.mul;
     if (bias.empty()) continue;
     offsets.push_back(t.ir == scalar ? slice(bias, 0, scalar_channel, scalar_channel + t.mul)
-                                     : Array::zeros({t.dim()}, x.dtype()));
+                                     : Array::zeros({t.dim()}, x.dtype(), x.device()));
     scalar_channel += t.ir == scalar ? t.mul : 0;
   }
   y = irrep_scale(y, concatenate(factors, -1), irreps);

@@ -4,6 +4,7 @@
 #include <Eigen/Core>
 #include <cmath>
 
+#include "autodiff/multilinear.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -29,46 +30,34 @@ using MutableStrided = Eigen::Map<Matrix<T>, 0, Eigen::OuterStride<>>;
 
 constexpr Index row_grain = 256, tile = 32;
 
-class LinearForm : public Primitive {
+class LinearForm : public Multilinear {
  public:
   using FormPtr = std::shared_ptr<const Linear::Form>;
   enum Slot { X, W, Y };
   // The derivative by `slot` as a function of the other two, in the order X, W, Y.
-  LinearForm(FormPtr form, Slot slot) : form_(std::move(form)), slot_(slot) {}
+  LinearForm(FormPtr form, Slot slot) : Multilinear(3, slot), form_(std::move(form)) {}
   const char* name() const override { return "irreps_linear"; }
 
   Arrays eval_cpu(const Arrays& in) const override {
-    const Array& like = in[slot_ == X ? 1 : 0];  // an array of samples
+    const Array& like = in[slot() == X ? 1 : 0];  // an array of samples
     const Index rows = like.dim(0);
-    Shape shape{rows, slot_ == X ? form_->in.dim() : form_->out.dim()};
-    if (slot_ == W) shape = {form_->weight_numel};
+    Shape shape{rows, slot() == X ? form_->in.dim() : form_->out.dim()};
+    if (slot() == W) shape = {form_->weight_numel};
     Array out = Array::zeros(shape, like.dtype());
     dispatch_real(name(), out.dtype(), [&]<class T>(T) {
       T* o = out.mutable_data<T>();
       const T *first = in[0].data<T>(), *second = in[1].data<T>();
-      if (slot_ == W) return by_weight(first, second, o, rows);
-      const T* w = slot_ == X ? first : second;
-      const T* from = slot_ == X ? second : first;
+      if (slot() == W) return by_weight(first, second, o, rows);
+      const T* w = slot() == X ? first : second;
+      const T* from = slot() == X ? second : first;
       parallel_for(rows, row_grain, [&](Index b, Index e) { by_sample(from, w, o, b, e - b); });
     });
     return {out};
   }
 
-  Arrays vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
-             const std::vector<bool>& wanted) const override {
-    const Array& c = cotangents[0];
-    Array full[3];
-    for (int s = 0, k = 0; s < 3; ++s) full[s] = s == slot_ ? c : in[static_cast<std::size_t>(k++)];
-    Arrays g;
-    for (int s = 0; s < 3; ++s) {
-      if (s == slot_) continue;
-      Arrays others;
-      for (int t = 0; t < 3; ++t)
-        if (t != s) others.push_back(full[t]);
-      g.push_back(wanted[g.size()] ? run(std::make_shared<LinearForm>(form_, static_cast<Slot>(s)), others)
-                                   : Array());
-    }
-    return g;
+ protected:
+  Array derivative(int k, const Arrays& full) const override {
+    return run(std::make_shared<LinearForm>(form_, static_cast<Slot>(k)), without(full, k));
   }
 
  private:
@@ -82,7 +71,7 @@ class LinearForm : public Primitive {
       for (Index m = 0; m < in[p.in].ir.dim(); ++m) {
         const Index xi = first * in.dim() + in.offset(p.in) + m * u,
                     yi = first * out.dim() + out.offset(p.out) + m * v;
-        if (slot_ == Y)
+        if (slot() == Y)
           MutableStrided<T>(to + yi, rows, v, Eigen::OuterStride<>(out.dim())).noalias() +=
               factor * Strided<T>(from + xi, rows, u, Eigen::OuterStride<>(in.dim())) * w;
         else
@@ -119,7 +108,6 @@ class LinearForm : public Primitive {
   }
 
   FormPtr form_;
-  Slot slot_;
 };
 
 bool has_bias(const MulIrrep& t) {
@@ -180,7 +168,8 @@ Array Linear::operator()(const Array& x, const Array& weight, const Array& bias)
     Index at = 0;
     for (const auto& t : out) {
       if (t.mul == 0) continue;
-      parts.push_back(has_bias(t) ? slice(bias, 0, at, at + t.mul) : Array::zeros({t.dim()}, x.dtype()));
+      parts.push_back(has_bias(t) ? slice(bias, 0, at, at + t.mul)
+                                  : Array::zeros({t.dim()}, x.dtype(), x.device()));
       at += has_bias(t) ? t.mul : 0;
     }
     y = y + concatenate(parts, 0);

@@ -9,7 +9,7 @@ struct TensorProduct::State {
   State(Irreps in1, Irreps in2, Irreps out, const std::vector<Instruction>& instructions,
         TensorProductOptions options);
   // Checked, in the order of the kernels.
-  Array kernel_weights(const char* op, const Array& weights, DType dtype) const;
+  Array kernel_weights(const char* op, const Array& weights, const Array& like) const;
 
   Irreps in1, in2, out;
   TensorProductOptions options;

@@ -5,7 +5,7 @@
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
-#include "so3/harmonics/block.hpp"
+#include "so3/harmonics/cpu/block.hpp"
 
 namespace cartan::so3 {
 
@@ -111,7 +111,7 @@ void add_last(V (&v)[samples], const Jet<V, k, samples>& x, const Jet<V, k, samp
 template <class T, int k, int samples>
 class Evaluation {
  public:
-  using V = Lanes<T>;
+  using V = PointLanes<T>;
   using N = Jet<V, k, samples>;
 
   explicit Evaluation(const Program& p)
@@ -238,7 +238,7 @@ void run(const Program& p, const Indices& species, ContractionSlot slot, const C
          T* out) {
   constexpr int samples = k == 0 ? 4 : k == 1 ? 2 : 1;
   constexpr Index width = lane_count<T>;
-  using V = Lanes<T>;
+  using V = PointLanes<T>;
   const Index channels = p.channels, strips = (channels + width - 1) / width, d = p.in.dim() / channels,
               outputs = p.out.dim() / channels;
   std::vector<Task> tasks;

@@ -259,9 +259,10 @@ TensorProduct TensorProduct::channelwise(const Irreps& in1, const Irreps& in2, c
   return {in1, in2, std::move(sorted.irreps), list, std::move(options)};
 }
 
-Array TensorProduct::State::kernel_weights(const char* op, const Array& weights, DType dtype) const {
+Array TensorProduct::State::kernel_weights(const char* op, const Array& weights, const Array& like) const {
   const Index count = form->weight_numel;
-  if (weights.ndim() == 1 && weights.empty() && count == 0) return Array::zeros({0}, dtype);
+  if (weights.ndim() == 1 && weights.empty() && count == 0)
+    return Array::zeros({0}, like.dtype(), like.device());
   require(weights.ndim() >= 1 && weights.dim(-1) == count, "[", op, "] weights ", weights.shape(),
           ": the last axis must have ", count);
   return weight_order.empty() ? weights : take_last(weights, weight_order);
@@ -273,7 +274,7 @@ Array TensorProduct::operator()(const Array& x1, const Array& x2, const Array& w
           ": the last axis must have ", s.in1.dim());
   require(x2.ndim() >= 1 && x2.dim(-1) == s.in2.dim(), "[tensor_product] x2 ", x2.shape(), " for ", s.in2,
           ": the last axis must have ", s.in2.dim());
-  Array w = s.kernel_weights("tensor_product", weights, x1.dtype());
+  Array w = s.kernel_weights("tensor_product", weights, x1);
   require(x1.dtype() == x2.dtype() && x2.dtype() == w.dtype(), "[tensor_product] types ", x1.dtype(), ", ",
           x2.dtype(), " and ", w.dtype(), " differ");
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cartan/so3/tables.hpp"
-#include "so3/harmonics/wigner_kernel.hpp"
-#include "so3/so2/gemm.hpp"
+#include "so3/harmonics/cpu/wigner_kernel.hpp"
+#include "so3/so2/cpu/gemm.hpp"
 
 namespace cartan::so3 {
 
@@ -276,7 +276,7 @@ class EdgeFrames {
   void prepare(const T* vectors, const std::int32_t* edges, Index count) {
     const Index size = kernel_.layout().size;
     d_.reserve(size * block_edges);
-    Lanes* lanes = lanes_.reserve(size + kernel_.scratch_size());
+    SampleLanes* lanes = lanes_.reserve(size + kernel_.scratch_size());
     for (Index first = 0; first < count; first += lane_count) {
       const Index samples = std::min(lane_count, count - first);
       CayleyKlein parameters[lane_count];
@@ -318,7 +318,7 @@ class EdgeFrames {
   const WignerKernel& kernel_;
   double direction_[block_edges][3];
   Memory<T> d_;
-  Memory<Lanes> lanes_;
+  Memory<SampleLanes> lanes_;
 };
 
 }  // namespace cartan::so3

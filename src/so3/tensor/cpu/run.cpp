@@ -1,5 +1,5 @@
 // Runs over the samples of a compiled tensor product: forward, and the derivatives.
-#include "so3/tensor/run.hpp"
+#include "so3/tensor/cpu/run.hpp"
 
 namespace cartan::so3 {
 namespace {

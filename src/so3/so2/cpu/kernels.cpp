@@ -1,7 +1,7 @@
 // Derivatives of an SO(2) convolution that keep the edges apart or sum at nodes.
 #include <optional>
 
-#include "so3/so2/work.hpp"
+#include "so3/so2/cpu/work.hpp"
 
 namespace cartan::so3 {
 
@@ -10,18 +10,18 @@ namespace {
 // Calls body(block, memories, b, begin) for every block of the edges listed: b its number, begin its first
 // position; memories[k] belongs to ways[k].
 template <class T, class Body>
-void for_blocks(const Form<T>& f, const std::vector<std::int32_t>& edges,
-                const std::vector<const Way<T>*>& ways, Body&& body) {
+void for_blocks(const SO2Arguments<T>& f, const std::vector<std::int32_t>& edges,
+                const std::vector<const EdgeProducts<T>*>& ways, Body&& body) {
   struct Work {
-    explicit Work(const Form<T>& form) : block(form) {}
-    Block<T> block;
-    std::vector<typename Way<T>::Memory> memories;
+    explicit Work(const SO2Arguments<T>& form) : block(form) {}
+    EdgeBlock<T> block;
+    std::vector<typename EdgeProducts<T>::Memory> memories;
   };
   const Index n = static_cast<Index>(edges.size());
   Pool<Work> pool;
   const auto make = [&] {
     auto work = std::make_unique<Work>(f);
-    for (const Way<T>* way : ways)
+    for (const EdgeProducts<T>* way : ways)
       work->memories.push_back(way->memory(way->transposed() ? work->block.from() : work->block.to()));
     return work;
   };
@@ -51,7 +51,7 @@ void add_radial(const SO2Shape& shape, const FrameSide<T>& side, T* z, const Fra
 
 // Row of edge e: minus the torque of its frame.
 template <class T>
-void put_torque(const Block<T>& block, Index e, const double tau[3], T* out) {
+void put_torque(const EdgeBlock<T>& block, Index e, const double tau[3], T* out) {
   double global[3];
   block.frames().back(e, tau, global);
   for (int a = 0; a < 3; ++a) out[3 * block.edge(e) + a] = static_cast<T>(-global[a]);
@@ -60,12 +60,12 @@ void put_torque(const Block<T>& block, Index e, const double tau[3], T* out) {
 }  // namespace
 
 template <class T>
-void sum_at_nodes(const Form<T>& f, bool transposed, T* out, T* messages) {
+void sum_at_nodes(const SO2Arguments<T>& f, bool transposed, T* out, T* messages) {
   const Indices& rows = transposed ? f.edges.senders() : f.edges.receivers();
-  const Way<T> way(f, transposed);
+  const EdgeProducts<T> way(f, transposed);
   const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
   RowSums<T> sums(out, transposed ? f.shape.from.dim : f.shape.to.dim, rows, blocks_of(rows.size()));
-  for_blocks<T>(f, rows.inverse(), {&way}, [&](Block<T>& block, auto& memories, Index b, Index begin) {
+  for_blocks<T>(f, rows.inverse(), {&way}, [&](EdgeBlock<T>& block, auto& memories, Index b, Index begin) {
     const FrameSide<T>&source = transposed ? block.to() : block.from(),
           &target = transposed ? block.from() : block.to();
     for (unsigned set = 0; set < subsets; ++set) {  // the rotations that the target takes
@@ -86,10 +86,10 @@ void sum_at_nodes(const Form<T>& f, bool transposed, T* out, T* messages) {
 }
 
 template <class T>
-void by_radial(const Form<T>& f, T* out) {
-  const Way<T> back(f, true);
+void by_radial(const SO2Arguments<T>& f, T* out) {
+  const EdgeProducts<T> back(f, true);
   const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
-  for_blocks<T>(f, numbers(f.edges.size()), {&back}, [&](Block<T>& block, auto& memories, Index, Index) {
+  for_blocks<T>(f, numbers(f.edges.size()), {&back}, [&](EdgeBlock<T>& block, auto& memories, Index, Index) {
     for (unsigned set = 0; set < subsets; ++set) {
       for (Index e = 0; e < block.count(); ++e)
         back.put(memories[0], e, block.edge(e), block.to(), block.received(e, set, f.rotations),
@@ -107,11 +107,11 @@ void by_radial(const Form<T>& f, T* out) {
 
 // With one rotation F does not change when turned about the edge: no torque there.
 template <class T>
-void by_rotation(const Form<T>& f, int i, T* out) {
-  const Way<T> forward(f, false), back(f, true);
+void by_rotation(const SO2Arguments<T>& f, int i, T* out) {
+  const EdgeProducts<T> forward(f, false), back(f, true);
   const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
   for_blocks<T>(f, numbers(f.edges.size()), {&forward, &back},
-                [&](Block<T>& block, auto& memories, Index, Index) {
+                [&](EdgeBlock<T>& block, auto& memories, Index, Index) {
                   double tau[block_edges][3] = {};
                   for (unsigned set = 0; set < subsets; ++set) {  // what g takes; i is taken by either, below
                     if (set >> i & 1) continue;
@@ -139,18 +139,18 @@ void by_rotation(const Form<T>& f, int i, T* out) {
 
 // As sum_at_nodes, by_radial and by_rotation (of F_1) do it, each product once.
 template <class T>
-void pull_back(const Form<T>& f, const T* messages, T* x, T* s, T* torque) {
-  Form<T> wide = f;
+void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torque) {
+  SO2Arguments<T> wide = f;
   wide.rotations = torque ? 1 : 0;  // frames one order wider, for the generators
   wide.omega.assign(wide.rotations, nullptr);
-  const Way<T> back(f, true);
-  std::optional<Way<T>> again;  // the messages, where they were not kept
+  const EdgeProducts<T> back(f, true);
+  std::optional<EdgeProducts<T>> again;  // the messages, where they were not kept
   if (torque && !messages) again.emplace(f, false);
   const Indices& rows = f.edges.senders();
   RowSums<T> sums(x, f.shape.from.dim, rows, blocks_of(rows.size()));
-  std::vector<const Way<T>*> ways{&back};
+  std::vector<const EdgeProducts<T>*> ways{&back};
   if (again) ways.push_back(&*again);
-  for_blocks<T>(wide, rows.inverse(), ways, [&](Block<T>& block, auto& memories, Index b, Index begin) {
+  for_blocks<T>(wide, rows.inverse(), ways, [&](EdgeBlock<T>& block, auto& memories, Index b, Index begin) {
     const FrameSide<T>&from = block.mixed_from(), &to = block.mixed_to();
     double tau[block_edges][3] = {};
     if (again) {
@@ -184,9 +184,9 @@ void pull_back(const Form<T>& f, const T* messages, T* x, T* s, T* torque) {
 }
 
 template <class T>
-void by_channel_weights(const Form<T>& f, T* out) {
+void by_channel_weights(const SO2Arguments<T>& f, T* out) {
   const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
-  for_blocks<T>(f, numbers(f.edges.size()), {}, [&](Block<T>& block, auto&, Index, Index) {
+  for_blocks<T>(f, numbers(f.edges.size()), {}, [&](EdgeBlock<T>& block, auto&, Index, Index) {
     for (unsigned set = 0; set < subsets; ++set)
       for (Index e = 0; e < block.count(); ++e) {
         const T* g = block.received(e, set, f.rotations);
@@ -203,15 +203,15 @@ void by_channel_weights(const Form<T>& f, T* out) {
   });
 }
 
-template void sum_at_nodes(const Form<float>&, bool, float*, float*);
-template void sum_at_nodes(const Form<double>&, bool, double*, double*);
-template void by_radial(const Form<float>&, float*);
-template void by_radial(const Form<double>&, double*);
-template void by_rotation(const Form<float>&, int, float*);
-template void by_rotation(const Form<double>&, int, double*);
-template void by_channel_weights(const Form<float>&, float*);
-template void by_channel_weights(const Form<double>&, double*);
-template void pull_back(const Form<float>&, const float*, float*, float*, float*);
-template void pull_back(const Form<double>&, const double*, double*, double*, double*);
+template void sum_at_nodes(const SO2Arguments<float>&, bool, float*, float*);
+template void sum_at_nodes(const SO2Arguments<double>&, bool, double*, double*);
+template void by_radial(const SO2Arguments<float>&, float*);
+template void by_radial(const SO2Arguments<double>&, double*);
+template void by_rotation(const SO2Arguments<float>&, int, float*);
+template void by_rotation(const SO2Arguments<double>&, int, double*);
+template void by_channel_weights(const SO2Arguments<float>&, float*);
+template void by_channel_weights(const SO2Arguments<double>&, double*);
+template void pull_back(const SO2Arguments<float>&, const float*, float*, float*, float*);
+template void pull_back(const SO2Arguments<double>&, const double*, double*, double*, double*);
 
 }  // namespace cartan::so3

@@ -1,16 +1,16 @@
 // The derivative of an SO(2) convolution by its weights.
-#include "so3/so2/work.hpp"
+#include "so3/so2/cpu/work.hpp"
 
 namespace cartan::so3 {
 
 // The derivative by the weights: sums over all edges, by groups of blocks that are turned side by side and
 // then multiplied tile by tile.
 template <class T>
-void by_weights(const Form<T>& f, T* out) {
+void by_weights(const SO2Arguments<T>& f, T* out) {
   constexpr Index group = 4;
   using L = LeftFactors<T>;
   struct Work {
-    Block<T> block;
+    EdgeBlock<T> block;
     L x;
     Results<T> g, sum;
   };
@@ -19,7 +19,7 @@ void by_weights(const Form<T>& f, T* out) {
   const auto edges = numbers(f.edges.size());
   std::vector<std::unique_ptr<Work>> works;
   for (Index k = 0; k < std::min(group, blocks_of(f.edges.size())); ++k)
-    works.emplace_back(new Work{Block<T>(f), L(shape, shape.from, true), Results<T>(shape, shape.to),
+    works.emplace_back(new Work{EdgeBlock<T>(f), L(shape, shape.from, true), Results<T>(shape, shape.to),
                                 Results<T>(shape, shape.to)});
   // With (a + i b)(c - i d): re = (a + b) c - b (c - d), im = (a + b) c - a (c + d).
   struct Strip {
@@ -58,7 +58,7 @@ void by_weights(const Form<T>& f, T* out) {
       parallel_for(here, 1, [&](Index begin, Index end) {
         for (Index k = begin; k < end; ++k) {
           Work& work = *works[k];
-          Block<T>& block = work.block;
+          EdgeBlock<T>& block = work.block;
           const Index start = first + k * block_edges;
           if (set == 0) block.prepare(&edges[start], std::min(block_edges, f.edges.size() - start));
           for (Index e = 0; e < block.count(); ++e) {
@@ -87,7 +87,7 @@ void by_weights(const Form<T>& f, T* out) {
   }
 }
 
-template void by_weights(const Form<float>&, float*);
-template void by_weights(const Form<double>&, double*);
+template void by_weights(const SO2Arguments<float>&, float*);
+template void by_weights(const SO2Arguments<double>&, double*);
 
 }  // namespace cartan::so3

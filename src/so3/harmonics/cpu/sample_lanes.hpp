@@ -5,17 +5,17 @@
 
 namespace cartan::so3 {
 
-using Lanes = vector_of<double>::type;
+using SampleLanes = vector_of<double>::type;
 inline constexpr Index lane_count = 8;
 
 // rows of eight samples, sample s at in + s * stride -> out[k] holds element k of all; lanes beyond `samples`
 // repeat the last one.
 template <class T>
-inline void to_lanes(const T* in, Index stride, Index samples, Index size, Lanes* out) {
+inline void to_lanes(const T* in, Index stride, Index samples, Index size, SampleLanes* out) {
   const T* row[lane_count];
   for (Index s = 0; s < lane_count; ++s) row[s] = in + std::min(s, samples - 1) * stride;
   for (Index k = 0; k < size; ++k) {
-    Lanes v;
+    SampleLanes v;
     for (Index s = 0; s < lane_count; ++s) v[s] = static_cast<double>(row[s][k]);
     out[k] = v;
   }
@@ -23,7 +23,7 @@ inline void to_lanes(const T* in, Index stride, Index samples, Index size, Lanes
 
 // The way back; lanes beyond `samples` are dropped.
 template <class T>
-inline void from_lanes(const Lanes* in, Index size, T* out, Index stride, Index samples) {
+inline void from_lanes(const SampleLanes* in, Index size, T* out, Index stride, Index samples) {
   typedef T Eight __attribute__((vector_size(8 * sizeof(T))));
   typedef typename std::conditional<sizeof(T) == 4, std::int32_t, std::int64_t>::type Int;
   typedef Int Mask __attribute__((vector_size(8 * sizeof(T))));

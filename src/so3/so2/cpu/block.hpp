@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "cartan/core/parallel.hpp"
-#include "so3/so2/frame.hpp"
+#include "so3/so2/cpu/frame.hpp"
 
 namespace cartan::so3 {
 

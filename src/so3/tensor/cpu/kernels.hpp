@@ -14,7 +14,7 @@ constexpr int widths[] = {9, 7, 5, 3, 1};
 
 // The rows of up to `batch` samples, and how far ahead lie those of the samples that come next.
 template <class T>
-struct Lanes {
+struct BatchRows {
   int count = 0;
   bool together = false;  // all have the same c
   const T *a[batch], *c[batch], *w[batch];
@@ -24,22 +24,23 @@ struct Lanes {
 
 // c[k, u] += sum over p, i of w_p[u] M[k, p, i] a[i, u]
 template <class T>
-void filter_forward(const Group& g, const Lanes<T>& lanes, const T* matrix);
+void filter_forward(const FilterGroup& g, const BatchRows<T>& lanes, const T* matrix);
 
 // With t_p[i] = sum over k of M[k, p, i] c[k]: to_a[i] += sum over p of w_p t_p[i], to_w[p] (+)= sum over i
 // of a[i] t_p[i], each where it is wanted.
 template <class T>
-void filter_backward(const Group& g, const Lanes<T>& lanes, const T* matrix, bool want_a, bool want_w,
-                     bool add);
+void filter_backward(const FilterGroup& g, const BatchRows<T>& lanes, const T* matrix, bool want_a,
+                     bool want_w, bool add);
 
 // h[k, p, i] = sum over u of w_p[u] a[i, u] c[k, u] of one sample, registers not yet summed.
 template <class T>
-void filter_outer(const Group& g, const T* a, const T* c, const T* w, typename vector_of<T>::type* h);
+void filter_outer(const FilterGroup& g, const T* a, const T* c, const T* w, typename vector_of<T>::type* h);
 
 // out[target] += w sum of value p q
 template <class T>
-void pair_forward(const std::vector<Pairwise::Term>& terms, Index channels, const Block& p_block, const T* p,
-                  const Block& q_block, const T* q, const T* w, const Block& out_block, T* out);
+void pair_forward(const std::vector<Pairwise::Term>& terms, Index channels, const ChannelBlock& p_block,
+                  const T* p, const ChannelBlock& q_block, const T* q, const T* w,
+                  const ChannelBlock& out_block, T* out);
 // gw (+)= sum of value x1 x2 c
 template <class T>
 void pair_weights(const Pairwise& pair, const T* x1, const T* x2, const T* c, T* gw, bool add);

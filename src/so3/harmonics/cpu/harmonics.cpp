@@ -1,26 +1,26 @@
 #include "so3/harmonics/harmonics.hpp"
 
 #include "cartan/core/parallel.hpp"
-#include "so3/harmonics/kernel.hpp"
+#include "so3/harmonics/cpu/kernel.hpp"
 
 namespace cartan::so3 {
 namespace {
 
 template <class T>
-Lanes<T> dot(const Point<T>& a, const Point<T>& b) {
+PointLanes<T> dot(const Point<T>& a, const Point<T>& b) {
   return a.x * b.x + a.y * b.y + a.z * b.z;
 }
 template <class T>
-Point<T> combine(const Lanes<T>& a, const Point<T>& p, const Lanes<T>& b, const Point<T>& q) {
+Point<T> combine(const PointLanes<T>& a, const Point<T>& p, const PointLanes<T>& b, const Point<T>& q) {
   return {a * p.x + b * q.x, a * p.y + b * q.y, a * p.z + b * q.z};
 }
 // The part of p at right angles to the unit vector u.
 template <class T>
 Point<T> across(const Point<T>& u, const Point<T>& p) {
-  return combine<T>(Lanes<T>{} + 1, p, -dot<T>(u, p), u);
+  return combine<T>(PointLanes<T>{} + 1, p, -dot<T>(u, p), u);
 }
 template <class T>
-Point<T> times(const Lanes<T>& f, const Point<T>& p) {
+Point<T> times(const PointLanes<T>& f, const Point<T>& p) {
   return {f * p.x, f * p.y, f * p.z};
 }
 
@@ -31,7 +31,7 @@ constexpr Index beyond_caches = Index{1} << 23;
 template <class T, int L>
 class Worker {
  public:
-  using V = Lanes<T>;
+  using V = PointLanes<T>;
 
   Worker(HarmonicsOf what, const HarmonicsTable<T>& table, bool normalize)
       : what_(what), normalize_(normalize), block_(table), outputs_(table.outputs()), harmonics_(outputs_) {}
@@ -123,7 +123,7 @@ class InRows {
 template <class T>
 class OutRows {
  public:
-  using V = Lanes<T>;
+  using V = PointLanes<T>;
 
   // Rows from `first` on, in turn.
   OutRows(T* rows, Index width, Index first, bool past_caches)

@@ -1,4 +1,4 @@
-#include "so3/tensor/kernels.hpp"
+#include "so3/tensor/cpu/kernels.hpp"
 
 #include <utility>
 
@@ -38,7 +38,7 @@ inline __attribute__((always_inline)) void repeat(F&& f) {
 
 // Samples first .. first + L, all adding to one c.
 template <class T, int D, int L>
-void forward_dense(const Group& g, const Lanes<T>& lanes, int first, const T* matrix) {
+void forward_dense(const FilterGroup& g, const BatchRows<T>& lanes, int first, const T* matrix) {
   const int paths = static_cast<int>(g.weights.size()), dim = g.c.dim;
   const Index* weights = g.weights.data();
   const Index stride = g.a.stride, c_stride = g.c.stride, a_offset = g.a.offset;
@@ -86,14 +86,14 @@ void forward_dense(const Group& g, const Lanes<T>& lanes, int first, const T* ma
 
 // sum over p of w_p M_p
 template <class T, class R>
-inline typename R::V scaled_weights(R r, Index f, const Group& g, const T* w, const T* matrix) {
+inline typename R::V scaled_weights(R r, Index f, const FilterGroup& g, const T* w, const T* matrix) {
   typename R::V s = r.load(w + g.weights[0] + f) * matrix[0];
   for (std::size_t p = 1; p < g.weights.size(); ++p) s += r.load(w + g.weights[p] + f) * matrix[p * batch];
   return s;
 }
 
 template <class T>
-void forward_diagonal(const Group& g, const T* a, const T* w, const T* matrix, T* c, Index ahead_w) {
+void forward_diagonal(const FilterGroup& g, const T* a, const T* w, const T* matrix, T* c, Index ahead_w) {
   for_registers<T>(g.channels, [&]<class R>(R r, Index f) {
     using V = typename R::V;
     const V s = scaled_weights(r, f, g, w, matrix);
@@ -107,7 +107,7 @@ void forward_diagonal(const Group& g, const T* a, const T* w, const T* matrix, T
 
 // Samples first .. first + L of one c, of which those from lanes.count on do not exist.
 template <class T, int D, int L>
-void backward_dense(const Group& g, const Lanes<T>& lanes, int first, const T* matrix, bool want_a,
+void backward_dense(const FilterGroup& g, const BatchRows<T>& lanes, int first, const T* matrix, bool want_a,
                     bool want_w, bool add) {
   const Index paths = static_cast<Index>(g.weights.size()), stride = g.a.stride, c_stride = g.c.stride;
   const Index a_offset = g.a.offset;
@@ -150,14 +150,14 @@ void backward_dense(const Group& g, const Lanes<T>& lanes, int first, const T* m
 }
 
 template <class T, class R>
-inline typename R::V product_of(R r, Index f, const Group& g, const T* a, const T* c) {
+inline typename R::V product_of(R r, Index f, const FilterGroup& g, const T* a, const T* c) {
   typename R::V s = r.load(a + f) * r.load(c + f);
   for (int k = 1; k < g.c.dim; ++k) s += r.load(a + k * g.a.stride + f) * r.load(c + k * g.c.stride + f);
   return s;
 }
 
 template <class T>
-void backward_diagonal(const Group& g, const Lanes<T>& lanes, int n, const T* matrix, bool want_a,
+void backward_diagonal(const FilterGroup& g, const BatchRows<T>& lanes, int n, const T* matrix, bool want_a,
                        bool want_w, bool add) {
   const T *a = lanes.a[n] + g.a.offset, *c = lanes.c[n] + g.c.offset, *w = lanes.w[n];
   matrix += n;
@@ -183,7 +183,7 @@ void backward_diagonal(const Group& g, const Lanes<T>& lanes, int n, const T* ma
 
 // Rows k .. k + K of h of one path: as many accumulators as registers allow.
 template <class T, int D, int K, class V>
-inline void outer_rows(const Group& g, int k, const T* a, const T* c, const T* w, V* h, Index row) {
+inline void outer_rows(const FilterGroup& g, int k, const T* a, const T* c, const T* w, V* h, Index row) {
   V total[K][D] = {};
   const Index a_stride = g.a.stride, c_stride = g.c.stride;
   c += k * c_stride;
@@ -200,7 +200,7 @@ inline void outer_rows(const Group& g, int k, const T* a, const T* c, const T* w
 }
 
 template <class T, int D, class V>
-void outer_dense(const Group& g, const T* a, const T* c, const T* w, V* h) {
+void outer_dense(const FilterGroup& g, const T* a, const T* c, const T* w, V* h) {
   constexpr int K = D == 1 ? 8 : D == 3 ? 5 : D <= 7 ? 3 : 2;
   const Index paths = static_cast<Index>(g.weights.size()), row = paths * D;
   for (Index p = 0; p < paths; ++p) {
@@ -212,7 +212,7 @@ void outer_dense(const Group& g, const T* a, const T* c, const T* w, V* h) {
 }
 
 template <class T, class V>
-void outer_diagonal(const Group& g, const T* a, const T* c, const T* w, V* h) {
+void outer_diagonal(const FilterGroup& g, const T* a, const T* c, const T* w, V* h) {
   const std::size_t paths = g.weights.size();
   for (std::size_t p = 0; p < paths; ++p) h[p] = V{};
   for_registers<T>(g.channels, [&](auto r, Index f) {
@@ -239,7 +239,7 @@ inline void for_targets(const std::vector<Pairwise::Term>& terms, R r, const T* 
 }  // namespace
 
 template <class T>
-void filter_forward(const Group& g, const Lanes<T>& lanes, const T* matrix) {
+void filter_forward(const FilterGroup& g, const BatchRows<T>& lanes, const T* matrix) {
   if (g.diagonal) {
     for (int n = 0; n < lanes.count; ++n)
       forward_diagonal(g, lanes.a[n] + g.a.offset, lanes.w[n], matrix + n, lanes.to_c[n] + g.c.offset,
@@ -253,8 +253,8 @@ void filter_forward(const Group& g, const Lanes<T>& lanes, const T* matrix) {
 }
 
 template <class T>
-void filter_backward(const Group& g, const Lanes<T>& lanes, const T* matrix, bool want_a, bool want_w,
-                     bool add) {
+void filter_backward(const FilterGroup& g, const BatchRows<T>& lanes, const T* matrix, bool want_a,
+                     bool want_w, bool add) {
   if (g.diagonal) {
     for (int n = 0; n < lanes.count; ++n) backward_diagonal(g, lanes, n, matrix, want_a, want_w, add);
     return;
@@ -267,7 +267,7 @@ void filter_backward(const Group& g, const Lanes<T>& lanes, const T* matrix, boo
 }
 
 template <class T>
-void filter_outer(const Group& g, const T* a, const T* c, const T* w, typename vector_of<T>::type* h) {
+void filter_outer(const FilterGroup& g, const T* a, const T* c, const T* w, typename vector_of<T>::type* h) {
   a += g.a.offset;
   c += g.c.offset;
   if (g.diagonal) return outer_diagonal(g, a, c, w, h);
@@ -275,8 +275,9 @@ void filter_outer(const Group& g, const T* a, const T* c, const T* w, typename v
 }
 
 template <class T>
-void pair_forward(const std::vector<Pairwise::Term>& terms, Index channels, const Block& p_block, const T* p,
-                  const Block& q_block, const T* q, const T* w, const Block& out_block, T* out) {
+void pair_forward(const std::vector<Pairwise::Term>& terms, Index channels, const ChannelBlock& p_block,
+                  const T* p, const ChannelBlock& q_block, const T* q, const T* w,
+                  const ChannelBlock& out_block, T* out) {
   for_registers<T>(channels, [&]<class R>(R r, Index f) {
     using V = typename R::V;
     const V weight = r.load(w + f);
@@ -301,12 +302,12 @@ void pair_weights(const Pairwise& pair, const T* x1, const T* x2, const T* c, T*
   });
 }
 
-#define CARTAN_INSTANTIATE(T)                                                                   \
-  template void filter_forward(const Group&, const Lanes<T>&, const T*);                        \
-  template void filter_backward(const Group&, const Lanes<T>&, const T*, bool, bool, bool);     \
-  template void filter_outer(const Group&, const T*, const T*, const T*, vector_of<T>::type*);  \
-  template void pair_forward(const std::vector<Pairwise::Term>&, Index, const Block&, const T*, \
-                             const Block&, const T*, const T*, const Block&, T*);               \
+#define CARTAN_INSTANTIATE(T)                                                                          \
+  template void filter_forward(const FilterGroup&, const BatchRows<T>&, const T*);                     \
+  template void filter_backward(const FilterGroup&, const BatchRows<T>&, const T*, bool, bool, bool);  \
+  template void filter_outer(const FilterGroup&, const T*, const T*, const T*, vector_of<T>::type*);   \
+  template void pair_forward(const std::vector<Pairwise::Term>&, Index, const ChannelBlock&, const T*, \
+                             const ChannelBlock&, const T*, const T*, const ChannelBlock&, T*);        \
   template void pair_weights(const Pairwise&, const T*, const T*, const T*, T*, bool);
 CARTAN_INSTANTIATE(float)
 CARTAN_INSTANTIATE(double)

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cartan/core/error.hpp"
-#include "so3/tensor/lanes.hpp"
+#include "so3/harmonics/cpu/sample_lanes.hpp"
 
 namespace cartan::so3 {
 
@@ -40,7 +40,7 @@ class WignerKernel {
   WignerKernel(int lmin, int lmax, int mmax);
   const WignerLayout& layout() const { return layout_; }
   // Eight rotations at a time: out (layout().size), scratch of scratch_size().
-  void operator()(const CayleyKlein* rotations, Index samples, Lanes* out, Lanes* scratch) const;
+  void operator()(const CayleyKlein* rotations, Index samples, SampleLanes* out, SampleLanes* scratch) const;
   Index scratch_size() const { return 4 * (2 * Index{layout_.lmax} + 1); }
 
  private:

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "cartan/so3/spherical_harmonics.hpp"
-#include "so3/harmonics/block.hpp"
+#include "so3/harmonics/cpu/block.hpp"
 
 namespace cartan::so3 {
 
@@ -61,7 +61,7 @@ template <int L, class F>
 template <class T, int L = -1>
 class HarmonicsBlock {
  public:
-  using V = Lanes<T>;
+  using V = PointLanes<T>;
 
   explicit HarmonicsBlock(const HarmonicsTable<T>& table)
       : t_(table),
@@ -246,14 +246,14 @@ class HarmonicsBlock {
 /// Unit vectors and the inverse lengths. A vector of zeros stays zero and has inverse length 0. Lengths whose
 /// square over- or underflows are scaled by a power of two first, so that the result has the same bits.
 template <class T>
-inline Point<T> to_unit(const Point<T>& p, Lanes<T>& inverse) {
+inline Point<T> to_unit(const Point<T>& p, PointLanes<T>& inverse) {
   constexpr int n = lane_count<T>;
   constexpr T low = sizeof(T) == 4 ? T(1e-30) : T(1e-280), high = 1 / low;
   Point<T> u = p;
-  Lanes<T> r2 = p.x * p.x + p.y * p.y + p.z * p.z;
+  PointLanes<T> r2 = p.x * p.x + p.y * p.y + p.z * p.z;
   const auto inside = (r2 >= low) & (r2 <= high);  // -1 or 0 a lane
   const bool plain = all_true(inside);
-  Lanes<T> unit = Lanes<T>{} + 1;  // the power of two
+  PointLanes<T> unit = PointLanes<T>{} + 1;  // the power of two
   if (!plain) {
     for (int i = 0; i < n; ++i) {
       if (inside[i]) continue;
@@ -270,7 +270,7 @@ inline Point<T> to_unit(const Point<T>& p, Lanes<T>& inverse) {
       r2[i] = u.x[i] * u.x[i] + u.y[i] * u.y[i] + u.z[i] * u.z[i];
     }
   }
-  Lanes<T> root;
+  PointLanes<T> root;
   for (int i = 0; i < n; ++i) root[i] = std::sqrt(r2[i]);
   inverse = 1 / root;
   u = {u.x * inverse, u.y * inverse, u.z * inverse};

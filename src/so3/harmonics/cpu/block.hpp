@@ -13,7 +13,7 @@
 namespace cartan::so3 {
 
 template <class T>
-using Lanes = typename vector_of<T>::type;
+using PointLanes = typename vector_of<T>::type;
 template <class T>
 inline constexpr int lane_count = 64 / static_cast<int>(sizeof(T));
 
@@ -100,7 +100,7 @@ inline void transpose_lanes(const T* in, Index si, T* out, Index so) {
 
 /// rows[p * k + j] = block[j][p] for all lanes p and j < k.
 template <class T>
-inline void block_to_rows(const Lanes<T>* block, Index k, T* rows) {
+inline void block_to_rows(const PointLanes<T>* block, Index k, T* rows) {
   constexpr int n = lane_count<T>;
   const T* in = reinterpret_cast<const T*>(block);
   Index j = 0;
@@ -113,7 +113,7 @@ inline void block_to_rows(const Lanes<T>* block, Index k, T* rows) {
 
 /// block[j][p] = rows[p * k + j] for all lanes p and j < k.
 template <class T>
-inline void rows_to_block(const T* rows, Index k, Lanes<T>* block) {
+inline void rows_to_block(const T* rows, Index k, PointLanes<T>* block) {
   constexpr int n = lane_count<T>;
   T* out = reinterpret_cast<T*>(block);
   Index j = 0;
@@ -149,12 +149,12 @@ inline V interleave(V x, V y, V z, std::index_sequence<i...>) {
 
 template <class T>
 struct Point {
-  Lanes<T> x, y, z;
+  PointLanes<T> x, y, z;
 };
 
 template <class T>
 inline Point<T> load_points(const T* xyz) {
-  using V = Lanes<T>;
+  using V = PointLanes<T>;
   constexpr int n = lane_count<T>;
   constexpr auto lanes = std::make_index_sequence<n>();
   const V a = load<V>(xyz), b = load<V>(xyz + n), c = load<V>(xyz + 2 * n);

@@ -1,4 +1,4 @@
-#include "so3/harmonics/wigner_kernel.hpp"
+#include "so3/harmonics/cpu/wigner_kernel.hpp"
 
 #include <array>
 #include <cmath>
@@ -9,7 +9,7 @@ namespace cartan::so3 {
 namespace {
 
 struct Complex {
-  Lanes re, im;
+  SampleLanes re, im;
 };
 inline Complex operator*(const Complex& x, const Complex& y) {
   return {x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re};
@@ -83,11 +83,12 @@ WignerKernel::WignerKernel(int lmin, int lmax, int mmax) : layout_(lmin, lmax, m
   }
 }
 
-void WignerKernel::operator()(const CayleyKlein* rotations, Index samples, Lanes* out, Lanes* scratch) const {
+void WignerKernel::operator()(const CayleyKlein* rotations, Index samples, SampleLanes* out,
+                              SampleLanes* scratch) const {
   const int lmax = layout_.lmax, powers = 2 * lmax + 1;
   Complex* a = reinterpret_cast<Complex*>(scratch);
   Complex* b = a + powers;
-  a[0] = b[0] = {Lanes{} + 1.0, Lanes{}};
+  a[0] = b[0] = {SampleLanes{} + 1.0, SampleLanes{}};
   Complex a1, b1;
   for (Index s = 0; s < lane_count; ++s) {
     const CayleyKlein& r = rotations[std::min(s, samples - 1)];
@@ -99,14 +100,14 @@ void WignerKernel::operator()(const CayleyKlein* rotations, Index samples, Lanes
   }
   // cos(beta) = |a|^2 - |b|^2 through the smaller of the two: near the poles entries change with 1 -+
   // cos(beta)
-  const Lanes aa = a1.re * a1.re + a1.im * a1.im, bb = b1.re * b1.re + b1.im * b1.im;
-  const Lanes cosine = bb < aa ? 1 - 2 * bb : 2 * aa - 1;
+  const SampleLanes aa = a1.re * a1.re + a1.im * a1.im, bb = b1.re * b1.re + b1.im * b1.im;
+  const SampleLanes cosine = bb < aa ? 1 - 2 * bb : 2 * aa - 1;
 
   const double* start = start_.data();
   const Step* step = steps_.data();
   for (int p = 0; p <= lmax; ++p)
     for (int q = 0; q <= std::min(p, layout_.mmax); ++q) {
-      Lanes minus = Lanes{} + *start++, plus = minus, minus_before{}, plus_before{};
+      SampleLanes minus = SampleLanes{} + *start++, plus = minus, minus_before{}, plus_before{};
       // rows p, columns q
       const double root = q == 0 && p > 0 ? std::sqrt(2.0) : 1;
       const Complex ca = root * (a[p + q] * b[p - q]);
@@ -117,7 +118,7 @@ void WignerKernel::operator()(const CayleyKlein* rotations, Index samples, Lanes
       const Complex tb = (p % 2 == 0 ? 1.0 : -1.0) * (conj(a[p - q]) * b[p + q]);
       for (int l = p;; ++l) {
         if (l >= layout_.lmin) {
-          const auto set = [&](int row, int column, const Lanes& v) {
+          const auto set = [&](int row, int column, const SampleLanes& v) {
             out[layout_.place(l, row, column)] = v;
           };
           if (q == 0) {
@@ -125,13 +126,13 @@ void WignerKernel::operator()(const CayleyKlein* rotations, Index samples, Lanes
             if (p > 0) set(-p, 0, -ca.im * minus);
             if (transposed) set(0, p, ta.re * minus), set(0, -p, ta.im * minus);
           } else {
-            const Lanes re = ca.re * minus, im = ca.im * minus;
+            const SampleLanes re = ca.re * minus, im = ca.im * minus;
             set(p, q, re + cb.re * plus);
             set(-p, -q, re - cb.re * plus);
             set(p, -q, im - cb.im * plus);
             set(-p, q, -im - cb.im * plus);
             if (transposed) {
-              const Lanes tre = ta.re * minus, tim = ta.im * minus;
+              const SampleLanes tre = ta.re * minus, tim = ta.im * minus;
               set(q, p, tre + tb.re * plus);
               set(-q, -p, tre - tb.re * plus);
               set(q, -p, tim - tb.im * plus);
@@ -140,9 +141,9 @@ void WignerKernel::operator()(const CayleyKlein* rotations, Index samples, Lanes
           }
         }
         if (l == lmax) break;
-        const Lanes x = step->x * cosine;
-        const Lanes next_minus = (x - step->shift) * minus - step->back * minus_before;
-        const Lanes next_plus = (x + step->shift) * plus - step->back * plus_before;
+        const SampleLanes x = step->x * cosine;
+        const SampleLanes next_minus = (x - step->shift) * minus - step->back * minus_before;
+        const SampleLanes next_plus = (x + step->shift) * plus - step->back * plus_before;
         minus_before = minus, plus_before = plus;
         minus = next_minus, plus = next_plus;
         ++step;

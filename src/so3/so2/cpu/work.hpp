@@ -1,22 +1,29 @@
 #pragma once
 // What the kernels of an SO(2) convolution work with: a block of edges, sums at nodes.
 
-#include "so3/so2/block.hpp"
+#include "so3/harmonics/cpu/wigner_kernel.hpp"
+#include "so3/so2/cpu/block.hpp"
 #include "so3/so2/kernels.hpp"
 
 namespace cartan::so3 {
 
+template <class T>
+const WignerKernel& kernel_of(const SO2Arguments<T>& f) {
+  const int lmax = std::max(f.shape.from.lmax, f.shape.to.lmax);
+  return wigner_kernel(0, lmax, std::min(f.rows(), lmax));
+}
+
 // A block of edges: their frames, the rotations in them, and the two sides.
 template <class T>
-class Block {
+class EdgeBlock {
  public:
-  explicit Block(const Form<T>& form)
+  explicit EdgeBlock(const SO2Arguments<T>& form)
       : form_(form),
-        frames_(form.kernel()),
-        from_(form.shape.from, form.rows(), form.kernel().layout()),
-        to_(form.shape.to, form.rows(), form.kernel().layout()),
-        mixed_from_(form.shape.from, form.shape.mmax, form.kernel().layout()),
-        mixed_to_(form.shape.to, form.shape.mmax, form.kernel().layout()),
+        frames_(kernel_of(form)),
+        from_(form.shape.from, form.rows(), kernel_of(form).layout()),
+        to_(form.shape.to, form.rows(), kernel_of(form).layout()),
+        mixed_from_(form.shape.from, form.shape.mmax, kernel_of(form).layout()),
+        mixed_to_(form.shape.to, form.shape.mmax, kernel_of(form).layout()),
         omega_(form.rotations * block_edges * 3) {
     const Index size = std::max(from_.size(), to_.size());
     for (auto& m : scratch_) m.reserve(size);
@@ -76,7 +83,7 @@ class Block {
     return z;
   }
 
-  const Form<T>& form_;
+  const SO2Arguments<T>& form_;
   EdgeFrames<T> frames_;
   FrameSide<T> from_, to_, mixed_from_, mixed_to_;
   std::vector<double> omega_;
@@ -111,9 +118,9 @@ void mix_channels(const SO2Shape& shape, const T* weights, const FrameSide<T>& s
 
 // The products of a block, x -> y or (transposed) g -> x: frames in, frames out.
 template <class T>
-class Way {
+class EdgeProducts {
  public:
-  Way(const Form<T>& f, bool transposed) : f_(f), transposed_(transposed) {
+  EdgeProducts(const SO2Arguments<T>& f, bool transposed) : f_(f), transposed_(transposed) {
     if (f.shape.channelwise) return;
     weights_ = std::make_unique<PackedWeights<T>>(f.shape, f.w, transposed);
   }
@@ -156,7 +163,7 @@ class Way {
   }
 
  private:
-  const Form<T>& f_;
+  const SO2Arguments<T>& f_;
   bool transposed_;
   std::unique_ptr<PackedWeights<T>> weights_;
 };

@@ -8,7 +8,7 @@
 
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
-#include "so3/tensor/kernels.hpp"
+#include "so3/tensor/cpu/kernels.hpp"
 
 namespace cartan::so3 {
 
@@ -97,8 +97,8 @@ class TensorForm::Run {
 
   const T* weights(const Pairwise& p, Index s) { return p.weights < 0 ? ones_.data() : w(s) + p.weights; }
   // What a group reads; c is left to the caller.
-  Lanes<T> lanes_of(const Group& g, const Batch& b) {
-    Lanes<T> lanes;
+  BatchRows<T> lanes_of(const FilterGroup& g, const Batch& b) {
+    BatchRows<T> lanes;
     lanes.count = b.count;
     lanes.together =
         b.together && (g.mix < 0 || in_.shared);  // products for weights of one sample are its own
@@ -111,15 +111,15 @@ class TensorForm::Run {
     }
     return lanes;
   }
-  const T* matrix(const Group& g) { return matrix_.data() + g.matrix * batch; }
+  const T* matrix(const FilterGroup& g) { return matrix_.data() + g.matrix * batch; }
 
   // Adds what the samples give; to(lane, mix) is the row of products of a Mix, or of the output (-1). It is
   // the same for all lanes of a batch that is together.
   template <class To>
   void forward(const Batch& b, bool direct, To&& to) {
-    for (const Group& g : form_.groups_) {
+    for (const FilterGroup& g : form_.groups_) {
       if (!direct && g.mix < 0) continue;
-      Lanes<T> lanes = lanes_of(g, b);
+      BatchRows<T> lanes = lanes_of(g, b);
       for (int n = 0; n < b.count; ++n) lanes.to_c[n] = to(n, g.mix);
       filter_forward(g, lanes, matrix(g));
     }
@@ -138,10 +138,10 @@ class TensorForm::Run {
     const bool want1 = to1[0] != nullptr, want2 = to2[0] != nullptr, want_w = gw[0] != nullptr;
     const Index filters = static_cast<Index>(form_.filters_.size());
     std::fill_n(filter_sums_.data(), filters * b.count, V{});
-    for (const Group& g : form_.groups_) {
+    for (const FilterGroup& g : form_.groups_) {
       const bool first = g.operand == Operand::x1;
       const bool want_a = first ? want1 : want2, want_f = first ? want2 : want1;
-      Lanes<T> lanes = lanes_of(g, b);
+      BatchRows<T> lanes = lanes_of(g, b);
       for (int n = 0; n < b.count; ++n) {
         lanes.c[n] = from(n, g.mix);
         lanes.to_a[n] = (first ? to1 : to2)[n];
@@ -194,7 +194,7 @@ class TensorForm::Run {
   }
 
   // filter_sums += C h for the rows of one group
-  void contract(const Group& g, const V* h, V* filter_sums) {
+  void contract(const FilterGroup& g, const V* h, V* filter_sums) {
     const T* value = form_.values<T>().data();
     const std::int32_t *filter = form_.matrix_filter_.data(), *row = form_.matrix_row_.data();
     h -= g.matrix;
