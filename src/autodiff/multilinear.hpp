@@ -1,10 +1,11 @@
 #pragma once
 // Forms that are linear in each of their arguments, by their partial derivatives.
 //
-// A form F(a_0, .., a_(n-1)) gives a closed family of primitives: the member of slot k takes the arrays of the other
-// slots, in their order, and returns dF/da_k, which has the shape of a_k. Since <c, dF/da_k> is F with c in slot k,
-// the vjp of a member is made of other members, and derivatives of any order stay in the family. A family says
-// how it computes one member (eval_cpu, eval_cuda) and how to call another (derivative).
+// A form F(a_0, .., a_(n-1)) gives a closed family of primitives: the member of slot k takes the arrays of
+// the other slots, in their order, and returns dF/da_k, which has the shape of a_k. Since <c, dF/da_k> is F
+// with c in slot k, the vjp of a member is made of other members, and derivatives of any order stay in the
+// family. A family says how it computes one member (eval_cpu, eval_cuda) and how to call another
+// (derivative).
 
 #include <memory>
 #include <utility>
@@ -16,8 +17,8 @@ namespace cartan {
 
 class Multilinear : public Primitive {
  public:
-  // The member of `slot` in a form of `slots` arguments. Slots in which the form is not linear may be among them:
-  // there is no member of those, but derivative() may know better.
+  // The member of `slot` in a form of `slots` arguments. Slots in which the form is not linear may be among
+  // them: there is no member of those, but derivative() may know better.
   Multilinear(int slots, int slot) : slots_(slots), slot_(slot) {}
 
   Arrays vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
@@ -36,7 +37,8 @@ class Multilinear : public Primitive {
   virtual Array derivative(int k, const Arrays& full) const = 0;
   // Those that are wanted, empty arrays for the others. Families that share work between members override it;
   // `outputs` are this member's.
-  virtual Arrays derivatives(const Arrays& full, const std::vector<bool>& wanted, const Arrays& outputs) const {
+  virtual Arrays derivatives(const Arrays& full, const std::vector<bool>& wanted,
+                             const Arrays& outputs) const {
     static_cast<void>(outputs);
     Arrays g(full.size());
     for (std::size_t k = 0; k < full.size(); ++k)

@@ -1,5 +1,5 @@
-// Ops of this module where the caller's memory may not be touched: the debug device gives the same bits, with first
-// and second derivatives, so no vjp reads an array beside the tape.
+// Ops of this module where the caller's memory may not be touched: the debug device gives the same bits, with
+// first and second derivatives, so no vjp reads an array beside the tape.
 #include <gtest/gtest.h>
 
 #include "cartan/autodiff/transforms.hpp"
@@ -49,7 +49,8 @@ TEST(DebugDevice, OpsAndTheirDerivatives) {
   const TensorProduct joining = TensorProduct::fully_connected(features, filter, features);
   PlanOptions frames;
   frames.engine = "escn";
-  for (const EdgeConvolution& c : {EdgeConvolution(joining), EdgeConvolution(joining, Normalization::component, frames)})
+  for (const EdgeConvolution& c :
+       {EdgeConvolution(joining), EdgeConvolution(joining, Normalization::component, frames)})
     check_debug("edge convolution", {x, v, normal({joining.weight_numel()}, 5)},
                 [&](const Arrays& a) { return c(edges, a[0], a[1], a[2]); });
   SO2Options again;
@@ -72,7 +73,9 @@ TEST(DebugDevice, OpsAndTheirDerivatives) {
   check_debug("harmonics", {v}, [&](const Arrays& a) { return spherical_harmonics(a[0], 3); });
   const SymmetricContraction contraction("2x0e+2x1o", "2x0e+2x1o", 3);
   check_debug("symmetric contraction", {normal({4, 8}, 12), normal({2, contraction.num_paths(), 2}, 13)},
-              [&](const Arrays& a) { return contraction(a[0], Indices({0, 1, 1, 0}, 2), a[1]); });
+              [&](const Arrays& a) {
+                return contraction(a[0], Indices({0, 1, 1, 0}, 2), a[1]);
+              });
 }
 
 }  // namespace

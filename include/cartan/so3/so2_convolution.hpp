@@ -26,7 +26,7 @@
 
 namespace cartan::so3 {
 
-struct SO2Shape;  // src/so3/so2_shape.hpp
+struct SO2Shape;  // src/so3/so2/shape.hpp
 
 struct SO2Options {
   int mmax = -1;  ///< largest order kept; -1, or more than both sides have: all

@@ -64,7 +64,7 @@ struct Path {
   Index weight_count() const noexcept;  ///< 0 without weight
 };
 
-class TensorForm;  // the compiled sum, src/so3/tensor_form.hpp
+class TensorForm;  // the compiled sum, src/so3/tensor/form.hpp
 
 /// Immutable and cheap to copy; may be called from any thread.
 class TensorProduct {

@@ -1,5 +1,5 @@
 #pragma once
-// The partial derivatives of the form F_n of so2_form.hpp, block of edges by block of edges.
+// The partial derivatives of the form F_n of form.hpp, block of edges by block of edges.
 
 #include "so3/so2/shape.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
-// The four derivatives of the form of a tensor product as one family of primitives: the derivatives of each are the
-// others again. Paths without weights are linear in x1, x2 and out alone: they vanish with a derivative by the
-// weights, and with all derivatives of that.
+// The four derivatives of the form of a tensor product as one family of primitives: the derivatives of each
+// are the others again. Paths without weights are linear in x1, x2 and out alone: they vanish with a
+// derivative by the weights, and with all derivatives of that.
 
 #include "autodiff/multilinear.hpp"
 #include "so3/tensor/form.hpp"
@@ -35,7 +35,8 @@ class TensorSlot : public Multilinear {
 
  protected:
   Array derivative(int k, const Arrays& full) const override;
-  Arrays derivatives(const Arrays& full, const std::vector<bool>& wanted, const Arrays& outputs) const override;
+  Arrays derivatives(const Arrays& full, const std::vector<bool>& wanted,
+                     const Arrays& outputs) const override;
 
  private:
   TensorShapesPtr shapes_;
@@ -50,7 +51,8 @@ class TensorSlots : public Jointly {
   Arrays eval_cpu(const Arrays& full) const override;
 
  private:
-  static std::vector<Part> parts(const TensorShapesPtr& shapes, const std::vector<bool>& wanted, bool weighted);
+  static std::vector<Part> parts(const TensorShapesPtr& shapes, const std::vector<bool>& wanted,
+                                 bool weighted);
 
   TensorShapesPtr shapes_;
   std::vector<bool> wanted_;
