@@ -208,6 +208,52 @@ TEST(AdamW, Errors) {
   EXPECT_THROW(adam.step(w.refs(), {Array::zeros({2, 2}, DType::f32)}, 0.1), std::invalid_argument);
 }
 
+TEST(Sgd, AgainstTheScalarFormula) {
+  for (bool nesterov : {false, true}) {
+    SgdOptions o;
+    o.nesterov = nesterov;
+    o.momentum = 0.8;
+    o.weight_decay = 0.2;
+    Weights w(DType::f64, {{2, 3}});
+    std::vector<double> p = w.arrays[0].to_vector<double>(), m(p.size(), 0.0);
+    Sgd sgd(w.refs(), o);
+    for (std::uint64_t t = 0; t < 10; ++t) {
+      const Arrays g = w.gradients(t);
+      const double rate = 0.1 / static_cast<double>(t + 1), scale = t % 3 == 0 ? 0.5 : 1.0;
+      sgd.step(w.refs(), g, rate, scale);
+      for (std::size_t i = 0; i < p.size(); ++i) {
+        const double gi = scale * g[0].data<double>()[i];
+        m[i] = o.momentum * m[i] + gi;
+        p[i] = (1 - rate * o.weight_decay) * p[i] - rate * (nesterov ? gi + o.momentum * m[i] : m[i]);
+        EXPECT_NEAR(w.arrays[0].data<double>()[i], p[i], 1e-14) << t << ' ' << i;
+      }
+    }
+  }
+  SgdOptions bad;
+  bad.momentum = 1;
+  Weights w(DType::f32, {{2}});
+  EXPECT_THROW(Sgd(w.refs(), bad), std::invalid_argument);
+}
+
+TEST(Optimizers, EveryKindResumesBitForBitOnAnyNumberOfThreads) {
+  for (const OptimizerOptions& kind : {OptimizerOptions(AdamWOptions{}), OptimizerOptions(SgdOptions{})}) {
+    Weights a(DType::f32), b(DType::f32);
+    set_threads(1);
+    auto straight = make_optimizer(kind, a.refs());
+    for (std::uint64_t t = 0; t < 6; ++t) straight->step(a.refs(), a.gradients(t), 0.01);
+    set_threads(3);
+    auto first = make_optimizer(kind, b.refs());
+    for (std::uint64_t t = 0; t < 3; ++t) first->step(b.refs(), b.gradients(t), 0.01);
+    data::Group group;
+    first->save(group);
+    auto second = make_optimizer(kind, b.refs());
+    second->load(group);
+    for (std::uint64_t t = 3; t < 6; ++t) second->step(b.refs(), b.gradients(t), 0.01);
+    set_threads(0);
+    EXPECT_TRUE(same(a.arrays, b.arrays));
+  }
+}
+
 TEST(ParameterGroups, RatesAndDecaysByName) {
   AdamWOptions o;
   o.weight_decay = 0.1;

@@ -6,10 +6,11 @@
 #include <variant>
 
 #include <cartan/nn/adamw.hpp>
+#include <cartan/nn/sgd.hpp>
 
 namespace cartan::nn {
 
-using OptimizerOptions = std::variant<AdamWOptions>;
+using OptimizerOptions = std::variant<AdamWOptions, SgdOptions>;
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, const ParameterRefs& parameters,
                                           const ParameterGroups& groups = {});
