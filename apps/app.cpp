@@ -3,6 +3,7 @@
 #include <cartan/core/error.hpp>
 #include <cartan/core/parallel.hpp>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -19,7 +20,7 @@ Context& context() {
 
 void add_threads_option(CLI::App* verb) {
   verb->add_option_function<int>(
-          "--threads", [](int count) { set_threads(count); },
+          "--threads", [](int count) { set_threads(context().threads = count); },
           "Threads to use (default: OMP_NUM_THREADS or all cores)")
       ->check(CLI::Range(1, 4096).description(""))
       ->type_name("N");
@@ -51,6 +52,25 @@ std::string duration(double seconds) {
   if (s < 86400) return text(s / 3600, " h ", s % 3600 / 60, " min");
   return text(s / 86400, " d ", s % 86400 / 3600, " h");
 }
+
+namespace {
+
+// Columns of a line on standard error: one less than the terminal has, so that the cursor stays on it.
+std::size_t columns(bool terminal) {
+  winsize size{};
+  if (terminal && ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1) return size.ws_col - 1u;
+  return 80;
+}
+
+// Cut between characters of UTF-8.
+std::string first_columns(const std::string& line, std::size_t columns) {
+  std::size_t seen = 0, k = 0;
+  for (; k < line.size(); ++k)
+    if ((static_cast<unsigned char>(line[k]) & 0xC0) != 0x80 && seen++ == columns) break;
+  return line.substr(0, k);
+}
+
+}  // namespace
 
 ProgressBar::ProgressBar(std::string task)
     : task_(std::move(task)), terminal_(::isatty(STDERR_FILENO) != 0), start_(Clock::now()), last_(start_) {
@@ -91,6 +111,7 @@ void ProgressBar::operator()(const Progress& progress) {
   if (progress.total > progress.done && rate > 0)
     line += "  " + duration(static_cast<double>(progress.total - progress.done) / rate) + " left";
   if (!progress.message.empty()) line += "  " + progress.message;
+  line = first_columns(line, columns(terminal_));
   std::fprintf(stderr, terminal_ ? "\r%s\033[K" : "%s\n", line.c_str());
   std::fflush(stderr);
   shown_ = true;

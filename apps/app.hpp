@@ -26,6 +26,7 @@ enum ExitCode : int {
 /// State of this run.
 struct Context {
   StopFlag stop{false};  ///< set by Ctrl-C and SIGTERM; a second Ctrl-C ends the process at once
+  int threads = 0;       ///< of --threads; 0 when it was not given
   int exit_code = done;  ///< a verb sets it where it ends neither well nor with an exception
 };
 Context& context();
@@ -48,8 +49,8 @@ void add_example(CLI::App* verb, const std::string& command);
 /// Throws std::invalid_argument when one of the files exists and may not be replaced.
 void refuse_existing(const std::vector<std::string>& paths, bool force);
 
-/// Shows how a task goes on standard error: a bar that moves on a terminal, otherwise a line every ten
-/// seconds. Units done, rate, time left and the message of the task.
+/// Shows how a task goes on standard error: a bar that moves on a terminal, no wider than that, otherwise a
+/// line of at most 80 characters every ten seconds. Units done, rate, time left and the message of the task.
 class ProgressBar {
  public:
   explicit ProgressBar(std::string task);

@@ -1,5 +1,6 @@
 // The command `cartan`: one verb a file, see verbs.hpp.
 
+#include <cartan/core/config.hpp>
 #include <cartan/core/error.hpp>
 
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <new>
 
 #include "app.hpp"
+#include "config_flags.hpp"
 #include "verbs.hpp"
 
 namespace {
@@ -53,6 +55,32 @@ int complain(int code, const char* what) {
   return code;
 }
 
+// Group and verb are checked first, so that a misspelt one is named with the nearest.
+void check_verb(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  std::string path = "cartan";
+  for (int k = 1; k < argc && argv[k][0] != '-' && argv[k][0] != '\0'; ++k) {
+    std::vector<std::string> names;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* sub : at->get_subcommands({})) {
+      names.push_back(sub->get_name());
+      if (sub->get_name() == argv[k]) next = sub;
+    }
+    if (names.empty()) return;
+    const std::string near = config::nearest(argv[k], names);
+    require(next != nullptr, "there is no `", path, " ", argv[k], "`; ",
+            near.empty() ? "`" + path + " --help` shows what there is"
+                         : "perhaps `" + path + " " + near + "` is meant");
+    at = next;
+    path += " " + at->get_name();
+  }
+}
+
+const CLI::App* chosen(const CLI::App* app) {
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return app;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Scientific computing and equivariant machine learning", "cartan"};
   app.set_version_flag("--version", version(), "Show the version, compiler and libraries");
@@ -65,8 +93,16 @@ int run(int argc, char** argv) {
   add_data_verbs(app);
   add_potential_verbs(app);
   add_chebyshev_verbs(app);
+  check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError& error) {
+    const CLI::App* verb = chosen(&app);
+    const std::vector<std::string> extras = verb->remaining(true);
+    for (const std::string& word : extras)
+      if (word.size() > 1 && word[0] == '-')
+        return complain(usage, ("unknown option " + word + nearest_option(verb, word)).c_str());
+    return complain(usage, error.what());
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? done : usage;
   }

@@ -1,15 +1,15 @@
 // cartan potential train RUN.toml: a potential from quantum-chemical data.
 
-#include <cmath>
-#include <filesystem>
-#include <iomanip>
+#include <cartan/core/parallel.hpp>
+#include <cartan/nn/run_folder.hpp>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "app.hpp"
+#include "config_flags.hpp"
 #include "errors_json.hpp"
+#include "training_log.hpp"
 #include "training_run.hpp"
 #include "verbs.hpp"
 
@@ -19,60 +19,28 @@ namespace {
 struct Options {
   std::string run, data, out;
   bool resume = false, json = false, force = false;
-  std::vector<std::string> overrides;
+  std::vector<Override> overrides;
 };
 
-// "--training.epochs 10" and "--training.epochs=10" become "training.epochs=10".
-std::vector<std::string> overrides_from(const std::vector<std::string>& words) {
-  std::vector<std::string> out;
-  for (std::size_t k = 0; k < words.size(); ++k) {
-    std::string word = words[k];
-    if (word.rfind("--", 0) != 0 || word.find('.') == std::string::npos)
-      throw std::invalid_argument("unknown option '" + word +
-                                  "'; keys of the run file read --section.key VALUE");
-    word = word.substr(2);
-    if (word.find('=') == std::string::npos) {
-      if (k + 1 >= words.size()) throw std::invalid_argument("--" + word + " needs a value");
-      word += "=" + words[++k];
-    }
-    out.push_back(word);
-  }
-  return out;
-}
-
-// One epoch for the log; the metrics come in the order of PotentialTask::validate().
-std::string log_line(const nn::HistoryRow& row, const potentials::LossOptions& loss) {
-  std::ostringstream out;
-  out << "epoch " << row.epoch << "  step " << row.step << std::setprecision(3) << "  rate "
-      << row.learning_rate << "  loss " << row.train_loss;
-  if (!row.metrics.empty()) {
-    std::size_t k = 0;
-    const auto next = [&] { return k < row.metrics.size() ? row.metrics[k++] : std::nan(""); };
-    out << "  validation " << next() << std::setprecision(4);
-    if (loss.energy > 0) out << "  E " << 1e3 * next() << " meV";
-    if (loss.forces > 0) out << "  F " << 1e3 * next() << " (MAE " << 1e3 * next() << ") meV/A";
-    if (k < row.metrics.size()) out << "  stress " << 1e3 * next() << " meV/A^3";
-  }
-  out << "  " << duration(row.seconds);
-  return out.str();
-}
-
-void train(const Options& o, const std::vector<std::string>& extras) {
-  std::vector<std::string> overrides = overrides_from(extras);
-  if (!o.data.empty())
-    overrides.push_back("data.train='" + std::filesystem::absolute(o.data).lexically_normal().string() + "'");
-  if (!o.out.empty()) overrides.push_back("output.folder='" + o.out + "'");
-  Run run = read_run(o.run, overrides);
-  if (!o.resume) refuse_existing({run.out + "/model.h5", run.out + "/checkpoint.h5"}, o.force);
+void train(Options& o) {
+  if (!o.data.empty()) o.overrides.push_back({"data.train", o.data});
+  if (!o.out.empty()) o.overrides.push_back({"output.folder", o.out});
+  if (context().threads > 0) o.overrides.push_back({"training.threads", std::to_string(context().threads)});
+  Run run = read_run(o.run, o.overrides);
+  set_threads(run.threads);
+  if (!o.force)
+    for (const std::string& path : nn::RunFolder(run.out).in_the_way(o.resume))
+      throw std::invalid_argument(path + " exists; --force replaces it, output.folder names another place");
 
   ProgressBar bar("training");
-  run.training.on_row = [&](const nn::HistoryRow& row, const nn::Metrics&) {
+  const auto say = [&](const std::string& line) {
     bar.finish();
-    std::cerr << log_line(row, run.loss) << "\n";
+    std::cerr << line << "\n";
   };
-  const TrainingResult r = train_potential(
-      run, o.resume, [](const std::string& line) { std::cerr << line << "\n"; }, bar.callback(),
-      &context().stop);
+  TrainingLog log(say);
+  run.training.on_row = [&](const nn::HistoryRow& row, const nn::Metrics& metrics) { log.add(row, metrics); };
+  const TrainingResult r = train_potential(run, o.resume, say, bar.callback(), &context().stop);
+  log.finish();
   bar.finish();
 
   const nn::Summary& s = r.summary;
@@ -105,16 +73,28 @@ void train(const Options& o, const std::vector<std::string>& extras) {
 void add_potential_train(CLI::App& potential) {
   CLI::App* verb = potential.add_subcommand("train", "Train a potential as a run file says");
   auto o = std::make_shared<Options>();
-  verb->add_option("run", o->run, "run file (TOML)")->required();
-  verb->add_option("--data", o->data, "frames to train on, instead of data.train");
-  verb->add_option("--out", o->out, "folder for the results, instead of output.folder");
-  verb->add_flag("--resume", o->resume, "go on from the folder's checkpoint, bit for bit");
+  verb->add_option("run", o->run, "Run file (TOML), see --help-keys")->required();
+  verb->add_option("--data", o->data, "Frames to train on, instead of data.train");
+  verb->add_option("--out", o->out, "Folder for the results, instead of output.folder");
+  verb->add_flag(
+      "--resume", o->resume,
+      "Go on from the folder's checkpoint, bit for bit; without one the run starts at its first step");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);
-  verb->allow_extras();
+  Run defaults;
+  add_override_options(verb, all_keys(described(defaults)), o->overrides);
+  verb->add_flag_callback(
+          "--help-keys",
+          [] {
+            Run run;
+            std::cout << reference(described(run));
+            throw CLI::Success();
+          },
+          "Show every key of a run file with its default and exit; each is also a flag, --section.key VALUE")
+      ->trigger_on_parse();
   add_example(verb, "cartan potential train data/demo.toml --out demo --training.time_limit_seconds 30");
-  verb->callback([verb, o] { train(*o, verb->remaining()); });
+  verb->callback([o] { train(*o); });
 }
 
 }  // namespace cartan::app

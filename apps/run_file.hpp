@@ -1,34 +1,43 @@
 #pragma once
-// The description of a training run: one TOML file, any key of it overridable by a flag.
+// The description of a training run: one TOML file, any key of it overridable by a flag. docs/run_file.md is
+// the reference.
 
 #include <cartan/potentials/training.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "config_file.hpp"
+
 namespace cartan::app {
 
-struct Run {
-  // [data]
+/// [data]
+struct DataOptions {
   std::string train, validation;  // files; validation "" : a part of the training file is kept back
   std::string train_range, validation_range;
   double validation_fraction = 0.1;
   Index validation_frames = 0;    // > 0: overrides the fraction
-  std::string reference = "fit";  // "fit", "none", or a file of isolated atoms
   std::string split_by;           // an info key: frames with one value stay on one side
-  // [model], [loss], [training]
-  std::shared_ptr<potentials::NetworkConfig> model;
-  potentials::LossOptions loss;
-  nn::TrainerOptions training;
+  std::string reference = "fit";  // "fit", "none", or a file of isolated atoms
+};
+void describe(config::Fields& f, DataOptions& options);
+
+struct Run {
+  DataOptions data;
+  std::shared_ptr<potentials::NetworkConfig> model = potentials::network_kinds().front().config();  // [model]
   std::string scale = "forces";  // "forces" (root mean square) or a number, eV
+  potentials::LossOptions loss;  // [loss]
+  nn::TrainerOptions training;   // [training]
   int threads = 0;
-  std::string out = "run";
+  std::string out = "run";  // [output]
 
   std::string text;  // the resolved description, as TOML
 };
+void describe(config::Fields& f, Run& run);
 
-/// Reads `path`, applies overrides ("training.epochs=10"), resolves file names against the folder of the run
-/// file. Throws FormatError with line for TOML that does not parse, for unknown keys and for wrong types.
-Run read_run(const std::string& path, const std::vector<std::string>& overrides);
+/// Reads `path`, applies overrides, makes file names absolute: those of the file count from its folder (with
+/// $NAME and ${NAME} of the environment, $$ for a dollar), those of overrides from the current one, as does
+/// the folder of the results. Throws as read_toml() does.
+Run read_run(const std::string& path, const std::vector<Override>& overrides);
 
 }  // namespace cartan::app

@@ -11,6 +11,7 @@ namespace {
 
 // The shortest text that reads back as x.
 std::string number_text(double x) {
+  if (x == std::floor(x) && std::abs(x) < 1e15) return std::to_string(static_cast<long long>(x));
   char out[40];
   return std::string(out, std::to_chars(out, out + sizeof out, x).ptr);
 }
@@ -23,6 +24,8 @@ std::string quoted(const std::string& text) {
       out += "\\n";
     else if (c == '\t')
       out += "\\t";
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += std::string("\\u00") + "0123456789ABCDEF"[c >> 4] + "0123456789ABCDEF"[c & 15];
     else
       out += c;
   }

@@ -25,7 +25,8 @@ void advance(const Factors<T>& f, const T* __restrict g, T* __restrict p, T* __r
 void describe(config::Fields& f, SgdOptions& o) {
   f("momentum", o.momentum, "part of the last step's direction that is kept").from(0).below(1);
   f("nesterov", o.nesterov, "look ahead along the momentum");
-  f("weight_decay", o.weight_decay, "part of a weight that a step takes away, times the learning rate").from(0);
+  f("weight_decay", o.weight_decay, "part of a weight that a step takes away, times the learning rate")
+      .from(0);
 }
 
 Sgd::Sgd(const ParameterRefs& parameters, const SgdOptions& options, const ParameterGroups& groups)

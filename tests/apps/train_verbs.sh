@@ -83,9 +83,79 @@ checks=$((checks + 1))
 
 # overrides, and what is wrong with a run file
 expect 0 'SO(3), 2 layers' "$cartan" potential train run.toml --out b --model.group 'SO(3)' --model.layers=2 --training.max_steps 2
-expect 3 'unknown key; \[model\] has ' "$cartan" potential train run.toml --out c --model.chanels 8
-expect 3 'must be a whole number' "$cartan" potential train run.toml --out c --training.max_steps soon
-expect 2 'needs a value' "$cartan" potential train run.toml --out c --training.max_steps
+expect 2 'unknown option --model.chanels; perhaps --model.channels is meant' "$cartan" potential train run.toml --out c --model.chanels 8
+expect 2 'perhaps --training.epochs is meant' "$cartan" potential train run.toml --out c --epochs 8
+expect 2 'perhaps --resume is meant' "$cartan" potential train run.toml --resum
+expect 2 'perhaps .cartan potential train. is meant' "$cartan" potential trian run.toml
+expect 2 'perhaps .cartan potential. is meant' "$cartan" potental train run.toml
+expect 2 'training.max_steps must be a whole number, not .soon' "$cartan" potential train run.toml --out c --training.max_steps soon
+expect 2 'training.max_steps' "$cartan" potential train run.toml --out c --training.max_steps
+expect 2 'training.batch_size must be at least 1 and at most 1000000, not -3' "$cartan" potential train run.toml --out c --training.batch_size -3
+expect 2 'training.seed must be at least 0, not -1' "$cartan" potential train --training.seed -1 run.toml --out c
+expect 2 'training.learning_rate must be above 0, not nan' "$cartan" potential train run.toml --out c --training.learning_rate nan
+expect 2 'training.optimizer must be adamw or sgd, not "adam"' "$cartan" potential train run.toml --out c --training.optimizer adam
+expect 2 'training.momentum: unknown key; it goes with training.optimizer = "sgd"' "$cartan" potential train run.toml --out c --training.momentum 0.5
+
+# the same in a file, with its line
+bad() {
+  sed "s/^batch_size = 4/$1/" run.toml > bad.toml
+  expect 3 "$2" "$cartan" potential train bad.toml --out c
+}
+bad 'batch_sise = 4' 'bad.toml: line 11: training.batch_sise: unknown key; perhaps training.batch_size is meant'
+bad 'channels = 4' 'bad.toml: line 11: training.channels: unknown key; perhaps model.channels is meant'
+bad 'batch_size = -4' 'line 11: training.batch_size: must be at least 1 and at most 1000000, not -4'
+bad 'batch_size = 99999999999999' 'line 11: training.batch_size: must be at least 1'
+bad 'batch_size = "4"' 'line 11: training.batch_size: must be a whole number, not "4"'
+bad 'clip_norm = nan' 'line 11: training.clip_norm: must be at least 0, not nan'
+bad 'seed = -1' 'line 11: training.seed: must be at least 0, not -1'
+bad 'qqqqqqqqqqqq = 1' 'line 11: training.qqqqqqqqqqqq: unknown key; \[training\] has epochs, max_steps'
+bad 'threads = 1.5' 'line 11: training.threads: must be a whole number'
+
+# every field can be set: another optimiser, groups of parameters, several batches a step
+expect 0 'finished' "$cartan" potential train run.toml --out sgd --training.optimizer sgd --training.momentum 0.8 --training.accumulate 2 \
+  --training.groups '*.bias,embedding.*' --training.group_rates 2,0.5 --training.max_steps 4 --threads 1
+for line in 'optimizer = "sgd"' 'momentum = 0.8' 'groups = \["\*.bias", "embedding.\*"\]' 'threads = 1$'; do
+  checks=$((checks + 1))
+  grep -q "^$line" sgd/run.toml || complain "sgd/run.toml has no $line"
+done
+expect 2 '1 patterns and 2 group_rates' "$cartan" potential train run.toml --out c --training.groups '*' --training.group_rates 1,2
+# --threads is obeyed, and wins over the file
+sed 's/^batch_size = 4/&\nthreads = 2/' run.toml > threads.toml
+expect 0 '; 1 threads*$' "$cartan" potential train threads.toml --out t1 --threads 1 --training.max_steps 1
+expect 0 '; 2 threads$' "$cartan" potential train threads.toml --out t2 --training.max_steps 1
+
+# names with all that a shell gives
+odd="o'd \"d\" \$HOME [x]"
+mkdir "$odd" && cp frames.xyz "$odd/frames.xyz"
+expect 0 'finished' "$cartan" potential train run.toml --data "$odd/frames.xyz" --out "$odd/out" --training.max_steps 3
+# the description that a run leaves runs again from anywhere, with the same result
+cp "$odd/out/model.h5" odd.h5
+cp "$odd/out/run.toml" again.toml
+(cd / && "$cartan" potential train "$work/again.toml" --force) > stdout.txt 2> stderr.txt || complain "the saved run.toml does not run again"
+checks=$((checks + 1))
+cmp -s "$odd/out/model.h5" odd.h5 || complain "running the saved run.toml again gave another model"
+
+# nothing of the user's is replaced
+mkdir own && cp run.toml own/run.toml && cp frames.xyz own
+expect 2 'own/run.toml exists' sh -c 'cd own && "$0" potential train run.toml --out .' "$cartan"
+checks=$((checks + 1))
+cmp -s own/run.toml run.toml || complain "the user's run.toml was replaced"
+mkdir pictures && echo mine > pictures/history.csv
+expect 2 'pictures/history.csv exists' "$cartan" potential train run.toml --out pictures
+
+# --resume without a checkpoint says so and starts
+expect 0 'has no checkpoint yet: the run starts at its first step' "$cartan" potential train run.toml --out fresh --resume --training.max_steps 2
+expect 0 'going on from .*fresh/checkpoint.h5' "$cartan" potential train run.toml --out fresh --resume --training.max_steps 3
+expect 3 'made with batch_size = 4, the run has 5' "$cartan" potential train run.toml --out fresh --resume --training.batch_size 5
+
+# the page of keys is that of this program
+awk '/^```$/ { on = 0 } on; /^```toml$/ { on = 1 }' "$root/docs/run_file.md" > page.txt
+"$cartan" potential train --help-keys > keys.txt
+checks=$((checks + 1))
+diff page.txt keys.txt > stdout.txt 2>&1 || complain "docs/run_file.md is not up to date; tools/run_file_page.sh makes it"
+# and it is a run file
+expect 2 'data.train names no file' "$cartan" potential train keys.txt
+
 expect 4 'absent.toml' "$cartan" potential train absent.toml
 expect 4 'absent.xyz' "$cartan" potential train run.toml --out c --data absent.xyz
 echo 'x = [' > broken.toml

@@ -100,7 +100,8 @@ TEST(Config, Texts) {
   EXPECT_EQ(config::to_text(std::string("a\"b\\\n\t")), "\"a\\\"b\\\\\\n\\t\"");
   EXPECT_EQ(config::to_text(std::vector<double>{1, 0.5}), "[1.0, 0.5]");
   EXPECT_EQ(config::to_text(std::vector<std::string>{}), "[]");
-  for (const double x : {0.1, 1.0 / 3, 1e-310, -2.5e17}) EXPECT_EQ(std::strtod(config::to_text(x).c_str(), nullptr), x);
+  for (const double x : {0.1, 1.0 / 3, 1e-310, -2.5e17})
+    EXPECT_EQ(std::strtod(config::to_text(x).c_str(), nullptr), x);
 }
 
 TEST(Config, WordsOfFlagsAreTakenAsTheyAre) {
@@ -122,17 +123,18 @@ TEST(Config, WordsOfFlagsAreTakenAsTheyAre) {
   EXPECT_EQ(o.names, (std::vector<std::string>{"*.bias", "head.*"}));
   f.find("sizes")->set_text("");
   EXPECT_TRUE(o.sizes.empty());
-  for (const auto& [name, words] : std::vector<std::pair<std::string, std::string>>{{"flag", "yes"},
-                                                                                    {"count", "3.5"},
-                                                                                    {"count", "soon"},
-                                                                                    {"count", ""},
-                                                                                    {"count", "+"},
-                                                                                    {"count", "99999999999999999999"},
-                                                                                    {"rate", "0.5x"},
-                                                                                    {"rate", "nan"},
-                                                                                    {"seed", "-1"},
-                                                                                    {"sizes", "1,,2"},
-                                                                                    {"dtype", "float16"}})
+  for (const auto& [name, words] :
+       std::vector<std::pair<std::string, std::string>>{{"flag", "yes"},
+                                                        {"count", "3.5"},
+                                                        {"count", "soon"},
+                                                        {"count", ""},
+                                                        {"count", "+"},
+                                                        {"count", "99999999999999999999"},
+                                                        {"rate", "0.5x"},
+                                                        {"rate", "nan"},
+                                                        {"seed", "-1"},
+                                                        {"sizes", "1,,2"},
+                                                        {"dtype", "float16"}})
     EXPECT_NE(message([&, n = name, w = words] { f.find(n)->set_text(w); }).find(name + " must be "),
               std::string::npos)
         << name << " = " << words;
@@ -147,7 +149,9 @@ TEST(Config, LimitsNameFieldValueAndLimit) {
   EXPECT_EQ(message([&] { f.find("rate")->set(std::nan("")); }),
             "rate must be above 0 and below 1, not nan 1/fs");
   EXPECT_EQ(message([&] { f.find("seed")->set(std::int64_t{-1}); }), "seed must be at least 0, not -1");
-  EXPECT_EQ(message([&] { f.find("weights")->set(std::vector<double>{1, -2}); }),
+  EXPECT_EQ(message([&] {
+              f.find("weights")->set(std::vector<double>{1, -2});
+            }),
             "weights must be at least 0, not -2");
   EXPECT_NE(message([&] { f.find("weights")->set(std::vector<double>{HUGE_VAL}); }).find("not inf"),
             std::string::npos);

@@ -22,7 +22,8 @@ void describe(config::Fields& f, AdamWOptions& options);
 /// State is in the parameter's type; one pass over each parameter.
 class AdamW final : public Optimizer {
  public:
-  AdamW(const ParameterRefs& parameters, const AdamWOptions& options = {}, const ParameterGroups& groups = {});
+  AdamW(const ParameterRefs& parameters, const AdamWOptions& options = {},
+        const ParameterGroups& groups = {});
   const AdamWOptions& options() const { return options_; }
   std::unique_ptr<Optimizer> clone() const override { return std::make_unique<AdamW>(*this); }
 

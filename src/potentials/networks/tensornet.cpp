@@ -74,10 +74,10 @@ Indices species_pairs(const Neighborhood& n, const std::vector<std::int32_t>& ki
 }  // namespace
 
 void TensorNetConfig::describe(config::Fields& f) {
-  f("channels", channels, "features an atom has of each rank; even").from(2);
-  f("layers", layers, "interactions").from(0);
-  f("radial", radial, "radial basis functions").from(2);
-  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
+  f("channels", channels, "features an atom has of each rank; even").from(2).to(65536);
+  f("layers", layers, "interactions").from(0).to(1024);
+  f("radial", radial, "radial basis functions").from(2).to(65536);
+  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).to(1000).unit("Angstrom");
   f("cutoff_lower", cutoff_lower, "distance below which they do not").from(0).unit("Angstrom");
   f("radial_basis", radial_basis, "radial functions").one_of({"expnorm", "gauss", "bessel"});
   f("trainable_radial", trainable_radial, "train centres and widths of the radial functions");
