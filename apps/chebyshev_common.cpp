@@ -25,12 +25,6 @@ double seconds_since_start() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void add_seed_option(CLI::App* verb, std::uint64_t& seed, const std::string& help) {
-  verb->add_option("--seed", seed, help)->check([](const std::string& word) {
-    return word[0] == '-' ? "a seed is a whole number, 0 or more; found " + word : std::string();
-  });
-}
-
 CLI::Validator number_from(double low, double high) {
   return CLI::Validator(
       [=](std::string& word) {

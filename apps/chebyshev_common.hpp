@@ -43,9 +43,6 @@ void draw_slice(const std::string& path, const Slice& slice, const chebyshev::Bo
 /// "result.h5" and "z=0.5": "result_z.svg", the next ones "result_z2.svg", ...
 std::vector<std::string> slice_paths(const std::string& out, const std::vector<Slice>& slices);
 
-/// Adds `--seed N`.
-void add_seed_option(CLI::App* verb, std::uint64_t& seed, const std::string& help);
-
 /// Seconds since the process took up its work.
 double seconds_since_start();
 

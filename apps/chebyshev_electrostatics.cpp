@@ -12,6 +12,7 @@
 
 #include "app.hpp"
 #include "chebyshev_common.hpp"
+#include "config_flags.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -25,9 +26,9 @@ constexpr double farthest = 1e9;  // A
 struct Options {
   std::string file, out, kernel = "newton", pdb_charges = "formal", box, lattice, repeat;
   std::vector<std::string> slices;
-  double tolerance = 1e-6, cutoff = 0, margin = 3, screening = 0;
+  FieldOptions field;
+  double screening = 0;
   bool json = false, force = false, no_energy = false;
-  std::uint64_t seed = 0;
 };
 
 /// Everything that is known at the end.
@@ -64,10 +65,10 @@ void check_file(const data::PointCharges& p, const Array& positions) {
 
 // The long-range part with the smallest ranks that keep the tolerance.
 ElectrostaticField store(const Options& o, const FieldResult& made, FieldErrors& errors) {
-  for (double tolerance = 0.3 * o.tolerance; tolerance > 1e-13; tolerance *= 0.1) {
+  for (double tolerance = 0.3 * o.field.tolerance; tolerance > 1e-13; tolerance *= 0.1) {
     ElectrostaticField small = made.field.rounded(tolerance);
-    errors = compare_with_direct(small, 200, o.seed);
-    if (errors.rel_max <= std::max(o.tolerance, made.errors.rel_max)) return small;
+    errors = compare_with_direct(small, 200, o.field.seed);
+    if (errors.rel_max <= std::max(o.field.tolerance, made.errors.rel_max)) return small;
   }
   errors = made.errors;
   return made.field;
@@ -109,7 +110,7 @@ ordered_json report(const Options& o, const data::PointCharges& p, const Outcome
   j["kernel"] = o.kernel;
   j["cutoff_ang"] = r.stored.cutoff();
   j["box_ang"] = {r.stored.box().low, r.stored.box().high};
-  j["tolerance"] = o.tolerance;
+  j["tolerance"] = o.field.tolerance;
   j["converged"] = r.made.converged;
   return j;
 }
@@ -152,12 +153,8 @@ void run(const Options& o) {
   const data::PointCharges p = data::read_point_charges(o.file, data::pdb_charges_from_name(o.pdb_charges));
   const Array positions = Array::from(p.positions, {p.size(), 3}), charges = Array::from(p.charges);
   check_file(p, positions);
-  FieldOptions f;
+  FieldOptions f = o.field;
   f.kernel = {kernel_from_name(o.kernel), o.screening};
-  f.tolerance = o.tolerance;
-  f.cutoff = o.cutoff;
-  f.margin = o.margin;
-  f.seed = o.seed;
   f.stop = &context().stop;
   f.lattice = parse_lattice(o);
   if (!o.box.empty()) f.box = parse_box(o.box, 3);
@@ -178,7 +175,7 @@ void run(const Options& o) {
   stop_if_asked();
   Outcome r{made, stored, errors, {}, 0};
   if (!o.no_energy) r.energy = made.field.energy();
-  r.made.converged = errors.rel_max <= o.tolerance && std::isfinite(errors.rel_l2) &&
+  r.made.converged = errors.rel_max <= o.field.tolerance && std::isfinite(errors.rel_l2) &&
                      (o.no_energy || std::isfinite(r.energy.energy));
   r.seconds = seconds_since_start() - begin;
   bar.finish();
@@ -198,7 +195,7 @@ void run(const Options& o) {
   }
   if (!r.made.converged) {
     context().exit_code = not_reached;
-    std::cerr << "cartan: the error is " << r.errors.rel_max << ", the tolerance " << o.tolerance
+    std::cerr << "cartan: the error is " << r.errors.rel_max << ", the tolerance " << o.field.tolerance
               << ": a larger --cutoff helps\n";
   }
 }
@@ -210,20 +207,12 @@ void add_chebyshev_electrostatics(CLI::App& chebyshev) {
       chebyshev.add_subcommand("electrostatics", "Potential, energy and forces of point charges");
   auto o = std::make_shared<Options>();
   verb->add_option("file", o->file, "Charges: .pqr, .pdb .ent .pdbqt, .xyz .extxyz with charges")->required();
-  verb->add_option("--tolerance", o->tolerance,
-                   "Largest error of the potential relative to its largest value, 1 A and more from every "
-                   "charge, from "
-                   "1e-11 to 0.1 (default 1e-6)")
-      ->check(number_from(1e-11, 0.1));
   verb->add_option("--out", o->out, "The field, for `chebyshev eval` (default field.h5)");
   verb->add_option("--kernel", o->kernel, "newton, yukawa or slater (default newton)")
       ->check(CLI::IsMember({"newton", "yukawa", "slater"}));
   CLI::Option* screening = verb->add_option("--screening", o->screening, "Constant of yukawa and slater, 1/A")
                                ->check(number_from(0, farthest));
-  verb->add_option("--cutoff", o->cutoff, "Of the short-range part, A (default: least work)")
-      ->check(number_from(1e-3, farthest));
-  verb->add_option("--margin", o->margin, "Room around the charges, A (default 3)")
-      ->check(number_from(0, farthest));
+  add_field_options(verb, config::fields_of(o->field));
   verb->add_option("--box", o->box, "XLOW,XHIGH,YLOW,YHIGH,ZLOW,ZHIGH instead of one around the charges, A");
   verb->add_option("--lattice", o->lattice, "A,B,C: edges of a rectangular cell of which the file is one, A");
   verb->add_option("--repeat", o->repeat, "NX,NY,NZ: cells along the edges, in free space");
@@ -233,7 +222,6 @@ void add_chebyshev_electrostatics(CLI::App& chebyshev) {
                    "Draw the plane x, y or z (in the middle), or x=VALUE, as SVG; repeatable")
       ->allow_extra_args(false);
   verb->add_flag("--no-energy", o->no_energy, "The potential alone");
-  add_seed_option(verb, o->seed, "Of the points of comparison (default 0)");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);

@@ -16,6 +16,7 @@
 
 #include "app.hpp"
 #include "chebyshev_common.hpp"
+#include "config_flags.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -25,13 +26,10 @@ using namespace cartan::chebyshev;
 using nlohmann::ordered_json;
 
 struct Options {
-  std::string input, box = "-1,1", out, degrees, ranks, dataset, canonical, weights, grid = "cells",
-                     sampling = "automatic", dtype = "float64";
+  std::string input, box = "-1,1", out, degrees, ranks, dataset, canonical, weights, grid = "cells";
   std::vector<std::string> slices;
-  double tolerance = 1e-8;
+  FitOptions fit;
   int dim = 0;
-  Index max_degree = 4096, max_evaluations = FitOptions().max_evaluations;
-  std::uint64_t seed = 0;
   bool json = false, force = false;
 };
 
@@ -59,15 +57,9 @@ Made fit_expression(const Options& o) {
   require(box.dim() <= most_variables, "--box: ", box.dim(), " variables; a file holds functions of up to ",
           most_variables);
   const Expression e(o.input, box.dim());
-  FitOptions f;
-  f.tolerance = o.tolerance;
+  FitOptions f = o.fit;
   f.degrees = per_variable(o.degrees, "--degrees", box.dim());
   f.ranks = per_variable(o.ranks, "--ranks", box.dim());
-  f.max_degree = o.max_degree;
-  f.max_evaluations = o.max_evaluations;
-  f.sampling = sampling_from_name(o.sampling);
-  f.dtype = dtype_from_name(o.dtype);
-  f.seed = o.seed;
   f.stop = &context().stop;
   ProgressBar bar("sampling");
   f.progress = bar.callback();
@@ -186,7 +178,7 @@ Made fit_tensor(const Options& o) {
   std::vector<Index> degrees = per_variable(o.degrees, "--degrees", d);
   const bool adaptive = degrees.empty();
   if (adaptive) degrees.assign(static_cast<std::size_t>(d), 32);
-  const Comparison given = draw_comparison(shape, box, grid, o.seed, [&](const Array& index) {
+  const Comparison given = draw_comparison(shape, box, grid, o.fit.seed, [&](const Array& index) {
     if (canonical) return terms.at(index);
     Array out = Array::uninitialized({index.dim(0)}, DType::f64);
     const Array values = tensor.as(DType::f64);
@@ -199,24 +191,24 @@ Made fit_tensor(const Options& o) {
     return out;
   });
   Made m;
-  double truncation = 0.3 * o.tolerance;
+  double truncation = 0.3 * o.fit.tolerance;
   for (;;) {  // degrees are doubled until the grid's own values come back
     stop_if_asked();
     auto made = canonical ? fit_canonical(terms, box, degrees, truncation, grid, ranks)
                           : fit_grid(tensor, box, degrees, truncation, grid, ranks);
-    m.function = made.tensor.as(dtype_from_name(o.dtype));
+    m.function = made.tensor.as(o.fit.dtype);
     compare(m, given);
-    m.converged = m.rel_error_max <= o.tolerance;
+    m.converged = m.rel_error_max <= o.fit.tolerance;
     m.more = {{"truncation_error", made.report.relative_error}, {"method", made.report.method}};
     if (m.converged || !ranks.empty()) break;
-    if (m.rel_error_max < 4 * made.report.relative_error && truncation > 1e-3 * o.tolerance) {
+    if (m.rel_error_max < 4 * made.report.relative_error && truncation > 1e-3 * o.fit.tolerance) {
       truncation *= 0.2;  // the ranks are what limits the error
       continue;
     }
     double nodes = 1;
     bool room = false;
     for (std::size_t k = 0; k < degrees.size() && adaptive; ++k) {
-      const Index next = std::min({2 * degrees[k], 8 * shape[k], o.max_degree});
+      const Index next = std::min({2 * degrees[k], 8 * shape[k], o.fit.max_degree});
       room = room || next > degrees[k];
       degrees[k] = std::max(degrees[k], next);
       nodes *= static_cast<double>(degrees[k] + 1);
@@ -227,7 +219,8 @@ Made fit_tensor(const Options& o) {
     }
   }
   if (!m.converged && m.message.empty())
-    m.message = text("the error is ", m.rel_error_max, " of the largest value, the tolerance ", o.tolerance);
+    m.message =
+        text("the error is ", m.rel_error_max, " of the largest value, the tolerance ", o.fit.tolerance);
   return m;
 }
 
@@ -304,19 +297,11 @@ void add_chebyshev_fit(CLI::App& chebyshev) {
   verb->add_option("--box", o->box, "LOW,HIGH for all variables, or a pair for each (default -1,1)");
   verb->add_option("--dim", o->dim, "Number of variables of an expression (default: pairs of --box)")
       ->check(CLI::Range(1, most_variables));
-  verb->add_option(
-      "--tolerance", o->tolerance,
-      "Largest error relative to the largest value, from 2e-15 (float32: 1e-6) to below 1 (default 1e-8)");
   verb->add_option("--degrees", o->degrees, "Polynomial degrees, one or one a variable (default: adaptive)");
   verb->add_option("--ranks", o->ranks, "Largest ranks, one or one a variable (default: by tolerance)");
-  verb->add_option("--max-degree", o->max_degree, "Of the adaptive search (default 4096)");
-  verb->add_option("--max-evaluations", o->max_evaluations,
-                   "Of an expression (default 67108864); a fit that needs more ends with what it has")
-      ->check(CLI::PositiveNumber);
-  verb->add_option("--sampling", o->sampling, "full, cross or automatic")
-      ->check(CLI::IsMember({"automatic", "full", "cross"}));
-  verb->add_option("--dtype", o->dtype, "Of the result: float64 or float32")
-      ->check(CLI::IsMember({"float64", "float32"}));
+  add_field_options(
+      verb, config::fields_of(o->fit),
+      {"tolerance", "max_degree", "max_evaluations", "sampling", "full_nodes", "dtype", "samples", "seed"});
   verb->add_option("--dataset", o->dataset, "The tensor in an HDF5 file (default: its only array)");
   verb->add_option("--canonical", o->canonical,
                    "NAME,NAME,..: factors of a canonical tensor in an HDF5 file");
@@ -327,7 +312,6 @@ void add_chebyshev_fit(CLI::App& chebyshev) {
   verb->add_option("--slice", o->slices, "Draw a plane as SVG: z (in the middle) or z=VALUE; repeatable")
       ->allow_extra_args(false);
   verb->add_option("--out", o->out, "The function, for `chebyshev eval` (default function.h5)");
-  add_seed_option(verb, o->seed, "Of random points (default 0)");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);

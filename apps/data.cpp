@@ -2,12 +2,12 @@
 
 namespace cartan::app {
 
+AddVerb add_data_info, add_data_convert, add_data_split;
+
 void add_data_verbs(CLI::App& app) {
   CLI::App* data = app.add_subcommand("data", "Look at, convert and split data sets");
   data->require_subcommand(1);
-  add_data_info(*data);
-  add_data_convert(*data);
-  add_data_split(*data);
+  for (AddVerb* add : {add_data_info, add_data_convert, add_data_split}) add(*data);
 }
 
 }  // namespace cartan::app

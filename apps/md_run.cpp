@@ -23,18 +23,19 @@ namespace {
 // What a run that goes on must have in common with the one before.
 ordered_json settings_of(const MdOptions& o, const Model& model) {
   const DynamicsOptions& d = o.dynamics;
-  ordered_json j{{"ensemble", o.ensemble},
+  ordered_json j{{"ensemble", name_of(d.ensemble)},
                  {"dt_fs", d.dt},
                  {"temperature_k", d.temperature},
                  {"seed", d.seed},
                  {"precision", name_of(model.config().dtype)},
                  {"sample_every", o.sample_every}};
   if (d.ensemble != Ensemble::nve) {
-    j["thermostat"] = o.thermostat;
+    j["thermostat"] = name_of(d.thermostat);
     if (d.thermostat == Thermostat::langevin)
       j["friction_per_fs"] = d.friction;
     else
       j["tau_fs"] = d.tau;
+    if (d.thermostat == Thermostat::nose_hoover && d.chain != DynamicsOptions().chain) j["chain"] = d.chain;
   }
   if (d.ensemble == Ensemble::npt) {
     j["pressure_gpa"] = o.pressure_gpa;
@@ -77,8 +78,6 @@ data::Frame first_frame(const MdOptions& o, ModelPotential& potential) {
 }  // namespace
 
 void MdOptions::complete() {
-  dynamics.ensemble = ensemble_from_name(ensemble);
-  dynamics.thermostat = thermostat_from_name(thermostat);
   dynamics.pressure = pressure_gpa * units::gigapascal;
   dynamics.compressibility = compressibility_per_gpa / units::gigapascal;
   dynamics.sample_every = 1;  // the record looks at every step
@@ -141,9 +140,9 @@ void MdRun::save() {
 
 DynamicsSummary MdRun::advance() {
   const Index first = dynamics_->state().step, wanted = std::max<Index>(0, o_.steps - first);
-  std::cerr << describe(dynamics_->state().frame) << ", " << o_.ensemble << ", " << o_.dynamics.dt
-            << " fs, steps " << first << " to " << std::max(first, o_.steps) << ", " << threads()
-            << (threads() == 1 ? " thread\n" : " threads\n");
+  std::cerr << describe(dynamics_->state().frame) << ", " << name_of(o_.dynamics.ensemble) << ", "
+            << o_.dynamics.dt << " fs, steps " << first << " to " << std::max(first, o_.steps) << ", "
+            << threads() << (threads() == 1 ? " thread\n" : " threads\n");
   ProgressBar bar("dynamics");
   auto shown = Clock::now();
   const auto each = [&](const Dynamics& d, const Observables& now) {
@@ -163,7 +162,8 @@ DynamicsSummary MdRun::advance() {
   bar.finish();
   if (summary.status != DynamicsStatus::exploded) save();
   if (writer_) writer_->close();
-  if (!o_.plot.empty()) record_->figure("Molecular dynamics, " + o_.ensemble).save(o_.plot);
+  if (!o_.plot.empty())
+    record_->figure(text("Molecular dynamics, ", name_of(o_.dynamics.ensemble))).save(o_.plot);
   return summary;
 }
 

@@ -17,7 +17,7 @@ namespace cartan::app {
 struct MdOptions {
   ModelOptions model;
   StartOptions start;
-  std::string ensemble, thermostat = "langevin", out, plot, checkpoint;
+  std::string out, plot, checkpoint;
   potentials::DynamicsOptions dynamics;
   double pressure_gpa = 0, compressibility_per_gpa = 0.455;
   Index steps = 0, sample_every = 10;

@@ -2,13 +2,13 @@
 
 namespace cartan::app {
 
+AddVerb add_potential_train, add_potential_eval, add_potential_md, add_potential_relax;
+
 void add_potential_verbs(CLI::App& app) {
   CLI::App* potential = app.add_subcommand("potential", "Train, evaluate and run interatomic potentials");
   potential->require_subcommand(1);
-  add_potential_train(*potential);
-  add_potential_eval(*potential);
-  add_potential_md(*potential);
-  add_potential_relax(*potential);
+  for (AddVerb* add : {add_potential_train, add_potential_eval, add_potential_md, add_potential_relax})
+    add(*potential);
 }
 
 }  // namespace cartan::app

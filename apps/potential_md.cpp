@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "app.hpp"
+#include "config_flags.hpp"
 #include "md_run.hpp"
 #include "verbs.hpp"
 
@@ -97,41 +98,29 @@ void md(MdOptions& o) {
 }
 
 void add_options(CLI::App* verb, MdOptions& o) {
-  DynamicsOptions& d = o.dynamics;
   add_model_options(verb, o.model);
   add_start_options(verb, o.start);
-  verb->add_option("--ensemble", o.ensemble, "nve, nvt or npt")
-      ->required()
-      ->check(CLI::IsMember({"nve", "nvt", "npt"}));
   verb->add_option("--steps", o.steps, "Steps of the whole run, those before --resume included")
       ->required()
       ->check(CLI::NonNegativeNumber);
-  verb->add_option("--dt", d.dt, "Time step, fs (default 1)");
-  verb->add_option("--temperature", d.temperature,
-                   "K, of the thermostat and the velocities drawn at the start (default 300)");
   verb->add_option("--out", o.out, "Trajectory (H5MD)");
-  verb->add_option("--sample-every", o.sample_every, "Steps between frames of the trajectory (default 10)")
-      ->check(CLI::PositiveNumber);
-  verb->add_option("--seed", d.seed, "Seed of velocities and noise (default 0)");
-  verb->add_flag("--keep-velocities", o.keep_velocities, "Start with START's velocities");
-  verb->add_flag("--relax-first", o.relax_first, "Relax START before velocities are drawn");
-  verb->add_flag("--remove-rotation", d.remove_rotation, "Start without angular momentum (no pbc)");
-  verb->add_option("--thermostat", o.thermostat, "langevin or nose-hoover (default langevin)")
-      ->check(CLI::IsMember({"langevin", "nose-hoover"}));
-  verb->add_option("--friction", d.friction, "Langevin, 1/fs (default 0.01)");
-  verb->add_option("--tau", d.tau, "Nose-Hoover, relaxation time, fs (default 100)");
-  verb->add_option("--pressure", o.pressure_gpa, "npt, GPa (default 0)");
-  verb->add_option("--pressure-tau", d.pressure_tau, "npt, relaxation time of the volume, fs (default 1000)");
-  verb->add_option("--compressibility", o.compressibility_per_gpa,
-                   "npt, 1/GPa, roughly the sample's (default 0.455, water)");
-  verb->add_option("--barostat-every", d.barostat_every, "npt, steps between volume moves (default 10)");
-  verb->add_option("--max-temperature", d.max_temperature, "K; beyond it the run has exploded (default 1e6)")
-      ->check(CLI::PositiveNumber);
-  verb->add_option("--checkpoint", o.checkpoint, "Where the run is saved (default: OUT with .restart.h5)");
-  verb->add_option("--checkpoint-seconds", o.checkpoint_seconds, "How often it is saved (default 60)")
-      ->check(CLI::NonNegativeNumber);
-  verb->add_flag("--resume", o.resume, "Go on from the checkpoint, bit for bit; START is not read");
-  verb->add_option("--energy-plot", o.plot, "Picture of the conserved energy (default: OUT with .svg)");
+  add_field_options(verb, config::fields_of(o.dynamics),
+                    {"ensemble", "dt", "temperature", "thermostat", "friction", "tau", "chain",
+                     "pressure_tau", "barostat_every", "seed", "remove_rotation", "max_temperature"});
+  verb->get_option("--ensemble")->required();
+  config::Fields own;  // in the units of people
+  own("pressure", o.pressure_gpa, "npt: pressure").unit("GPa");
+  own("compressibility", o.compressibility_per_gpa, "npt: of the sample, roughly; that of water")
+      .above(0)
+      .unit("1/GPa");
+  own("sample_every", o.sample_every, "steps between frames of the trajectory").from(1);
+  own("keep_velocities", o.keep_velocities, "start with START's velocities");
+  own("relax_first", o.relax_first, "relax START before velocities are drawn");
+  own("checkpoint", o.checkpoint, "where the run is saved").optional("OUT with .restart.h5");
+  own("checkpoint_seconds", o.checkpoint_seconds, "how often it is saved").from(0).unit("s");
+  own("resume", o.resume, "go on from the checkpoint, bit for bit; START is not read");
+  own("energy_plot", o.plot, "picture of the conserved energy").optional("OUT with .svg");
+  add_field_options(verb, own);
   add_force_option(verb, o.force);
   add_json_option(verb, o.json);
   add_threads_option(verb);

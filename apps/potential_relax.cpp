@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "app.hpp"
+#include "config_flags.hpp"
 #include "potential_common.hpp"
 #include "verbs.hpp"
 
@@ -24,7 +25,7 @@ struct Options {
   ModelOptions model;
   StartOptions start;
   RelaxOptions relax;
-  std::string out = "relaxed.extxyz", optimizer = "lbfgs", cell = "fixed";
+  std::string out = "relaxed.extxyz";
   double pressure_gpa = 0;
   bool json = false, force = false;
 };
@@ -71,8 +72,6 @@ void print(const Options& o, const RelaxSummary& s, const data::Frame& frame) {
 }
 
 void run(Options& o) {
-  o.relax.optimizer = optimizer_from_name(o.optimizer);
-  o.relax.cell = cell_freedom_from_name(o.cell);
   o.relax.pressure = o.pressure_gpa * units::gigapascal;
   require(o.pressure_gpa == 0 || o.relax.cell != CellFreedom::fixed,
           "--pressure needs a cell that moves: --cell isotropic or full");
@@ -108,18 +107,11 @@ void add_potential_relax(CLI::App& potential) {
   add_model_options(verb, o->model);
   add_start_options(verb, o->start);
   verb->add_option("--out", o->out, "The relaxed frame (default relaxed.extxyz)");
-  verb->add_option("--fmax", o->relax.fmax, "Largest force to leave, eV/A (default 0.01)")
-      ->check(CLI::PositiveNumber);
-  verb->add_option("--smax", o->relax.smax, "Largest stress to leave, eV/A^3 (default 1e-4)")
-      ->check(CLI::PositiveNumber);
-  verb->add_option("--optimizer", o->optimizer, "lbfgs or fire (default lbfgs)")
-      ->check(CLI::IsMember({"lbfgs", "fire"}));
-  verb->add_option("--cell", o->cell, "fixed, isotropic or full (default fixed)")
-      ->check(CLI::IsMember({"fixed", "isotropic", "full"}));
-  verb->add_option("--pressure", o->pressure_gpa, "GPa, with a cell that moves (default 0)");
-  verb->add_option("--steps", o->relax.steps, "At most (default 1000)")->check(CLI::NonNegativeNumber);
-  verb->add_option("--max-step", o->relax.max_step, "Angstrom an atom moves at most in a step (default 0.2)")
-      ->check(CLI::PositiveNumber);
+  add_field_options(verb, config::fields_of(o->relax),
+                    {"fmax", "smax", "optimizer", "cell", "steps", "max_step", "memory"});
+  config::Fields own;  // in the units of people
+  own("pressure", o->pressure_gpa, "pressure, with a cell that moves").unit("GPa");
+  add_field_options(verb, own);
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);

@@ -104,7 +104,8 @@ TrainingResult train_potential(const Run& run, bool resume,
   config->adapt(train.frames);
   potentials::Model model(*config, run.training.seed);
   model.reference = references(run, train);
-  model.scale = run.scale == "forces" ? potentials::fit_scale(train, model.reference) : number_of(run.scale);
+  model.energy_scale =
+      run.scale == "forces" ? potentials::fit_scale(train, model.reference) : number_of(run.scale);
   potentials::PotentialTask task(model, train, validation, run.loss);
 
   TrainingResult result;

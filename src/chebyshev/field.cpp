@@ -341,12 +341,25 @@ FieldErrors compare_with_direct(const ElectrostaticField& field, Index samples, 
   return {worst, std::sqrt(sum / std::max(square, 1e-300))};
 }
 
+void describe(config::Fields& f, FieldOptions& o) {
+  constexpr double farthest = 1e9;
+  f("tolerance", o.tolerance,
+    "largest error of the potential relative to its largest value, 1 A and more from every charge")
+      .from(1e-11)
+      .to(0.1);
+  f("cutoff", o.cutoff, "reach of the short-range part (0: least work)").from(0).to(farthest).unit("A");
+  f("margin", o.margin, "room around the charges").from(0).to(farthest).unit("A");
+  f("samples", o.samples, "random points of comparison with the direct sum").from(1).to(1e7);
+  f("seed", o.seed, "seed of random points");
+}
+
 FieldResult make_field(const Array& motif, const Array& motif_charges, const FieldOptions& o) {
   constexpr int most_attempts = 5;
   check_charges("make_field", motif, motif_charges);
   const Array positions = o.lattice.positions(motif), charges = o.lattice.charges(motif_charges);
-  require(o.tolerance >= 1e-11 && o.tolerance <= 0.1, "[make_field] tolerance ", o.tolerance,
-          "; expected from 1e-11 to 0.1");
+  config::validate("make_field", o);
+  require(o.cutoff == 0 || o.cutoff >= 1e-3, "[make_field] cutoff ", o.cutoff,
+          " A; expected 0 (least work), or 0.001 and more");
   const Box box = o.box.dim() ? o.box : bounding_box(positions, o.margin);
   SeparationOptions s;
   s.kernel = o.kernel;

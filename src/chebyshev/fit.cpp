@@ -299,23 +299,38 @@ Sampling sampling_from_name(const std::string& name) {
   throw std::invalid_argument(text("[sampling_from_name] '", name, "'; expected automatic, full or cross"));
 }
 
+void describe(config::Fields& f, FitOptions& o) {
+  f("tolerance", o.tolerance, "largest error relative to the largest value, from 2e-15 (float32: 1e-6)")
+      .above(0)
+      .below(1);
+  f("degrees", o.degrees, "polynomial degrees, one a variable (none: adaptive)").from(0).to(1 << 24);
+  f("ranks", o.ranks, "largest ranks, one a variable (none: by tolerance)").from(1).to(1 << 24);
+  f("max_degree", o.max_degree, "largest degree of the adaptive search").from(16).to(1 << 24);
+  f("sampling", o.sampling,
+    {{"automatic", Sampling::automatic}, {"full", Sampling::full}, {"cross", Sampling::cross}},
+    "where the function is evaluated");
+  f("full_nodes", o.full_nodes, "automatic: largest number of nodes that are all evaluated")
+      .from(1)
+      .to(1LL << 32);
+  f("max_evaluations", o.max_evaluations,
+    "evaluations of an expression; a fit that needs more ends with what it has")
+      .from(1)
+      .to(1LL << 40);
+  f("dtype", o.dtype, "precision of the result");
+  f("samples", o.samples, "random points of comparison").from(8).to(1e8);
+  f("seed", o.seed, "seed of random points");
+}
+
 void FitOptions::check(const char* caller, int dim) const {
   require(is_real(dtype), "[", caller, "] coefficients of ", dtype, "; expected float32 or float64");
+  config::validate(caller, *this);
   const double least = dtype == DType::f32 ? 1e-6 : 2e-15;
-  require(tolerance > 0 && tolerance < 1, "[", caller, "] tolerance ", tolerance,
-          "; expected a number above 0 and below 1");
   require(tolerance >= least, "[", caller, "] tolerance ", tolerance, "; ", name_of(dtype),
           " holds no less than ", least, dtype == DType::f32 ? ": use float64, or a higher tolerance" : "");
   require(degrees.empty() || static_cast<int>(degrees.size()) == dim, "[", caller, "] ", degrees.size(),
           " degrees for ", dim, " variables");
-  for (const Index n : degrees)
-    require(n >= 0 && n <= (1 << 24), "[", caller, "] degree ", n, "; expected 0 or more");
   require(ranks.empty() || static_cast<int>(ranks.size()) == dim, "[", caller, "] ", ranks.size(),
           " ranks for ", dim, " variables");
-  for (const Index r : ranks) require(r >= 1, "[", caller, "] rank ", r, "; expected at least 1");
-  require(max_evaluations >= 1, "[", caller, "] max_evaluations ", max_evaluations, "; expected at least 1");
-  require(max_degree >= 16 && samples >= 8, "[", caller, "] max_degree ", max_degree, " and ", samples,
-          " samples; expected at least 16 and 8");
 }
 
 Fit fit(const BatchFunction& f, const Box& box, const FitOptions& options) {

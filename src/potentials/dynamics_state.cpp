@@ -5,17 +5,52 @@
 
 namespace cartan::potentials {
 
+namespace {
+
+const std::vector<std::pair<std::string, Ensemble>> ensembles{
+    {"nve", Ensemble::nve}, {"nvt", Ensemble::nvt}, {"npt", Ensemble::npt}};
+const std::vector<std::pair<std::string, Thermostat>> thermostats{{"langevin", Thermostat::langevin},
+                                                                  {"nose-hoover", Thermostat::nose_hoover}};
+
+}  // namespace
+
 Ensemble ensemble_from_name(const std::string& name) {
-  if (name == "nve") return Ensemble::nve;
-  if (name == "nvt") return Ensemble::nvt;
-  if (name == "npt") return Ensemble::npt;
+  for (const auto& [known, ensemble] : ensembles)
+    if (name == known) return ensemble;
   throw std::invalid_argument("[ensemble] there is no \"" + name + "\"; use nve, nvt or npt");
 }
 
 Thermostat thermostat_from_name(const std::string& name) {
-  if (name == "langevin") return Thermostat::langevin;
-  if (name == "nose-hoover") return Thermostat::nose_hoover;
+  for (const auto& [known, thermostat] : thermostats)
+    if (name == known) return thermostat;
   throw std::invalid_argument("[thermostat] there is no \"" + name + "\"; use langevin or nose-hoover");
+}
+
+const char* name_of(Ensemble ensemble) {
+  return ensembles[static_cast<std::size_t>(ensemble)].first.c_str();
+}
+const char* name_of(Thermostat thermostat) {
+  return thermostats[static_cast<std::size_t>(thermostat)].first.c_str();
+}
+
+void describe(config::Fields& f, DynamicsOptions& o) {
+  f("ensemble", o.ensemble, ensembles, "what is kept constant");
+  f("dt", o.dt, "time step").above(0).unit("fs");
+  f("temperature", o.temperature, "of the thermostat and of velocities drawn at the start").from(0).unit("K");
+  f("thermostat", o.thermostat, thermostats, "of nvt and npt");
+  f("friction", o.friction, "langevin: friction").above(0).unit("1/fs");
+  f("tau", o.tau, "nose-hoover: relaxation time").above(0).unit("fs");
+  f("chain", o.chain, "nose-hoover: length of the chain").from(1).to(1000);
+  f("pressure", o.pressure, "npt: pressure").unit("eV/Angstrom^3");
+  f("pressure_tau", o.pressure_tau, "npt: relaxation time of the volume").above(0).unit("fs");
+  f("compressibility", o.compressibility, "npt: of the sample, roughly").above(0).unit("Angstrom^3/eV");
+  f("barostat_every", o.barostat_every, "npt: steps between changes of the volume").from(1);
+  f("seed", o.seed, "seed of velocities and noise");
+  f("remove_com", o.remove_com, "keep the centre of mass at rest");
+  f("remove_rotation", o.remove_rotation, "start without angular momentum (no pbc)");
+  f("exact_temperature", o.exact_temperature, "scale start velocities to the temperature");
+  f("max_temperature", o.max_temperature, "temperature beyond which the run has exploded").above(0).unit("K");
+  f("sample_every", o.sample_every, "steps between samples").from(1);
 }
 
 void DynamicsState::save(data::Group& group) const {

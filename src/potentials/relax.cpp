@@ -21,17 +21,25 @@ CellFreedom cell_freedom_from_name(const std::string& name) {
   throw std::invalid_argument("[cell] there is no \"" + name + "\"; use fixed, isotropic or full");
 }
 
+void describe(config::Fields& f, RelaxOptions& o) {
+  f("optimizer", o.optimizer, {{"lbfgs", Optimizer::lbfgs}, {"fire", Optimizer::fire}}, "way downhill");
+  f("cell", o.cell,
+    {{"fixed", CellFreedom::fixed}, {"isotropic", CellFreedom::isotropic}, {"full", CellFreedom::full}},
+    "what of the cell moves");
+  f("steps", o.steps, "steps at most").from(0);
+  f("fmax", o.fmax, "largest force to leave").above(0).unit("eV/A");
+  f("smax", o.smax, "largest stress to leave, with a cell that moves").above(0).unit("eV/A^3");
+  f("pressure", o.pressure, "pressure, with a cell that moves").unit("eV/A^3");
+  f("max_step", o.max_step, "distance an atom moves at most in a step").above(0).unit("A");
+  f("memory", o.memory, "lbfgs: steps that are remembered").from(1).to(10000);
+}
+
 RelaxSummary relax(Potential& potential, Frame& frame, const RelaxOptions& options,
                    const RelaxCallback& callback, const StopFlag* stop) {
   require(frame.size() > 0 && frame.positions.size() == 3 * frame.numbers.size(), "[relax] ", frame.size(),
           " atoms, ", frame.positions.size(),
           " coordinates; give at least one atom and three coordinates an atom");
-  require(options.steps >= 0 && options.memory >= 1, "[relax] steps ", options.steps, ", memory ",
-          options.memory, "; give zero or more, one or more");
-  require(options.fmax > 0 && options.smax > 0 && options.max_step > 0, "[relax] fmax ", options.fmax,
-          ", smax ", options.smax, ", max_step ", options.max_step, "; all must be positive");
-  require(std::isfinite(options.pressure), "[relax] the pressure is ", options.pressure,
-          "; it must be finite");
+  config::validate("relax", options);
   const auto begin = std::chrono::steady_clock::now();
   Surface surface(potential, frame, options);
   const auto minimizer = options.optimizer == Optimizer::fire ? make_fire() : make_lbfgs(options.memory);

@@ -61,7 +61,7 @@ expect 2 "'w' is neither" fit 'x+w' --out bad.h5
 expect 2 'nan at (' fit 'log(x)' --out bad.h5
 expect 2 'above 0 and below 1' fit 'x' --tolerance 2 --out bad.h5
 expect 2 'above 0 and below 1' fit 'x' --tolerance nan --out bad.h5
-expect 2 'a seed is a whole number' fit 'x' --seed -1 --out bad.h5
+expect 2 'seed: must be at least 0, not -1' fit 'x' --seed -1 --out bad.h5
 expect 2 'is nan at (-' fit 'log(x)' --out bad.h5
 expect 2 '1 - 8\|1 to 8' fit 'x1' --dim 9 --out bad.h5
 expect 2 'do not suffice' fit 'exp(x*y)' --dim 2 --max-evaluations 1500 --out bad.h5
@@ -101,7 +101,7 @@ for bad in '--kernel yukawa' '--kernel slater' '--screening 1'; do
   expect 2 'screening goes with' charges "$salt" $bad --out b.h5
 done
 for bad in '--tolerance 0' '--tolerance nan' '--cutoff nan' '--cutoff 1e300' '--cutoff 1e-300' '--margin nan' '--screening inf'; do
-  expect 2 'is no number from' charges "$salt" $bad --out b.h5
+  expect 2 'is no number from\|must be at least\|expected 0' charges "$salt" $bad --out b.h5
 done
 # the same crystal by its cell
 awk '/^ATOM/ && $6 < 5 && $7 < 5 && $8 < 5' "$salt" > cell.pqr

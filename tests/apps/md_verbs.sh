@@ -147,7 +147,7 @@ expect 4 'absent.xyz' short absent.xyz --ensemble nve --steps 3
 expect 4 'absent.h5' "$cartan" potential md absent.h5 ethanol.xyz --ensemble nve --steps 3
 expect 3 'straight.h5' "$cartan" potential md straight.h5 ethanol.xyz --ensemble nve --steps 3
 expect 4 'no/such' short ethanol.xyz --ensemble nve --steps 3 --out no/such/run.h5
-expect 2 'time step' md ethanol.xyz --dt 0 --ensemble nve --steps 3
+expect 2 'dt: must be above 0, not 0 fs' md ethanol.xyz --dt 0 --ensemble nve --steps 3
 expect 2 'ensemble' md ethanol.xyz --ensemble nvx --steps 3
 expect 2 'resume' md ethanol.xyz --ensemble nve --steps 3 --resume
 expect 5 . short ethanol.xyz --ensemble nve --steps 3 --device cuda

@@ -20,6 +20,7 @@
 
 #include <cartan/chebyshev/chebyshev_tucker.hpp>
 #include <cartan/chebyshev/gaussian_sum.hpp>
+#include <cartan/core/config.hpp>
 #include <cartan/core/progress.hpp>
 
 namespace cartan::chebyshev {
@@ -180,6 +181,8 @@ struct FieldOptions {
   const StopFlag* stop = nullptr;
   ProgressCallback progress;
 };
+/// The fields that are single numbers.
+void describe(config::Fields& f, FieldOptions& options);
 
 /// How far a field is from direct summation at random points of its box, 1 Angstrom and more from every
 /// charge.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <cartan/chebyshev/chebyshev_tucker.hpp>
+#include <cartan/core/config.hpp>
 #include <cartan/core/progress.hpp>
 #include <cartan/linalg/canonical.hpp>
 
@@ -45,6 +46,7 @@ struct FitOptions {
   /// numbers of degrees or ranks.
   void check(const char* caller, int dim) const;
 };
+void describe(config::Fields& f, FitOptions& options);
 
 /// A function with what is known of its making.
 struct Fit {

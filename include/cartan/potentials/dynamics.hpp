@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <cartan/core/config.hpp>
 #include <cartan/core/progress.hpp>
 #include <cartan/data/group.hpp>
 #include <cartan/potentials/potential.hpp>
@@ -22,6 +23,8 @@ enum class Thermostat { langevin, nose_hoover };
 Ensemble ensemble_from_name(const std::string& name);
 /// "langevin", "nose-hoover"; throws std::invalid_argument for others.
 Thermostat thermostat_from_name(const std::string& name);
+const char* name_of(Ensemble ensemble);
+const char* name_of(Thermostat thermostat);
 
 struct DynamicsOptions {
   Ensemble ensemble = Ensemble::nve;
@@ -43,6 +46,7 @@ struct DynamicsOptions {
   double max_temperature = 1e6;   ///< K; beyond it the run counts as exploded
   Index sample_every = 10;        ///< steps between calls of the callback
 };
+void describe(config::Fields& f, DynamicsOptions& options);
 
 /// Everything a run goes on from.
 struct DynamicsState {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include <cartan/core/config.hpp>
 #include <cartan/core/progress.hpp>
 #include <cartan/potentials/potential.hpp>
 
@@ -28,6 +29,7 @@ struct RelaxOptions {
   double max_step = 0.2;  ///< Angstrom an atom moves at most in a step
   int memory = 20;        ///< steps L-BFGS remembers
 };
+void describe(config::Fields& f, RelaxOptions& options);
 
 enum class RelaxStatus {
   converged,
