@@ -34,7 +34,8 @@ void copy_out(const Array& from, Span<double> to) {
 }
 
 void check(const System& s, const Results& r) {
-  require(s.owned >= 0 && s.ghosts >= 0, "[NetworkEngine] ", s.owned, " owned atoms and ", s.ghosts, " ghosts");
+  require(s.owned >= 0 && s.ghosts >= 0, "[NetworkEngine] ", s.owned, " owned atoms and ", s.ghosts,
+          " ghosts");
   const Index n = s.size();
   require(s.numbers.size() == n && s.positions.size() == 3 * n, "[NetworkEngine] ", s.numbers.size(),
           " atomic numbers and ", s.positions.size(), " coordinates for ", n, " atoms");
@@ -75,7 +76,8 @@ class NetworkEngine::Topology {
     return finish(system, list.size());
   }
 
-  // Of a pair of owned atoms the list has both directions: the one that NeighborList would have stands for both.
+  // Of a pair of owned atoms the list has both directions: the one that NeighborList would have stands for
+  // both.
   const Graph& update(const System& system, double cutoff) {
     const PairList& list = system.pairs;
     check_list(system);
@@ -87,11 +89,12 @@ class NetworkEngine::Topology {
           const std::int32_t j = list.neighbor[k];
           if ((j >= system.owned) != ghosts) continue;
           const std::int32_t none[3] = {}, *s = list.shift.empty() ? none : &list.shift[3 * k];
-          const Vec3 r = pair_vector(&system.positions[3 * i], &system.positions[3 * j], s, system.cell.data());
+          const Vec3 r =
+              pair_vector(&system.positions[3 * i], &system.positions[3 * j], s, system.cell.data());
           const double square = squared_norm(r);
           if (!(square < cutoff * cutoff)) continue;
-          require(square >= overlap_distance * overlap_distance, "[NetworkEngine] atoms ", i, " and ", j, " are ",
-                  std::sqrt(square), " Angstrom apart, closer than ", overlap_distance,
+          require(square >= overlap_distance * overlap_distance, "[NetworkEngine] atoms ", i, " and ", j,
+                  " are ", std::sqrt(square), " Angstrom apart, closer than ", overlap_distance,
                   "; check the positions and the pair list");
           if (ghosts) {
             add(static_cast<std::int32_t>(i), j, r);
@@ -115,20 +118,21 @@ class NetworkEngine::Topology {
             " beginnings of pair lists for ", s.owned, " owned atoms, one more than those is needed");
     for (Index i = 0; i < s.owned; ++i)
       require(list.first[i] <= list.first[i + 1] && list.first[i + 1] <= list.neighbor.size(),
-              "[NetworkEngine] the pair list of atom ", i, " goes from ", list.first[i], " to ", list.first[i + 1],
-              " of ", list.neighbor.size());
+              "[NetworkEngine] the pair list of atom ", i, " goes from ", list.first[i], " to ",
+              list.first[i + 1], " of ", list.neighbor.size());
     require(list.shift.empty() || list.shift.size() == 3 * list.neighbor.size(), "[NetworkEngine] ",
             list.shift.size(), " shifts for ", list.neighbor.size(), " neighbours, three each are needed");
     for (Index k = list.first[0]; k < list.first[s.owned]; ++k)
-      require(list.neighbor[k] >= 0 && list.neighbor[k] < s.size(), "[NetworkEngine] neighbour ", list.neighbor[k],
-              " of the pair list, of ", s.size(), " atoms");
+      require(list.neighbor[k] >= 0 && list.neighbor[k] < s.size(), "[NetworkEngine] neighbour ",
+              list.neighbor[k], " of the pair list, of ", s.size(), " atoms");
     for (Index c = 0; c < s.positions.size(); ++c)
       require(std::isfinite(s.positions[c]), "[NetworkEngine] coordinate ", c % 3, " of atom ", c / 3, " is ",
               s.positions[c], "; positions must be finite");
   }
 
   void begin(const System& system) {
-    same_ = same(graph_.numbers, system.numbers) && graph_.owned == system.owned && same(owner_, system.owner);
+    same_ =
+        same(graph_.numbers, system.numbers) && graph_.owned == system.owned && same(owner_, system.owner);
     count_ = 0;
     vectors_.clear();
   }
@@ -190,7 +194,8 @@ void NetworkEngine::compute(const System& system, Results& results) {
   const Graph& graph = host_list ? topology_->update(system, model_.cutoff())
                                  : topology_->update(system, list_.update(system));
   // A molecule's virial follows from its forces.
-  const bool from_forces = results.wants_virial && !host_list && !system.periodic() && !results.forces.empty();
+  const bool from_forces =
+      results.wants_virial && !host_list && !system.periodic() && !results.forces.empty();
   Recording off(false);
   const Prediction p =
       model_.predict(graph, {!results.forces.empty(), results.wants_virial && !from_forces, false});

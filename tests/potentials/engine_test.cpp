@@ -63,12 +63,14 @@ struct Host {
     std::vector<std::vector<std::array<std::int32_t, 4>>> of(f.numbers.size());
     const auto add = [&](std::int32_t i, std::int32_t j, std::array<std::int32_t, 3> s) {
       if (!ghosts || s == std::array<std::int32_t, 3>{}) return of[i].push_back({j, s[0], s[1], s[2]});
-      const auto [it, fresh] = ghost_of.try_emplace({j, s[0], s[1], s[2]}, static_cast<std::int32_t>(numbers.size()));
+      const auto [it, fresh] =
+          ghost_of.try_emplace({j, s[0], s[1], s[2]}, static_cast<std::int32_t>(numbers.size()));
       if (fresh) {
         numbers.push_back(f.numbers[j]);
         owner.push_back(j);
         for (Index c = 0; c < 3; ++c)
-          positions.push_back(f.positions[3 * j + c] + s[0] * f.cell[c] + s[1] * f.cell[3 + c] + s[2] * f.cell[6 + c]);
+          positions.push_back(f.positions[3 * j + c] + s[0] * f.cell[c] + s[1] * f.cell[3 + c] +
+                              s[2] * f.cell[6 + c]);
       }
       of[i].push_back({it->second, 0, 0, 0});
     };
@@ -118,7 +120,8 @@ TEST_P(Engines, AHostWithGhostsOrShiftsIsTheSameSystem) {
       Buffers found(host.system);
       engine.compute(host.system, found.results);
       const double scale = small::largest(expected.forces);
-      EXPECT_LE(std::abs(found.results.energy - expected.results.energy), 1e-12 * std::abs(expected.results.energy));
+      EXPECT_LE(std::abs(found.results.energy - expected.results.energy),
+                1e-12 * std::abs(expected.results.energy));
       EXPECT_LE(golden::difference(found.atom_energies, expected.atom_energies), 1e-12);
       std::vector<double> folded(found.forces.begin(), found.forces.begin() + 3 * f.size());
       for (Index g = 0; g < host.system.ghosts; ++g)
@@ -195,13 +198,14 @@ TEST_P(Engines, PairsThatComeAndGo) {
   options.sample_every = 1;
   Dynamics dynamics(potential, small::crystal(), options);
   std::size_t most = 0, early = 0;
-  Index changes = 0, pairs = -1;
+  Index changes = 0, pairs = -1, most_pairs = 0, early_pairs = 0;
   for (int step = 0; step < 300; ++step) {
     if (!dynamics.step()) break;
     const Frame& now = dynamics.state().frame;
     const Index found = neighbor_list(now, m.cutoff()).size();
     changes += found != pairs;
     pairs = found;
+    most_pairs = std::max(most_pairs, pairs);
     if (step % 20 == 0) {
       const Prediction fresh = m.predict(golden::graph(now, m.cutoff()), {true, true, false});
       EXPECT_LE(golden::difference(dynamics.state().evaluation.forces, fresh.forces.to_vector<double>()),
@@ -209,10 +213,12 @@ TEST_P(Engines, PairsThatComeAndGo) {
     }
     const MemoryUse use = memory_use();
     most = std::max(most, use.in_use + use.kept);
-    if (step == 150) early = most;
+    if (step == 150) early = most, early_pairs = most_pairs;
   }
   EXPECT_GT(changes, 10);
-  EXPECT_LE(static_cast<double>(most), 1.05 * static_cast<double>(early));
+  // blocks fit the most pairs there were, and are rounded up
+  const double grown = static_cast<double>(most_pairs) / static_cast<double>(early_pairs);
+  EXPECT_LE(static_cast<double>(most), 1.1 * grown * static_cast<double>(early));
   set_threads(0);
 }
 
@@ -263,7 +269,8 @@ TEST_P(Engines, BadInputIsRefused) {
   bad.view(true);
   EXPECT_EQ(says(refused(bad.system), "positions must be finite"), "");
   bad = Host(f, reach, true);
-  bad.positions[3] = bad.positions[0], bad.positions[4] = bad.positions[1], bad.positions[5] = bad.positions[2];
+  bad.positions[3] = bad.positions[0], bad.positions[4] = bad.positions[1],
+  bad.positions[5] = bad.positions[2];
   bad.view(true);
   EXPECT_EQ(says(refused(bad.system), "closer than"), "");
 

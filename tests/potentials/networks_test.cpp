@@ -53,7 +53,8 @@ TEST_P(Networks, RotationReflectionTranslationPermutation) {
       Frame as_positions = f;
       as_positions.positions = forces;
       const auto expected = turned(as_positions, mirror).positions, found = q.forces.to_vector<double>();
-      for (std::size_t k = 0; k < found.size(); ++k) EXPECT_LE(std::abs(found[k] - expected[k]), tolerance) << k;
+      for (std::size_t k = 0; k < found.size(); ++k)
+        EXPECT_LE(std::abs(found[k] - expected[k]), tolerance) << k;
     }
     Frame moved = f;
     for (Index i = 0; i < f.size(); ++i)
@@ -69,7 +70,8 @@ TEST_P(Networks, RotationReflectionTranslationPermutation) {
     }
     const auto b = predict(m, permuted).forces.to_vector<double>();
     for (std::size_t i = 0; i < 5; ++i)
-      for (std::size_t k = 0; k < 3; ++k) EXPECT_LE(std::abs(b[3 * i + k] - forces[3 * order[i] + k]), tolerance);
+      for (std::size_t k = 0; k < 3; ++k)
+        EXPECT_LE(std::abs(b[3 * i + k] - forces[3 * order[i] + k]), tolerance);
     double total[3] = {};
     for (std::size_t k = 0; k < forces.size(); ++k) total[k % 3] += forces[k];
     for (const double t : total) EXPECT_LE(std::abs(t), tolerance);
@@ -91,7 +93,8 @@ TEST_P(Networks, ForcesAndVirialAreCentralDifferences) {
       return (8 * (e(h) - e(-h)) - (e(2 * h) - e(-2 * h))) / (12 * h);
     };
     for (std::size_t k = 0; k < forces.size(); ++k)
-      EXPECT_LE(std::abs(forces[k] + central([&](Frame& g, double d) { g.positions[k] += d; })), tolerance) << k;
+      EXPECT_LE(std::abs(forces[k] + central([&](Frame& g, double d) { g.positions[k] += d; })), tolerance)
+          << k;
     for (std::size_t a = 0; a < 3; ++a)
       for (std::size_t b = 0; b < 3; ++b) {
         const double slope = central([&](Frame& g, double d) {
@@ -139,7 +142,8 @@ TEST_P(Networks, AFileHoldsTheExactBits) {
       EXPECT_TRUE(identical(*a[k].value, *b[k].value)) << a[k].name;
     }
     const Prediction p = predict(m, small::crystal()), q = predict(back, small::crystal());
-    EXPECT_TRUE(identical(p.energy, q.energy) && identical(p.forces, q.forces) && identical(p.virial, q.virial));
+    EXPECT_TRUE(identical(p.energy, q.energy) && identical(p.forces, q.forces) &&
+                identical(p.virial, q.virial));
   }
 }
 
@@ -160,7 +164,8 @@ TEST_P(Networks, SameBitsForAnyNumberOfThreads) {
 TEST_P(Networks, OtherPrecisionIsTheSameFunction) {
   const Model m = small::model(GetParam()), single = m.as(DType::f32), back = m.as(DType::f64);
   EXPECT_EQ(single.network().dtype(), DType::f32);
-  const Prediction a = predict(m, small::crystal()), b = predict(single, small::crystal()), c = predict(back, small::crystal());
+  const Prediction a = predict(m, small::crystal()), b = predict(single, small::crystal()),
+                   c = predict(back, small::crystal());
   EXPECT_LE(golden::difference(b.energy.to_vector<double>(), a.energy.to_vector<double>()), 1e-5);
   EXPECT_LE(golden::difference(b.forces.to_vector<double>(), a.forces.to_vector<double>()),
             1e-4 * small::largest(a.forces.to_vector<double>()));
@@ -188,7 +193,8 @@ TEST_P(Networks, ABatchIsItsFrames) {
   std::vector<const Frame*> frame_of;
   std::vector<const NeighborList*> list_of;
   for (const Frame& f : frames) lists.push_back(neighbor_list(f, m.cutoff()));
-  for (std::size_t k = 0; k < frames.size(); ++k) frame_of.push_back(&frames[k]), list_of.push_back(&lists[k]);
+  for (std::size_t k = 0; k < frames.size(); ++k)
+    frame_of.push_back(&frames[k]), list_of.push_back(&lists[k]);
   const Prediction all = m.predict(make_graph(frame_of, list_of), {true, true, false});
   std::vector<double> energy, forces, virial;
   for (const Frame& f : frames) {
@@ -227,7 +233,8 @@ TEST_P(Networks, VectorsOfAnotherShapeOrTypeAreRefused) {
   EXPECT_THROW(predict(m, strange), std::invalid_argument);
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, Networks, ::testing::ValuesIn(small::kinds()), [](const auto& kind) { return kind.param; });
+INSTANTIATE_TEST_SUITE_P(Table, Networks, ::testing::ValuesIn(small::kinds()),
+                         [](const auto& kind) { return kind.param; });
 
 TEST(NetworkTable, AnUnknownKindIsRefusedWithThoseThereAre) {
   EXPECT_THROW(network_config("nosuch"), std::invalid_argument);
@@ -247,9 +254,13 @@ TEST(NetworkTable, AnUnknownKindIsRefusedWithThoseThereAre) {
 }
 
 TEST(NetworkTable, FieldsOfAFileAreChecked) {
-  for (const auto& [name, value] : std::vector<std::pair<std::string, data::Attribute>>{
-           {"channels", std::int64_t{0}}, {"channels", std::int64_t{7}}, {"cutoff", -1.0}, {"group", std::string("SU(2)")},
-           {"dtype", std::string("int32")}, {"layers", std::string("two")}}) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, data::Attribute>>{{"channels", std::int64_t{0}},
+                                                            {"channels", std::int64_t{7}},
+                                                            {"cutoff", -1.0},
+                                                            {"group", std::string("SU(2)")},
+                                                            {"dtype", std::string("int32")},
+                                                            {"layers", std::string("two")}}) {
     data::Group group;
     small::model("tensornet").save(group);
     group.attributes[name] = value;

@@ -27,9 +27,11 @@ inline Frame crystal() {
 // A small one; fields that a network does not have are left out.
 inline std::unique_ptr<NetworkConfig> config(const std::string& kind) {
   std::unique_ptr<NetworkConfig> c = network_config(kind);
-  const std::vector<std::pair<std::string, config::Value>> values{
-      {"channels", std::int64_t{6}}, {"layers", std::int64_t{2}},         {"radial", std::int64_t{5}},
-      {"cutoff", 3.6},               {"precision", std::string("float64")}};
+  const std::vector<std::pair<std::string, config::Value>> values{{"channels", std::int64_t{6}},
+                                                                  {"layers", std::int64_t{2}},
+                                                                  {"radial", std::int64_t{5}},
+                                                                  {"cutoff", 3.6},
+                                                                  {"precision", std::string("float64")}};
   for (config::Field& f : config::fields_of(*c))
     for (const auto& [name, value] : values)
       if (f.name() == name) f.set(value);

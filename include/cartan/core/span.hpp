@@ -15,7 +15,8 @@ class Span {
   constexpr Span() = default;
   constexpr Span(T* data, Index size) : data_(data), size_(size) {}
   template <class U, class = std::enable_if_t<std::is_convertible<U (*)[], T (*)[]>::value>>
-  Span(std::vector<U>& v) : Span(v.data(), static_cast<Index>(v.size())) {}  // NOLINT: a vector is viewed as it is
+  Span(std::vector<U>& v)
+      : Span(v.data(), static_cast<Index>(v.size())) {}  // NOLINT: a vector is viewed as it is
   template <class U, class = std::enable_if_t<std::is_convertible<const U (*)[], T (*)[]>::value>>
   Span(const std::vector<U>& v) : Span(v.data(), static_cast<Index>(v.size())) {}  // NOLINT
 

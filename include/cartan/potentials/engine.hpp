@@ -1,7 +1,7 @@
 #pragma once
-/// The one interface that simulation programs call: energies and their derivatives of a System, into buffers of
-/// the caller. The network itself, differentiated by the tape, is one engine (NetworkEngine, model.hpp); engines
-/// compiled for inference are others.
+/// The one interface that simulation programs call: energies and their derivatives of a System, into buffers
+/// of the caller. The network itself, differentiated by the tape, is one engine (NetworkEngine, model.hpp);
+/// engines compiled for inference are others.
 
 #include <cartan/potentials/system.hpp>
 
@@ -9,8 +9,8 @@ namespace cartan::potentials {
 
 /// Where an engine writes. Stress everywhere is positive under tension, and virial = -volume * stress.
 struct Results {
-  Span<double> forces;         ///< (owned + ghosts) x 3, -dE/dx, eV/Angstrom; empty: not wanted. Those on ghosts
-                               ///< belong to the atoms that they are copies of.
+  Span<double> forces;  ///< (owned + ghosts) x 3, -dE/dx, eV/Angstrom; empty: not wanted. Those on ghosts
+                        ///< belong to the atoms that they are copies of.
   Span<double> atom_energies;  ///< owned, eV; empty: not wanted
   bool wants_virial = true;
 
@@ -18,8 +18,8 @@ struct Results {
   std::array<double, 9> virial{};  ///< -dE/dstrain, symmetric, eV
 };
 
-/// A potential energy surface for hosts. It keeps a workspace: once calls of one size are warm it takes no more
-/// memory. One object serves one thread at a time.
+/// A potential energy surface for hosts. It keeps a workspace: once calls of one size are warm it takes no
+/// more memory. One object serves one thread at a time.
 class Engine {
  public:
   virtual ~Engine() = default;

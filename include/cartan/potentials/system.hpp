@@ -12,8 +12,9 @@ namespace cartan::potentials {
 using data::Frame;
 
 /// Neighbours as the host has them, farther ones than the cutoff included. Those of owned atom i are
-/// neighbor[first[i] .. first[i + 1]); a pair of owned atoms is in the lists of both (a full list). `shift` has
-/// three whole lattice vectors for each: the neighbour is the image at x_j + shift·cell; empty: none is moved.
+/// neighbor[first[i] .. first[i + 1]); a pair of owned atoms is in the lists of both (a full list). `shift`
+/// has three whole lattice vectors for each: the neighbour is the image at x_j + shift·cell; empty: none is
+/// moved.
 struct PairList {
   Span<const Index> first;            ///< owned + 1; empty: there is no list
   Span<const std::int32_t> neighbor;  ///< atoms, ghosts included
@@ -32,8 +33,8 @@ struct System {
   Span<const double> positions;  ///< (owned + ghosts) x 3
   std::array<double, 9> cell{};  ///< lattice vectors as rows; all zero: none
   std::array<bool, 3> pbc{};
-  double charge = 0;                ///< total charge
-  Span<const std::int32_t> owner;   ///< ghosts: the owned atom that each is a copy of
+  double charge = 0;               ///< total charge
+  Span<const std::int32_t> owner;  ///< ghosts: the owned atom that each is a copy of
   PairList pairs;
 
   Index size() const { return owned + ghosts; }

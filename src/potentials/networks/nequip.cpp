@@ -30,7 +30,7 @@ so3::Irreps reachable(const so3::Irreps& features, const so3::Irreps& in, const 
     bool found = false;
     for (const so3::MulIrrep& a : in)
       for (const so3::MulIrrep& b : harmonics)
-        for (const so3::Irrep& c : a.ir * b.ir) found = found || c == term.ir;
+        for (const so3::Irrep& c : a.ir* b.ir) found = found || c == term.ir;
     if (found) terms.push_back(term);
   }
   return so3::Irreps(std::move(terms));
@@ -53,7 +53,8 @@ so3::Gate gate_for(const so3::Irreps& features) {
   return so3::Gate(scalars, activations, even_scalars(gates), {silu_activation()}, gated);
 }
 
-so3::EdgeConvolution convolution_for(const so3::Irreps& in, const so3::Irreps& harmonics, const so3::Irreps& target) {
+so3::EdgeConvolution convolution_for(const so3::Irreps& in, const so3::Irreps& harmonics,
+                                     const so3::Irreps& target) {
   so3::TensorProductOptions options;
   options.path_normalization = so3::PathNormalization::none;
   return so3::EdgeConvolution(so3::TensorProduct::channelwise(in, harmonics, target, true, options));
@@ -71,7 +72,8 @@ void NequipConfig::describe(config::Fields& f) {
   f("lmax", lmax, "largest degree of harmonics and features").from(0).to(12);
   f("parity", parity, "features of parity (-1)^l; false: all even, mirror images may differ");
   f("irreps", irreps, "the features in full, such as 64x0e+32x1o, instead of channels");
-  f("self_connection", self_connection, "a linear map for every element, or one").one_of({"species", "linear"});
+  f("self_connection", self_connection, "a linear map for every element, or one")
+      .one_of({"species", "linear"});
   f("radial", radial, "radial basis functions").from(2);
   f("envelope", envelope, "power of the polynomial cutoff").from(2).to(20);
   f("radial_layers", radial_layers, "hidden sizes of the radial network").from(1);
@@ -143,10 +145,12 @@ struct Nequip::Species {
 };
 
 Nequip::Nequip(const NequipConfig& config, nn::Init& init) : config_((config.validate(), config)) {
-  require(!config.species.empty(), "[nequip] species is empty: name the elements (training takes those of its "
-                                   "frames)");
-  require(config.neighbors > 0, "[nequip] neighbors is 0: give the mean number of neighbours of an atom (training "
-                                "takes that of its frames)");
+  require(!config.species.empty(),
+          "[nequip] species is empty: name the elements (training takes those of its "
+          "frames)");
+  require(config.neighbors > 0,
+          "[nequip] neighbors is 0: give the mean number of neighbours of an atom (training "
+          "takes that of its frames)");
   for (const std::string& symbol : config.species) numbers_.push_back(data::element_number(symbol));
   const so3::Irreps features = config.features();
   const Index channels = features.count({0, 1});
@@ -170,7 +174,8 @@ Nequip::Nequip(const NequipConfig& config, nn::Init& init) : config_((config.val
 }
 
 Nequip::Layer Nequip::make_layer(const so3::Irreps& in, const so3::Irreps& features, nn::Init& init) const {
-  const so3::Irreps harmonics = so3::Irreps::spherical_harmonics(config_.features().lmax(), config_.parity ? -1 : 1);
+  const so3::Irreps harmonics =
+      so3::Irreps::spherical_harmonics(config_.features().lmax(), config_.parity ? -1 : 1);
   so3::Gate gate = gate_for(reachable(features, in, harmonics));
   so3::EdgeConvolution convolution = convolution_for(in, harmonics, gate.irreps_in());
   so3::Linear self_connection(in, gate.irreps_in()), first(in, in),

@@ -19,12 +19,13 @@ struct NequipConfig : NetworkConfig {
   Index channels = 32;  ///< of every degree
   int lmax = 2;         ///< of harmonics and features
   bool parity = true;   ///< features of parity (-1)^l; false: all even, mirror images may differ (SevenNet)
-  std::string irreps;   ///< features in full ("64x0e+32x1o"), instead of channels; empty: by channels and lmax
+  std::string irreps;  ///< features in full ("64x0e+32x1o"), instead of channels; empty: by channels and lmax
   std::string self_connection = "species";  ///< "species": a linear map for every element; "linear": one
   Index radial = 8;                         ///< Bessel functions
   int envelope = 6;                         ///< p of the polynomial cutoff
   std::vector<std::int64_t> radial_layers{64, 64};  ///< hidden sizes of the radial network
-  std::vector<std::string> species;  ///< symbols of the elements it knows; empty: those of the training frames
+  std::vector<std::string>
+      species;           ///< symbols of the elements it knows; empty: those of the training frames
   double neighbors = 0;  ///< mean number of neighbours of an atom; 0: that of the training frames
 
   const char* kind() const override { return "nequip"; }
@@ -38,8 +39,9 @@ struct NequipConfig : NetworkConfig {
   so3::Irreps features() const;
 };
 
-/// Atomic energies, with r = x_sender - x_receiver (from the centre to its neighbour), species s, n = neighbors,
-/// normalised activations c f of second moment 1, and every weight divided by the root of its fan-in:
+/// Atomic energies, with r = x_sender - x_receiver (from the centre to its neighbour), species s, n =
+/// neighbors, normalised activations c f of second moment 1, and every weight divided by the root of its
+/// fan-in:
 ///
 ///   x_i    = embedding[s_i]                                            channels x 0e
 ///   R_ij   = MLP(Bessel(|r|) f(|r|/rc))                                one weight a path and channel
