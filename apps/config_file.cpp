@@ -159,9 +159,14 @@ void read_toml(const std::string& path, const Describe& fields, const std::vecto
   std::ifstream in(path);
   std::stringstream content;
   if (!in || !(content << in.rdbuf())) throw IoError(path, "cannot be read");
+  read_toml_text(content.str(), path, fields, overrides);
+}
+
+void read_toml_text(const std::string& content, const std::string& path, const Describe& fields,
+                    const std::vector<Override>& overrides) {
   toml::table root;
   try {
-    root = toml::parse(content.str());
+    root = toml::parse(content);
   } catch (const toml::parse_error& e) {
     throw FormatError(path, text("line ", e.source().begin.line), std::string(e.description()));
   }

@@ -25,6 +25,10 @@ struct Override {
 /// std::invalid_argument naming the flag for the same in an override.
 void read_toml(const std::string& path, const Describe& fields, const std::vector<Override>& overrides);
 
+/// The same from the text of a file, which errors call `name`.
+void read_toml_text(const std::string& text, const std::string& name, const Describe& fields,
+                    const std::vector<Override>& overrides = {});
+
 /// Every field with its value, as TOML that read_toml() reads back.
 std::string to_toml(const Describe& fields);
 

@@ -92,7 +92,8 @@ void add_override_options(CLI::App* verb, const std::vector<std::string>& keys,
                                            [key, &overrides](const std::string& value) {
                                              overrides.push_back({key, value});
                                            })
-        ->group(hidden_group);
+        ->group(hidden_group)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   const auto formatter = std::make_shared<WithoutKeys>();
   formatter->column_width(verb->get_formatter()->get_column_width());
   verb->formatter(formatter);

@@ -2,6 +2,7 @@
 
 #include <cartan/core/error.hpp>
 #include <cartan/core/parallel.hpp>
+#include <cartan/data/hdf5.hpp>
 #include <cartan/data/readers.hpp>
 #include <cartan/nn/run_folder.hpp>
 #include <charconv>
@@ -79,6 +80,17 @@ std::map<int, double> references(const Run& run, const FrameSet& train) {
   return potentials::shifted_reference_energies(train, given);
 }
 
+void say_changes(const std::string& checkpoint, const Run& run,
+                 const std::function<void(const std::string&)>& say) {
+  std::string config;
+  try {
+    config = data::Hdf5File(checkpoint).header().config;
+  } catch (const std::runtime_error&) {
+    return;  // damaged or gone: the trainer falls back to the one before, or says what is wrong
+  }
+  for (const std::string& line : changes_since(config, run)) say("changed since the checkpoint: " + line);
+}
+
 double number_of(const std::string& scale) {
   double value = 0;
   const auto [end, error] = std::from_chars(scale.data(), scale.data() + scale.size(), value);
@@ -123,10 +135,12 @@ TrainingResult train_potential(const Run& run, bool resume,
   result.checkpoint = folder.checkpoint();
   result.history = folder.history();
   result.curve = folder.learning_curve();
-  if (resume)
-    say(folder.has_checkpoint()
-            ? text("going on from ", folder.checkpoint())
-            : text(folder.path(), " has no checkpoint yet: the run starts at its first step"));
+  if (resume && folder.has_checkpoint()) {
+    say(text("going on from ", folder.checkpoint()));
+    say_changes(folder.checkpoint(), run, say);
+  } else if (resume) {
+    say(text(folder.path(), " has no checkpoint yet: the run starts at its first step"));
+  }
   result.summary = nn::train(task, run.training, folder, resume, progress, stop);
 
   model.save(result.model, run.text);

@@ -7,6 +7,7 @@ namespace cartan::nn {
 CARTAN_NO_CUDA_UPDATE(AdamWUpdate);
 CARTAN_NO_CUDA_UPDATE(AverageUpdate);
 CARTAN_NO_CUDA_UPDATE(ScaleUpdate);
+CARTAN_NO_CUDA_UPDATE(SgdUpdate);
 CARTAN_NO_CUDA_UPDATE(SquaresUpdate);
 
 }  // namespace cartan::nn

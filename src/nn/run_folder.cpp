@@ -3,9 +3,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "cartan/core/error.hpp"
 #include "cartan/data/figure.hpp"
+#include "cartan/data/hdf5.hpp"
 #include "data/atomic_file.hpp"
 
 namespace cartan::nn {
@@ -21,9 +23,17 @@ bool exists(const std::string& path) {
   return fs::exists(path, error);
 }
 
-bool written_here(const std::string& path) {
-  std::string line;
-  return std::getline(std::ifstream(path), line) && line == mark;
+// Programs from before there was a mark wrote the text that their checkpoint holds.
+bool written_here(const std::string& path, const std::string& checkpoint) {
+  std::stringstream content;
+  content << std::ifstream(path).rdbuf();
+  const std::string words = content.str();
+  if (words.rfind(std::string(mark) + "\n", 0) == 0) return true;
+  try {
+    return exists(checkpoint) && data::Hdf5File(checkpoint).header().config == words;
+  } catch (const std::runtime_error&) {
+    return false;  // a damaged checkpoint says nothing
+  }
 }
 
 void write(const std::string& path, const std::string& content) {
@@ -49,7 +59,7 @@ std::vector<std::string> RunFolder::in_the_way(bool resume) const {
   if (!resume || !has_checkpoint())
     for (const std::string& path : {model(), checkpoint(), history(), learning_curve()})
       if (exists(path)) out.push_back(path);
-  if (exists(description()) && ((!resume && !out.empty()) || !written_here(description())))
+  if (exists(description()) && ((!resume && !out.empty()) || !written_here(description(), checkpoint())))
     out.push_back(description());
   return out;
 }
@@ -121,9 +131,14 @@ std::string shown(const Metric& m, double value) {
 Summary train(Task& task, TrainerOptions options, const RunFolder& folder, bool resume,
               const ProgressCallback& progress, const StopFlag* stop) {
   folder.create();
-  if (!options.config.empty()) folder.write_description(options.config);
+  const auto describe_run = [&] {
+    if (!options.config.empty()) folder.write_description(options.config);
+  };
+  const bool goes_on = resume && folder.has_checkpoint();
+  if (!goes_on) describe_run();
   options.checkpoint_path = folder.checkpoint();
   const Summary summary = train(task, options, resume, progress, stop);
+  if (goes_on) describe_run();  // not before: the checkpoint may refuse the run
   folder.write_history(summary);
   folder.draw_learning_curve(summary);
   return summary;

@@ -22,6 +22,21 @@ class AdamWUpdate : public Update {
   void run_cuda(const std::vector<Array*>& written, const Arrays& read) const override;
 };
 
+// written: parameters p, then m; read: gradients g.
+class SgdUpdate : public Update {
+ public:
+  struct Tensor {
+    double rate, keep;  // l; 1 - l weight_decay
+  };
+  double scale, momentum;  // scale of g
+  bool nesterov;
+  std::vector<Tensor> tensors;
+
+  const char* name() const override { return "Sgd"; }
+  void run_cpu(const std::vector<Array*>& written, const Arrays& read) const override;
+  void run_cuda(const std::vector<Array*>& written, const Arrays& read) const override;
+};
+
 // written: averages e; read: p. e += weight (p - e)
 class AverageUpdate : public Update {
  public:

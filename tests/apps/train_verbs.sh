@@ -146,7 +146,14 @@ expect 2 'pictures/history.csv exists' "$cartan" potential train run.toml --out 
 # --resume without a checkpoint says so and starts
 expect 0 'has no checkpoint yet: the run starts at its first step' "$cartan" potential train run.toml --out fresh --resume --training.max_steps 2
 expect 0 'going on from .*fresh/checkpoint.h5' "$cartan" potential train run.toml --out fresh --resume --training.max_steps 3
+expect 0 'changed since the checkpoint: training.learning_rate was 0.001, is 0.002' "$cartan" potential train run.toml --out fresh --resume --training.max_steps 4 --training.learning_rate 0.002
 expect 3 'made with batch_size = 4, the run has 5' "$cartan" potential train run.toml --out fresh --resume --training.batch_size 5
+
+# so do runs of programs that wrote their run.toml without a first line that says so
+tail -n +2 fresh/run.toml > old.toml && mv old.toml fresh/run.toml
+expect 0 'going on from .*fresh/checkpoint.h5' "$cartan" potential train run.toml --out fresh --resume --training.max_steps 5
+echo '# mine' >> fresh/run.toml && tail -n +2 fresh/run.toml > old.toml && mv old.toml fresh/run.toml
+expect 2 'fresh/run.toml exists' "$cartan" potential train run.toml --out fresh --resume --training.max_steps 6
 
 # the page of keys is that of this program
 awk '/^```$/ { on = 0 } on; /^```toml$/ { on = 1 }' "$root/docs/run_file.md" > page.txt

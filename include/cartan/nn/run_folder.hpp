@@ -46,9 +46,9 @@ class RunFolder {
 /// "F 33.1 meV/A": a metric as people read it.
 std::string shown(const Metric& metric, double value);
 
-/// Trains in a folder: run.toml (options.config) first, checkpoints on the way, history and learning curve at
-/// the end, whatever it was. With `resume` the run goes on from the folder's checkpoint where there is one.
-/// The model is left to the caller: task's parameters are the best ones then.
+/// Trains in a folder: run.toml (options.config) first (last by a run that goes on), checkpoints on the way,
+/// history and learning curve at the end, whatever it was. With `resume` the run goes on from the folder's
+/// checkpoint where there is one. The model is left to the caller: task's parameters are the best ones then.
 Summary train(Task& task, TrainerOptions options, const RunFolder& folder, bool resume = false,
               const ProgressCallback& progress = {}, const StopFlag* stop = nullptr);
 

@@ -23,8 +23,8 @@ class GhostExchange {
   virtual Array spread(const Array& owned) const = 0;
 };
 
-/// Structures that networks derive from the edges of a graph, made once and kept with it: one of a type. May be
-/// used by several threads.
+/// Structures that networks derive from the edges of a graph, made once and kept with it: one of a type. May
+/// be used by several threads.
 class DerivedEdges {
  public:
   template <class T, class Make>

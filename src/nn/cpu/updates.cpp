@@ -49,6 +49,17 @@ void advance(const Factors<T>& f, const T* __restrict g, T* __restrict p, T* __r
   }
 }
 
+template <class T, bool nesterov>
+void descend(T scale, T momentum, T keep, T rate, const T* __restrict g, T* __restrict p, T* __restrict m,
+             Index n) {
+  for (Index i = 0; i < n; ++i) {
+    const T gi = g[i] * scale;
+    const T mi = momentum * m[i] + gi;
+    m[i] = mi;
+    p[i] = keep * p[i] - rate * (nesterov ? gi + momentum * mi : mi);
+  }
+}
+
 // Sixteen float64 strands, which vectorise, joined in a fixed order.
 template <class T>
 double sum_of_squares(const T* x, Index n) {
@@ -80,6 +91,22 @@ void AdamWUpdate::run_cpu(const std::vector<Array*>& written, const Arrays& grad
         advance<T, true>(f, g, at(0), at(1), at(2), at(3), c.end - c.begin);
       else
         advance<T, false>(f, g, at(0), at(1), at(2), nullptr, c.end - c.begin);
+    });
+  });
+}
+
+void SgdUpdate::run_cpu(const std::vector<Array*>& written, const Arrays& gradients) const {
+  const std::size_t count = gradients.size();
+  const auto memory = memory_of(written);
+  for_chunks(chunks_of(gradients), [&](std::size_t, const Chunk& c) {
+    const std::size_t k = c.tensor;
+    with_real_type(gradients[k], [&]<class T>(T) {
+      auto to = [](double x) { return static_cast<T>(x); };
+      auto at = [&](std::size_t part) { return static_cast<T*>(memory[part * count + k]) + c.begin; };
+      const T* g = static_cast<const T*>(gradients[k].raw()) + c.begin;
+      (nesterov ? descend<T, true> : descend<T, false>)(to(scale), to(momentum), to(tensors[k].keep),
+                                                        to(tensors[k].rate), g, at(0), at(1),
+                                                        c.end - c.begin);
     });
   });
 }

@@ -36,6 +36,17 @@ void advance(const Array& gradient, const Factors<T>& f, T* p, T* m, T* v, T* la
 }
 
 template <class T>
+void descend(const Array& gradient, T scale, T momentum, bool nesterov, T keep, T rate, T* p, T* m) {
+  const T* g = cuda::elements<T>(gradient);
+  cuda::for_each(gradient.device(), reals(gradient), [=] __device__(Index i) {
+    const T gi = g[i] * scale;
+    const T mi = momentum * m[i] + gi;
+    m[i] = mi;
+    p[i] = keep * p[i] - rate * (nesterov ? gi + momentum * mi : mi);
+  });
+}
+
+template <class T>
 void follow(Array& average, const Array& parameter, T weight) {
   T* e = cuda::mutable_elements<T>(average);
   const T* p = cuda::elements<T>(parameter);
@@ -71,6 +82,16 @@ void AdamWUpdate::run_cuda(const std::vector<Array*>& written, const Arrays& gra
                          to(tensors[k].rate), to(bias2), to(eps)};
       auto part = [&](std::size_t n) { return cuda::mutable_elements<T>(*written[n * count + k]); };
       advance<T>(gradients[k], f, part(0), part(1), part(2), amsgrad ? part(3) : nullptr);
+    });
+}
+
+void SgdUpdate::run_cuda(const std::vector<Array*>& written, const Arrays& gradients) const {
+  const std::size_t count = gradients.size();
+  for (std::size_t k = 0; k < count; ++k)
+    with_real_type(gradients[k], [&]<class T>(T) {
+      auto to = [](double x) { return static_cast<T>(x); };
+      descend<T>(gradients[k], to(scale), to(momentum), nesterov, to(tensors[k].keep), to(tensors[k].rate),
+                 cuda::mutable_elements<T>(*written[k]), cuda::mutable_elements<T>(*written[count + k]));
     });
 }
 
