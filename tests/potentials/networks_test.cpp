@@ -78,6 +78,28 @@ TEST_P(Networks, RotationReflectionTranslationPermutation) {
   }
 }
 
+// Energies, forces, virials, and the gradient of a loss that contains them.
+TEST_P(Networks, SameBitsOnTheDebugDevice) {
+  for (const Frame& f : {small::molecule(), small::crystal()}) {
+    Arrays results[2];
+    for (const Device device : {Device::cpu, Device::debug}) {
+      Model m = small::model(GetParam());
+      m.to(device);
+      const nn::ParameterRefs refs = m.parameters();
+      nn::track_parameters(refs);
+      const Prediction p = m.predict(golden::graph(f, m.cutoff()), {true, true, true});
+      const Array loss = sum(square(p.forces)) + sum(square(p.virial)) + sum(p.energy);
+      Arrays all = gradients(loss, nn::values_of(refs));
+      all.insert(all.end(), {p.energy, p.atom_energies, p.forces, p.virial});
+      for (const Array& a : all) EXPECT_EQ(a.device(), device);
+      results[device == Device::debug] = all;
+    }
+    ASSERT_EQ(results[0].size(), results[1].size());
+    for (std::size_t k = 0; k < results[0].size(); ++k)
+      EXPECT_TRUE(identical(results[0][k], results[1][k])) << k;
+  }
+}
+
 TEST_P(Networks, ForcesAndVirialAreCentralDifferences) {
   const Model m = small::model(GetParam());
   for (const Frame& f : {small::molecule(), small::crystal()}) {

@@ -105,8 +105,8 @@ class GridMap : public Primitive {
     Shape split = values.shape();
     split.back() = grid_.n_theta();
     split.push_back(values.dim(-1) / grid_.n_theta());
-    return reshape(reshape(values, split) * Array::from(weights, {grid_.n_theta(), 1}).as(values.dtype()),
-                   values.shape());
+    const Array factor = Array::from(weights, {grid_.n_theta(), 1}).as(values.dtype()).to(values.device());
+    return reshape(reshape(values, split) * factor, values.shape());
   }
 
   int l_;

@@ -62,7 +62,8 @@ Array change_matrix(const char* op, const Array& matrix, const Irreps& rows, con
 
 // sphericart(v) = ours(P v), P (x, y, z) = (y, z, x).
 Array turn_axes(const Array& y, int lmax, bool transposed) {
-  const Array p = Array::from(std::vector<double>{0, 1, 0, 0, 0, 1, 1, 0, 0}, {1, 3, 3}).as(y.dtype());
+  const Array p =
+      Array::from(std::vector<double>{0, 1, 0, 0, 0, 1, 1, 0, 0}, {1, 3, 3}).as(y.dtype()).to(y.device());
   const Array d = broadcast_to(wigner_d(p, lmax), {y.dim(0), wigner_size(lmax)});
   return rotate(d, y, Irreps::spherical_harmonics(lmax), transposed);
 }
