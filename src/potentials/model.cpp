@@ -53,8 +53,7 @@ Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) co
   std::vector<double> offset;
   for (Index a = 0; a < graph.owned; ++a) offset.push_back(reference.at(graph.numbers[a]));
 
-  const nn::ConstParameterRefs refs = parameters();
-  const Device device = refs.empty() ? Device::cpu : refs[0].value->device();
+  const Device device = network_->device();
   const bool differentiate = derivatives.forces || derivatives.virial;
   Recording on(differentiate || recording());
   Array vectors = graph.vectors.as(network_->dtype()).to(device);

@@ -78,6 +78,11 @@ nn::ConstParameterRefs Network::parameters() const {
   return nn::as_const(const_cast<Network*>(this)->parameters());
 }
 
+Device Network::device() const {
+  const nn::ConstParameterRefs refs = parameters();
+  return refs.empty() ? Device::cpu : refs[0].value->device();
+}
+
 void Network::to(Device device) {
   nn::ParameterRefs parameters, constants;
   collect(parameters, constants);
@@ -93,7 +98,8 @@ std::unique_ptr<Network> Network::as(DType dtype) const {
   std::unique_ptr<Network> out = converted->make(init);
   const nn::ConstParameterRefs from = parameters();
   const nn::ParameterRefs to = out->parameters();
-  for (std::size_t k = 0; k < to.size(); ++k) *to[k].value = from[k].value->as(dtype);
+  for (std::size_t k = 0; k < to.size(); ++k) *to[k].value = from[k].value->to(Device::cpu).as(dtype);
+  out->to(device());
   return out;
 }
 

@@ -73,11 +73,12 @@ class Network {
   /// The trained arrays by name, in a fixed order. Pointers stay good as long as the network lives.
   nn::ParameterRefs parameters();
   nn::ConstParameterRefs parameters() const;
-  /// Moves parameters and constants to a device.
+  /// Moves parameters and constants to a device; device() is where they are.
   void to(Device device);
+  Device device() const;
 
   virtual std::unique_ptr<Network> clone() const = 0;
-  /// The same function in another precision (f32, f64): parameters converted, not tracked.
+  /// The same function in another precision (f32, f64): parameters converted, not tracked, on the same device.
   std::unique_ptr<Network> as(DType dtype) const;
 
  protected:
