@@ -24,24 +24,8 @@ Arrays PairProduct::vjp(const Arrays& in, const Arrays&, const Arrays& cotangent
   return g;
 }
 
-Arrays Embedding::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
-                      const std::vector<bool>& wanted) const {
-  const Array& c = cotangents[0];
-  Array full[4];  // every slot filled, the cotangent in this primitive's own
-  for (int s = 0, k = 0; s < 4; ++s) full[s] = s == slot_ ? c : in[k++];
-  Arrays g;
-  for (int s = 0; s < 4; ++s) {
-    if (s == slot_) continue;
-    if (!wanted[g.size()]) {
-      g.emplace_back();
-      continue;
-    }
-    Arrays others;
-    for (int t = 0; t < 4; ++t)
-      if (t != s) others.push_back(full[t]);
-    g.push_back(run(std::make_shared<Embedding>(n_, static_cast<Slot>(s)), others));
-  }
-  return g;
+Array Embedding::derivative(int k, const Arrays& full) const {
+  return run(std::make_shared<Embedding>(n_, static_cast<Slot>(k)), without(full, k));
 }
 
 namespace {

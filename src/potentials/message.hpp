@@ -3,6 +3,8 @@
 
 #include <cartan/potentials/cartesian.hpp>
 
+#include "autodiff/multilinear.hpp"
+
 namespace cartan::potentials {
 
 /// g (pairs + 1, 3, channels), x (9, atoms, channels) -> (9, atoms, channels)
@@ -33,18 +35,16 @@ class PairProduct : public Primitive {
 
 /// The derivative of the embedding form sum s y w z X by one of its four arguments, as a function of the
 /// other three (in the order y, w, z, X).
-class Embedding : public Primitive {
+class Embedding : public Multilinear {
  public:
   enum Slot { Y, W, Z, X };
-  Embedding(NeighborhoodPtr n, Slot slot) : n_(std::move(n)), slot_(slot) {}
+  Embedding(NeighborhoodPtr n, Slot slot) : Multilinear(4, slot), n_(std::move(n)) {}
   const char* name() const override { return "edge_embedding"; }
   Arrays eval_cpu(const Arrays& in) const override;
-  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& cotangents,
-             const std::vector<bool>& wanted) const override;
 
  private:
+  Array derivative(int k, const Arrays& full) const override;
   NeighborhoodPtr n_;
-  Slot slot_;
 };
 
 }  // namespace cartan::potentials

@@ -205,17 +205,17 @@ Arrays PairProduct::eval_cpu(const Arrays& in) const {
 }
 
 Arrays Embedding::eval_cpu(const Arrays& in) const {
-  const Index channels = slot_ == W ? in[1].dim(1) : in[slot_ == Y ? 0 : 1].dim(-1);
+  const Index channels = slot() == W ? in[1].dim(1) : in[slot() == Y ? 0 : 1].dim(-1);
   const Shape shapes[] = {
       {n_->pairs + 1, 9}, {n_->pairs + 1, 3, channels}, {n_->edges(), channels}, {9, n_->atoms, channels}};
-  Array out = Array::uninitialized(shapes[slot_], in[0].dtype());
+  Array out = Array::uninitialized(shapes[slot()], in[0].dtype());
   const EmbeddingKernels kernels{n_.get()};
   dispatch_real("edge_embedding", out.dtype(), [&]<class T>(T) {
     const T* a[4] = {};
     for (int s = 0, k = 0; s < 4; ++s)
-      if (s != slot_) a[s] = in[k++].data<T>();
+      if (s != slot()) a[s] = in[k++].data<T>();
     T* o = out.mutable_data<T>();
-    switch (slot_) {
+    switch (slot()) {
       case X:
         return kernels.by_x(a[Y], a[W], a[Z], o, channels);
       case Z:
