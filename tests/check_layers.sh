@@ -9,6 +9,7 @@
 #   public    a public header includes only the standard library and <cartan/...>
 #   hdf5      only src/data includes the headers of HDF5
 #   openmp    only src/core includes omp.h
+#   fftw      only src/core includes fftw3.h
 #   cuda      only src/*/cuda includes CUDA headers
 #   relative  no "../"
 # Prints FILE:LINE: RULE: include, and ends with 1 when there is any.
@@ -18,7 +19,7 @@ set -eu
 table='core:
 autodiff: core
 data: core
-linalg: data
+linalg: autodiff data
 so3: autodiff
 nn: autodiff data
 potentials: so3 nn
@@ -66,6 +67,7 @@ check() {
             else if (target ~ /^cartan\/[^\/]*\// && !(other in known)) report("layer (module " other " is not in the table)")
             if (path[1] == "include" && (target ~ /[.\/]/ && target !~ /^cartan\//)) report("public")
             if (target ~ /^(hdf5|hdf5_hl|H5[A-Za-z]*)\.h$/ && file !~ /^src\/data\//) report("hdf5")
+            if (target ~ /^fftw3\.h$/ && file !~ /^src\/core\//) report("fftw")
             if (target ~ /^omp\.h$/ && file !~ /^src\/core\//) report("openmp")
             if (target ~ /^(cuda|cublas|cufft|cusolver|cusparse|curand|nccl|thrust\/|cub\/|cooperative_groups)/ &&
                 file !~ /^src\/[^\/]*\/cuda\//) report("cuda")
@@ -123,6 +125,7 @@ self_test() {
   plant hdf5 src/nn/file.cpp '<hdf5.h>'
   plant hdf5 apps/file.cpp '"H5public.h"'
   plant openmp src/nn/loop.cpp '<omp.h>'
+  plant fftw src/nn/transform.cpp '<fftw3.h>'
   plant cuda src/nn/device.cpp '<cuda_runtime.h>'
   plant cuda src/core/device.cpp '<cublas_v2.h>'
   plant relative src/nn/up.cpp '"../core/buffer.hpp"'

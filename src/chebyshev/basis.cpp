@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "chebyshev/series.hpp"
@@ -32,6 +33,7 @@ void chebyshev_polynomials(const double* x, Index n, Index m, double* t, Index s
 }
 
 Array basis(const Array& points, Index m) {
+  refuse_tracked("basis", points);
   require(points.ndim() == 1, "[basis] points of shape ", points.shape(), "; expected one axis");
   require(m >= 1, "[basis] ", m, " polynomials; expected at least 1");
   const Index n = points.dim(0);
@@ -59,6 +61,7 @@ Array basis(const Array& points, Index m) {
 }
 
 Array differentiate(const Array& c) {
+  refuse_tracked("differentiate", c);
   require(c.ndim() >= 1 && c.dim(0) >= 1, "[differentiate] shape ", c.shape(), " has no coefficients");
   const Index m = c.dim(0), inner = c.size() / m, out_m = std::max<Index>(m - 1, 1);
   Shape shape = c.shape();

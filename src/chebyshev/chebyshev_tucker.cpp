@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/chebyshev/basis.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/linalg/modes.hpp"
@@ -45,6 +46,7 @@ Array ChebyshevTucker::on_grid(const std::vector<Array>& coordinates) const {
   std::vector<Array> values;
   for (int k = 0; k < dim(); ++k) {
     const Array& given = coordinates[k];
+    refuse_tracked("on_grid", given);
     require(given.ndim() == 1, "[on_grid] coordinates of shape ", given.shape(), "; expected one axis");
     Array x = given.as(DType::f64);
     double* p = x.mutable_data<double>();

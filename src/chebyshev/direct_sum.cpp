@@ -5,6 +5,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/chebyshev/electrostatics.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -16,6 +17,7 @@
 namespace cartan::chebyshev {
 
 void check_points(const char* caller, const Array& points) {
+  refuse_tracked(caller, points);
   require(points.ndim() == 2 && points.dim(1) == 3 && points.dtype() == DType::f64, "[", caller,
           "] points of shape ", points.shape(), " in ", points.dtype(), "; expected (N, 3) in float64");
   const double* x = points.data<double>();
@@ -26,6 +28,7 @@ void check_points(const char* caller, const Array& points) {
 
 void check_charges(const char* caller, const Array& positions, const Array& charges, const Box* box) {
   check_points(caller, positions);
+  refuse_tracked(caller, charges);
   const Index n = positions.dim(0);
   require(charges.ndim() == 1 && charges.dim(0) == n && charges.dtype() == DType::f64, "[", caller,
           "] charges of shape ", charges.shape(), " in ", charges.dtype(), " at ", n,

@@ -9,12 +9,14 @@
 #include <cmath>
 #include <map>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/chebyshev/basis.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "chebyshev/series.hpp"
 #include "chebyshev/tables.hpp"
 #include "core/dispatch.hpp"
+#include "core/gemm.hpp"
 
 namespace cartan::chebyshev {
 
@@ -72,8 +74,6 @@ namespace {
 
 template <class T>
 using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-template <class T>
-using View = Eigen::Map<const Matrix<T>, 0, Eigen::OuterStride<>>;
 
 template <class T>
 class BlockEvaluation {
@@ -110,14 +110,13 @@ class BlockEvaluation {
         std::copy_n(t64_.data(), m * block_, t_.data());
         t = t_.data();
       }
-      phi_[k].topRows(count).noalias() = View<T>(t, m, count, Eigen::OuterStride<>(block_)).transpose() *
-                                         View<T>(v.data<T>(), m, columns, Eigen::OuterStride<>(v.dim(1)));
+      gemm_serial<T>(count, columns, m, {t, block_, true}, {v.data<T>(), v.dim(1)}, phi_[k].data(), columns);
     }
     const Index r = core_.dim(0);
-    const View<T> core(core_.data<T>(), r, tail_[1], Eigen::OuterStride<>(tail_[1]));
     const auto& roots = plan_.levels[0];
     for (Index root = 0; root < static_cast<Index>(roots.size()); ++root) {
-      first_.topRows(count).noalias() = phi_[0].block(0, roots[root].order * r, count, r) * core;
+      gemm_serial<T>(count, tail_[1], r, {phi_[0].data() + roots[root].order * r, phi_[0].cols()},
+                     {core_.data<T>(), tail_[1]}, first_.data(), tail_[1]);
       for (Index b = 0; b < count; ++b) descend(0, root, first_.data() + b * tail_[1], b);
     }
   }
@@ -227,6 +226,7 @@ void ChebyshevTucker::evaluate(const double* points, Index n, double* value, dou
 }
 
 Jet ChebyshevTucker::evaluate(const Array& points, int order, Outside outside) const {
+  refuse_tracked("ChebyshevTucker", points);
   require(0 <= order && order <= 2, "[ChebyshevTucker] derivatives of order ", order, "; expected 0, 1 or 2");
   const Index d = dim();
   require((points.ndim() == 2 && points.dim(1) == d) || (points.ndim() == 1 && points.dim(0) == d),

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/chebyshev/electrostatics.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -79,6 +80,7 @@ Array Lattice::positions(const Array& motif) const {
 }
 
 Array Lattice::charges(const Array& motif) const {
+  refuse_tracked("Lattice", motif);
   const std::vector<double> one = motif.to_vector<double>();
   std::vector<double> all;
   for (Index copy = 0; copy < copies(); ++copy) all.insert(all.end(), one.begin(), one.end());

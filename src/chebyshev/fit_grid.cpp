@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/chebyshev/basis.hpp"
 #include "cartan/chebyshev/fit.hpp"
 #include "cartan/core/error.hpp"
@@ -11,7 +12,7 @@
 #include "cartan/linalg/hosvd.hpp"
 #include "chebyshev/series.hpp"
 #include "chebyshev/spline.hpp"
-#include "linalg/gemm.hpp"
+#include "core/gemm.hpp"
 
 namespace cartan::chebyshev {
 namespace {
@@ -64,9 +65,9 @@ class GridToCoefficients {
         }
         double* y = to + t / strips * m * right + first;
         for (const Index parity : {Index{0}, Index{1}})
-          linalg::multiply_serial<double>(
-              (m + 1 - parity) / 2, count, half, {map_.data<double>() + parity * half, 2 * half},
-              {(parity ? odd : even).get(), count}, y + parity * right, 2 * right);
+          gemm_serial<double>((m + 1 - parity) / 2, count, half,
+                              {map_.data<double>() + parity * half, 2 * half},
+                              {(parity ? odd : even).get(), count}, y + parity * right, 2 * right);
       }
     });
     return out;
@@ -98,6 +99,7 @@ linalg::HosvdOptions truncation(double tolerance, const std::vector<Index>& rank
 
 void check_values(const char* caller, const Array& values, const Box& box) {
   box.check(caller);
+  refuse_tracked(caller, values);
   require(values.ndim() == box.dim() && !values.empty() && is_real(values.dtype()), "[", caller,
           "] values of shape ", values.shape(), " in ", values.dtype(), " on a box of ", box.dim(),
           " variables");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "chebyshev/series.hpp"
@@ -197,6 +198,8 @@ SincQuadrature sinc_quadrature(const RadialKernel& kernel, double tolerance, dou
 
 linalg::Canonical on_cells(const GaussianSum& sum, Index n, double a, const Array& positions,
                            const Array& charges) {
+  refuse_tracked("on_cells", positions);
+  refuse_tracked("on_cells", charges);
   require(n >= 1 && a > 0, "[on_cells] ", n, " cells on [-", a, ", ", a, "]");
   require(positions.ndim() == 2 && positions.dim(0) >= 1 && positions.dim(1) >= 1 &&
               charges.shape() == Shape({positions.dim(0)}),

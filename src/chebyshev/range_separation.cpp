@@ -1,8 +1,7 @@
-#include <Eigen/Core>
-
 #include <algorithm>
 #include <cmath>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/chebyshev/basis.hpp"
 #include "cartan/chebyshev/electrostatics.hpp"
 #include "cartan/core/error.hpp"
@@ -13,6 +12,8 @@
 #include "chebyshev/separation_basis.hpp"
 #include "chebyshev/series.hpp"
 #include "chebyshev/short_range.hpp"
+#include "core/gemm.hpp"
+#include "core/workspace.hpp"
 
 namespace cartan::chebyshev {
 namespace {
@@ -68,14 +69,13 @@ struct RangeSeparation::State {
 
   /// m += sum_i q_i v0_i x v1_i x v2_i, in parallel over slabs of m.
   void add_moments(const std::array<Array, 3>& v, const double* charges, Array& moments) const {
-    using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     const Index n = v[0].dim(0), r0 = v[0].dim(1), r1 = v[1].dim(1), r2 = v[2].dim(1);
     const double *a = v[0].data<double>(), *b = v[1].data<double>(), *c = v[2].data<double>();
     double* m = moments.mutable_data<double>();
     constexpr Index some = 8, charges_at_once = 192;
     parallel_for(r1, some, [&](Index begin, Index end) {
       const Index width = (end - begin) * r2;
-      RowMajor pairs(charges_at_once, width), sum = RowMajor::Zero(r0, width);
+      Scratch<double> pairs(charges_at_once * width), sum(r0 * width, 0.0);
       for (Index first = 0; first < n; first += charges_at_once) {
         const Index count = std::min(charges_at_once, n - first);
         for (Index i = 0; i < count; ++i)
@@ -85,11 +85,11 @@ struct RangeSeparation::State {
             const double* from = c + (first + i) * r2;
             for (Index k = 0; k < r2; ++k) row[k] = f * from[k];
           }
-        sum.noalias() +=
-            Eigen::Map<const RowMajor>(a + first * r0, count, r0).transpose() * pairs.topRows(count);
+        gemm_serial<double>(r0, width, count, {a + first * r0, r0, true}, {pairs.data(), width}, sum.data(),
+                            width, 1, 1);
       }
       for (Index i = 0; i < r0; ++i)
-        for (Index j = 0; j < width; ++j) m[(i * r1 + begin) * r2 + j] += sum(i, j);
+        for (Index j = 0; j < width; ++j) m[(i * r1 + begin) * r2 + j] += sum[i * width + j];
     });
   }
 };
@@ -294,6 +294,7 @@ Jet RangeSeparation::self_interaction(const Array& positions) const {
 }
 
 ChebyshevTucker RangeSeparation::potential(const Array& moments) const {
+  refuse_tracked("potential", moments);
   const std::vector<Index> r = ranks();
   require(moments.shape() == Shape({r[0], r[1], r[2]}) && moments.dtype() == DType::f64,
           "[RangeSeparation] moments of shape ", moments.shape(), " in ", moments.dtype(), "; expected ",

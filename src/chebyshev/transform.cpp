@@ -1,38 +1,17 @@
 // Values at the nodes <-> Chebyshev coefficients: DCT-I by FFTW along one axis.
-#include <fftw3.h>
-
-#include <memory>
-#include <mutex>
-
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/chebyshev/basis.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
-#include "core/fftw.hpp"
+#include "core/fft.hpp"
 
 namespace cartan::chebyshev {
 namespace {
 
-struct PlanDeleter {
-  void operator()(fftw_plan plan) const {
-    const std::lock_guard<std::mutex> lock(fftw_planner());
-    fftw_destroy_plan(plan);
-  }
-};
-using Plan = std::unique_ptr<std::remove_pointer_t<fftw_plan>, PlanDeleter>;
-
-// `count` transforms of length m in place, elements `stride` apart, transforms `distance` apart.
-Plan make_plan(Index m, Index count, Index stride, Index distance, double* example) {
-  const std::lock_guard<std::mutex> lock(fftw_planner());
-  const int n = static_cast<int>(m);
-  const fftw_r2r_kind kind = FFTW_REDFT00;
-  return Plan(fftw_plan_many_r2r(1, &n, static_cast<int>(count), example, nullptr, static_cast<int>(stride),
-                                 static_cast<int>(distance), example, nullptr, static_cast<int>(stride),
-                                 static_cast<int>(distance), &kind, FFTW_ESTIMATE | FFTW_UNALIGNED));
-}
-
 // FFTW's REDFT00: y_k = x_0 + (-1)^k x_{m-1} + 2 sum_j x_j cos(pi j k/(m-1)).
 Array dct(Array a, int axis, bool to_coefficients) {
   const char* op = to_coefficients ? "[values_to_coefficients]" : "[coefficients_to_values]";
+  refuse_tracked(to_coefficients ? "values_to_coefficients" : "coefficients_to_values", a);
   if (axis < 0) axis += a.ndim();
   require(axis >= 0 && axis < a.ndim(), op, " axis ", axis, " of shape ", a.shape());
   const Index m = a.dim(axis);
@@ -43,14 +22,16 @@ Array dct(Array a, int axis, bool to_coefficients) {
   const Index outer = a.size() / (m * inner), width = std::min<Index>(inner, 64),
               strips = (inner + width - 1) / width;
   double* x = a.mutable_data<double>();
-  const Plan plan = make_plan(m, width, inner, 1, x);
+  const auto plan_of = [&](Index count) {
+    return fft_plan<double>(FftKind::dct1, {{m, inner, inner}}, {{count, 1, 1}}, true, false);
+  };
   const Index rest = inner - (strips - 1) * width;
-  const Plan last = rest == width ? nullptr : make_plan(m, rest, inner, 1, x);
+  const auto plan = plan_of(width), last = plan_of(rest);
   const double unit = 1 / static_cast<double>(m - 1);
   const Index grain = std::max<Index>(1, (Index{1} << 15) / (m * width));
   parallel_for(outer * strips, grain, [&](Index begin, Index end) {
     for (Index t = begin; t < end; ++t) {
-      const bool short_one = last && t % strips == strips - 1;
+      const bool short_one = t % strips == strips - 1;
       const Index count = short_one ? rest : width;
       double* p = x + t / strips * m * inner + t % strips * width;
       // The nodes ascend while cos(pi j/(m-1)) descends: T_k(-x) = (-1)^k T_k(x).
@@ -61,7 +42,7 @@ Array dct(Array a, int axis, bool to_coefficients) {
         }
       };
       if (!to_coefficients) scale(1, 0.5);
-      fftw_execute_r2r(short_one ? last.get() : plan.get(), p, p);
+      (short_one ? *last : *plan)(p, p);
       if (to_coefficients) scale(0.5 * unit, unit);
     }
   });

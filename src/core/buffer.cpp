@@ -21,6 +21,7 @@
 #include "cartan/core/memory.hpp"
 #include "core/cuda/backend.hpp"
 #include "core/debug_device.hpp"
+#include "core/workspace.hpp"
 
 namespace cartan {
 namespace {
@@ -29,19 +30,8 @@ constexpr std::size_t alignment = 64;
 constexpr std::size_t least_limit = std::size_t{64} << 20;  // bytes kept in any case
 constexpr std::size_t most_spare = std::size_t{1} << 30;    // bytes kept beyond the peak
 
-// Four size classes an octave, from 64 bytes: at most a fifth of a block is wasted.
-std::size_t class_of(std::size_t bytes) {
-  if (bytes <= alignment) return 0;
-  const int octave = std::bit_width(bytes - 1) - 1;  // 2^octave < bytes <= 2^(octave+1)
-  const std::size_t quarter = std::size_t{1} << (octave - 2);
-  return 1 + static_cast<std::size_t>(octave - 6) * 4 + (bytes - 1 - (std::size_t{1} << octave)) / quarter;
-}
-
 std::size_t bytes_of(std::size_t size_class) {
-  if (size_class == 0) return alignment;
-  const std::size_t octave = 6 + (size_class - 1) / 4, step = (size_class - 1) % 4 + 1;
-  const std::size_t bytes = (std::size_t{1} << octave) + step * (std::size_t{1} << (octave - 2));
-  return (bytes + alignment - 1) / alignment * alignment;
+  return Buffer::bytes_of(size_class);
 }
 
 // Where the blocks of a pool come from.
@@ -242,6 +232,21 @@ Pool& pool(Device device) {
 
 }  // namespace
 
+// At most a fifth of a block is wasted.
+std::size_t Buffer::class_of(std::size_t bytes) {
+  if (bytes <= alignment) return 0;
+  const int octave = std::bit_width(bytes - 1) - 1;  // 2^octave < bytes <= 2^(octave+1)
+  const std::size_t quarter = std::size_t{1} << (octave - 2);
+  return 1 + static_cast<std::size_t>(octave - 6) * 4 + (bytes - 1 - (std::size_t{1} << octave)) / quarter;
+}
+
+std::size_t Buffer::bytes_of(std::size_t size_class) {
+  if (size_class == 0) return alignment;
+  const std::size_t octave = 6 + (size_class - 1) / 4, step = (size_class - 1) % 4 + 1;
+  const std::size_t bytes = (std::size_t{1} << octave) + step * (std::size_t{1} << (octave - 2));
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
 Buffer::Buffer(std::size_t bytes, Device where)
     : size_class(class_of(bytes)), device(where), data(pool(device).take(size_class)) {}
 Buffer::~Buffer() {
@@ -283,6 +288,7 @@ MemoryUse memory_use(Device device) {
   return pool(device).use();
 }
 void release_memory(Device device) {
+  if (device == Device::cpu) release_scratch();
   pool(device).release();
 }
 

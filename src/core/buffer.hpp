@@ -14,6 +14,10 @@ struct Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
+  // Memory comes in classes of sizes, four an octave from 64 bytes: that of `bytes`, and what one holds.
+  static std::size_t class_of(std::size_t bytes);
+  static std::size_t bytes_of(std::size_t size_class);
+
   std::size_t size_class;
   Device device;
   void* data;

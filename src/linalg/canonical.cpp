@@ -69,8 +69,8 @@ Array Canonical::full() const {
         for (Index r = 0; r < terms; ++r)
           left[static_cast<std::size_t>(i * terms + r)] =
               factors[0].data<T>()[i * rank() + begin + r] * weights.data<T>()[begin + r];
-      multiply<T>(first, rest, terms, {left.data(), terms}, {other.data(), rest}, out.mutable_data<T>(), rest,
-                  true);
+      gemm<T>(first, rest, terms, {left.data(), terms}, {other.data(), rest}, out.mutable_data<T>(), rest,
+              T(1), T(1));
     }
   });
   return out;
@@ -169,8 +169,8 @@ Sum inner_by_gram(const Canonical& x, const Canonical& y) {
       Matrix h(rows, q), g(rows, q);
       std::fill(h.data.begin(), h.data.end(), 1.0);
       for (std::size_t k = 0; k < a.size(); ++k) {
-        multiply_serial<double>(rows, q, a[k].rows, {a[k].data.data() + begin, p, true}, b[k].view(),
-                                g.data.data(), q);
+        gemm_serial<double>(rows, q, a[k].rows, {a[k].data.data() + begin, p, true}, b[k].view(),
+                            g.data.data(), q);
         for (std::size_t i = 0; i < h.data.size(); ++i) h.data[i] *= g.data[i];
       }
       for (Index r = 0; r < rows; ++r) {

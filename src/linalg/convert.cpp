@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/linalg/hosvd.hpp"
 #include "core/dispatch.hpp"
 #include "linalg/basis.hpp"
@@ -19,6 +20,7 @@ constexpr double most_entries = 1 << 27;  // of a matrix of R n x R for a canoni
 Result<TensorTrain> to_tensor_train(const Array& x, double tolerance, const std::vector<Index>& max_ranks) {
   HosvdOptions options;
   options.tolerance = tolerance;
+  refuse_tracked("to_tensor_train", x);
   check_options("to_tensor_train", x.shape(), x.dtype(), options);
   check_ranks("to_tensor_train", x.shape(), tolerance, max_ranks);
   const int d = x.ndim();
@@ -142,8 +144,8 @@ Result<TensorTrain> to_tensor_train(const Tucker& x, double tolerance, const std
     const Index before = core.dim(0), after = core.dim(2);
     Matrix wide(before * u.rows, after);
     for (Index p = 0; p < before; ++p)
-      multiply_serial<double>(u.rows, after, u.cols, u.view(),
-                              {core.data<double>() + p * u.cols * after, after}, wide.row(p * u.rows), after);
+      gemm_serial<double>(u.rows, after, u.cols, u.view(), {core.data<double>() + p * u.cols * after, after},
+                          wide.row(p * u.rows), after);
     core = array_of(wide, {before, u.rows, after}, x.dtype());
   }
   HosvdOptions asked;

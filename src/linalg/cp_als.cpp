@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/core/random.hpp"
 #include "cartan/linalg/als.hpp"
 #include "cartan/linalg/modes.hpp"
@@ -65,8 +66,7 @@ class Iteration {
     if (inner <= 4096)  // the factor stays in cache
       project_rows<T>(x_.data<T>(), rows, matrix_of(k), z.mutable_data<T>(), Residual::none);
     else
-      multiply<T>(rows, rank_, inner, {x_.data<T>(), inner}, {k.data<T>(), rank_}, z.mutable_data<T>(),
-                  rank_);
+      gemm<T>(rows, rank_, inner, {x_.data<T>(), inner}, {k.data<T>(), rank_}, z.mutable_data<T>(), rank_);
     return z;
   }
   Array contracted_before(int half) const {
@@ -156,8 +156,8 @@ double residual_square(const Array& x, const std::vector<Matrix>& u, const std::
     for (Index t = begin; t < end; ++t) {
       const Index i0 = t / across * height, j0 = t % across * width;
       const Index rows = std::min(height, n - i0), columns = std::min(width, rest - j0);
-      multiply_serial<T>(rows, columns, rank, {left.data() + i0 * rank, rank},
-                         {right.data<T>() + j0 * rank, rank, true}, y.data(), columns);
+      gemm_serial<T>(rows, columns, rank, {left.data() + i0 * rank, rank},
+                     {right.data<T>() + j0 * rank, rank, true}, y.data(), columns);
       double sum = 0;
       for (Index i = 0; i < rows; ++i) {
         const T* from = x.data<T>() + (i0 + i) * rest + j0;
@@ -178,6 +178,7 @@ double residual_square(const Array& x, const std::vector<Matrix>& u, const std::
 
 Result<Canonical> cp_als(const Array& input, Index rank, Start start, const IterationOptions& options) {
   HosvdOptions first;
+  refuse_tracked("cp_als", input);
   check_options("cp_als", input.shape(), input.dtype(), first);
   require(rank >= 1, "[cp_als] rank ", rank, "; ranks start at 1");
   require(options.max_iterations >= 1, "[cp_als] ", options.max_iterations, " iterations");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/data/group.hpp"
@@ -16,6 +17,7 @@ inline void check_part(const char* caller, const char* what, const Array& a, DTy
   require(is_real(dtype), "[", caller, "] elements are ", dtype, "; use float32 or float64");
   require(a.dtype() == dtype, "[", caller, "] ", what, " holds ", a.dtype(), ", the others ", dtype);
   require(a.ndim() == ndim, "[", caller, "] ", what, " has shape ", a.shape(), ", expected ", ndim, " axes");
+  refuse_tracked(caller, a);
   require(all_finite(a), "[", caller, "] ", what, " holds numbers that are not finite");
 }
 

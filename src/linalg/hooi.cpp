@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "cartan/linalg/als.hpp"
 #include "core/dispatch.hpp"
 #include "linalg/basis.hpp"
@@ -68,6 +69,7 @@ class Iteration {
 }  // namespace
 
 Result<Tucker> hooi(const Array& input, const std::vector<Index>& ranks, const IterationOptions& options) {
+  refuse_tracked("hooi", input);
   require(options.max_iterations >= 0, "[hooi] ", options.max_iterations, " iterations");
   require(options.change >= 0, "[hooi] change ", options.change);
   HosvdOptions start;

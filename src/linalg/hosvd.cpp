@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "core/dispatch.hpp"
 #include "linalg/basis.hpp"
 #include "linalg/hosvd.hpp"
@@ -188,6 +189,7 @@ Result<Tucker> zero_tucker(const Shape& shape, DType dtype) {
 }
 
 Result<Tucker> st_hosvd(const Array& x, const HosvdOptions& o) {
+  refuse_tracked("st_hosvd", x);
   check_options("st_hosvd", x.shape(), x.dtype(), o);
   const double floor = rounding_floor(x.dtype(), x.shape());
   Result<Tucker> result;

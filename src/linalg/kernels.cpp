@@ -21,7 +21,7 @@ constexpr Index few_rows = 32, long_row = 4096, small_tensor = Index{1} << 16;
 }
 
 template <class T>
-void mode_product(const T* x, ModeView v, Operand<T> m, Index rows, T* y) {
+void mode_product(const T* x, ModeView v, MatrixView<T> m, Index rows, T* y) {
   if (rows <= few_rows && v.n <= long_row &&
       v.size() > small_tensor) {  // packing would cost as much as the product
     Matrix u(v.n, rows);
@@ -31,19 +31,19 @@ void mode_product(const T* x, ModeView v, Operand<T> m, Index rows, T* y) {
     project(x, v, u, y, Residual::none);
     return;
   }
-  if (v.right == 1) return multiply<T>(v.left, rows, v.n, {x, v.n}, transposed(m), y, rows);
-  if (v.left == 1) return multiply<T>(rows, v.right, v.n, m, {x, v.right}, y, v.right);
+  if (v.right == 1) return gemm<T>(v.left, rows, v.n, {x, v.n}, transposed(m), y, rows);
+  if (v.left == 1) return gemm<T>(rows, v.right, v.n, m, {x, v.right}, y, v.right);
   const double flops = 2.0 * static_cast<double>(rows * v.n) * static_cast<double>(v.right);
   if (flops > 4e8) {  // few large products: each on all threads
     for (Index l = 0; l < v.left; ++l)
-      multiply<T>(rows, v.right, v.n, m, {x + l * v.n * v.right, v.right}, y + l * rows * v.right, v.right);
+      gemm<T>(rows, v.right, v.n, m, {x + l * v.n * v.right, v.right}, y + l * rows * v.right, v.right);
     return;
   }
   const Index grain = std::max<Index>(1, static_cast<Index>(4e5 / (flops + 1)));
   parallel_for(v.left, grain, [&](Index begin, Index end) {
     for (Index l = begin; l < end; ++l)
-      multiply_serial<T>(rows, v.right, v.n, m, {x + l * v.n * v.right, v.right}, y + l * rows * v.right,
-                         v.right);
+      gemm_serial<T>(rows, v.right, v.n, m, {x + l * v.n * v.right, v.right}, y + l * rows * v.right,
+                     v.right);
   });
 }
 
@@ -81,7 +81,7 @@ void contract_right(const T* z, ModeView v, const T* a, T* y) {
 
 template <class T>
 void contract_rows(const T* x, Index rows, Index columns, const T* k, Index r, T* y) {
-  if (columns > long_row || rows < 64) return multiply<T>(columns, r, rows, {x, columns, true}, {k, r}, y, r);
+  if (columns > long_row || rows < 64) return gemm<T>(columns, r, rows, {x, columns, true}, {k, r}, y, r);
   const Index parts = std::clamp<Index>(rows / 512, 1, 16), length = (rows + parts - 1) / parts;
   std::vector<T> partial(static_cast<std::size_t>(parts * r * columns));
   parallel_for(parts, 1, [&](Index begin, Index end) {
@@ -170,9 +170,9 @@ Matrix mode_gram(const T* x, ModeView v, const Matrix* u) {
     pack(x, v, begin, end, rows);
     if (u != nullptr) {
       Matrix along(end - begin, u->cols), rest(end - begin, v.n);
-      multiply_serial<double>(along.rows, u->cols, v.n, {rows, v.n}, u->view(), along.data.data(), u->cols);
-      multiply_serial<double>(along.rows, v.n, u->cols, along.view(), transposed(u->view()), rest.data.data(),
-                              v.n);
+      gemm_serial<double>(along.rows, u->cols, v.n, {rows, v.n}, u->view(), along.data.data(), u->cols);
+      gemm_serial<double>(along.rows, v.n, u->cols, along.view(), transposed(u->view()), rest.data.data(),
+                          v.n);
       for (std::size_t i = 0; i < rest.data.size(); ++i) rows[i] -= rest.data[i];
     }
     add_gram(v.n, end - begin, {rows, v.n, true}, sum);
@@ -246,8 +246,8 @@ Matrix outer_sum(const T* x, ModeView v, Index p, const Rows& rows_of_b) {
     std::vector<double> b(static_cast<std::size_t>(pack_length * p));
     pack(x, v, begin, end, rows);
     rows_of_b(begin, end, b.data());
-    multiply_serial<double>(v.n, p, end - begin, {rows, v.n, true}, {b.data(), p},
-                            partial[static_cast<std::size_t>(part)].data.data(), p, true);
+    gemm_serial<double>(v.n, p, end - begin, {rows, v.n, true}, {b.data(), p},
+                        partial[static_cast<std::size_t>(part)].data.data(), p, 1, 1);
   });
   Matrix sum = std::move(partial[0]);
   for (std::size_t q = 1; q < partial.size(); ++q)
@@ -293,7 +293,7 @@ Matrix sample_columns(const T* x, ModeView v, Index count, const Random& random)
 }
 
 #define CARTAN_INSTANTIATE(T)                                                   \
-  template void mode_product(const T*, ModeView, Operand<T>, Index, T*);        \
+  template void mode_product(const T*, ModeView, MatrixView<T>, Index, T*);     \
   template void contract_left(const T*, ModeView, const T*, T*);                \
   template void contract_right(const T*, ModeView, const T*, T*);               \
   template void contract_rows(const T*, Index, Index, const T*, Index, T*);     \

@@ -19,7 +19,7 @@ ModeView view_of(const Shape& shape, int mode);
 
 /// y (left, rows, right) = m (rows x n) applied to every x[l] (n x right).
 template <class T>
-void mode_product(const T* x, ModeView v, Operand<T> m, Index rows, T* y);
+void mode_product(const T* x, ModeView v, MatrixView<T> m, Index rows, T* y);
 
 /// y[i, r] = sum_l z[l, i, r] a[l, r], v.right columns r.
 template <class T>

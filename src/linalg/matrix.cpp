@@ -47,7 +47,7 @@ Matrix product(const Matrix& a, const Matrix& b, bool ta, bool tb) {
           " differ");
   Matrix c(m, n);
   if (k > 0)
-    multiply<double>(m, n, k, {a.data.data(), a.cols, ta}, {b.data.data(), b.cols, tb}, c.data.data(), n);
+    gemm<double>(m, n, k, {a.data.data(), a.cols, ta}, {b.data.data(), b.cols, tb}, c.data.data(), n);
   return c;
 }
 

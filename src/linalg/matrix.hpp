@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cartan/core/array.hpp"
-#include "linalg/gemm.hpp"
+#include "core/gemm.hpp"
 
 namespace cartan::linalg {
 
@@ -19,7 +19,7 @@ struct Matrix {
   double operator()(Index i, Index j) const { return data[static_cast<std::size_t>(i * cols + j)]; }
   double* row(Index i) { return data.data() + i * cols; }
   const double* row(Index i) const { return data.data() + i * cols; }
-  Operand<double> view() const { return {data.data(), cols, false}; }
+  MatrixView<double> view() const { return {data.data(), cols, false}; }
 };
 
 /// The power of two that brings x > 0 near to one; 1 for anything else.

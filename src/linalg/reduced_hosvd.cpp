@@ -54,10 +54,9 @@ Array small_core(const std::vector<Array>& z) {
             for (Index r = 0; r < count; ++r) to[r] = from[r] * scale[static_cast<std::size_t>(r)];
           }
         }
-        const Operand<double> right = d > 1 ? Operand<double>{z[d - 1].data<double>() + t, terms, true}
-                                            : Operand<double>{ones.data(), 1, false};
-        multiply_serial<double>(rows * first, last, count, {left.data(), count}, right, sum.data(), last,
-                                true);
+        const MatrixView<double> right = d > 1 ? MatrixView<double>{z[d - 1].data<double>() + t, terms, true}
+                                               : MatrixView<double>{ones.data(), 1, false};
+        gemm_serial<double>(rows * first, last, count, {left.data(), count}, right, sum.data(), last, 1, 1);
       }
       for (Index j = 0; j < rows; ++j)
         for (Index i = 0; i < first; ++i)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autodiff/refuse_tracked.hpp"
 #include "core/dispatch.hpp"
 #include "linalg/basis.hpp"
 #include "linalg/hosvd.hpp"
@@ -49,6 +50,7 @@ class Reader {
       require(block.shape() == expected && block.dtype() == source_.dtype, "[st_hosvd] the slab [", begin,
               ", ", end, ") holds ", block.dtype(), " of shape ", block.shape(), ", announced were ",
               source_.dtype, " of shape ", expected);
+      refuse_tracked("st_hosvd", block);
       const double sum = sum_of_squares(block.data<T>(), block.size());
       require(std::isfinite(sum), "[st_hosvd] the slab [", begin, ", ", end,
               ") holds numbers that are not finite or whose squares overflow");

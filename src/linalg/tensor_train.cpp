@@ -110,8 +110,8 @@ Array TensorTrain::full() const {
       const Index rows = x.dim(0), inner = x.dim(1), columns = cores[k].dim(1) * cores[k].dim(2);
       Array y = Array::zeros({rows, columns}, dtype());
       if (inner > 0)
-        multiply<T>(rows, columns, inner, {x.data<T>(), inner}, {cores[k].data<T>(), columns},
-                    y.mutable_data<T>(), columns);
+        gemm<T>(rows, columns, inner, {x.data<T>(), inner}, {cores[k].data<T>(), columns},
+                y.mutable_data<T>(), columns);
       x = y.reshaped({rows * cores[k].dim(1), cores[k].dim(2)});
     }
     out = x.reshaped(s);

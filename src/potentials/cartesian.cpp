@@ -1,12 +1,12 @@
 // Multilinear ops at the atoms: gates, linear layers, matrix products.
 #include "cartan/potentials/cartesian.hpp"
 
-#include <Eigen/Core>
 #include <cmath>
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
+#include "core/gemm.hpp"
 #include "core/simd.hpp"
 
 namespace cartan::potentials {
@@ -96,9 +96,6 @@ class RankDot : public Primitive {
   int ranks_;
 };
 
-template <class T>
-using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
 class RankLinear : public Primitive {
  public:
   explicit RankLinear(bool transposed) : transposed_(transposed) {}
@@ -119,13 +116,9 @@ class RankLinear : public Primitive {
           const std::size_t k = t < tiles[1] ? 0 : t < tiles[2] ? 1 : 2;
           const Index first = rank_begin[k] * atoms + (t - tiles[k]) * rows;
           const Index count = std::min(rows, rank_begin[k + 1] * atoms - first);
-          const Eigen::Map<const RowMajor<T>> u(x + first * inner, count, inner);
-          Eigen::Map<RowMajor<T>> v(y + first * outer, count, outer);
           const T* matrix = w + static_cast<Index>(k) * inner * outer;
-          if (transposed_)
-            v.noalias() = u * Eigen::Map<const RowMajor<T>>(matrix, inner, outer);
-          else
-            v.noalias() = u * Eigen::Map<const RowMajor<T>>(matrix, outer, inner).transpose();
+          gemm_serial<T>(count, outer, inner, {x + first * inner, inner},
+                         {matrix, transposed_ ? outer : inner, !transposed_}, y + first * outer, outer);
         }
       });
     });
@@ -161,11 +154,8 @@ class RankOuter : public Primitive {
           const auto k = static_cast<std::size_t>(2 - t / tiles);  // the longest sums first
           const Index first = t % tiles * rows, count = std::min(rows, outer - first);
           const Index from = rank_begin[k] * atoms, n = (rank_begin[k + 1] - rank_begin[k]) * atoms;
-          const Eigen::Map<const RowMajor<T>, 0, Eigen::OuterStride<>> u(y + from * outer + first, n, count,
-                                                                         Eigen::OuterStride<>(outer));
-          const Eigen::Map<const RowMajor<T>> v(x + from * inner, n, inner);
-          Eigen::Map<RowMajor<T>>(w + (static_cast<Index>(k) * outer + first) * inner, count, inner)
-              .noalias() = u.transpose() * v;
+          gemm_serial<T>(count, inner, n, {y + from * outer + first, outer, true}, {x + from * inner, inner},
+                         w + (static_cast<Index>(k) * outer + first) * inner, inner);
         }
       });
     });

@@ -1,3 +1,4 @@
+#include <cartan/autodiff/transforms.hpp>
 #include <cartan/chebyshev/basis.hpp>
 #include <cartan/core/parallel.hpp>
 #include <cartan/core/random.hpp>
@@ -150,4 +151,13 @@ TEST(Chebyshev, TransformDoesNotDependOnThreads) {
   const Array two = values_to_coefficients(f, 1);
   set_threads(0);
   EXPECT_TRUE(identical(one, two));
+}
+
+TEST(Chebyshev, FunctionsThatRecordNothingRefuseTrackedArrays) {
+  const Array x = track(nodes(8));
+  EXPECT_THROW(values_to_coefficients(x, 0), std::invalid_argument);
+  EXPECT_THROW(coefficients_to_values(x, 0), std::invalid_argument);
+  EXPECT_THROW(differentiate(x), std::invalid_argument);
+  EXPECT_THROW(basis(x, 3), std::invalid_argument);
+  EXPECT_EQ(basis(detach(x), 3).shape(), (Shape{8, 3}));
 }

@@ -1,6 +1,6 @@
 #pragma once
-/// Contractions of dense tensors with matrices along their modes. Modes count from 0, negative ones from the
-/// end.
+/// Contractions of dense tensors with matrices along their modes, as differentiable ops: derivatives of any
+/// order. Modes count from 0, negative ones from the end. float32 and float64, types never mix.
 
 #include <vector>
 
@@ -29,8 +29,13 @@ class ModeProduct {
  private:
   Shape shape_, output_;
   DType dtype_;
+  int mode_;
   Index left_, n_, right_, rows_;
 };
+
+/// A_(mode) B_(mode)^T: g[i, j] = sum of a[.., i, ..] b[.., j, ..] over all other indices; the derivative of
+/// a mode product by its matrix. a and b have equal extents in the other modes.
+Array mode_contract(const Array& a, const Array& b, int mode);
 
 /// The unfolding X_(mode), n_mode x (all other modes, in order, last fastest), and its inverse.
 Array unfold(const Array& x, int mode);

@@ -172,7 +172,7 @@ Arrays FormDerivative::eval_cpu(const Arrays& inputs) const {
     const LaneView<T> target(out.mutable_data<T>(), samples, out_rows, channels);
     const Index lanes = samples * channels, blocks = (lanes + w - 1) / w;
     parallel_for(blocks, std::clamp<Index>(blocks / 64, 1, 16), [&](Index begin, Index end) {
-      BlockMemory<T> memory(size + out_rows * w + kernel->scratch_size());
+      Scratch<T> memory(size + out_rows * w + kernel->scratch_size());
       std::vector<T*> rows(slots, nullptr);
       for (const Slot& s : readers) rows[s.slot] = memory.data() + s.offset;
       T* result = rows[out_] = memory.data() + size;

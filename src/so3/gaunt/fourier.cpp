@@ -35,7 +35,7 @@ class RowMap : public Primitive {
       const LaneView<const T> source(in[0].data<T>(), samples, map_->columns(), channels);
       const LaneView<T> target(out.mutable_data<T>(), samples, map_->rows(), channels);
       parallel_for((samples * channels + w - 1) / w, 4, [&](Index begin, Index end) {
-        BlockMemory<T> rows((map_->columns() + map_->rows()) * w);
+        Scratch<T> rows((map_->columns() + map_->rows()) * w);
         T* result = rows.data() + map_->columns() * w;
         for (Index b = begin; b < end; ++b) {
           source.load_block(b * w, rows.data());
@@ -159,7 +159,7 @@ class FourierProduct : public Primitive {
                   2 * fft->values_size() + fft->work_size();
       }
       parallel_for((samples * channels + w - 1) / w, 4, [&](Index begin, Index end) {
-        BlockMemory<T> memory((r1 + r2 + r3) * w + scratch);
+        Scratch<T> memory((r1 + r2 + r3) * w + scratch);
         T *a = memory.data(), *b = a + r1 * w, *c = b + r2 * w;
         for (Index block = begin; block < end; ++block) {
           f.load_block(block * w, a);

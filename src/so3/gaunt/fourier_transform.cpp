@@ -1,11 +1,9 @@
 #include "so3/gaunt/fourier_transform.hpp"
 
-#include <fftw3.h>
-
 #include <cmath>
 #include <numbers>
 
-#include "core/fftw.hpp"
+#include "core/fft.hpp"
 #include "so3/gaunt/cache.hpp"
 
 namespace cartan::so3 {
@@ -51,29 +49,6 @@ int smooth(int n) {
     if (rest == 1) return n;
   }
 }
-
-template <class T>
-struct Fftw;
-template <>
-struct Fftw<double> {
-  using Plan = fftw_plan;
-  static Plan plan(int n, Index count, Index stride, double* in, double* out, fftw_r2r_kind kind) {
-    return fftw_plan_many_r2r(1, &n, static_cast<int>(count), in, nullptr, static_cast<int>(stride), 1, out,
-                              nullptr, static_cast<int>(stride), 1, &kind, FFTW_ESTIMATE);
-  }
-  static void run(Plan plan, double* in, double* out) { fftw_execute_r2r(plan, in, out); }
-  static void destroy(Plan plan) { fftw_destroy_plan(plan); }
-};
-template <>
-struct Fftw<float> {
-  using Plan = fftwf_plan;
-  static Plan plan(int n, Index count, Index stride, float* in, float* out, fftw_r2r_kind kind) {
-    return fftwf_plan_many_r2r(1, &n, static_cast<int>(count), in, nullptr, static_cast<int>(stride), 1, out,
-                               nullptr, static_cast<int>(stride), 1, &kind, FFTW_ESTIMATE);
-  }
-  static void run(Plan plan, float* in, float* out) { fftwf_execute_r2r(plan, in, out); }
-  static void destroy(Plan plan) { fftwf_destroy_plan(plan); }
-};
 
 // Column of m among the even and then the odd ones, each from -l up.
 int even_orders(int l) {
@@ -126,39 +101,25 @@ std::shared_ptr<const LinearRows> harmonics_of_fourier(int l, int m_max, int u_m
 
 template <class T>
 struct FourierTransform<T>::Plans {
-  using F = Fftw<T>;
+  using Plan = std::shared_ptr<const FftPlan<T>>;
   struct Theta {
-    typename F::Plan even_values, odd_values = nullptr, even_project, odd_project = nullptr;
+    Plan even_values, odd_values, even_project, odd_project;
   };
   std::vector<Theta> theta;  // by degree
-  typename F::Plan phi_values, phi_project;
+  Plan phi_values, phi_project;
 
   Plans(int n_theta, int n_phi, int lmax) {
-    const std::lock_guard lock(fftw_planner());
-    const Index width = std::max<Index>(Index{n_theta} * (2 * lmax + 1), n_phi) * w;
-    BlockMemory<T> in(width), out(width);
     for (int l = 0; l <= lmax; ++l) {
       const Index even = even_orders(l), odd = 2 * l + 1 - even, stride = (2 * l + 1) * w;
-      Theta t;
-      t.even_values = F::plan(n_theta, even * w, stride, in.data(), in.data(), FFTW_REDFT01);
-      t.even_project = F::plan(n_theta, even * w, stride, in.data(), in.data(), FFTW_REDFT10);
-      if (odd > 0) {
-        T* first = in.data() + even * w;
-        t.odd_values = F::plan(n_theta, odd * w, stride, first, first, FFTW_RODFT01);
-        t.odd_project = F::plan(n_theta, odd * w, stride, first, first, FFTW_RODFT10);
-      }
+      const auto plan = [&](FftKind kind, Index columns) {
+        return fft_plan<T>(kind, {{n_theta, stride, stride}}, {{columns * w, 1, 1}}, true, true);
+      };
+      Theta t{plan(FftKind::dct3, even), {}, plan(FftKind::dct2, even), {}};
+      if (odd > 0) t.odd_values = plan(FftKind::dst3, odd), t.odd_project = plan(FftKind::dst2, odd);
       theta.push_back(t);
     }
-    phi_values = F::plan(n_phi, w, w, in.data(), out.data(), FFTW_HC2R);
-    phi_project = F::plan(n_phi, w, w, in.data(), out.data(), FFTW_R2HC);
-  }
-  ~Plans() {
-    const std::lock_guard lock(fftw_planner());
-    for (const Theta& t : theta)
-      for (auto plan : {t.even_values, t.odd_values, t.even_project, t.odd_project})
-        if (plan != nullptr) F::destroy(plan);
-    F::destroy(phi_values);
-    F::destroy(phi_project);
+    phi_values = fft_plan<T>(FftKind::from_halfcomplex, {{n_phi, w, w}}, {{w, 1, 1}}, false, true);
+    phi_project = fft_plan<T>(FftKind::halfcomplex, {{n_phi, w, w}}, {{w, 1, 1}}, false, true);
   }
 };
 
@@ -192,18 +153,18 @@ void FourierTransform<T>::series_values(int l, int u_max, const T* series, T* f)
       for (Index k = 0; k < w; ++k) out[k] = in[k] * factor;
     }
   const auto& plans = plans_->theta[l];
-  Fftw<T>::run(plans.even_values, f, f);
+  (*plans.even_values)(f, f);
   T* odd = f + even_orders(l) * w;
-  if (plans.odd_values != nullptr) Fftw<T>::run(plans.odd_values, odd, odd);
+  if (plans.odd_values) (*plans.odd_values)(odd, odd);
 }
 
 template <class T>
 void FourierTransform<T>::series_project(int l, int u_max, T* g, T* series) const {
   const Index stride = row_size(l);
   const auto& plans = plans_->theta[l];
-  Fftw<T>::run(plans.even_project, g, g);
+  (*plans.even_project)(g, g);
   T* odd = g + even_orders(l) * w;
-  if (plans.odd_project != nullptr) Fftw<T>::run(plans.odd_project, odd, odd);
+  if (plans.odd_project) (*plans.odd_project)(odd, odd);
   for (int m = -l; m <= l; ++m)
     for (int u = 0; u <= u_max; ++u) {
       T* out = series + fourier_row(l, u_max, m, u) * w;
@@ -238,12 +199,12 @@ void FourierTransform<T>::phi_values(int l, const T* f, T* work, T* values) cons
     const T factor = m == 0 ? T(1) : m > 0 ? T(0.5) : T(-0.5);
     for (Index k = 0; k < w; ++k) out[k] = in[k] * factor;
   }
-  Fftw<T>::run(plans_->phi_values, work, values);
+  (*plans_->phi_values)(work, values);
 }
 
 template <class T>
 void FourierTransform<T>::phi_project(int l, T* values, T* work, T* g) const {
-  Fftw<T>::run(plans_->phi_project, values, work);
+  (*plans_->phi_project)(values, work);
   for (int m = -l; m <= l; ++m) {
     const T* in = work + (m >= 0 ? m : n_phi_ + m) * w;
     T* out = g + column_of(l, m) * w;

@@ -108,7 +108,7 @@ class BlockFrames {
   int lmax_;
   Index channels_;
   std::vector<std::shared_ptr<const LinearRows>> j_;
-  BlockMemory<T> waves_;  // [angle][m]{cos, sin}[lane]
+  Scratch<T> waves_;  // [angle][m]{cos, sin}[lane]
 };
 
 // Radial factors of a block: [l][lane].
@@ -148,7 +148,7 @@ Array convolve_in_frames(const ConvolutionDegrees& l, ConvolutionSlot::Slot out,
     const Index row_x = grid->row_size(l.x), row_z = grid->row_size(l.z), square = (all + 1) * (all + 1) * w;
     parallel_for((lanes + w - 1) / w, std::clamp<Index>(lanes / w / 64, 1, 16), [&](Index begin, Index end) {
       BlockFrames<T> frames(lmax, channels);
-      BlockMemory<T> memory(3 * square + pairs * (row_x + row_z + 2 * w) + grid->work_size());
+      Scratch<T> memory(3 * square + pairs * (row_x + row_z + 2 * w) + grid->work_size());
       T *a = memory.data(), *b = a + square, *f = b + square, *fx = f + square, *fz = fx + pairs * row_x;
       T *h = fz + pairs * row_z, *work = h + pairs * 2 * w;
       const auto values = [&](const Array& v, int degree, Index first, T* target) {

@@ -4,13 +4,11 @@
 // well as many samples of one channel. A block is as wide as two vector registers.
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
 
 #include "cartan/core/array.hpp"
 #include "core/index.hpp"
 #include "core/simd.hpp"
+#include "core/workspace.hpp"
 
 namespace cartan::so3 {
 
@@ -18,23 +16,6 @@ template <class T>
 inline constexpr Index vector_width = 64 / sizeof(T);
 template <class T>
 inline constexpr Index lane_width = 2 * vector_width<T>;
-
-// Memory of a block, on cache lines, never initialised.
-template <class T>
-class BlockMemory {
- public:
-  explicit BlockMemory(Index n)
-      : data_(static_cast<T*>(::operator new (static_cast<std::size_t>(std::max<Index>(n, 1)) * sizeof(T),
-                                              std::align_val_t{64}))) {}
-  ~BlockMemory() { ::operator delete (data_, std::align_val_t{64}); }
-  BlockMemory(const BlockMemory&) = delete;
-  BlockMemory& operator=(const BlockMemory&) = delete;
-  T* data() { return data_; }
-  const T* data() const { return data_; }
-
- private:
-  T* data_;
-};
 
 namespace detail {
 

@@ -213,7 +213,7 @@ class CompleteSlot : public Multilinear {
       else
         grid = std::make_unique<CompleteGrid<T>>(l_[0], l_[1], l_[2]);
       parallel_for((samples * channels + w - 1) / w, 4, [&](Index begin, Index end) {
-        BlockMemory<T> memory((rows[0] + rows[1] + rows[2]) * w + (grid ? grid->scratch_size() : 0));
+        Scratch<T> memory((rows[0] + rows[1] + rows[2]) * w + (grid ? grid->scratch_size() : 0));
         T* const slots[3] = {memory.data(), memory.data() + rows[0] * w,
                              memory.data() + (rows[0] + rows[1]) * w};
         for (Index block = begin; block < end; ++block) {

@@ -50,7 +50,7 @@ class GridMap : public Primitive {
       const LaneView<T> target(out.mutable_data<T>(), samples, to, channels);
       const Index coefficients = t->rows() * t->row_size(l_);
       parallel_for((samples * channels + w - 1) / w, 4, [&](Index begin, Index end) {
-        BlockMemory<T> memory((rows + points) * w + coefficients + t->values_size() + t->work_size());
+        Scratch<T> memory((rows + points) * w + coefficients + t->values_size() + t->work_size());
         T *x = memory.data(), *grid = x + rows * w, *f = grid + points * w, *values = f + coefficients;
         T* work = values + t->values_size();
         for (Index b = begin; b < end; ++b) {

@@ -1,7 +1,6 @@
 // The linear map between irreps: the form sum over paths of factor w_uv x_um y_vm with its three partial
 // derivatives. The channels of one coordinate m of all samples are a matrix with the rows
 // irreps.dim() apart, so every path is 2 l + 1 matrix products without a copy.
-#include <Eigen/Core>
 #include <cmath>
 
 #include "autodiff/multilinear.hpp"
@@ -10,6 +9,7 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/layers.hpp"
 #include "core/dispatch.hpp"
+#include "core/gemm.hpp"
 
 namespace cartan::so3 {
 
@@ -20,13 +20,6 @@ struct Linear::Form {
 };
 
 namespace {
-
-template <class T>
-using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-template <class T>
-using Strided = Eigen::Map<const Matrix<T>, 0, Eigen::OuterStride<>>;
-template <class T>
-using MutableStrided = Eigen::Map<Matrix<T>, 0, Eigen::OuterStride<>>;
 
 constexpr Index row_grain = 256, tile = 32;
 
@@ -66,17 +59,15 @@ class LinearForm : public Multilinear {
     const Irreps &in = form_->in, &out = form_->out;
     for (const auto& p : form_->paths) {
       const Index u = in[p.in].mul, v = out[p.out].mul;
-      const Eigen::Map<const Matrix<T>> w(weights + p.offset, u, v);
+      const T* w = weights + p.offset;
       const T factor = static_cast<T>(p.factor);
       for (Index m = 0; m < in[p.in].ir.dim(); ++m) {
         const Index xi = first * in.dim() + in.offset(p.in) + m * u,
                     yi = first * out.dim() + out.offset(p.out) + m * v;
         if (slot() == Y)
-          MutableStrided<T>(to + yi, rows, v, Eigen::OuterStride<>(out.dim())).noalias() +=
-              factor * Strided<T>(from + xi, rows, u, Eigen::OuterStride<>(in.dim())) * w;
+          gemm_serial<T>(rows, v, u, {from + xi, in.dim()}, {w, v}, to + yi, out.dim(), factor, 1);
         else
-          MutableStrided<T>(to + xi, rows, u, Eigen::OuterStride<>(in.dim())).noalias() +=
-              factor * Strided<T>(from + yi, rows, v, Eigen::OuterStride<>(out.dim())) * w.transpose();
+          gemm_serial<T>(rows, u, v, {from + yi, out.dim()}, {w, v, true}, to + xi, in.dim(), factor, 1);
       }
     }
   }
@@ -96,13 +87,11 @@ class LinearForm : public Multilinear {
         const Task& task = tasks[static_cast<std::size_t>(k)];
         const auto& p = form_->paths[task.path];
         const Index u = in[p.in].mul, v = out[p.out].mul, count = std::min(tile, u - task.begin);
-        Eigen::Map<Matrix<T>> w(weights + p.offset + task.begin * v, count, v);
+        T* w = weights + p.offset + task.begin * v;
         for (Index m = 0; m < in[p.in].ir.dim(); ++m)
-          w.noalias() += Strided<T>(x + in.offset(p.in) + m * u + task.begin, rows, count,
-                                    Eigen::OuterStride<>(in.dim()))
-                             .transpose() *
-                         Strided<T>(y + out.offset(p.out) + m * v, rows, v, Eigen::OuterStride<>(out.dim()));
-        w *= static_cast<T>(p.factor);
+          gemm_serial<T>(count, v, rows, {x + in.offset(p.in) + m * u + task.begin, in.dim(), true},
+                         {y + out.offset(p.out) + m * v, out.dim()}, w, v, 1, 1);
+        for (Index n = 0; n < count * v; ++n) w[n] *= static_cast<T>(p.factor);
       }
     });
   }

@@ -41,12 +41,10 @@ template <class T>
 PackedWeights<T>::PackedWeights(const SO2Shape& s, const T* weights, bool transposed_)
     : transposed(transposed_), from(transposed_ ? s.to : s.from), to(transposed_ ? s.from : s.to) {
   order.resize(s.mmax + 1);
-  Memory<T> dense[2];
   for (int m = 0; m <= s.mmax; ++m) {
     const bool real = s.parity || m == 0;
     const Index ld = round_up(s.from.columns[m], panel), size = s.to.columns[m] * ld;
-    T* w[2] = {dense[0].reserve(size), dense[1].reserve(size)};
-    for (T* p : w) std::fill_n(p, size, T(0));
+    Scratch<T> w[2] = {Scratch<T>(size, T(0)), Scratch<T>(size, T(0))};
     each_weight(s, m, [&](int sine, Index element, Index flat, int sign) {
       w[sine][element] = static_cast<T>(sign) * weights[flat];
     });
@@ -54,7 +52,8 @@ PackedWeights<T>::PackedWeights(const SO2Shape& s, const T* weights, bool transp
     for (int kind = 0; kind < (real ? 1 : 3); ++kind) {
       Panels<T>& b = order[m][kind];
       b.k = k, b.n = round_up(n, panel);
-      T* data = b.memory.reserve(b.n * k);
+      b.memory = Scratch<T>(b.n * k);
+      T* data = b.memory.data();
       parallel_for(b.n / panel, 1, [&](Index first, Index last) {
         for (Index column = first * panel; column < last * panel; ++column)
           for (Index row = 0; row < k; ++row) {
@@ -84,7 +83,7 @@ class LeftFactors {
       for (int kind = 0; kind < kinds(m); ++kind) {
         const Index n = side.columns[m];
         matrices_[kind].push_back(
-            {memory_.emplace_back().reserve(Left<T>::size(block_edges, n)), block_edges, n});
+            {memory_.emplace_back(Left<T>::size(block_edges, n), T(0)).data(), block_edges, n});
       }
   }
   LeftFactors(const LeftFactors&) = delete;
@@ -120,7 +119,7 @@ class LeftFactors {
   int kinds(int m) const { return m == 0 ? 1 : shape_.parity ? 2 : differences_ ? 4 : 3; }
   const SO2Shape& shape_;
   bool differences_;
-  std::deque<Memory<T>> memory_;
+  std::deque<Scratch<T>> memory_;
   std::vector<Left<T>> matrices_[4];
 };
 
@@ -134,7 +133,7 @@ class Results {
       ld_.push_back(round_up(side.columns[m], panel));
       for (int sign = 0; sign < 2; ++sign)
         data_[sign].push_back(
-            memory_.emplace_back().reserve(sign == 1 && m == 0 ? 0 : ld_.back() * block_edges));
+            memory_.emplace_back(sign == 1 && m == 0 ? 0 : ld_.back() * block_edges, T(0)).data());
     }
   }
   Results(const Results&) = delete;
@@ -202,7 +201,7 @@ class Results {
   const SO2Shape& shape_;
   std::vector<Index> ld_;
   std::vector<T*> data_[2];
-  std::deque<Memory<T>> memory_;
+  std::deque<Scratch<T>> memory_;
 };
 
 // Things that are costly to make, one for each thread at work.

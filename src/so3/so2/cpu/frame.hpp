@@ -272,11 +272,13 @@ class FrameSide {
 template <class T>
 class EdgeFrames {
  public:
-  explicit EdgeFrames(const WignerKernel& kernel) : kernel_(kernel) {}
+  explicit EdgeFrames(const WignerKernel& kernel)
+      : kernel_(kernel),
+        d_(kernel.layout().size * block_edges, T(0)),
+        lanes_(kernel.layout().size + kernel.scratch_size(), SampleLanes{}) {}
   void prepare(const T* vectors, const std::int32_t* edges, Index count) {
     const Index size = kernel_.layout().size;
-    d_.reserve(size * block_edges);
-    SampleLanes* lanes = lanes_.reserve(size + kernel_.scratch_size());
+    SampleLanes* lanes = lanes_.data();
     for (Index first = 0; first < count; first += lane_count) {
       const Index samples = std::min(lane_count, count - first);
       CayleyKlein parameters[lane_count];
@@ -317,8 +319,8 @@ class EdgeFrames {
 
   const WignerKernel& kernel_;
   double direction_[block_edges][3];
-  Memory<T> d_;
-  Memory<SampleLanes> lanes_;
+  Scratch<T> d_;
+  Scratch<SampleLanes> lanes_;
 };
 
 }  // namespace cartan::so3

@@ -6,8 +6,8 @@
 // registers. For m > 0 the product of complex matrices takes three real ones:
 //   z'_+ = W1 (z_+ + z_-) - (W1 + W2) z_-,   z'_- = W1 (z_+ + z_-) + (W2 - W1) z_+.
 
-#include "core/buffer.hpp"
 #include "core/simd.hpp"
+#include "core/workspace.hpp"
 #include "so3/so2/shape.hpp"
 
 namespace cartan::so3 {
@@ -16,26 +16,6 @@ inline constexpr Index tile_rows = 12;
 
 template <class T>
 inline constexpr Index depth = 768 / sizeof(T);
-
-// Memory aligned to cache lines, zero at first.
-template <class T>
-class Memory {
- public:
-  T* reserve(Index n) {
-    const std::size_t need = static_cast<std::size_t>(n) * sizeof(T);
-    if (!buffer_ || need > bytes_) {
-      buffer_ = std::make_unique<Buffer>(bytes_ = need, Device::cpu);
-      std::memset(buffer_->data, 0, need);
-    }
-    return data();
-  }
-  T* data() { return static_cast<T*>(buffer_->data); }
-  const T* data() const { return static_cast<const T*>(buffer_->data); }
-
- private:
-  std::unique_ptr<Buffer> buffer_;
-  std::size_t bytes_ = 0;
-};
 
 // c (12 x 32, rows ldc apart) = or += a b over k columns; a: rows depth<T> apart, b: rows of one panel.
 // `next` is fetched meanwhile, a cache line every four columns: weights come from beyond the second-level
@@ -110,7 +90,7 @@ struct Left {
 // A right factor (k, n).
 template <class T>
 struct Panels {
-  Memory<T> memory;
+  Scratch<T> memory;
   Index k = 0, n = 0;  // n rounded up to whole panels
 };
 

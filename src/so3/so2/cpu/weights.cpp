@@ -26,13 +26,12 @@ void by_weights(const SO2Arguments<T>& f, T* out) {
     int m, kind;
     Index column;
   };
-  std::vector<std::array<Memory<T>, 3>> sums(shape.mmax + 1);
+  std::vector<std::array<Scratch<T>, 3>> sums(shape.mmax + 1);
   std::vector<Strip> strips;
   for (int m = 0; m <= shape.mmax; ++m)
     for (int kind = 0; kind < (m == 0 || shape.parity ? 1 : 3); ++kind) {
       const Index columns = round_up(shape.from.columns[m], panel);
-      T* sum = sums[m][kind].reserve(round_up(shape.to.columns[m], 8) * columns);
-      std::fill_n(sum, round_up(shape.to.columns[m], 8) * columns, T(0));
+      sums[m][kind] = Scratch<T>(round_up(shape.to.columns[m], 8) * columns, T(0));
       for (Index c = 0; c < columns; c += panel) strips.push_back({m, kind, c});
     }
   const auto add_strip = [&](const Strip& s, const Work& work, Index rows) {

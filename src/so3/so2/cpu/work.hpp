@@ -26,7 +26,7 @@ class EdgeBlock {
         mixed_to_(form.shape.to, form.shape.mmax, kernel_of(form).layout()),
         omega_(form.rotations * block_edges * 3) {
     const Index size = std::max(from_.size(), to_.size());
-    for (auto& m : scratch_) m.reserve(size);
+    for (auto& m : scratch_) m = Scratch<T>(size, T(0));
   }
 
   void prepare(const std::int32_t* edges, Index count) {
@@ -87,7 +87,7 @@ class EdgeBlock {
   EdgeFrames<T> frames_;
   FrameSide<T> from_, to_, mixed_from_, mixed_to_;
   std::vector<double> omega_;
-  Memory<T> scratch_[4];
+  Scratch<T> scratch_[4];
   const std::int32_t* edges_ = nullptr;
   Index count_ = 0;
 };
@@ -129,12 +129,12 @@ class EdgeProducts {
   struct Memory {
     std::unique_ptr<LeftFactors<T>> left;
     std::unique_ptr<Results<T>> results;
-    so3::Memory<T> frames;
+    Scratch<T> frames;
   };
   Memory memory(const FrameSide<T>& target) const {
     Memory m;
     if (f_.shape.channelwise) {
-      m.frames.reserve(target.size() * block_edges);
+      m.frames = Scratch<T>(target.size() * block_edges, T(0));
     } else {
       m.left = std::make_unique<LeftFactors<T>>(f_.shape, weights_->from, false);
       m.results = std::make_unique<Results<T>>(f_.shape, weights_->to);

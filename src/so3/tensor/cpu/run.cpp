@@ -153,7 +153,7 @@ class TensorForm::Backward {
     for (int n = 0; n < samples.count; ++n)
       for (const Mix& m : mixes_) {
         if (to_w[n] != nullptr) {
-          const Matrix<T> gw = mix_weights(m, products + n * size + m.products, g[n], form_.dim_out, 1);
+          const Scratch<T> gw = mix_weights(m, products + n * size + m.products, g[n], form_.dim_out, 1);
           std::copy_n(gw.data(), gw.size(), to_w[n] + m.weights);
         }
         if (inputs_)
@@ -204,7 +204,7 @@ class TensorForm::Backward {
           });
         });
         for (const Mix& m : mixes_) {
-          const Matrix<T> gw =
+          const Scratch<T> gw =
               mix_weights(m, products_at(m), in_.out + b * form_.dim_out, form_.dim_out, count);
           for (Index n = 0; n < gw.size(); ++n) sum[m.weights + n] += static_cast<double>(gw.data()[n]);
         }

@@ -1,33 +1,15 @@
 #pragma once
 // One thread's work on a compiled tensor product, and the matrices of weights that mix channels.
 
-#include <Eigen/Core>
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
 
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
+#include "core/gemm.hpp"
+#include "core/workspace.hpp"
 #include "so3/tensor/cpu/kernels.hpp"
 
 namespace cartan::so3 {
-
-template <class T>
-using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-// Memory of a block of work, aligned for vectors.
-template <class T>
-class Scratch {
- public:
-  explicit Scratch(Index n)
-      : memory_(static_cast<T*>(std::aligned_alloc(64, (n * sizeof(T) / 64 + 1) * 64)), &std::free) {
-    if (!memory_) throw std::bad_alloc();
-  }
-  T* data() { return memory_.get(); }
-
- private:
-  std::unique_ptr<T, decltype(&std::free)> memory_;
-};
 
 constexpr Index sample_grain = 64;
 
@@ -216,39 +198,41 @@ class TensorForm::Run {
 
 // The matrix (rows, mix.dim) x channels of a block of features whose rows are `stride` apart.
 template <class T>
-Matrix<T> gather_block(const T* x, Index stride, const Mix& mix, Index rows) {
-  Matrix<T> out(rows * mix.dim, mix.out);
+Scratch<T> gather_block(const T* x, Index stride, const Mix& mix, Index rows) {
+  Scratch<T> out(rows * mix.dim * mix.out);
   for (Index r = 0; r < rows; ++r)
     std::copy_n(x + r * stride + mix.offset, mix.dim * mix.out, out.data() + r * mix.dim * mix.out);
   return out;
 }
 
 template <class T>
-auto weights_of(const Mix& mix, const T* w) {
-  return Eigen::Map<const Matrix<T>>(w + mix.weights, mix.in, mix.out);
-}
-template <class T>
 void mix_forward(const Mix& mix, const T* products, const T* w, Index rows, T* out, Index stride) {
-  const Matrix<T> y = Eigen::Map<const Matrix<T>>(products, rows * mix.dim, mix.in) * weights_of(mix, w);
   const Index size = mix.dim * mix.out;
+  Scratch<T> y(rows * size);
+  gemm_serial<T>(rows * mix.dim, mix.out, mix.in, {products, mix.in}, {w + mix.weights, mix.out}, y.data(),
+                 mix.out);
   for (Index r = 0; r < rows; ++r) {
     T* to = out + r * stride + mix.offset;
-    for (Index n = 0; n < size; ++n) to[n] += y.data()[r * size + n];
+    for (Index n = 0; n < size; ++n) to[n] += y[r * size + n];
   }
 }
 
 // To `products` of this Mix.
 template <class T>
 void mix_backward(const Mix& mix, const T* g, Index stride, const T* w, Index rows, T* products) {
-  Eigen::Map<Matrix<T>>(products, rows * mix.dim, mix.in).noalias() =
-      gather_block(g, stride, mix, rows) * weights_of(mix, w).transpose();
+  const Scratch<T> block = gather_block(g, stride, mix, rows);
+  gemm_serial<T>(rows * mix.dim, mix.in, mix.out, {block.data(), mix.out}, {w + mix.weights, mix.out, true},
+                 products, mix.in);
 }
 
-// The derivative (u v, w) by the weights: products^T g
+// The derivative (mix.in, mix.out) by the weights: products^T g
 template <class T>
-Matrix<T> mix_weights(const Mix& mix, const T* products, const T* g, Index stride, Index rows) {
-  return Eigen::Map<const Matrix<T>>(products, rows * mix.dim, mix.in).transpose() *
-         gather_block(g, stride, mix, rows);
+Scratch<T> mix_weights(const Mix& mix, const T* products, const T* g, Index stride, Index rows) {
+  const Scratch<T> block = gather_block(g, stride, mix, rows);
+  Scratch<T> out(mix.in * mix.out);
+  gemm_serial<T>(mix.in, mix.out, rows * mix.dim, {products, mix.in, true}, {block.data(), mix.out},
+                 out.data(), mix.out);
+  return out;
 }
 
 // Samples of the rows [begin, end) of an index list: their order and the range of positions.
