@@ -158,11 +158,14 @@ class TensorForm::Run {
     typedef T Row __attribute__((vector_size(batch * sizeof(T))));
     T* f = filters_.data();
     const std::size_t filters = form_.filters_.size();
+    // The input by which alone is differentiated is not there; nothing that is wanted takes its filters.
+    const bool has1 = in_.x1 != nullptr, has2 = in_.x2 != nullptr;
     for (int n = 0; n < batch; ++n)
       for (std::size_t q = 0; q < filters; ++q) {
         const Filter& filter = form_.filters_[q];
+        const bool first = filter.operand == Operand::x1;
         f[q * batch + static_cast<std::size_t>(n)] =
-            n < b.count ? (filter.operand == Operand::x1 ? b.x1 : b.x2)[n][filter.coordinate] : T(0);
+            n < b.count && (first ? has1 : has2) ? (first ? b.x1 : b.x2)[n][filter.coordinate] : T(0);
       }
     const T* value = form_.values<T>().data();
     const std::int32_t *index = form_.matrix_filter_.data(), *row = form_.matrix_row_.data();
