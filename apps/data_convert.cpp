@@ -5,7 +5,6 @@
 #include <cartan/data/readers.hpp>
 
 #include <cmath>
-#include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -59,9 +58,11 @@ void run(const Options& o) {
   const double energy = energy_units.at(o.energy), length = length_units.at(o.length);
   const double force = o.force.empty() ? energy / length : force_unit(o.force);
   const bool own_units = energy == 1 && length == 1 && force == 1;
-  require(own_units || std::filesystem::path(o.in).extension() != ".npz",
-          "an .npz has units of its own (kcal/mol unless it says otherwise); --units is for .xyz, .h5 and "
-          "deepmd folders");
+  if (!own_units) {
+    const auto format = data::frame_format(o.in);
+    require(!format.own_units, o.in, ": a file of the kind ", format.title,
+            " has units of its own; --units is for files that do not say theirs");
+  }
   auto frames = data::read_frames(o.in, o.range);
   stop_if_asked();
   if (!own_units)
@@ -76,11 +77,8 @@ void run(const Options& o) {
 void add_data_convert(CLI::App& data) {
   CLI::App* verb = data.add_subcommand("convert", "Convert frames from one kind of file to another");
   auto o = std::make_shared<Options>();
-  verb->add_option("in", o->in, "Frames: .xyz .extxyz .h5 .npz (rMD17, sGDML) or a deepmd folder")
-      ->required();
-  verb->add_option("out", o->out,
-                   "File to write: .xyz .extxyz .h5 .npz, or a name ending in / for a deepmd folder")
-      ->required();
+  verb->add_option("in", o->in, "Frames: " + data::frame_format_names())->required();
+  verb->add_option("out", o->out, "File to write: " + data::frame_format_names(true))->required();
   verb->add_option("--range", o->range, "Which frames, as a Python slice: 0:100, ::10, -1")
       ->type_name("A:B:C");
   std::vector<std::string> energies, lengths;

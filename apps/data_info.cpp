@@ -5,7 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -22,12 +21,6 @@ struct Options {
   std::string file;
   bool json = false, config = false;
 };
-
-std::string lower_extension(const std::string& path) {
-  std::string out = std::filesystem::path(path).extension().string();
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 // Smallest, largest and number of NaN of a real array.
 ordered_json describe(const Array& a) {
@@ -141,22 +134,11 @@ void show_frames(const Options& o, const std::string& kind) {
 }
 
 void run(const Options& o) {
-  const std::string extension = lower_extension(o.file);
-  if (std::filesystem::is_directory(o.file)) return show_frames(o, "deepmd folder");
-  if (extension == ".npy") return show_arrays(o, {{"array", data::read_npy(o.file)}}, "npy");
-  if (extension == ".npz") {
-    try {
-      return show_frames(o, "rMD17 npz");
-    } catch (const FormatError&) {  // not frames, or damaged: then this says so
-      return show_arrays(o, data::read_npz(o.file), "npz");
-    }
-  }
-  if (extension == ".h5" || extension == ".hdf5") {
-    const data::Hdf5File file(o.file);
-    if (file.header().format != "cartan-frames") return show_tree(o, file);
-    return show_frames(o, "cartan-frames");
-  }
-  show_frames(o, extension == ".xyz" || extension == ".extxyz" ? "extended xyz" : "frames");
+  if (data::is_npy(o.file)) return show_arrays(o, {{"array", data::read_npy(o.file)}}, "npy");
+  const auto format = data::frame_format(o.file);
+  if (data::holds_frames(o.file)) return show_frames(o, format.title);
+  if (format.name == "npz") return show_arrays(o, data::read_npz(o.file), "npz");
+  show_tree(o, data::Hdf5File(o.file));
 }
 
 }  // namespace
@@ -164,7 +146,8 @@ void run(const Options& o) {
 void add_data_info(CLI::App& data) {
   CLI::App* verb = data.add_subcommand("info", "Say what a file of frames, arrays or a model holds");
   auto options = std::make_shared<Options>();
-  verb->add_option("file", options->file, "Frames (.xyz .extxyz .h5 .npz, deepmd folder), HDF5, .npy or .npz")
+  verb->add_option("file", options->file,
+                   "Frames (" + data::frame_format_names() + "), any HDF5, .npy or .npz")
       ->required();
   verb->add_flag("--config", options->config, "Show the configuration stored in an HDF5 file");
   add_json_option(verb, options->json);

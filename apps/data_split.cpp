@@ -124,14 +124,35 @@ std::vector<std::string> part_names(const Options& o, std::size_t count) {
   return names;
 }
 
+// What the names of the parts end in: as asked for; as IN, where its kind keeps all of a frame; or .h5.
+std::string ending(const Options& o) {
+  const std::string own = std::filesystem::path(o.in).extension().string();
+  for (const auto& format : data::frame_formats())
+    for (const auto& name : format.names)
+      if (o.format.empty() ? format.complete && name == own
+                           : name == "." + o.format || format.name == o.format)
+        return name;
+  return ".h5";
+}
+
+// The words that --format takes: those of the kinds that are written.
+std::vector<std::string> format_words() {
+  std::vector<std::string> words;
+  for (const auto& format : data::frame_formats()) {
+    if (!format.writes) continue;
+    if (format.names.front() == "/") words.push_back(format.name);
+    for (const auto& name : format.names)
+      if (name.front() == '.') words.push_back(name.substr(1));
+  }
+  return words;
+}
+
 void run(const Options& o) {
   require(o.fractions.empty() != o.counts.empty(), "give one of --fractions and --counts");
   const double sum = std::accumulate(o.fractions.begin(), o.fractions.end(), 0.0);
   require(sum <= 1 + 1e-9, "--fractions add up to ", sum, ", more than 1");
   const auto names = part_names(o, std::max(o.fractions.size(), o.counts.size()));
-  std::string extension =
-      o.format.empty() ? std::filesystem::path(o.in).extension().string() : "." + o.format;
-  if (extension != ".xyz" && extension != ".extxyz") extension = ".h5";
+  const std::string extension = ending(o);
   std::vector<std::string> paths;
   for (const auto& name : names) paths.push_back(o.prefix + "_" + name + extension);
   refuse_existing(paths, o.force);
@@ -185,8 +206,11 @@ void add_data_split(CLI::App& data) {
   list(verb->add_option("--by", o->by, "Info keys, e.g. run: frames with the same values stay together"),
        "KEY,..");
   list(verb->add_option("--names", o->names, "Names of the parts (default train,valid,test)"), "NAME,..");
-  verb->add_option("--format", o->format, "h5, xyz or extxyz (default: as IN, or h5)")
-      ->check(CLI::IsMember({"h5", "xyz", "extxyz"}).description(""))
+  const auto words = format_words();
+  std::string listed;
+  for (const auto& word : words) listed += (listed.empty() ? "" : ", ") + word;
+  verb->add_option("--format", o->format, "Kind of the parts: " + listed + " (default: as IN, or h5)")
+      ->check(CLI::IsMember(words).description(""))
       ->type_name("KIND");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);

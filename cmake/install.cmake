@@ -24,7 +24,7 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cartan)
 # pkg-config: a shared library brings what it needs, a static one leaves it to the caller's link line.
 set(pc_libs_private "")
 if(NOT BUILD_SHARED_LIBS)
-  set(libraries ${HDF5_C_LIBRARIES} ${ZLIB_LIBRARIES} ${FFTW_LINK_LIBRARIES} ${OpenMP_CXX_LIBRARIES} -lstdc++ -lm)
+  set(libraries ${HDF5_C_LIBRARIES} ${ZLIB_LIBRARIES} ${FFTW_LINK_LIBRARIES} ${LIBZIP_LINK_LIBRARIES} ${OpenMP_CXX_LIBRARIES} -lstdc++ -lm)
   if(CARTAN_CUDA)
     list(APPEND libraries ${CUDA_cudart_LIBRARY})
   endif()

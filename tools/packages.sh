@@ -9,7 +9,7 @@
 set -eu
 
 build="g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev libhdf5-dev libboost-dev zlib1g-dev
-  libxxhash-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev"
+  libzip-dev libxxhash-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev"
 test="libgtest-dev clang"
 tsan="libomp-dev"
 bench="libbenchmark-dev"

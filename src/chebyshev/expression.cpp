@@ -11,47 +11,58 @@
 namespace cartan::chebyshev {
 namespace {
 
+// A function works on a row of operands; the loop is part of it, so that arithmetic is vectorised.
 struct Unary {
   const char* name;
-  double (*f)(double);
+  void (*apply)(double* a, Index n);  // a = f(a)
 };
 struct Binary {
   const char* name;
-  double (*f)(double, double);
+  void (*apply)(double* a, const double* b, Index n);  // a = f(a, b)
 };
+template <auto f>
+void each(double* a, Index n) {
+  for (Index i = 0; i < n; ++i) a[i] = f(a[i]);
+}
+template <auto f>
+void pairs(double* a, const double* b, Index n) {
+  for (Index i = 0; i < n; ++i) a[i] = f(a[i], b[i]);
+}
 
 // A step's code: number, variable, then the functions of one argument, then those of two.
 enum { push_number, push_variable, first_function };
 
-constexpr Unary unary[] = {{"-", [](double a) { return -a; }},
-                           {"abs", [](double a) { return std::abs(a); }},
-                           {"acos", [](double a) { return std::acos(a); }},
-                           {"acosh", [](double a) { return std::acosh(a); }},
-                           {"asin", [](double a) { return std::asin(a); }},
-                           {"asinh", [](double a) { return std::asinh(a); }},
-                           {"atan", [](double a) { return std::atan(a); }},
-                           {"atanh", [](double a) { return std::atanh(a); }},
-                           {"cbrt", [](double a) { return std::cbrt(a); }},
-                           {"ceil", [](double a) { return std::ceil(a); }},
-                           {"cos", [](double a) { return std::cos(a); }},
-                           {"cosh", [](double a) { return std::cosh(a); }},
-                           {"erf", [](double a) { return std::erf(a); }},
-                           {"erfc", [](double a) { return std::erfc(a); }},
-                           {"exp", [](double a) { return std::exp(a); }},
-                           {"expm1", [](double a) { return std::expm1(a); }},
-                           {"floor", [](double a) { return std::floor(a); }},
-                           {"log", [](double a) { return std::log(a); }},
-                           {"log10", [](double a) { return std::log10(a); }},
-                           {"log1p", [](double a) { return std::log1p(a); }},
-                           {"log2", [](double a) { return std::log2(a); }},
-                           {"sign", [](double a) { return a > 0   ? 1.0
-                                                          : a < 0 ? -1.0
-                                                                  : a; }},
-                           {"sin", [](double a) { return std::sin(a); }},
-                           {"sinh", [](double a) { return std::sinh(a); }},
-                           {"sqrt", [](double a) { return std::sqrt(a); }},
-                           {"tan", [](double a) { return std::tan(a); }},
-                           {"tanh", [](double a) { return std::tanh(a); }}};
+double sign(double a) {
+  return a > 0 ? 1.0 : a < 0 ? -1.0 : a;
+}
+
+constexpr Unary unary[] = {{"-", each<[](double a) { return -a; }>},
+                           {"abs", each<[](double a) { return std::abs(a); }>},
+                           {"acos", each<[](double a) { return std::acos(a); }>},
+                           {"acosh", each<[](double a) { return std::acosh(a); }>},
+                           {"asin", each<[](double a) { return std::asin(a); }>},
+                           {"asinh", each<[](double a) { return std::asinh(a); }>},
+                           {"atan", each<[](double a) { return std::atan(a); }>},
+                           {"atanh", each<[](double a) { return std::atanh(a); }>},
+                           {"cbrt", each<[](double a) { return std::cbrt(a); }>},
+                           {"ceil", each<[](double a) { return std::ceil(a); }>},
+                           {"cos", each<[](double a) { return std::cos(a); }>},
+                           {"cosh", each<[](double a) { return std::cosh(a); }>},
+                           {"erf", each<[](double a) { return std::erf(a); }>},
+                           {"erfc", each<[](double a) { return std::erfc(a); }>},
+                           {"exp", each<[](double a) { return std::exp(a); }>},
+                           {"expm1", each<[](double a) { return std::expm1(a); }>},
+                           {"floor", each<[](double a) { return std::floor(a); }>},
+                           {"log", each<[](double a) { return std::log(a); }>},
+                           {"log10", each<[](double a) { return std::log10(a); }>},
+                           {"log1p", each<[](double a) { return std::log1p(a); }>},
+                           {"log2", each<[](double a) { return std::log2(a); }>},
+                           {"sign", each<sign>},
+                           {"sin", each<[](double a) { return std::sin(a); }>},
+                           {"sinh", each<[](double a) { return std::sinh(a); }>},
+                           {"sqrt", each<[](double a) { return std::sqrt(a); }>},
+                           {"tan", each<[](double a) { return std::tan(a); }>},
+                           {"tanh", each<[](double a) { return std::tanh(a); }>}};
 
 double larger(double a, double b) {
   return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b);
@@ -60,15 +71,16 @@ double smaller(double a, double b) {
   return std::isnan(a) || std::isnan(b) ? NAN : std::min(a, b);
 }
 
-constexpr Binary binary[] = {{"+", [](double a, double b) { return a + b; }},
-                             {"-", [](double a, double b) { return a - b; }},
-                             {"*", [](double a, double b) { return a * b; }},
-                             {"/", [](double a, double b) { return a / b; }},
-                             {"pow", [](double a, double b) { return b == 2 ? a * a : std::pow(a, b); }},
-                             {"atan2", [](double a, double b) { return std::atan2(a, b); }},
-                             {"hypot", [](double a, double b) { return std::hypot(a, b); }},
-                             {"max", larger},
-                             {"min", smaller}};
+constexpr Binary binary[] = {
+    {"+", pairs<[](double a, double b) { return a + b; }>},
+    {"-", pairs<[](double a, double b) { return a - b; }>},
+    {"*", pairs<[](double a, double b) { return a * b; }>},
+    {"/", pairs<[](double a, double b) { return a / b; }>},
+    {"pow", pairs<[](double a, double b) { return b == 2 ? a * a : std::pow(a, b); }>},
+    {"atan2", pairs<[](double a, double b) { return std::atan2(a, b); }>},
+    {"hypot", pairs<[](double a, double b) { return std::hypot(a, b); }>},
+    {"max", pairs<larger>},
+    {"min", pairs<smaller>}};
 constexpr int unary_count = static_cast<int>(std::size(unary)),
               binary_count = static_cast<int>(std::size(binary));
 constexpr int deepest = 200;  // of nested brackets and signs
@@ -242,17 +254,18 @@ void Expression::operator()(const double* points, Index n, double* values) const
     std::vector<double> stack(depth_ * block);
     double* top = stack.data() - block;  // row of the topmost operand
     for (const Step& step : program_) {
-      if (step.code < first_function) {
+      if (step.code == push_number) {
         top += block;
-        for (Index i = 0; i < count; ++i)
-          top[i] = step.code == push_number ? step.number : points[(begin + i) * variables_ + step.variable];
+        std::fill_n(top, count, step.number);
+      } else if (step.code == push_variable) {
+        top += block;
+        const double* from = points + begin * variables_ + step.variable;
+        for (Index i = 0; i < count; ++i) top[i] = from[i * variables_];
       } else if (step.code < first_function + unary_count) {
-        const auto f = unary[step.code - first_function].f;
-        for (Index i = 0; i < count; ++i) top[i] = f(top[i]);
+        unary[step.code - first_function].apply(top, count);
       } else {
-        const auto f = binary[step.code - first_function - unary_count].f;
         top -= block;
-        for (Index i = 0; i < count; ++i) top[i] = f(top[i], top[block + i]);
+        binary[step.code - first_function - unary_count].apply(top, top + block, count);
       }
     }
     std::copy_n(top, count, values + begin);

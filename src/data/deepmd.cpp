@@ -208,8 +208,7 @@ void write_system(const fs::path& folder, const std::vector<const Frame*>& frame
   write_text(folder / "type.raw", types);
 }
 
-}  // namespace
-
+// A folder with type.raw, or a folder of such folders in the order of their names.
 void read_deepmd(const std::string& folder, const Slice& slice, const FrameSink& sink) {
   std::vector<System> systems;
   if (fs::exists(fs::path(folder) / "type.raw")) {
@@ -236,6 +235,7 @@ void read_deepmd(const std::string& folder, const Slice& slice, const FrameSink&
     }
 }
 
+// Frames of different atoms go to one folder each, named by their formula.
 void write_deepmd(const std::string& folder, const std::vector<Frame>& frames) {
   require(!frames.empty(), "[write_frames] ", folder, ": there is no frame to write");
   const fs::path root(folder);
@@ -267,6 +267,19 @@ void write_deepmd(const std::string& folder, const std::vector<Frame>& frames) {
     const int copy = used[name]++;
     write_system(root / (copy ? name + "_" + std::to_string(copy) : name), group);
   }
+}
+
+}  // namespace
+
+Format deepmd_format() {
+  Format f;
+  f.name = "deepmd";
+  f.title = "deepmd folder";
+  f.names = {"/"};
+  f.sniff = [](const FileStart& start) { return start.folder; };
+  f.read = read_deepmd;
+  f.write = write_deepmd;
+  return f;
 }
 
 }  // namespace cartan::data

@@ -4,6 +4,7 @@
 #include "cartan/data/readers.hpp"
 #include "data/extxyz_column.hpp"
 #include "data/extxyz_frame.hpp"
+#include "data/formats.hpp"
 
 namespace cartan::data {
 
@@ -174,6 +175,55 @@ std::vector<Frame> read_extxyz(const std::string& path) {
   std::vector<Frame> frames;
   for (Frame frame; reader.next(frame);) frames.push_back(std::move(frame));
   return frames;
+}
+
+namespace {
+
+void read_slice(const std::string& path, const Slice& slice, const FrameSink& sink) {
+  Frame frame;
+  if (slice.all()) {
+    for (ExtxyzReader reader(path); reader.next(frame);)
+      if (!sink(std::move(frame))) return;
+    return;
+  }
+  Index total = 0;
+  for (ExtxyzReader counter(path); counter.skip();) ++total;
+  const auto range = slice.ascending(total);
+  ExtxyzReader reader(path);
+  for (Index i = 0, k = 0; k < range.count; ++i) {
+    if (i != range.first + k * range.step) {
+      reader.skip();
+      continue;
+    }
+    ++k;
+    if (!reader.next(frame))
+      throw FormatError(path, text("frame ", i), "the file has changed while it was read");
+    if (!sink(std::move(frame))) return;
+  }
+}
+
+// The first line that is not blank is the number of atoms.
+bool sniff(const FileStart& start) {
+  for (int k = 0; k < 20; ++k)
+    if (const auto line = trimmed(start.line(k)); !line.empty()) {
+      Index atoms = 0;
+      return parse_integer(line, atoms) && atoms > 0;
+    }
+  return false;
+}
+
+}  // namespace
+
+Format extxyz_format() {
+  Format f;
+  f.name = "xyz";
+  f.title = "extended xyz";
+  f.names = {".xyz", ".extxyz"};
+  f.complete = true;
+  f.sniff = sniff;
+  f.read = read_slice;
+  f.write = write_extxyz;
+  return f;
 }
 
 }  // namespace cartan::data

@@ -19,6 +19,7 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
 
   const std::string& path() const { return path_; }
+  int fd() const { return fd_; }
   bool regular() const { return regular_; }     ///< false: a pipe or a device, whose size is not known
   std::uint64_t size() const { return size_; }  ///< bytes of a regular file
   /// The next bytes, at most `count`; 0 at the end.

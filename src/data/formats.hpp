@@ -1,11 +1,13 @@
 #pragma once
-// The kinds of files behind read_frames and write_frames.
+// The table of the kinds of files that hold frames. To add one: a source with a function that returns its
+// Format, and the name of that function in formats.cpp.
 
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "cartan/data/frame.hpp"
+#include "cartan/data/readers.hpp"
 #include "data/slice.hpp"
 
 namespace cartan::data {
@@ -13,17 +15,41 @@ namespace cartan::data {
 /// Gets one frame; false: no more are wanted.
 using FrameSink = std::function<bool(Frame&&)>;
 
-/// .npz in the layout of revised MD17 (nuclear_charges, coords, energies, forces; kcal/mol and Angstrom) or
-/// of sGDML (z, R, E, F with r_unit and e_unit). `slice` must not step backwards.
-void read_rmd17(const std::string& path, const Slice& slice, const FrameSink& sink);
-/// True when the archive holds atomic numbers and coordinates under names that read_rmd17 knows.
-bool is_rmd17(const std::string& path);
-/// Writes nuclear_charges, coords, energies and forces; all frames must be of the same atoms.
-void write_rmd17(const std::string& path, const std::vector<Frame>& frames);
+/// What a file shows of itself before it is read.
+struct FileStart {
+  std::string path;
+  bool folder = false;
+  bool regular = false;  ///< false: a folder, or a pipe, which cannot be looked at twice
+  std::string bytes;     ///< the first of a regular file, at most 4096
 
-/// A deepmd folder (type.raw, type_map.raw, set.*), or a folder of such folders in the order of their names.
-void read_deepmd(const std::string& folder, const Slice& slice, const FrameSink& sink);
-/// Makes such a folder; frames of different atoms go to one folder each, named by their formula.
-void write_deepmd(const std::string& folder, const std::vector<Frame>& frames);
+  bool begins_with(std::string_view magic, std::size_t at = 0) const {
+    return bytes.size() >= at && std::string_view(bytes).substr(at, magic.size()) == magic;
+  }
+  /// Line k (from 0) of the bytes, without its end; empty where there is none.
+  std::string_view line(int k) const;
+};
+
+/// A row of the table.
+struct Format : FrameFormat {
+  /// True when the content is of this kind, whatever its name.
+  bool (*sniff)(const FileStart&) = nullptr;
+  /// Calls `sink` for the frames of `slice` in ascending order.
+  void (*read)(const std::string& path, const Slice& slice, const FrameSink& sink) = nullptr;
+  /// Absent where frames of this kind are read only.
+  void (*write)(const std::string& path, const std::vector<Frame>& frames) = nullptr;
+  /// For containers that may hold something else than frames.
+  bool (*holds_frames)(const std::string& path) = nullptr;
+};
+
+/// Every kind, in the order in which contents are compared.
+const std::vector<Format>& formats();
+/// The kind of a file that exists: by content, then by name. Throws IoError, and FormatError for files of
+/// other programs (named) and for what is not known.
+const Format& format_of(const std::string& path);
+/// The kind that a name asks for; null when none does.
+const Format* format_named(const std::string& path);
+
+/// The program or format that a start belongs to, in words; "" when it is not known. See foreign.cpp.
+std::string foreign_kind(const FileStart& start);
 
 }  // namespace cartan::data

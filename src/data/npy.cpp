@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 
 #include "cartan/core/error.hpp"
@@ -289,6 +290,16 @@ NpyHeader read_npy_header(const InputFile& file) {
   std::vector<unsigned char> bytes(std::min<std::uint64_t>(file.size(), npy_longest_header));
   file.read_at(0, bytes.data(), bytes.size());
   return parse_npy_header(file.path(), "", bytes.data(), bytes.size(), file.size());
+}
+
+bool is_npy(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  const InputFile file(path);
+  char start[6] = {};
+  file.read_at(0, start, std::min<std::uint64_t>(file.size(), sizeof start));
+  return std::memcmp(start, "\x93NUMPY", sizeof start) == 0 ||
+         std::filesystem::path(path).extension() == ".npy";
 }
 
 Array read_npy(const std::string& path) {

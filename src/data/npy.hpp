@@ -1,10 +1,12 @@
 #pragma once
 // The .npy format (versions 1 to 3) and the .npz archive around it.
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "cartan/core/array.hpp"
+#include "data/archive.hpp"
 #include "data/file_io.hpp"
 
 namespace cartan::data {
@@ -40,30 +42,23 @@ NpyHeader read_npy_header(const InputFile& file);
 /// Header bytes for writing.
 std::string npy_header_for(const Array& array);
 
-/// An .npz file open for reading: a zip archive of .npy members, stored or deflated, zip64 too.
+/// An .npz file open for reading: a zip archive of .npy members.
 class NpzReader {
  public:
   explicit NpzReader(const std::string& path);
-  std::vector<std::string> names() const;  ///< without ".npy", in the order of the archive
-  bool has(const std::string& name) const;
-  /// Reads, inflates and checks one member (CRC-32).
+  const std::vector<std::string>& names() const { return names_; }  ///< without ".npy", in their order
+  bool has(const std::string& name) const { return members_.count(name) > 0; }
+  /// Unpacks and checks one member.
   Array read(const std::string& name) const;
   /// A text or the first of an array of texts; "" when the member is no text.
   std::string read_text(const std::string& name) const;
 
  private:
-  struct Member {
-    std::string name;
-    std::uint16_t method = 0;
-    std::uint32_t crc = 0;
-    std::uint64_t packed = 0, size = 0, offset = 0;
-  };
-  void read_directory();
-  const Member& find(const std::string& name) const;
-  std::vector<unsigned char> unpack(const Member& member) const;
+  std::vector<unsigned char> unpack(const std::string& name) const;
 
-  InputFile file_;
-  std::vector<Member> members_;
+  Archive archive_;
+  std::vector<std::string> names_;
+  std::map<std::string, std::string> members_;  // by name without ".npy"
 };
 
 }  // namespace cartan::data

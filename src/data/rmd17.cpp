@@ -45,13 +45,14 @@ Array numbers(const NpzReader& file, const std::string& path, const std::string&
   return out;
 }
 
-}  // namespace
-
+// Atomic numbers and coordinates under names that are known.
 bool is_rmd17(const std::string& path) {
   const NpzReader file(path);
   return !name_in(file, "nuclear_charges", "z").empty() && !name_in(file, "coords", "R").empty();
 }
 
+// .npz in the layout of revised MD17 (nuclear_charges, coords, energies, forces; kcal/mol and Angstrom) or of
+// sGDML (z, R, E, F with r_unit and e_unit).
 void read_rmd17(const std::string& path, const Slice& slice, const FrameSink& sink) {
   const NpzReader file(path);
   const std::string z_name = name_in(file, "nuclear_charges", "z"), r_name = name_in(file, "coords", "R");
@@ -96,6 +97,7 @@ void read_rmd17(const std::string& path, const Slice& slice, const FrameSink& si
   }
 }
 
+// nuclear_charges, coords, energies and forces; all frames must be of the same atoms.
 void write_rmd17(const std::string& path, const std::vector<Frame>& frames) {
   require(!frames.empty(), "[write_frames] ", path, ": there is no frame to write");
   const Frame& first = frames.front();
@@ -119,6 +121,21 @@ void write_rmd17(const std::string& path, const std::vector<Frame>& frames) {
   if (!energies.empty()) arrays.emplace_back("energies", Array::from(energies));
   if (!forces.empty()) arrays.emplace_back("forces", Array::from(forces, {count, n, 3}));
   write_npz(path, arrays);
+}
+
+}  // namespace
+
+Format rmd17_format() {
+  Format f;
+  f.name = "npz";
+  f.title = "rMD17 npz";
+  f.names = {".npz"};
+  f.own_units = true;
+  f.sniff = [](const FileStart& start) { return start.begins_with("PK\3\4") && foreign_kind(start).empty(); };
+  f.read = read_rmd17;
+  f.write = write_rmd17;
+  f.holds_frames = is_rmd17;
+  return f;
 }
 
 }  // namespace cartan::data

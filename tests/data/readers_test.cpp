@@ -102,13 +102,65 @@ TEST(Readers, RecogniseKindsByContent) {
     const std::string other = t.file(std::string(name) + ".data", Temporary::contents(t.path(name)));
     EXPECT_EQ(read_frames(other).size(), 2u) << name;
   }
-  write_npy(t.path("a.npy"), Array::zeros({3}, DType::f64));
-  EXPECT_THROW(read_frames(t.path("a.npy")), FormatError);
-  EXPECT_THROW(read_frames(t.file("text.h5", "1\n\nH 0 0 0\n")), FormatError);
-  EXPECT_THROW(read_frames(t.file("text.npz", "1\n\nH 0 0 0\n")), FormatError);
-  EXPECT_THROW(read_frames(t.file("b.xyz", Temporary::contents(t.path("a.h5")))), FormatError);
+  // The content decides, whatever the name says.
+  EXPECT_EQ(read_frames(t.file("text.h5", "1\n\nH 0 0 0\n")).size(), 1u);
+  EXPECT_EQ(read_frames(t.file("text.npz", "1\n\nH 0 0 0\n")).size(), 1u);
+  EXPECT_EQ(read_frames(t.file("b.xyz", Temporary::contents(t.path("a.h5")))).size(), 2u);
+  // What says nothing is taken at its name.
+  EXPECT_THROW(read_frames(t.file("noise.h5", "noise")), FormatError);
+  EXPECT_THROW(read_frames(t.file("noise.npz", "noise")), FormatError);
+  EXPECT_THROW(read_frames(t.file("noise.xyz", "noise")), FormatError);
+  EXPECT_TRUE(read_frames(t.file("empty.xyz", "")).empty());
   EXPECT_THROW(read_frames(t.path("absent")), IoError);
   EXPECT_THROW(write_frames(t.path("a.pdb"), numbered(1)), std::invalid_argument);
+}
+
+TEST(Readers, NameFilesOfOtherPrograms) {
+  Temporary t;
+  const auto expect = [&](const std::string& name, const std::string& bytes, const std::string& words) {
+    try {
+      read_frames(t.file(name, bytes));
+      ADD_FAILURE() << name;
+    } catch (const FormatError& error) {
+      EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+    }
+  };
+  write_npy(t.path("a.npy"), Array::zeros({3}, DType::f64));
+  expect("b.npy", Temporary::contents(t.path("a.npy")), "a single array of numpy");
+  expect("a.xyz.gz", "\x1f\x8b\x08 and so on", "compressed file (gzip");
+  expect("a.dump", "ITEM: TIMESTEP\n0\n", "a dump of LAMMPS");
+  expect("a.xyz", "ITEM: TIMESTEP\n0\n", "a dump of LAMMPS");
+  expect("a.pt", "PK\3\4" + std::string(26, '\0') + "archive/data.pkl", "PyTorch");
+  expect("a.npz", "PK\3\4" + std::string(26, '\0') + "archive/data.pkl", "PyTorch");
+  expect("a.db", std::string("SQLite format 3\0", 16), "SQLite");
+  expect("a.traj", "- of UlmASE-Trajectory", "trajectory of ASE");
+  expect("a.tar", std::string(257, 'x') + "ustar", "tar");
+  expect("OUTCAR", " vasp.6.3.0 20Jan22\n", "OUTCAR");
+  expect("vasprun.xml", "<?xml version=\"1.0\"?>\n<modeling>\n", "vasprun.xml of VASP");
+  expect("a.bin", "something else", "of no kind that is known; frames are read from .h5");
+  expect("a.bin", "", "of no kind that is known");
+}
+
+TEST(Readers, ListTheirKinds) {
+  std::vector<std::string> names;
+  for (const auto& format : frame_formats()) {
+    names.push_back(format.name);
+    EXPECT_FALSE(format.names.empty()) << format.name;
+    EXPECT_EQ(format.writes, format.name != "poscar");
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"h5", "npz", "deepmd", "poscar", "xyz"}));
+  EXPECT_EQ(frame_format_names(),
+            ".h5 .hdf5 .npz .vasp .poscar POSCAR CONTCAR .xyz .extxyz, or a deepmd folder");
+  EXPECT_EQ(frame_format_names(true),
+            ".h5 .hdf5 .npz .xyz .extxyz, or a name ending in / for a deepmd folder");
+  Temporary t;
+  write_frames(t.path("a/"), numbered(1));
+  EXPECT_EQ(frame_format(t.path("a")).name, "deepmd");
+  write_npz(t.path("x.npz"), {{"x", Array::zeros({3}, DType::f64)}});
+  EXPECT_FALSE(holds_frames(t.path("x.npz")));
+  save(t.path("x.h5"), Group(), {"cartan-test", 1, "", ""});
+  EXPECT_FALSE(holds_frames(t.path("x.h5")));
+  EXPECT_EQ(frame_format(t.path("x.h5")).name, "h5");
 }
 
 TEST(Readers, ReadRevisedMd17InItsUnits) {

@@ -1,5 +1,5 @@
 #pragma once
-/// Files of atomic configurations: extended XYZ, rMD17 npz, deepmd folders, Cartan's HDF5 layout.
+/// Files of atomic configurations, of any kind in one table (src/data/formats.cpp), and arrays of numpy.
 
 #include <functional>
 #include <memory>
@@ -11,17 +11,35 @@
 
 namespace cartan::data {
 
-/// Reads every frame of a file or folder; the kind is known by name and content: `.xyz`/`.extxyz`, `.npz`
-/// (rMD17 layout, kcal/mol converted to eV), a folder with `type.raw` or a folder of such (deepmd), `.h5`
-/// (cartan-frames).
+/// A kind of file that holds frames.
+struct FrameFormat {
+  std::string name;                ///< one word: h5, npz, deepmd, poscar, xyz
+  std::string title;               ///< in words
+  std::vector<std::string> names;  ///< ".xyz" an extension, "/" a folder, "POSCAR" how a file name begins
+  bool writes = false;
+  bool complete = false;   ///< everything in a frame is kept
+  bool own_units = false;  ///< the units are fixed, or the file says them
+};
+/// All of them: Cartan's HDF5 frames, rMD17 and sGDML .npz (kcal/mol converted to eV), deepmd folders
+/// (type.raw, or a folder of such), POSCAR and CONTCAR of VASP, extended XYZ.
+std::vector<FrameFormat> frame_formats();
+/// ".h5 .hdf5 .npz ..., or a deepmd folder", for help texts; `written`: those that can be written.
+std::string frame_format_names(bool written = false);
+/// The kind of a file or folder: by its content and, where that says nothing, by its name. Throws IoError,
+/// and FormatError for a file of another program, which it names.
+FrameFormat frame_format(const std::string& path);
+/// False for a file of such a kind that holds something else (an .npz of other arrays, a model in an .h5).
+bool holds_frames(const std::string& path);
+
+/// Reads every frame of a file or folder.
 /// @param range  "", "::2", "0:100", "-1": which frames, as in Python slices
 std::vector<Frame> read_frames(const std::string& path, const std::string& range = "");
 /// The same frames one after another, for sets larger than memory (.npz and deepmd folders are read in large
 /// pieces). Stops when `receive` returns false. The range must not step backwards.
 void for_each_frame(const std::string& path, const std::function<bool(Frame&&)>& receive,
                     const std::string& range = "");
-/// Writes frames; the kind follows from the name (`.xyz`, `.extxyz`, `.h5`, a name ending in '/': deepmd,
-/// `.npz`: rMD17 layout, which holds molecules of one kind only).
+/// Writes frames; the kind follows from the name, a name ending in '/' is a deepmd folder. Throws
+/// std::invalid_argument for a name of no kind that is written, and for frames that a kind cannot hold.
 void write_frames(const std::string& path, const std::vector<Frame>& frames);
 
 /// Extended XYZ, the whole dialect; errors name file, frame (from 0) and line (from 1). Without `Properties`
@@ -60,6 +78,8 @@ class FrameFile {
   std::unique_ptr<State> state_;
 };
 
+/// True when a file is a .npy by its content or name.
+bool is_npy(const std::string& path);
 /// One array of a .npy file, or all of an .npz archive (stored or deflated).
 Array read_npy(const std::string& path);
 void write_npy(const std::string& path, const Array& array);

@@ -1,0 +1,156 @@
+#include "data/archive.hpp"
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include "cartan/core/error.hpp"
+#include "temporary.hpp"
+
+using namespace cartan;
+using cartan::data::Archive;
+using cartan::testing::Temporary;
+
+namespace {
+
+std::string number(std::uint64_t value, int width) {
+  std::string out;
+  for (int k = 0; k < width; ++k) out += static_cast<char>(value >> 8 * k & 255);
+  return out;
+}
+
+struct Entry {
+  std::string name, bytes;
+  std::uint64_t size = 0;  // unpacked
+  std::uint32_t crc = 0;
+  int method = 0, flags = 0;
+  std::int64_t offset = -1;  // of its local header; -1: it has one of its own
+};
+
+Entry stored(const std::string& name, const std::string& bytes) {
+  const auto crc = ::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size()));
+  return {name, bytes, bytes.size(), static_cast<std::uint32_t>(crc)};
+}
+
+Entry deflated(const std::string& name, const std::string& bytes) {
+  Entry e = stored(name, bytes);
+  e.method = 8;
+  z_stream stream{};
+  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+  e.bytes.resize(bytes.size() + 100);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(e.bytes.data());
+  stream.avail_out = static_cast<uInt>(e.bytes.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  e.bytes.resize(stream.total_out);
+  deflateEnd(&stream);
+  return e;
+}
+
+std::string common(const Entry& e) {
+  return number(20, 2) + number(e.flags, 2) + number(e.method, 2) + number(0x210000, 4) + number(e.crc, 4) +
+         number(e.bytes.size(), 4) + number(e.size, 4) + number(e.name.size(), 2) + number(0, 2);
+}
+
+std::string local(const Entry& e) {
+  return "PK\3\4" + common(e) + e.name + e.bytes;
+}
+
+std::string zip(const std::vector<Entry>& entries) {
+  std::string body, directory;
+  for (const Entry& e : entries) {
+    const std::uint64_t at = e.offset < 0 ? body.size() : e.offset;
+    if (e.offset < 0) body += local(e);
+    directory += "PK\1\2" + number(20, 2) + common(e) + number(0, 10) + number(at, 4) + e.name;
+  }
+  return body + directory + "PK\5\6" + number(0, 4) + number(entries.size(), 2) + number(entries.size(), 2) +
+         number(directory.size(), 4) + number(body.size(), 4) + number(0, 2);
+}
+
+std::string text_of(const std::vector<unsigned char>& bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+
+void expect_refused(const std::string& bytes, const std::string& what) {
+  Temporary folder;
+  try {
+    const Archive archive(folder.file("a.zip", bytes));
+    for (const auto& member : archive.members()) archive.read(member.name);
+    ADD_FAILURE() << "no error; expected " << what;
+  } catch (const FormatError& error) {
+    EXPECT_NE(std::string(error.what()).find(what), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+
+TEST(Archive, ReadsStoredAndDeflatedMembers) {
+  Temporary folder;
+  const std::string large(100000, 'x');
+  const Archive archive(
+      folder.file("a.zip", zip({stored("a", "first"), deflated("b/c", large), stored("b/", ""), stored("", "")})));
+  ASSERT_EQ(archive.members().size(), 2u);  // folders are left out
+  EXPECT_EQ(archive.members()[1].name, "b/c");
+  EXPECT_EQ(archive.members()[1].size, 100000u);
+  EXPECT_LT(archive.members()[1].packed, 1000u);
+  EXPECT_TRUE(archive.has("a"));
+  EXPECT_FALSE(archive.has("b/"));
+  EXPECT_EQ(text_of(archive.read("a")), "first");
+  EXPECT_EQ(text_of(archive.read("b/c")), large);
+  EXPECT_EQ(text_of(archive.read("a", 5)), "first");
+  EXPECT_THROW(archive.read("a", 4), FormatError);
+  EXPECT_THROW(archive.read("x"), FormatError);
+  EXPECT_THROW(Archive(folder.path("absent")), IoError);
+  EXPECT_EQ(Archive(folder.file("none.zip", zip({}))).members().size(), 0u);
+}
+
+TEST(Archive, RefusesWhatItDoesNotRead) {
+  Entry secret = stored("a", "secret");
+  secret.flags = 1;
+  expect_refused(zip({secret}), "a is encrypted");
+  Entry bzip = stored("a", "BZh9");
+  bzip.method = 12;
+  expect_refused(zip({bzip}), "compression method 12");
+  expect_refused(zip({stored("a", "1"), stored("a", "2")}), "stands twice");
+  expect_refused("no archive at all, only a text that is long enough", "not a zip archive");
+  expect_refused("", "not a zip archive");
+}
+
+TEST(Archive, RefusesWrongSizesAndChecksums) {
+  Entry e = stored("a", "some bytes");
+  e.crc ^= 1;
+  expect_refused(zip({e}), "CRC-32");
+  e = deflated("a", std::string(1000, 'y'));
+  e.crc ^= 1;
+  expect_refused(zip({e}), "CRC-32");
+  e = deflated("a", std::string(1000, 'y'));
+  e.size = 999;
+  expect_refused(zip({e}), "a");
+  e.size = 1001;
+  expect_refused(zip({e}), "a");
+  e.size = 100000000;  // more than deflate can pack
+  expect_refused(zip({e}), "sizes of a do not agree");
+  e = stored("a", "some bytes");
+  e.size = 11;
+  expect_refused(zip({e}), "sizes of a do not agree");
+}
+
+// Small files that ask for much: one deflated member under many names, and members inside members.
+TEST(Archive, RefusesMembersThatShareBytes) {
+  const Entry bomb = deflated("0", std::string(10000000, '\0'));
+  std::vector<Entry> entries{bomb};
+  for (int k = 1; k < 400; ++k) {
+    entries.push_back(bomb);
+    entries.back().offset = 0;  // under the name of the first, then under its own
+    if (k % 2) entries.back().name = std::to_string(k);
+  }
+  expect_refused(zip(entries), "damaged");
+  for (Entry& e : entries) e.name = "0";
+  expect_refused(zip(entries), "stands twice");
+
+  const Entry inner = deflated("inner", std::string(100000, '\0'));
+  Entry outer = stored("outer", std::string(400, ' ') + local(inner));
+  Entry shared = inner;
+  shared.offset = 30 + 5 + 400;
+  expect_refused(zip({outer, shared}), "members overlap");
+}
