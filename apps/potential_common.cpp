@@ -46,7 +46,7 @@ potentials::Model open_model(const ModelOptions& o) {
 }
 
 void add_start_options(CLI::App* verb, StartOptions& o) {
-  verb->add_option("start", o.file, "Frames (.xyz .extxyz .h5 .npz, deepmd folder) or a trajectory")
+  verb->add_option("start", o.file, "Frames (" + data::frame_format_names() + ") or a trajectory")
       ->required();
   verb->add_option("--frame", o.frame, "Which frame of START; -1 is the last (default 0)");
 }

@@ -119,7 +119,7 @@ void add_potential_eval(CLI::App& potential) {
   CLI::App* verb = potential.add_subcommand("eval", "Errors of a model on frames, and its predictions");
   auto o = std::make_shared<Options>();
   add_model_options(verb, o->model);
-  verb->add_option("frames", o->frames, "frames: .xyz, .npz, .h5, deepmd folder")->required();
+  verb->add_option("frames", o->frames, "Frames: " + data::frame_format_names())->required();
   verb->add_option("--range", o->range, "which frames, as a Python slice: 0:100, ::2, -1");
   verb->add_option("--out", o->out, "write the frames with predicted energies, forces and stress");
   verb->add_option("--parity", o->parity, "draw PREFIX_energy.svg and PREFIX_forces.svg");

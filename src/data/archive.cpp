@@ -63,10 +63,11 @@ Archive::Archive(const std::string& path) : path_(path), zip_(std::make_unique<Z
   const zip_int64_t count = ::zip_get_num_entries(zip_->archive, 0);
   for (zip_int64_t k = 0; k < count; ++k) {
     zip_stat_t stat;
-    constexpr zip_uint64_t wanted =
-        ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    constexpr zip_uint64_t wanted = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
+                                    ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
     const auto number = static_cast<zip_uint64_t>(k);
-    if (::zip_stat_index(zip_->archive, number, ZIP_FL_ENC_RAW, &stat) != 0 || (stat.valid & wanted) != wanted)
+    if (::zip_stat_index(zip_->archive, number, ZIP_FL_ENC_RAW, &stat) != 0 ||
+        (stat.valid & wanted) != wanted)
       damaged(text("entry ", k, " is damaged"));
     Member m{stat.name, stat.size, stat.comp_size};
     if (stat.encryption_method != ZIP_EM_NONE) damaged(m.name + " is encrypted");
@@ -74,7 +75,8 @@ Archive::Archive(const std::string& path) : path_(path), zip_(std::make_unique<Z
       damaged("members overlap: they claim more bytes than the file has");
     if (m.name.empty() || m.name.back() == '/') continue;
     if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE)
-      damaged(text(m.name, ": compression method ", stat.comp_method, " is not known (stored and deflated are)"));
+      damaged(
+          text(m.name, ": compression method ", stat.comp_method, " is not known (stored and deflated are)"));
     if (stat.comp_method == ZIP_CM_STORE ? m.size != m.packed : m.size / deflate_ratio > m.packed + 64)
       damaged("the sizes of " + m.name + " do not agree");
     if (!index_.emplace(m.name, Entry{number, members_.size()}).second)
@@ -97,7 +99,8 @@ std::vector<unsigned char> Archive::read(const std::string& name, std::uint64_t 
   std::vector<unsigned char> out(member.size);
   std::size_t done = 0;
   while (done < out.size()) {
-    const zip_int64_t n = ::zip_fread(file, out.data() + done, std::min(out.size() - done, std::size_t{1} << 30));
+    const zip_int64_t n =
+        ::zip_fread(file, out.data() + done, std::min(out.size() - done, std::size_t{1} << 30));
     if (n <= 0) break;
     done += static_cast<std::size_t>(n);
   }

@@ -9,10 +9,10 @@
 
 namespace cartan::data {
 
-/// A zip archive open for reading (libzip): members stored or deflated, zip64 too. Its directory must agree with
-/// the headers of the members, no two members may share bytes, none may be encrypted or claim more than deflate
-/// can pack, so that all members together are at most 1032 times the file. Throws IoError and FormatError, which
-/// names the member.
+/// A zip archive open for reading (libzip): members stored or deflated, zip64 too. Its directory must agree
+/// with the headers of the members, no two members may share bytes, none may be encrypted or claim more than
+/// deflate can pack, so that all members together are at most 1032 times the file. Throws IoError and
+/// FormatError, which names the member.
 class Archive {
  public:
   explicit Archive(const std::string& path);

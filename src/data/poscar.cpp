@@ -111,7 +111,8 @@ class Reader {
       if (!parse_integer(counts[k], count) || count < 0)
         fail(text("expected a number of atoms, found '", counts[k].substr(0, 40), "'"));
       if (static_cast<std::uint64_t>(count) > lines_.remaining() / 6)  // "0 0 0\n"
-        fail(text(count, " atoms announced, the rest of the file has ", lines_.remaining(), " bytes: truncated?"));
+        fail(text(count, " atoms announced, the rest of the file has ", lines_.remaining(),
+                  " bytes: truncated?"));
       frame.numbers.insert(frame.numbers.end(), count, element_of(symbols[k]));
     }
     if (frame.numbers.empty()) fail("no atoms");

@@ -87,8 +87,8 @@ void expect_refused(const std::string& bytes, const std::string& what) {
 TEST(Archive, ReadsStoredAndDeflatedMembers) {
   Temporary folder;
   const std::string large(100000, 'x');
-  const Archive archive(
-      folder.file("a.zip", zip({stored("a", "first"), deflated("b/c", large), stored("b/", ""), stored("", "")})));
+  const Archive archive(folder.file(
+      "a.zip", zip({stored("a", "first"), deflated("b/c", large), stored("b/", ""), stored("", "")})));
   ASSERT_EQ(archive.members().size(), 2u);  // folders are left out
   EXPECT_EQ(archive.members()[1].name, "b/c");
   EXPECT_EQ(archive.members()[1].size, 100000u);

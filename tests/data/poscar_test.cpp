@@ -56,15 +56,17 @@ TEST(Poscar, ReadsDirectAndCartesianCoordinates) {
 }
 
 TEST(Poscar, TakesSymbolsOfTheOldestFormFromTheComment) {
-  EXPECT_EQ(read("Si O\n1\n" + cell + "1 2\nDirect\n0 0 0\n0 0 0\n0 0 0\n").numbers, (std::vector<int>{14, 8, 8}));
+  EXPECT_EQ(read("Si O\n1\n" + cell + "1 2\nDirect\n0 0 0\n0 0 0\n0 0 0\n").numbers,
+            (std::vector<int>{14, 8, 8}));
   expect_refused("my cell\n1\n" + cell + "1 2\nDirect\n0 0 0\n0 0 0\n0 0 0\n", "without symbols");
 }
 
 TEST(Poscar, KeepsFixedAtomsAndVelocities) {
-  const std::string start = "c\n1\n" + cell + "O H\n1 1\nSelective dynamics\nDirect\n0 0 0 T T F\n0 0 .5 .FALSE. F T\n";
+  const std::string start =
+      "c\n1\n" + cell + "O H\n1 1\nSelective dynamics\nDirect\n0 0 0 T T F\n0 0 .5 .FALSE. F T\n";
   const Frame f = read(start + "\n0.1 0 0\n0 0 -0.2\n");
-  EXPECT_TRUE(identical(f.arrays.at("move_mask"),
-                        Array::from(std::vector<std::uint8_t>{1, 1, 0, 0, 0, 1}, {2, 3})));
+  EXPECT_TRUE(
+      identical(f.arrays.at("move_mask"), Array::from(std::vector<std::uint8_t>{1, 1, 0, 0, 0, 1}, {2, 3})));
   EXPECT_EQ(f.velocities, (std::vector<double>{0.1, 0, 0, 0, 0, -0.2}));
   expect_near(read(start + "Direct\n0.1 0 0\n0 0 0.1\n").velocities, {0.4, 0, 0, 0.1, 0, 0.6});
   EXPECT_TRUE(read(start + "\n0 0 0\n0 0 0\n").velocities.empty());
