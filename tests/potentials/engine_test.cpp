@@ -222,9 +222,10 @@ TEST_P(Engines, PairsThatComeAndGo) {
     if (step == 150) early = most, early_pairs = most_pairs;
   }
   EXPECT_GT(changes, 10);
-  // blocks fit the most pairs there were, and are rounded up
+  // Blocks fit the most pairs there were; beside them the pool keeps those that arrays have outgrown, which are
+  // never more (see core/memory.hpp).
   const double grown = static_cast<double>(most_pairs) / static_cast<double>(early_pairs);
-  EXPECT_LE(static_cast<double>(most), 1.1 * grown * static_cast<double>(early));
+  EXPECT_LE(static_cast<double>(most), 2 * grown * static_cast<double>(early));
   set_threads(0);
 }
 
