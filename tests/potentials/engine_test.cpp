@@ -222,8 +222,8 @@ TEST_P(Engines, PairsThatComeAndGo) {
     if (step == 150) early = most, early_pairs = most_pairs;
   }
   EXPECT_GT(changes, 10);
-  // Blocks fit the most pairs there were; beside them the pool keeps those that arrays have outgrown, which are
-  // never more (see core/memory.hpp).
+  // Blocks fit the most pairs there were; beside them the pool keeps those that arrays have outgrown, which
+  // are never more (see core/memory.hpp).
   const double grown = static_cast<double>(most_pairs) / static_cast<double>(early_pairs);
   EXPECT_LE(static_cast<double>(most), 2 * grown * static_cast<double>(early));
   set_threads(0);

@@ -78,7 +78,8 @@ class Network {
   Device device() const;
 
   virtual std::unique_ptr<Network> clone() const = 0;
-  /// The same function in another precision (f32, f64): parameters converted, not tracked, on the same device.
+  /// The same function in another precision (f32, f64): parameters converted, not tracked, on the same
+  /// device.
   std::unique_ptr<Network> as(DType dtype) const;
 
  protected:
