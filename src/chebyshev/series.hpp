@@ -4,7 +4,6 @@
 #include <cstddef>
 
 #include "cartan/core/array.hpp"
-#include "core/index.hpp"
 
 namespace cartan::chebyshev {
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "cartan/core/array.hpp"
-#include "core/index.hpp"
 #include "core/simd.hpp"
 #include "core/workspace.hpp"
 

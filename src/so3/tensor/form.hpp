@@ -14,7 +14,6 @@
 
 #include "cartan/autodiff/indices.hpp"
 #include "cartan/so3/tensor_product.hpp"
-#include "core/index.hpp"
 
 namespace cartan::so3 {
 
