@@ -33,11 +33,17 @@ struct AppendLog::Head {
 
 AppendLog::AppendLog(const std::string& path) : path_(path) {
   static_assert(sizeof(Head) == 48);
-  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  // A link under this name would lead to a file that is not ours.
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+  if (fd_ < 0 && errno == ELOOP)
+    throw IoError(path, "is a symbolic link, where Cartan keeps a log: remove it");
   if (fd_ < 0) throw IoError(path, "cannot be written: " + errno_text(errno));
   struct stat info {};
   std::string problem;
-  if (::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) problem = "is not a regular file";
+  if (::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode))
+    problem = "is not a regular file";
+  else if (info.st_nlink > 1)
+    problem = "has another name (a hard link), where Cartan keeps a log: remove it";
   // Advisory: a file system without locks is used without.
   else if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     problem = "is being written by another process";

@@ -8,7 +8,8 @@ namespace cartan::data {
 
 /// Writes beside `path` and renames over it at commit(), after the bytes have reached the disk. Without a
 /// commit the temporary file is removed and an older file of that name stays as it was. A symbolic link is
-/// followed, the permissions of an older file are kept. Every member throws IoError.
+/// followed, also one that leads nowhere yet; the permissions of an older file are kept. Temporary files that
+/// processes no longer alive have left beside `path` are removed. Every member throws IoError.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::string& path);

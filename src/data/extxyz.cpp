@@ -1,5 +1,7 @@
 #include "data/extxyz.hpp"
 
+#include <set>
+
 #include "cartan/core/error.hpp"
 #include "cartan/data/readers.hpp"
 #include "data/extxyz_column.hpp"
@@ -53,7 +55,7 @@ bool ExtxyzReader::skip() {
 }
 
 // Columns of "species:S:1:pos:R:3:...".
-void ExtxyzReader::read_header(std::string_view line, Frame& frame, std::vector<Column>& columns,
+void ExtxyzReader::read_header(std::string_view line, Index atoms, Frame& frame, std::vector<Column>& columns,
                                bool& plain) {
   HeaderEntries entries;
   std::string properties = "species:S:1:pos:R:3";
@@ -85,6 +87,8 @@ void ExtxyzReader::read_header(std::string_view line, Frame& frame, std::vector<
       fields.back() += c;
   }
   if (fields.size() % 3) fail("Properties: expected name:type:width groups, found '" + properties + "'");
+  std::set<std::string> seen;
+  std::uint64_t words = 0;
   for (std::size_t i = 0; i < fields.size(); i += 3) {
     Column column;
     column.name = fields[i];
@@ -96,15 +100,20 @@ void ExtxyzReader::read_header(std::string_view line, Frame& frame, std::vector<
     if (!parse_integer(fields[i + 2], width) || width < 1 || width > 100000)
       fail("Properties: width of column " + column.name + ": expected 1 to 100000, found '" + fields[i + 2] +
            "'");
-    for (const auto& other : columns)
-      if (other.name == column.name) fail("Properties: column " + column.name + " is given twice");
+    if (!seen.insert(column.name).second) fail("Properties: column " + column.name + " is given twice");
     column.width = static_cast<int>(width);
     column.role = type == "S"   ? Column::texts
                   : type == "I" ? Column::integers
                   : type == "L" ? Column::bools
                                 : Column::reals;
+    words += static_cast<std::uint64_t>(width);
     columns.push_back(std::move(column));
   }
+  // A word takes two bytes of its line: what could not be there is refused before much is allocated for it.
+  const std::uint64_t most = lines_.remaining() / 2 / static_cast<std::uint64_t>(atoms) + 1;
+  if (words > most && words > (std::uint64_t{1} << 20) / static_cast<std::uint64_t>(atoms))
+    fail(text("Properties: ", words, " words a line for ", atoms, " atoms, the rest of the file has ",
+              lines_.remaining(), " bytes: truncated?"));
 }
 
 bool ExtxyzReader::next(Frame& frame) {
@@ -115,7 +124,7 @@ bool ExtxyzReader::next(Frame& frame) {
   bool plain = false;
   std::string_view line;
   read_line(line, atoms, -1);
-  read_header(line, frame, columns, plain);
+  read_header(line, atoms, frame, columns, plain);
 
   const auto n = static_cast<std::size_t>(atoms);
   const auto named = [&](const auto& names) -> const Column* {

@@ -22,7 +22,8 @@ class ExtxyzReader {
   [[noreturn]] void fail(const std::string& what) const;
   bool read_count(Index& atoms);
   void read_line(std::string_view& line, Index atoms, Index atom);
-  void read_header(std::string_view line, Frame& frame, std::vector<Column>& columns, bool& plain);
+  void read_header(std::string_view line, Index atoms, Frame& frame, std::vector<Column>& columns,
+                   bool& plain);
   void read_atoms(Index atoms, Frame& frame, std::vector<Column>& columns, bool plain);
   [[noreturn]] void fail_field(const std::vector<Column>& columns, std::string_view line, int field) const;
   void finish(Frame& frame, std::vector<Column>& columns) const;

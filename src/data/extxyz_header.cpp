@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "cartan/core/error.hpp"
 
@@ -27,6 +28,7 @@ class HeaderParser {
 
   HeaderEntries parse() {
     HeaderEntries entries;
+    std::set<std::string> seen;
     for (skip_blanks(); at_ < line_.size(); skip_blanks()) {
       HeaderValue key;
       if (line_[at_] == '"' || line_[at_] == '\'') {
@@ -37,8 +39,7 @@ class HeaderParser {
         key.text = line_.substr(start, at_ - start);
         if (key.text.empty()) throw HeaderError("expected a key before '='");
       }
-      for (const auto& entry : entries)
-        if (entry.first == key.text) throw HeaderError("the key " + key.text + " is given twice");
+      if (!seen.insert(key.text).second) throw HeaderError("the key " + key.text + " is given twice");
       entries.emplace_back(key.text, after_key(key.text));
     }
     return entries;

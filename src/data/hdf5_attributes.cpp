@@ -171,6 +171,28 @@ std::optional<std::uint64_t> read_digest(hid_t object, const Place& place) {
   return digest;
 }
 
+void write_block_digests(hid_t object, const std::vector<std::uint64_t>& list, const Place& place) {
+  write(object, block_digests_name, H5T_STD_U64LE, list_space(list.size(), place).get(), list.data(), place);
+}
+
+std::vector<std::uint64_t> read_block_digests(hid_t object, const Place& place) {
+  const htri_t exists = H5Aexists(object, block_digests_name);
+  if (exists < 0) place.fail_with_message("damaged attributes");
+  if (exists == 0) return {};
+  const char* what = "the digests of blocks cannot be read";
+  const Handle attribute = checked(H5Aopen(object, block_digests_name, H5P_DEFAULT), H5Aclose, place, what);
+  const Handle type = checked(H5Aget_type(attribute.get()), H5Tclose, place, what);
+  const Handle space = checked(H5Aget_space(attribute.get()), H5Sclose, place, what);
+  hsize_t count = 0;
+  if (H5Tequal(type.get(), H5T_STD_U64LE) <= 0 || H5Sget_simple_extent_type(space.get()) != H5S_SIMPLE ||
+      H5Sget_simple_extent_ndims(space.get()) != 1 ||
+      H5Sget_simple_extent_dims(space.get(), &count, nullptr) != 1 || count > most_block_digests)
+    place.fail(what);
+  std::vector<std::uint64_t> list(count);
+  if (count > 0) checked(H5Aread(attribute.get(), H5T_STD_U64LE, list.data()), place, what);
+  return list;
+}
+
 Attributes AttributeReader::read_all(hid_t object, const Place& place) const {
   std::vector<std::string> names;
   hsize_t start = 0;
@@ -183,7 +205,7 @@ Attributes AttributeReader::read_all(hid_t object, const Place& place) const {
           place, "damaged attributes");
   Attributes attributes;
   for (const std::string& name : names) {
-    if (!foreign && name == digest_name) continue;
+    if (!foreign && (name == digest_name || name == block_digests_name)) continue;
     const Place here{place.file, place.object + "@" + name};
     const Handle attribute =
         checked(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose, here, "cannot be opened");

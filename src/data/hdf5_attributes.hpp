@@ -21,6 +21,10 @@ void write_digest(hid_t object, std::uint64_t digest, const Place& place);
 /// The digest of an object, if it has one.
 std::optional<std::uint64_t> read_digest(hid_t object, const Place& place);
 
+/// The digests of blocks, as BlockDigests packs them; an empty list where there are none.
+void write_block_digests(hid_t object, const std::vector<std::uint64_t>& list, const Place& place);
+std::vector<std::uint64_t> read_block_digests(hid_t object, const Place& place);
+
 struct AttributeReader {
   std::uint64_t file_size;  ///< no attribute is larger
   bool foreign;             ///< not written by Cartan: read variable-length texts, skip unknown types
@@ -39,6 +43,9 @@ herr_t guarded(Body&& body) noexcept {
 }
 
 inline constexpr const char* digest_name = "digest";
+/// So many that the list fits in an object header, of which no message may exceed 64 KiB.
+inline constexpr std::size_t most_block_digests = 4096;
+inline constexpr const char* block_digests_name = "block_digests";
 inline constexpr const char* complex_name = "complex";
 inline constexpr const char* unit_name = "unit";  ///< stored as text of variable length
 

@@ -1,5 +1,7 @@
 #include "data/hdf5_digest.hpp"
 
+#include <algorithm>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -23,8 +25,52 @@ std::uint64_t Digest::value() const {
   return XXH3_64bits_digest(&state_->hash);
 }
 
+void Digest::reset() {
+  XXH3_64bits_reset(&state_->hash);
+}
+
 std::uint64_t digest_of(const void* bytes, std::size_t count) {
   return XXH3_64bits(bytes, count);
+}
+
+std::vector<std::uint64_t> BlockDigests::packed() const {
+  std::vector<std::uint64_t> list{static_cast<std::uint64_t>(rows)};
+  list.insert(list.end(), digests.begin(), digests.end());
+  return list;
+}
+
+bool BlockDigests::unpack(const std::vector<std::uint64_t>& list, Index dataset_rows) {
+  const auto total = static_cast<std::uint64_t>(dataset_rows);
+  if (list.size() < 2 || list[0] == 0 || list[0] > total) return false;
+  if ((total - 1) / list[0] + 1 != list.size() - 1) return false;
+  rows = static_cast<Index>(list[0]);
+  digests.assign(list.begin() + 1, list.end());
+  return true;
+}
+
+void DatasetDigest::add(const void* bytes, std::size_t count) {
+  all_.add(bytes, count);
+  if (block_bytes_ == 0) return;
+  const char* p = static_cast<const char*>(bytes);
+  while (count > 0) {
+    const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(count, block_bytes_ - in_block_));
+    block_.add(p, n);
+    p += n;
+    count -= n;
+    in_block_ += n;
+    if (in_block_ == block_bytes_) end_block();
+  }
+}
+
+void DatasetDigest::end_block() {
+  digests_.push_back(block_.value());
+  block_.reset();
+  in_block_ = 0;
+}
+
+std::vector<std::uint64_t> DatasetDigest::blocks() {
+  if (in_block_ > 0) end_block();
+  return digests_;
 }
 
 namespace {
@@ -63,6 +109,8 @@ void add(Digest& d, const Group& group, const DatasetInfos& infos, const std::st
     add(d, info.shape);
     add(d, item.attributes);
     d.add(info.digest);
+    if (info.blocks.rows > 0)  // files of older versions have none, and their root digest stays what it was
+      for (const std::uint64_t value : info.blocks.packed()) d.add(value);
   }
   d.add(static_cast<std::uint64_t>(group.groups().size()));
   for (const auto& [name, child] : group.groups()) {

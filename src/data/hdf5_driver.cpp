@@ -144,6 +144,7 @@ Handle create_hdf5(DriverTarget& target, const Place& place) {
   checked(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG), place, "close degree");
   const Handle creation = checked(H5Pcreate(H5P_FILE_CREATE), H5Pclose, place, "out of memory");
   checked(H5Pset_obj_track_times(creation.get(), false), place, "times");
+  set_compact(creation.get(), place);
   return checked(H5Fcreate(place.file.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose, place,
                  "cannot be created");
 }

@@ -58,6 +58,13 @@ Place Place::at(const std::string& name) const {
   return {file, object.empty() || object == "/" ? "/" + name : object + "/" + name};
 }
 
+void set_compact(hid_t creation, const Place& place) {
+  constexpr unsigned most = 65535;
+  checked(H5Pset_attr_phase_change(creation, most, 0), place, "attributes");
+  if (H5Pisa_class(creation, H5P_GROUP_CREATE) > 0)
+    checked(H5Pset_link_phase_change(creation, most, 0), place, "links");
+}
+
 Handle checked(hid_t id, Handle::Closer closer, const Place& place, const char* what) {
   if (id < 0) place.fail_with_message(what);
   return Handle(id, closer);

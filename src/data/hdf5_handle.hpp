@@ -64,6 +64,10 @@ struct Place {
   Place at(const std::string& name) const;
 };
 
+/// Links and attributes of what is created so stay in the (checksummed) object header, however many there
+/// are: HDF5 1.10 frees what it has not set when the heap of a large group is damaged.
+void set_compact(hid_t creation, const Place& place);
+
 /// Wraps an identifier; a negative one is a FormatError.
 Handle checked(hid_t id, Handle::Closer closer, const Place& place, const char* what);
 inline void checked(herr_t status, const Place& place, const char* what) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <functional>
 #include <limits>
 
@@ -11,11 +12,15 @@
 namespace cartan::data {
 namespace {
 
-constexpr std::uint64_t deflate_ratio = 1040;  // no deflated stream grows by more
+constexpr std::uint64_t deflate_ratio = 1040;              // no deflated stream grows by more
+constexpr std::size_t piece_bytes = std::size_t{8} << 20;  // read at once to verify a dataset
 
 struct OpenDataset {
   Handle id;
   bool has_digest = false;
+  bool verified = false;    // whole, by its digest; for files without digests of blocks
+  Index block = -1;         // the one that was verified last
+  std::vector<char> bytes;  // and its elements
 };
 
 struct Link {
@@ -54,7 +59,7 @@ struct Hdf5File::State {
   Header header;
   Group outline;
   DatasetInfos infos;
-  std::map<std::string, OpenDataset> sets;
+  mutable std::map<std::string, OpenDataset> sets;
 
   explicit State(const std::string& name) : path(name) {
     {
@@ -161,6 +166,9 @@ struct Hdf5File::State {
     if (const auto digest = foreign ? std::nullopt : read_digest(id.get(), place)) {
       info.digest = *digest;
       set.has_digest = true;
+      if (const auto list = read_block_digests(id.get(), place); !list.empty())
+        if (info.shape.empty() || !info.blocks.unpack(list, info.shape[0]))
+          place.fail("the digests of blocks do not fit the dataset");
     }
     if (!foreign && !set.has_digest) place.fail("the digest is missing");
     set.id = std::move(id);
@@ -243,21 +251,89 @@ struct Hdf5File::State {
     shape[0] = end - begin;
     Array out = Array::uninitialized(shape, what.dtype);
     if (out.size() == 0) return out;
-    const hid_t id = sets.at(place.object).id.get();
-    std::vector<hsize_t> start(shape.size(), 0), count(shape.begin(), shape.end());
+    OpenDataset& set = sets.at(place.object);
+    char* to = static_cast<char*>(out.mutable_raw());
+    if (what.blocks.rows > 0) {
+      read_blocks(set, what, begin, end, to, place);
+    } else {
+      if (set.has_digest && !set.verified) verify(set, what, place);
+      read_raw(set, what, begin, end, to, place);
+    }
+    return out;
+  }
+
+  static std::size_t row_bytes(const DatasetInfo& what) {
+    return static_cast<std::size_t>(size_of(what.shape) / what.shape[0]) * size_of(what.dtype);
+  }
+
+  /// Rows as they stand in the file.
+  void read_raw(const OpenDataset& set, const DatasetInfo& what, Index begin, Index end, void* to,
+                const Place& place) const {
+    std::vector<hsize_t> start(what.shape.size(), 0), count(what.shape.begin(), what.shape.end());
     start[0] = static_cast<hsize_t>(begin);
+    count[0] = static_cast<hsize_t>(end - begin);
     if (is_complex(what.dtype)) {
       start.push_back(0);
       count.push_back(2);
     }
+    const hid_t id = set.id.get();
     const Handle space = checked(H5Dget_space(id), H5Sclose, place, "cannot be read");
     checked(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
             place, "cannot be read");
     const Handle memory = checked(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr),
                                   H5Sclose, place, "out of memory");
-    checked(H5Dread(id, memory_type(what.dtype), memory.get(), space.get(), H5P_DEFAULT, out.mutable_raw()),
-            place, "cannot be read");
-    return out;
+    checked(H5Dread(id, memory_type(what.dtype), memory.get(), space.get(), H5P_DEFAULT, to), place,
+            "cannot be read");
+  }
+
+  /// Rows out of blocks that agree with their digests. Of a block that is wanted in part the whole is kept
+  /// for the next call.
+  void read_blocks(OpenDataset& set, const DatasetInfo& what, Index begin, Index end, char* to,
+                   const Place& place) const {
+    const std::size_t row = row_bytes(what);
+    for (Index b = begin / what.blocks.rows; b * what.blocks.rows < end; ++b) {
+      const Index first = b * what.blocks.rows, last = std::min(first + what.blocks.rows, what.shape[0]);
+      const Index from = std::max(begin, first), until = std::min(end, last);
+      const std::size_t bytes = row * static_cast<std::size_t>(last - first);
+      const auto load = [&](char* block) {
+        read_raw(set, what, first, last, block, place);
+        if (digest_of(block, bytes) != what.blocks.digests[static_cast<std::size_t>(b)])
+          place.fail(
+              text("the checksum of rows ", first, " to ", last - 1, " is wrong: the dataset is damaged"));
+      };
+      char* const out = to + row * static_cast<std::size_t>(from - begin);
+      if (from == first && until == last) {
+        load(out);
+        continue;
+      }
+      if (set.block != b) {
+        set.block = -1;
+        set.bytes.resize(bytes);
+        load(set.bytes.data());
+        set.block = b;
+      }
+      std::copy_n(set.bytes.data() + row * static_cast<std::size_t>(from - first),
+                  row * static_cast<std::size_t>(until - from), out);
+    }
+  }
+
+  /// Compares the digest of a whole dataset, piece by piece.
+  void verify(OpenDataset& set, const DatasetInfo& what, const Place& place) const {
+    Digest digest;
+    if (what.shape.empty()) {
+      read(place.object);
+    } else if (size_of(what.shape) > 0) {
+      const std::size_t row = row_bytes(what);
+      const auto step = static_cast<Index>(std::max<std::size_t>(1, piece_bytes / row));
+      std::vector<char> buffer(row * static_cast<std::size_t>(std::min(step, what.shape[0])));
+      for (Index begin = 0; begin < what.shape[0]; begin += step) {
+        const Index end = std::min(begin + step, what.shape[0]);
+        read_raw(set, what, begin, end, buffer.data(), place);
+        digest.add(buffer.data(), row * static_cast<std::size_t>(end - begin));
+      }
+      if (digest.value() != what.digest) place.fail("the checksum is wrong: the dataset is damaged");
+    }
+    set.verified = true;
   }
 };
 
@@ -297,6 +373,15 @@ Array Hdf5File::read_rows(const std::string& dataset, Index begin, Index end) co
 Array Hdf5File::read(const std::string& dataset) const {
   const Hdf5Session session;
   return state_->read(dataset);
+}
+
+bool Hdf5File::verify() const {
+  if (state_->foreign) return false;
+  for (auto& [name, set] : state_->sets) {
+    const Hdf5Session session;  // one by one, so that other threads get their turn
+    state_->verify(set, state_->infos.at(name), {state_->path, name});
+  }
+  return true;
 }
 
 Group Hdf5File::outline() const {

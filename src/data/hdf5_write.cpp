@@ -38,6 +38,13 @@ std::vector<hsize_t> chunk_shape(const std::vector<hsize_t>& dims, std::size_t e
   return chunk;
 }
 
+/// Rows that share a digest: a row of chunks, or as many as keep the list of digests short.
+Index rows_of_block(const Shape& shape, const std::vector<hsize_t>& chunk) {
+  const auto rows = static_cast<hsize_t>(shape[0]), step = chunk[0];
+  const hsize_t steps = (rows - 1) / step + 1, most = most_block_digests / 2;
+  return static_cast<Index>(std::min(rows, step * ((steps - 1) / most + 1)));
+}
+
 class TreeWriter {
  public:
   TreeWriter(const std::string& file, DriverTarget& target, const SourceOf& source)
@@ -49,6 +56,7 @@ class TreeWriter {
     for (const auto& [name, item] : group.items()) dataset(id, name, item, path + "/" + name);
     const Handle creation = checked(H5Pcreate(H5P_GROUP_CREATE), H5Pclose, place, "out of memory");
     checked(H5Pset_obj_track_times(creation.get(), false), place, "times");
+    set_compact(creation.get(), place);
     for (const auto& [name, child] : group.groups()) {
       const Handle handle = checked(H5Gcreate2(id, name.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
                                     H5Gclose, place.at(name), "the group cannot be made");
@@ -72,42 +80,55 @@ class TreeWriter {
                 H5Sclose, place, "out of memory");
     const Handle creation = checked(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, place, "out of memory");
     checked(H5Pset_obj_track_times(creation.get(), false), place, "times");
+    set_compact(creation.get(), place);
+    Index block_rows = 0;
     if (bytes <= compact_bytes) {
       checked(H5Pset_layout(creation.get(), H5D_COMPACT), place, "layout");
     } else {
       const auto chunk = chunk_shape(dims, H5Tget_size(type));
       checked(H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data()), place, "chunks");
       checked(H5Pset_fletcher32(creation.get()), place, "checksum filter");
+      block_rows = rows_of_block(source.shape, chunk);
     }
     const Handle set =
         checked(H5Dcreate2(parent, name.c_str(), type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
                 H5Dclose, place, "the dataset cannot be made");
 
-    DatasetInfo info{source.dtype, source.shape, digest_of(nullptr, 0)};
+    DatasetInfo info{source.dtype, source.shape, digest_of(nullptr, 0), {}};
     std::vector<char> small;
     if (bytes > 0 && bytes <= compact_bytes && !source.elements) {
       small.resize(bytes);
       source.rows(0, dims.empty() ? 1 : source.shape[0], small.data());
       source.elements = small.data();
     }
-    if (bytes > 0)
-      info.digest =
-          source.elements ? all(set.get(), source, bytes, place) : blocks(set.get(), source, dims, place);
+    if (bytes > 0) {
+      DatasetDigest digest(block_rows *
+                           (bytes / static_cast<std::size_t>(std::max<Index>(1, rows_of(source)))));
+      if (source.elements)
+        all(set.get(), source, bytes, digest, place);
+      else
+        blocks(set.get(), source, dims, digest, place);
+      info.digest = digest.value();
+      info.blocks = {block_rows, digest.blocks()};
+    }
     for (const auto& [key, value] : item.attributes) write_attribute(set.get(), key, value, place);
     if (is_complex(source.dtype)) write_attribute(set.get(), complex_name, std::int64_t{1}, place);
     write_digest(set.get(), info.digest, place);
+    if (block_rows > 0) write_block_digests(set.get(), info.blocks.packed(), place);
     infos_[path] = std::move(info);
     if (target_.error) throw IoError(file_, "cannot be written: " + errno_text(target_.error));
   }
 
-  std::uint64_t all(hid_t set, const Source& source, std::size_t bytes, const Place& place) {
+  static Index rows_of(const Source& source) { return source.shape.empty() ? 1 : source.shape[0]; }
+
+  void all(hid_t set, const Source& source, std::size_t bytes, DatasetDigest& digest, const Place& place) {
     checked(H5Dwrite(set, stored_type(source.dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, source.elements), place,
             "the dataset cannot be written");
-    return digest_of(source.elements, bytes);
+    digest.add(source.elements, bytes);
   }
 
-  std::uint64_t blocks(hid_t set, const Source& source, const std::vector<hsize_t>& dims,
-                       const Place& place) {
+  void blocks(hid_t set, const Source& source, const std::vector<hsize_t>& dims, DatasetDigest& digest,
+              const Place& place) {
     const std::size_t row =
         static_cast<std::size_t>(size_of(source.shape) / source.shape[0]) * size_of(source.dtype);
     const auto chunk = chunk_shape(dims, H5Tget_size(stored_type(source.dtype)));
@@ -116,7 +137,6 @@ class TreeWriter {
     const Handle space = checked(H5Dget_space(set), H5Sclose, place, "out of memory");
     std::vector<hsize_t> start(dims.size(), 0), count = dims;
     std::vector<char> buffer(row * static_cast<std::size_t>(std::min(step, source.shape[0])));
-    Digest digest;
     for (Index begin = 0; begin < source.shape[0]; begin += step) {
       const Index end = std::min(source.shape[0], begin + step);
       source.rows(begin, end, buffer.data());
@@ -131,7 +151,6 @@ class TreeWriter {
               place, "the dataset cannot be written");
       if (target_.error) throw IoError(file_, "cannot be written: " + errno_text(target_.error));
     }
-    return digest.value();
   }
 
   const std::string& file_;
@@ -171,7 +190,8 @@ void check_attributes(const std::string& path, const Attributes& attributes) {
   for (const auto& [name, value] : attributes) {
     require(!name.empty() && name.find('\0') == std::string::npos, "[save] ", path, ": bad attribute name '",
             name, "'");
-    require(name != digest_name, "[save] ", path, ": the attribute 'digest' is reserved");
+    require(name != digest_name && name != block_digests_name, "[save] ", path, ": the attribute '", name,
+            "' is reserved");
     if (path.empty())
       for (const char* taken : header_names)
         require(name != taken, "[save] the root attribute '", name, "' is reserved");

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 
 #include "real_data.hpp"
@@ -291,4 +292,26 @@ TEST(Extxyz, ReadsSilicon) {
   EXPECT_EQ(frames[0].size(), 63);
   EXPECT_EQ((*frames[0].stress)[1], -5.6715506655e-03);
   EXPECT_EQ(info<std::string>(frames[0], "config_type"), "Vacancy");
+}
+
+// Small files that ask for much.
+TEST(Extxyz, SmallFilesAskForLittle) {
+  // 5000 atoms of 100000 words each would be 4 GB.
+  std::string wide = "5000\n" + properties + ":w:R:100000\n";
+  for (int i = 0; i < 5000; ++i) wide += "H 0 0 0 1\n";
+  expect_error(wide, "frame 0, line 2", "100004 words a line");
+  EXPECT_EQ(parse("1\n" + properties + ":w:R:3\nH 0 0 0 1 2 3").at(0).arrays.at("w").size(),
+            3);  // no room to spare
+
+  std::string keys = "1\n" + properties, columns = "1\nProperties=species:S:1:pos:R:3", line = "H 0 0 0";
+  for (int k = 0; k < 60000; ++k) {
+    keys += " k" + std::to_string(k) + "=1";
+    columns += ":c" + std::to_string(k) + ":R:1";
+    line += " 1";
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(parse(keys + "\nH 0 0 0\n").at(0).info.size(), 60000u);
+  EXPECT_EQ(parse(columns + "\n" + line + "\n").at(0).arrays.size(), 60000u);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  EXPECT_LT(seconds, 5) << "not quadratic";  // 3.6e9 comparisons would take longer
 }

@@ -75,6 +75,7 @@ class Child {
       out.append(buffer, static_cast<std::size_t>(n));
     return out;
   }
+  pid_t pid() const { return pid_; }
   void kill() {
     ::kill(pid_, SIGKILL);
     wait();

@@ -294,5 +294,19 @@ TEST(Hdf5Appender, FullDisk) {
   EXPECT_EQ(child.wait(), 0);
 }
 
+TEST(Hdf5Appender, FollowsNoLinkToItsLog) {
+  const Folder folder;
+  write_bytes(folder / "precious", "precious");
+  for (const bool resume : {false, true}) {
+    std::filesystem::create_symlink("precious", folder / "a.h5.part");
+    EXPECT_THROW(Hdf5Appender(folder / "a.h5", header, resume), IoError);
+    std::filesystem::remove(folder / "a.h5.part");
+    std::filesystem::create_hard_link(folder / "precious", folder / "a.h5.part");
+    EXPECT_THROW(Hdf5Appender(folder / "a.h5", header, resume), IoError);
+    std::filesystem::remove(folder / "a.h5.part");
+  }
+  EXPECT_EQ(read_bytes(folder / "precious"), "precious");
+}
+
 }  // namespace
 }  // namespace cartan::data

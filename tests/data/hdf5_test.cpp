@@ -1,5 +1,6 @@
 #include "cartan/data/hdf5.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -165,6 +166,14 @@ TEST(Hdf5, SaveKeepsPermissionsAndFollowsLinks) {
   g.set("x", Array::scalar(2, DType::f64));
   save(folder / "link.h5", g, header);
   EXPECT_TRUE(std::filesystem::is_symlink(folder / "link.h5"));
+  std::filesystem::create_symlink("later.h5", folder / "second.h5");
+  std::filesystem::create_symlink("second.h5", folder / "first.h5");
+  save(folder / "first.h5", g, header);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "first.h5"))
+      << "a link that leads nowhere yet is followed";
+  EXPECT_EQ(load(folder / "later.h5").array("x").item(), 2);
+  std::filesystem::create_symlink("round.h5", folder / "round.h5");
+  EXPECT_THROW(save(folder / "round.h5", g, header), IoError);
   EXPECT_EQ(load(folder / "a.h5").array("x").item(), 2);
   struct stat info {};
   ASSERT_EQ(::stat((folder / "a.h5").c_str(), &info), 0);
@@ -199,6 +208,80 @@ TEST(Hdf5, ReadsPartsOfDatasets) {
   const Group outline = file.outline();
   EXPECT_TRUE(outline.array("group/large").empty());
   EXPECT_EQ(outline.group("group").integer("i"), -7);
+}
+
+/// The position of `part` in a file, which must be there once.
+std::size_t find_once(const std::string& bytes, const std::string& part) {
+  const std::size_t at = bytes.find(part);
+  EXPECT_NE(at, std::string::npos);
+  EXPECT_EQ(bytes.find(part, at + 1), std::string::npos);
+  return at;
+}
+
+// Fletcher-32 takes the words 0x0000 and 0xffff for one another: parts must be verified by more than that.
+TEST(Hdf5, PartsAreVerified) {
+  const Folder folder;
+  const std::string path = folder / "a.h5";
+  std::vector<double> values(400000, 0.0);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = i % 8 ? 0.5 : 0.25 * static_cast<double>(i);
+  Group g;
+  g.set("x", Array::from(values, {100000, 4}));
+  save(path, g, header);
+  EXPECT_TRUE(Hdf5File(path).verify());
+  std::string bytes = read_bytes(path);
+  // 0.5 is 0x3fe0000000000000: its lower words become 0xffff.
+  const double marked[] = {values[199992], 0.5};
+  const std::size_t at = find_once(bytes, std::string(reinterpret_cast<const char*>(marked), sizeof marked));
+  bytes[at + 8] = bytes[at + 9] = '\xff';
+  write_bytes(path, bytes);
+  const Hdf5File file(path);
+  EXPECT_THROW(file.read("x"), FormatError);
+  EXPECT_THROW(file.read_rows("x", 49998, 49999), FormatError);
+  EXPECT_THROW(file.read_rows("x", 49998, 49999), FormatError) << "twice";
+  EXPECT_THROW(file.read_rows("x", 1, 99999), FormatError);
+  EXPECT_THROW(file.verify(), FormatError);
+  EXPECT_TRUE(identical(file.read_rows("x", 0, 10), g.array("x").rows(0, 10))) << "another block is intact";
+}
+
+// data/xtb_molecules.h5 was written before there were digests of blocks.
+TEST(Hdf5, PartsOfOlderFilesAreVerifiedToo) {
+  const Folder folder;
+  const std::string path = folder / "old.h5";
+  std::string bytes = read_bytes(CARTAN_SOURCE_DIR "/data/xtb_molecules.h5");
+  ASSERT_EQ(bytes.find("block_digests"), std::string::npos);
+  write_bytes(path, bytes);
+  Array forces;
+  {
+    const Hdf5File file(path);
+    forces = file.read("forces");
+    EXPECT_TRUE(identical(file.read_rows("forces", 7, 99), forces.rows(7, 99)));
+    EXPECT_TRUE(file.verify());
+  }
+  // The molecules have no cells: zeros, in which Fletcher-32 sees nothing.
+  const std::size_t cell_bytes = Hdf5File(path).read("cell").bytes();
+  const std::size_t at = bytes.find(std::string(cell_bytes, '\0'));
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 800] = bytes[at + 801] = '\xff';
+  write_bytes(path, bytes);
+  EXPECT_THROW(Hdf5File(path).read_rows("cell", 70, 72), FormatError);
+  EXPECT_TRUE(identical(Hdf5File(path).read_rows("forces", 7, 99), forces.rows(7, 99)));
+  EXPECT_THROW(Hdf5File(path).verify(), FormatError);
+}
+
+// Groups and attribute lists of any length stay in object headers.
+TEST(Hdf5, NothingLiesInHeaps) {
+  const Folder folder;
+  Group g;
+  for (int k = 0; k < 300; ++k) {
+    g["many/" + std::to_string(k)].attributes["k"] = std::int64_t{k};
+    g["many"].attributes["a" + std::to_string(k)] = 0.5 * k;
+    g.set("x" + std::to_string(k), Array::scalar(k, DType::f64));
+  }
+  save(folder / "a.h5", g, header);
+  EXPECT_TRUE(same(load(folder / "a.h5"), g));
+  const std::string bytes = read_bytes(folder / "a.h5");
+  for (const char* heap : {"FRHP", "FHDB", "FHIB", "BTHD", "BTLF"})
+    EXPECT_EQ(bytes.find(heap), std::string::npos) << heap;
 }
 
 TEST(Hdf5, SeveralThreads) {
@@ -358,6 +441,26 @@ TEST(Hdf5, FullDiskLeavesTheOldFile) {
   });
   EXPECT_EQ(child.wait(), 0);
   EXPECT_TRUE(same(load(path), large));
+}
+
+TEST(Hdf5, LeftoversOfDeadProcessesAreRemoved) {
+  const Folder folder;
+  pid_t dead = 0;
+  {
+    Child child([](int) { return 0; });
+    dead = child.pid();
+    child.wait();
+  }
+  const std::string alive = text("b.h5.tmp.", ::getppid(), ".0"), gone = text("b.h5.tmp.", dead, ".3");
+  const std::vector<std::string> kept{"b.h5.tmp", "b.h5.tmp.12", text("b.h5.tmp.", dead, ".x"),
+                                      text("other.h5.tmp.", dead, ".3"), alive};
+  for (const std::string& name : kept) write_bytes(folder / name, "x");
+  write_bytes(folder / gone, "x");
+  const timespec past[2] = {{1000, 0}, {1000, 0}};
+  ::utimensat(AT_FDCWD, (folder / gone).c_str(), past, 0);
+  save(folder / "b.h5", Group(), header);
+  for (const std::string& name : kept) EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
+  EXPECT_FALSE(std::filesystem::exists(folder / gone));
 }
 
 TEST(Hdf5, KilledWhileSavingLeavesOldOrNew) {

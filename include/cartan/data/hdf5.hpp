@@ -6,10 +6,11 @@
 /// Layout. HDF5 1.10 objects with checksummed metadata; no times, so that a file depends on its contents
 /// alone. Elements are little-endian as in memory; up to 1 KiB in the object header, otherwise in chunks of
 /// at most 1 MiB with Fletcher-32. Complex arrays have a last axis of 2 and the attribute `complex` = 1.
-/// Every dataset has the attribute `digest`, XXH3-64 of its elements; the root has `digest`, the same over
-/// header, names, types, shapes, attributes and digests. These attributes do not show in a Group and may not
-/// be set. Attributes are int64, float64, or UTF-8 text of fixed length, single or in a list; no zero bytes
-/// in texts.
+/// Every dataset has the attribute `digest`, XXH3-64 of its elements; one in chunks also `block_digests`, a
+/// list of uint64: the rows of a block, then the XXH3-64 of each block of so many rows, by which parts are
+/// verified. The root has `digest`, the same over header, names, types, shapes, attributes and digests. Links
+/// and attributes stay in object headers. These attributes do not show in a Group and may not be set.
+/// Attributes are int64, float64, or UTF-8 text of fixed length, single or in a list; no zero bytes in texts.
 
 #include <memory>
 #include <string>
@@ -48,10 +49,14 @@ class Hdf5File {
   bool has(const std::string& dataset) const;
   Shape shape(const std::string& dataset) const;
   DType dtype(const std::string& dataset) const;
-  /// Rows [begin, end) of the first axis; every touched chunk is verified by its Fletcher-32.
+  /// Rows [begin, end) of the first axis, out of blocks that are verified by their digests. In a file of a
+  /// version without such digests the first call verifies the whole dataset by its one digest.
   Array read_rows(const std::string& dataset, Index begin, Index end) const;
   /// The whole dataset, verified by its digest.
   Array read(const std::string& dataset) const;
+  /// Reads every dataset, piece by piece, and compares its digest. False for a file of another program, which
+  /// has none: then nothing but HDF5's own checksums is known.
+  bool verify() const;
   /// The tree of names and attributes; its arrays are empty (see shape() and dtype()).
   Group outline() const;
 
