@@ -2,9 +2,11 @@
 
 #include <cartan/core/config.hpp>
 #include <cartan/core/error.hpp>
+#include <cartan/core/printable.hpp>
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -50,8 +52,11 @@ std::string version() {
          ")\nlibraries " CARTAN_LIBRARIES "\nCUDA      " CARTAN_CUDA;
 }
 
-int complain(int code, const char* what) {
-  std::fprintf(stderr, "cartan: %s\n", what);
+int complain(int code, const std::string& what) {
+  for (std::size_t at = 0, end; at <= what.size(); at = end + 1) {  // a message may have several lines
+    end = std::min(what.find('\n', at), what.size());
+    std::fprintf(stderr, "%s%s\n", at == 0 ? "cartan: " : "", printable(what.substr(at, end - at)).c_str());
+  }
   return code;
 }
 

@@ -1,0 +1,12 @@
+#pragma once
+/// The words of strangers, made fit for a terminal and for JSON.
+
+#include <string>
+#include <string_view>
+
+namespace cartan {
+
+/// Control bytes, and bytes that are no UTF-8, as "\x1b"; everything else as it is.
+std::string printable(std::string_view words);
+
+}  // namespace cartan
