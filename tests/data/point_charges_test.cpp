@@ -133,3 +133,164 @@ TEST(PointCharges, ProteinsOfApbs) {
     EXPECT_LE(std::abs(sum - total), 1e-9) << name;
   }
 }
+
+// No record that begins as an atom is lost.
+TEST(PointCharges, SerialNumbersRunIntoNames) {
+  Temporary folder;
+  int k = 0;
+  for (const char* record : {"ATOM  186a0 ", "ATOM  fffff ", "ATOM  ***** ", "ATOM  A0000 ", "HETATMabcdf ",
+                             "HETATM***** ", "HETATMABCDE ", "ATOM100000 ", "ATOM  100000 ", "HETATM100000 ",
+                             "HETAT100000 ", "hetatm12345 ", " ATOM      1 ", "\tATOM 1 ", "ATOM  -1 "}) {
+    const PointCharges p = read_point_charges(folder.file(
+        text(k++, ".pqr"), good + record + " O   HOH B   3      -2.000   4.000   5.000 -0.5000 1.7000\n"));
+    ASSERT_EQ(p.size(), 2) << record;
+    EXPECT_EQ(p.positions[3], -2) << record;
+    EXPECT_EQ(p.charges[1], -0.5) << record;
+    EXPECT_EQ(p.names[1], "O") << record;
+  }
+  EXPECT_NE(complaint(folder, "s.pqr", good + "ATOMS 2 C ALA 1 1 2 3 4 5\n").find("no serial number"),
+            std::string::npos);
+  EXPECT_NE(complaint(folder, "t.pqr", good + "ATOM-2 C ALA 1 1 2 3 4 5\n").find("line 2"),
+            std::string::npos);
+}
+
+TEST(PointCharges, NumbersThatTouchAreSeveral) {
+  Temporary folder;
+  const PointCharges p = read_point_charges(
+      folder.file("m.pqr",
+                  "ATOM      1  N   ALA A   1    -149.000-148.000-147.000 -0.4000 1.8500\n"
+                  "ATOM      2  C   ALA A10000-100.123 -20.456 -30.789  0.4000 1.8500\n"
+                  "ATOM      3  CA  ALA A   1    1000.0001000.0001000.000-10.400010.8500\n"
+                  "ATOM  100000 HH11ARG A   1    -147.600-148.000-147.000  0.3000 2.2750      N\n"
+                  "ATOM      5  CB  ALA A-999    -101.000-148.000-147.000-10.3000 1.0000\n"
+                  "ATOM  6 CB ALA B -7 -1.5e-01-2.5-3.5D+00 1.0D-01 1.5\n"));
+  ASSERT_EQ(p.size(), 6);
+  EXPECT_EQ(p.positions, (std::vector<double>{-149, -148, -147, -100.123, -20.456, -30.789, 1000, 1000, 1000,
+                                              -147.6, -148, -147, -101, -148, -147, -0.15, -2.5, -3.5}));
+  EXPECT_EQ(p.charges, (std::vector<double>{-0.4, 0.4, -10.4, 0.3, -10.3, 0.1}));
+  EXPECT_EQ(p.radii, (std::vector<double>{1.85, 1.85, 10.85, 2.275, 1, 1.5}));
+  // numbers too many or too few are not guessed at
+  EXPECT_NE(complaint(folder, "f.pqr", good + "ATOM 2 C ALA 1 1.0 2.0 3.0 0.5 1.5 0.25\n").find("line 2"),
+            std::string::npos);
+  EXPECT_NE(
+      complaint(folder, "g.pqr", good + "ATOM 2 C ALA A 1 1.0 2.0 3.0 1.00 0.00 0.5 1.5\n").find("line 2"),
+      std::string::npos);
+  EXPECT_NE(complaint(folder, "h.pqr", good + "ATOM 2 C ALA 1 ******** 2.0 3.0 0.5 1.5\n").find("line 2|"),
+            std::string::npos);
+}
+
+TEST(PointCharges, ElementsBehindTheRadius) {
+  Temporary folder;
+  const PointCharges p = read_point_charges(
+      folder.file("e.pqr",
+                  "ATOM      1  N   ALA     1       1.000   2.000   3.000  0.1414  1.8240       N\n"
+                  "ATOM      2  CA  ALA     1       2.000   2.000   3.000  -0.41000000   2.000 C  \n"
+                  "ATOM 3 CA ALA A 10A 4 5 6 1e-1 0 PROT C1-\n"));
+  EXPECT_EQ(p.charges, (std::vector<double>{0.1414, -0.41, 0.1}));
+  EXPECT_EQ(p.radii, (std::vector<double>{1.824, 2, 0}));
+  // a PDB file under another name
+  EXPECT_NE(complaint(folder, "p.pqr",
+                      "ATOM      1  CA  ALA A   1      11.104   6.134  -6.504  1.00 15.20           C  \n")
+                .find("occupancy"),
+            std::string::npos);
+}
+
+TEST(PointCharges, TheFirstModelWithANote) {
+  Temporary folder;
+  const std::string second = "ATOM 1 N ALA 1 0.8 -1.0 2.0 0.25 1.5\n";
+  int k = 0;
+  for (const char* between : {"ENDMDL\nMODEL        2\n", "END\n", "MODEL 2\n", "endmdl\r\n", " END   \n"}) {
+    const PointCharges p = read_point_charges(folder.file(
+        text(k++, ".pqr"), "MODEL        1\n" + good + "TER\n" + good + between + second + "END\n"));
+    EXPECT_EQ(p.size(), 2) << between;
+    ASSERT_EQ(p.notes.size(), 1u) << between;
+    EXPECT_NE(p.notes[0].find("first model"), std::string::npos);
+    EXPECT_NE(p.notes[0].find(".pqr: "), std::string::npos);
+    EXPECT_NE(p.notes[0].find("in line 5, 1 atom is left out"), std::string::npos) << p.notes[0];
+  }
+  EXPECT_TRUE(read_point_charges(folder.file("one.pqr", "MODEL 1\n" + good + "ENDMDL\nEND\n")).notes.empty());
+  EXPECT_TRUE(read_point_charges(
+                  folder.file("ter.pqr", good + "TER\nANISOU 1 N ALA 1 1 2 3 4 5 6\nCONECT 1 2\n" + good))
+                  .notes.empty());
+  const std::string a = "ATOM      1  CA  ALA A   1      11.104   6.134  -6.504  0.50 -0.25           C2+\n";
+  for (const char* name : {"a.pdb", "a.pdbqt"}) {
+    const std::string atom =
+        name == std::string("a.pdb")
+            ? a
+            : "ATOM      1  N   ALA A   1       1.000   2.000   3.000  1.00  0.00    -0.347 N\n";
+    const PointCharges p =
+        read_point_charges(folder.file(name, "MODEL 1\n" + atom + "ENDMDL\nMODEL 2\n" + atom + "ENDMDL\n"));
+    EXPECT_EQ(p.size(), 1);
+    EXPECT_EQ(p.notes.size(), 1u);
+  }
+}
+
+TEST(PointCharges, OneLocationOfEachResidue) {
+  Temporary folder;
+  const auto atom = [](const char* name, char location, int residue, double x) {
+    char line[100];
+    std::snprintf(line, sizeof line,
+                  "ATOM      1 %-4s%cSER A%4d    %8.3f   6.134  -6.504  0.50 -0.25           C1+\n", name,
+                  location, residue, x);
+    return std::string(line);
+  };
+  // B and C where there is no A; an atom that only the second has; a location of its own in the next residue
+  const PointCharges p = read_point_charges(
+      folder.file("b.pdb", atom(" N", ' ', 1, 0) + atom(" CA", 'B', 1, 1) + atom(" CA", 'C', 1, 1.2) +
+                               atom(" OG", 'C', 1, 2) + atom(" CA", 'C', 2, 3)));
+  EXPECT_EQ(p.positions.size(), 9u);
+  EXPECT_EQ(p.lines, (std::vector<Index>{1, 2, 5}));
+  ASSERT_EQ(p.notes.size(), 1u);
+  EXPECT_NE(p.notes[0].find("2 atoms of other locations left out, the first in line 3"), std::string::npos)
+      << p.notes[0];
+  // PQR: the letter before the residue; four letters that name ends of chains are none
+  const PointCharges q = read_point_charges(
+      folder.file("q.pqr",
+                  "ATOM      1  CA AALA A   1       1.000   2.000   3.000 -0.4000 1.8500\n"
+                  "ATOM      2  CA BALA A   1       1.300   2.000   3.000 -0.4000 1.8500\n"
+                  "ATOM 3 CA NALA B 1 2.4 2.0 3.0 0.3 2.275\nATOM 4 CA CALA C 1 2.9 2.0 3.0 0.3 2.275\n"
+                  "ATOM 5 CB ASER C 2 1 0 0 0.3 2.275\nATOM 6 CB BSER C 2 2 0 0 0.3 2.275\n"));
+  EXPECT_EQ(q.lines, (std::vector<Index>{1, 3, 4, 5}));
+  EXPECT_EQ(q.notes.size(), 1u);
+}
+
+TEST(PointCharges, PdbRecordsAreAtomsOrErrors) {
+  Temporary folder;
+  const std::string tail = "  O   HOH A   2       1.000   2.000   3.000  1.00  0.50           O1-\n";
+  for (const char* record :
+       {"HETATM*****", "HETATMA0000", "ATOM  A0000", "atom      1", "ATOM  100000", "HETATM1000000"}) {
+    const PointCharges p = read_point_charges(folder.file("r.pdb", record + tail));
+    ASSERT_EQ(p.size(), 1) << record;
+    EXPECT_EQ(p.charges[0], -1) << record;
+    EXPECT_EQ(p.positions, (std::vector<double>{1, 2, 3})) << record;
+    EXPECT_EQ(read_point_charges(folder.path("r.pdb"), PdbCharges::b_factor).charges[0], 0.5) << record;
+  }
+  EXPECT_EQ(
+      read_point_charges(
+          folder.file("two.pdb",
+                      "ATOM      1  CA  ALA A   1       11.10    6.13   -6.50  1.00 15.00           C1+\n"))
+          .positions[0],
+      11.1);
+  for (const char* line :
+       {" ATOM      1  O   HOH A   2       1.000   2.000   3.000  1.00  0.00           O1-",
+        "ATOM\t1\tO\tHOH\tA\t2\t1.000\t2.000\t3.000\t1.00\t0.00\tO1-\t                           ",
+        "ATOM     1 O HOH A   2       1.000   2.000   3.000  1.00  0.00           O1-     ",
+        "ATOMS     1  O   HOH A   2   1.000   2.000   3.000  1.00  0.00           O1-     "})
+    EXPECT_EQ(complaint(folder, "w.pdb", std::string(line) + "\n").rfind("line 1|", 0), 0u) << line;
+}
+
+TEST(PointCharges, XyzFramesAndFieldsBehindTheFirst) {
+  Temporary folder;
+  const std::string salt = "\n2\nsalt\nNa 0 0 0 1\nCl 0 0 2.8 -1\n";
+  EXPECT_TRUE(read_point_charges(folder.file("a.xyz", salt + "\n\n")).notes.empty());
+  EXPECT_NE(read_point_charges(folder.file("b.xyz", salt + salt)).notes.at(0).find("begins in line 7"),
+            std::string::npos);
+  EXPECT_NE(complaint(folder, "c.xyz", salt + "Cl 0 0 -2.8 -1\n").find("line 6"), std::string::npos);
+  EXPECT_EQ(read_point_charges(folder.file("d.xyz", "1\n\nNa 0 0 0 1 7 7\n")).notes.size(), 1u);
+  const std::string extended = "1\nProperties=species:S:1:pos:R:3:charge:R:1\nNa 0 0 0 1\n";
+  EXPECT_EQ(read_point_charges(folder.file("e.xyz", extended + extended)).notes.size(), 1u);
+  EXPECT_NE(complaint(folder, "f.xyz", extended + "Cl 0 0 1 1\n").find("line 4"), std::string::npos);
+  EXPECT_NE(complaint(folder, "g.xyz", "1\nProperties=species:S:1:pos:R:3:charge:R:1:q:R:1\nNa 0 0 0 1 2\n")
+                .find("different charges"),
+            std::string::npos);
+}
