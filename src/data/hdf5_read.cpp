@@ -28,8 +28,8 @@ struct Link {
   H5L_type_t type;
 };
 
-/// The names in a group, sorted; only hard links are allowed.
-std::vector<std::string> names_of(hid_t group, const Place& place) {
+/// The links of a group, sorted by name.
+std::vector<Link> links_of(hid_t group, const Place& place) {
   std::vector<Link> links;
   checked(H5Literate(
               group, H5_INDEX_NAME, H5_ITER_INC, nullptr,
@@ -38,15 +38,31 @@ std::vector<std::string> names_of(hid_t group, const Place& place) {
               },
               &links),
           place, "the group is damaged");
-  std::vector<std::string> names;
-  for (const Link& link : links) {
-    if (link.type != H5L_TYPE_HARD)
-      place.at(link.name).fail("a soft or external link; Cartan does not follow links");
+  for (const Link& link : links)
     if (link.name.empty() || link.name == "." || link.name == "..")
       place.fail("an object without a proper name");
-    names.push_back(link.name);
+  return links;
+}
+
+const char* name_of_class(hid_t type) {
+  switch (H5Tget_class(type)) {
+    case H5T_COMPOUND:
+      return "records of several fields";
+    case H5T_STRING:
+      return "texts";
+    case H5T_ENUM:
+      return "values of an enumeration";
+    case H5T_VLEN:
+      return "lists of different lengths";
+    case H5T_REFERENCE:
+      return "references";
+    case H5T_INTEGER:
+      return "integers of a kind";
+    case H5T_FLOAT:
+      return "numbers of a kind";
+    default:
+      return "elements of a type";
   }
-  return names;
 }
 
 }  // namespace
@@ -60,6 +76,7 @@ struct Hdf5File::State {
   Group outline;
   DatasetInfos infos;
   mutable std::map<std::string, OpenDataset> sets;
+  std::map<std::string, std::string> not_read;  // objects of another program's file, and why
 
   explicit State(const std::string& name) : path(name) {
     {
@@ -105,22 +122,34 @@ struct Hdf5File::State {
     if (depth > largest_depth) place.fail("groups nested too deeply");
     const AttributeReader attributes{file_size, foreign};
     group.attributes = attributes.read_all(id, place);
-    for (const std::string& name : names_of(id, place)) {
-      const Place here = place.at(name);
-      Handle object = checked(H5Oopen(id, name.c_str(), H5P_DEFAULT), H5Oclose, here, "cannot be opened");
-      H5O_info_t info;
-      checked(H5Oget_info2(object.get(), &info, H5O_INFO_BASIC), here, "cannot be opened");
-      // One name an object: no cycles, nothing read twice.
-      if (info.rc != 1) here.fail("an object with several names");
-      if (info.type == H5O_TYPE_GROUP) {
-        read_group(object.get(), group[name], here.object, depth + 1);
-      } else if (info.type == H5O_TYPE_DATASET) {
-        Item& item = group.items()[name];
-        item.attributes = attributes.read_all(object.get(), here);
-        add_dataset(std::move(object), item.attributes, here);
-      } else {
-        here.fail("neither a group nor a dataset");
+    for (const Link& link : links_of(id, place)) {
+      const Place here = place.at(link.name);
+      try {
+        read_object(id, link, group, here, depth);
+      } catch (const FormatError& error) {
+        if (!foreign || error.object() != here.object) throw;
+        const std::size_t before = error.path().size() + error.object().size() + 4;  // "path: object: "
+        not_read.emplace(here.object, std::string(error.what()).substr(before));
       }
+    }
+  }
+
+  void read_object(hid_t id, const Link& link, Group& group, const Place& here, int depth) {
+    if (link.type != H5L_TYPE_HARD) here.fail("a soft or external link; Cartan does not follow links");
+    Handle object = checked(H5Oopen(id, link.name.c_str(), H5P_DEFAULT), H5Oclose, here, "cannot be opened");
+    H5O_info_t info;
+    checked(H5Oget_info2(object.get(), &info, H5O_INFO_BASIC), here, "cannot be opened");
+    // One name an object: no cycles, nothing read twice.
+    if (info.rc != 1) here.fail("an object with several names");
+    if (info.type == H5O_TYPE_GROUP) {
+      read_group(object.get(), group[link.name], here.object, depth + 1);
+    } else if (info.type == H5O_TYPE_DATASET) {
+      const AttributeReader reader{file_size, foreign};
+      Attributes attributes = reader.read_all(object.get(), here);
+      add_dataset(std::move(object), attributes, here);
+      group.items()[link.name].attributes = std::move(attributes);
+    } else {
+      here.fail("neither a group nor a dataset");
     }
   }
 
@@ -128,7 +157,7 @@ struct Hdf5File::State {
   void add_dataset(Handle id, Attributes& attributes, const Place& place) {
     const Handle type = checked(H5Dget_type(id.get()), H5Tclose, place, "damaged type");
     const auto dtype = element_type(type.get(), !foreign);
-    if (!dtype) place.fail("elements of a type that Cartan does not read");
+    if (!dtype) place.fail(text(name_of_class(type.get()), " that Cartan does not read"));
     DatasetInfo info;
     info.dtype = *dtype;
 
@@ -214,6 +243,8 @@ struct Hdf5File::State {
 
   const DatasetInfo& info(const std::string& dataset) const {
     const auto it = infos.find(full_name(dataset));
+    if (const auto why = not_read.find(full_name(dataset)); why != not_read.end())
+      throw FormatError(path, why->first, why->second);
     if (it == infos.end()) throw FormatError(path, full_name(dataset), "there is no dataset of this name");
     return it->second;
   }
@@ -386,6 +417,10 @@ bool Hdf5File::verify() const {
 
 Group Hdf5File::outline() const {
   return state_->outline;
+}
+
+const std::map<std::string, std::string>& Hdf5File::not_read() const {
+  return state_->not_read;
 }
 
 Group load(const std::string& path, const std::string& format, Header* header) {

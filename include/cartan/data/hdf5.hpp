@@ -12,6 +12,7 @@
 /// and attributes stay in object headers. These attributes do not show in a Group and may not be set.
 /// Attributes are int64, float64, or UTF-8 text of fixed length, single or in a list; no zero bytes in texts.
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -34,8 +35,9 @@ void save(const std::string& path, const Group& root, const Header& header);
 /// Reads and verifies a whole file. Throws IoError (cannot be opened) or FormatError (not HDF5, truncated,
 /// checksum wrong, unexpected kind of object, `format` other than asked for; "" accepts any).
 /// With format "", HDF5 files of other programs are read too (root without `format` and `digest`; `header`
-/// stays empty): integers up to 16 bits become i32, unsigned 32 bits i64; attributes of unknown types are
-/// left out; nothing but HDF5's own checksums is verified.
+/// stays empty): integers up to 16 bits become i32, unsigned 32 bits i64; attributes of unknown types and
+/// objects that Cartan does not read are left out (Hdf5File::not_read names the latter); nothing but HDF5's
+/// own checksums is verified.
 Group load(const std::string& path, const std::string& format = "", Header* header = nullptr);
 
 /// One open file for reading parts of datasets that do not fit in memory. The constructor verifies all but
@@ -59,6 +61,8 @@ class Hdf5File {
   bool verify() const;
   /// The tree of names and attributes; its arrays are empty (see shape() and dtype()).
   Group outline() const;
+  /// Objects of another program's file that are passed over, as "/path", and why; asking for one throws.
+  const std::map<std::string, std::string>& not_read() const;
 
  private:
   struct State;
