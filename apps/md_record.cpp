@@ -50,9 +50,14 @@ double MdRecord::drift() const {
 data::Figure MdRecord::figure(const std::string& title) const {
   data::Figure f;
   f.title = title;
-  f.x_label = "time, ps";
-  f.y_label = "conserved energy since the start, meV/atom";
+  f.x_label = "time (ps)";
+  f.y_label = "change of the conserved energy (meV/atom)";
   f.series.push_back({"conserved energy", time_, energy_, true});
+  if (square_ > 0 && time_.size() > 1) {
+    data::Series line{"fitted line", {time_.front(), time_.back()}, {}, true};
+    for (const double t : line.x) line.y.push_back(1e3 * (mean_y_ + drift() * (t - mean_t_)));
+    f.series.push_back(std::move(line));
+  }
   char note[120];
   std::snprintf(note, sizeof note,
                 "drift %.2g meV/atom/ps, largest change %.2g meV/atom, mean temperature %.0f K",

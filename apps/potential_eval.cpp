@@ -28,11 +28,11 @@ data::Figure parity(const std::string& what, const std::string& unit, std::vecto
                     std::vector<double> y, double rmse) {
   data::Figure f;
   f.title = what;
-  f.x_label = "reference, " + unit;
-  f.y_label = "predicted, " + unit;
+  f.x_label = "reference (" + unit + ")";
+  f.y_label = "predicted (" + unit + ")";
   f.diagonal = true;
   f.note = text("RMSE ", std::round(1e6 * rmse) / 1e3, " m", unit);
-  f.series.push_back({what, std::move(x), std::move(y), false});
+  f.series.push_back({"", std::move(x), std::move(y), false});
   return f;
 }
 
@@ -53,8 +53,7 @@ std::vector<std::string> draw_parity(const std::string& prefix, const potentials
       y.push_back((p.energy[k] - reference) / static_cast<double>(f.size()));
     }
     files.push_back(prefix + "_energy.svg");
-    parity("Energy per atom, less the reference energies", "eV", x, y, e.energy_per_atom_rmse)
-        .save(files.back());
+    parity("Energy less reference energies", "eV/atom", x, y, e.energy_per_atom_rmse).save(files.back());
   }
   if (e.has_forces) {
     x.clear(), y.clear();
@@ -63,7 +62,7 @@ std::vector<std::string> draw_parity(const std::string& prefix, const potentials
       if (!set.frames[k].forces.empty()) y.insert(y.end(), p.forces[k].begin(), p.forces[k].end());
     }
     files.push_back(prefix + "_forces.svg");
-    parity("Force components", "eV/A", x, y, e.forces_rmse).save(files.back());
+    parity("Force components", "eV/Å", x, y, e.forces_rmse).save(files.back());
   }
   return files;
 }

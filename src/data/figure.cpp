@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -35,6 +36,21 @@ std::string label(double x, double y, double size, const char* anchor, const std
          "\" text-anchor=\"" + anchor + "\"" + more + ">" + escape_xml(words) + "</text>\n";
 }
 
+// The words in the room that there is: smaller, then without their end.
+std::string fitted(double x, double y, double size, const std::string& words, double room,
+                   const std::string& more = "", double wide = 1) {
+  double width = wide * text_width(words);
+  if (width * size <= room) return label(x, y, size, "middle", words, more);
+  const double least = std::min(size, 11.0);
+  size = std::max(least, room / width);
+  std::string cut = words;
+  while (!cut.empty() && wide * text_width(cut + "…") * size > room && width * size > room) {
+    while (cut.size() > 1 && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0x80) cut.pop_back();
+    cut.pop_back();
+  }
+  return label(x, y, size, "middle", cut.size() < words.size() ? cut + "…" : words, more);
+}
+
 void add(std::string& out, std::initializer_list<std::string> parts) {
   for (const std::string& part : parts) out += part;
 }
@@ -48,6 +64,7 @@ class Drawing {
   Drawing(const Figure& figure, int width, int height) : figure_(figure), width_(width), height_(height) {
     make_axes();
     lay_out();
+    place_legend();
   }
 
   std::string svg() {
@@ -64,10 +81,10 @@ class Drawing {
       out_ += "<path d=\"M" + number(left_) + " " + number(bottom_) + "L" + number(right_) + " " +
               number(top_) + "\" stroke=\"#888\" stroke-dasharray=\"5 4\"/>\n";
     const PlotArea area{left_, top_, right_, bottom_};
-    if (has_map()) out_ += draw_cells(figure_.map, colour_, area);
+    if (has_map()) out_ += draw_cells(figure_.map, colours_, area);
     for (std::size_t i = 0; i < figure_.series.size(); ++i) draw_series(i);
     out_ += "</g>\n";
-    if (has_map()) out_ += draw_colour_bar(figure_.map, colour_, area);
+    if (has_map()) out_ += draw_colour_bar(figure_.map, colours_, area);
     draw_frame();
     draw_legend();
     return out_ + "</svg>\n";
@@ -107,7 +124,7 @@ class Drawing {
       require(!figure_.log_x && !figure_.log_y && !figure_.diagonal, "[Figure] a map needs linear axes");
       range = {map.x_low, map.x_high, map.y_low, map.y_high};
       points_ = map.values.size();
-      colour_ = colour_axis(map);
+      colours_ = map_colours(map);
     }
     if (figure_.diagonal) {
       range[0] = range[2] = std::min(range[0], range[2]);
@@ -126,26 +143,38 @@ class Drawing {
     double widest = 0;
     for (const Tick& tick : y_.ticks) widest = std::max(widest, text_width(tick.label) * small);
     left_ = 14 + widest + (figure_.y_label.empty() ? 0 : 24);
-    right_ = width_ - (has_map() ? 90 : 20);
+    const double beside = has_map() ? colour_bar_room(figure_.map, colours_) : 20;
+    right_ = width_ - beside;
     top_ = 14 + (figure_.title.empty() ? 0 : 22) + (figure_.note.empty() ? 0 : 18) +
-           (y_.factor.empty() ? 0 : 12);
+           (y_.factor.empty() && colours_.axis.factor.empty() ? 0 : 12);
     bottom_ = height_ - 28 - (figure_.x_label.empty() ? 0 : 22) -
               (x_.factor.empty() || !figure_.x_label.empty() ? 0 : 12);
     right_ = std::max(right_, left_ + 10);
     bottom_ = std::max(bottom_, top_ + 10);
-    if (has_map()) {  // equal scales
+    const double below = height_ - bottom_;
+    if (has_map()) {  // equal scales, no more room than they need
       const HeatMap& map = figure_.map;
       const double scale =
           std::min((right_ - left_) / (map.x_high - map.x_low), (bottom_ - top_) / (map.y_high - map.y_low));
       right_ = left_ + std::max(2.0, scale * (map.x_high - map.x_low));
       bottom_ = top_ + std::max(2.0, scale * (map.y_high - map.y_low));
+      // As many ticks as the sides have become long.
+      const auto ticks = [](double length, double each) {
+        return std::max(1, static_cast<int>(length / each));
+      };
+      x_ = make_axis(map.x_low, map.x_high, false, ticks(right_ - left_, 60));
+      y_ = make_axis(map.y_low, map.y_high, false, ticks(bottom_ - top_, 40));
+      fit_axis(x_, map.x_low, map.x_high);
+      fit_axis(y_, map.y_low, map.y_high);
+    } else if (figure_.diagonal) {
+      const double side = std::min(right_ - left_, bottom_ - top_);
+      right_ = left_ + side;
+      bottom_ = top_ + side;
+    } else {
+      return;
     }
-    if (!figure_.diagonal) return;
-    const double side = std::min(right_ - left_, bottom_ - top_);  // equal scales
-    const double spare = right_ - left_ - side;
-    left_ += spare / 2;
-    right_ = left_ + side;
-    bottom_ = top_ + side;
+    width_ = std::max(100, static_cast<int>(std::ceil(right_ + beside)));
+    height_ = std::max(80, static_cast<int>(std::ceil(bottom_ + below)));
   }
 
   // Pixels; far outside the picture all places are alike.
@@ -175,22 +204,25 @@ class Drawing {
   void draw_frame() {
     out_ += "<path d=\"M" + number(left_) + " " + number(top_) + "V" + number(bottom_) + "H" +
             number(right_) + "\" stroke=\"#444\" fill=\"none\"/>\n";
-    const double middle = (left_ + right_) / 2;
+    const double middle = (left_ + right_) / 2, across = right_ - left_;
+    const double head =
+        2 * std::min(middle, width_ - middle) - 8;  // room for a line over the middle of the plot
     double y = 24;
     if (!figure_.title.empty()) {
-      out_ += label(middle, y, large, "middle", figure_.title, " font-weight=\"bold\"");
+      out_ += fitted(middle, y, large, figure_.title, head, " font-weight=\"bold\"", 1.12);
       y += 19;
     }
-    if (!figure_.note.empty()) out_ += label(middle, y, small, "middle", figure_.note, " fill=\"#555\"");
+    if (!figure_.note.empty()) out_ += fitted(middle, y, small, figure_.note, head, " fill=\"#555\"");
     if (!y_.factor.empty()) out_ += label(left_ - 8, top_ - 8, small, "start", y_.factor);
     if (!x_.factor.empty()) out_ += label(right_, bottom_ + 33, small, "end", x_.factor);
-    if (!figure_.x_label.empty()) out_ += label(middle, bottom_ + 38, normal, "middle", figure_.x_label);
+    if (!figure_.x_label.empty())
+      out_ += fitted(middle, bottom_ + 38, normal, figure_.x_label, std::max(across, head));
     if (!figure_.y_label.empty()) {
       double widest = 0;
       for (const Tick& tick : y_.ticks) widest = std::max(widest, text_width(tick.label) * small);
       const std::string x = number(left_ - 14 - widest - 6), at = number((top_ + bottom_) / 2);
-      out_ += label(left_ - 14 - widest - 6, (top_ + bottom_) / 2, normal, "middle", figure_.y_label,
-                    " transform=\"rotate(-90 " + x + " " + at + ")\"");
+      out_ += fitted(left_ - 14 - widest - 6, (top_ + bottom_) / 2, normal, figure_.y_label,
+                     bottom_ - top_ + 40, " transform=\"rotate(-90 " + x + " " + at + ")\"");
     }
     if (points_ == 0)
       out_ += label(middle, (top_ + bottom_) / 2, normal, "middle", "no data", " fill=\"#888\"");
@@ -262,57 +294,108 @@ class Drawing {
     return dashes[index / std::size(colours) % std::size(dashes)];
   }
 
-  void draw_legend() {
-    double width = 0;
+  /// Where the legend may stand, and whether something would be under it.
+  struct Box {
+    double x = 0, y = 0, width = 0, height = 0;
+    bool has(const Point& p) const { return p.x > x && p.x < x + width && p.y > y && p.y < y + height; }
+    // Does the line from p to q enter? The part of it between the borders is cut down to nothing or is there.
+    bool meets(const Point& p, const Point& q) const {
+      double from = 0, to = 1;
+      const auto cut = [&](double start, double step, double low, double high) {
+        if (step == 0) return start > low && start < high;
+        const double a = (low - start) / step, b = (high - start) / step;
+        from = std::max(from, std::min(a, b));
+        to = std::min(to, std::max(a, b));
+        return from < to;
+      };
+      return cut(p.x, q.x - p.x, x, x + width) && cut(p.y, q.y - p.y, y, y + height);
+    }
+  };
+
+  // In a corner, or at the middle of the top or the bottom, where it hides nothing; otherwise right of the
+  // plot.
+  void place_legend() {
     std::size_t rows = 0;
-    for (const Series& s : figure_.series)
-      if (!s.name.empty()) {
-        width = std::max(width, text_width(s.name) * small + 44);
-        ++rows;
-      }
+    double width = 0;
+    for (const Series& s : figure_.series) {
+      if (s.name.empty()) continue;
+      width = std::max(width, text_width(s.name) * small + 46);
+      ++rows;
+    }
     if (rows == 0) return;
     const double height = 18 * static_cast<double>(rows) + 8;
-    // The corner where it hides the fewest points.
-    const double low = bottom_ - height - 8, far = right_ - width - 8;
-    std::array<Point, 4> corners{Point{far, top_ + 8}, Point{left_ + 10, top_ + 8}, Point{far, low},
-                                 Point{left_ + 10, low}};
-    if (figure_.diagonal) std::swap(corners[0], corners[1]);
-    std::array<std::size_t, 4> hidden{};
-    for (const Series& s : figure_.series) {
-      for (const auto& run : runs(s))
-        for (const Point& p : run)
-          for (std::size_t c = 0; c < 4; ++c)
-            hidden[c] += p.x > corners[c].x - 4 && p.x < corners[c].x + width + 4 && p.y > corners[c].y - 4 &&
-                         p.y < corners[c].y + height + 4;
+    const double left = left_ + 10, far = right_ - width - 8, low = bottom_ - height - 8, high = top_ + 8,
+                 middle = (left_ + right_ - width) / 2;
+    std::array<Point, 6> places{Point{far, high}, Point{left, high},   Point{far, low},
+                                Point{left, low}, Point{middle, high}, Point{middle, low}};
+    if (figure_.diagonal) std::swap(places[0], places[1]);
+    legend_ = {0, 0, width, height};
+    const bool fits = !has_map() && width + 20 < right_ - left_ && height + 16 < bottom_ - top_;
+    for (const Point& at : places) {
+      const Box with_room{at.x - 5, at.y - 5, width + 10, height + 10};
+      if (!fits || hides(with_room)) continue;
+      legend_.x = at.x, legend_.y = at.y;
+      return;
     }
-    const auto best =
-        static_cast<std::size_t>(std::min_element(hidden.begin(), hidden.end()) - hidden.begin());
-    const Point at = corners[best];
-    out_ += "<rect x=\"" + number(at.x) + "\" y=\"" + number(at.y) + "\" width=\"" + number(width) +
-            "\" height=\"" + number(height) +
-            "\" rx=\"3\" fill=\"#fff\" fill-opacity=\"0.88\" stroke=\"#ccc\"/>\n";
-    double y = at.y + 17;
+    legend_.x = has_map() ? width_ : right_ + 16;
+    legend_.y = top_;
+    width_ = static_cast<int>(std::ceil(legend_.x + width + 10));
+    height_ = std::max(height_, static_cast<int>(std::ceil(legend_.y + height + 10)));
+  }
+
+  bool hides(const Box& box) const {
+    for (const Series& s : figure_.series)
+      for (const auto& run : runs(s))
+        for (std::size_t i = 0; i < run.size(); ++i)
+          if (box.has(run[i]) || (s.line && i > 0 && box.meets(run[i - 1], run[i]))) return true;
+    return false;
+  }
+
+  void draw_legend() {
+    if (legend_.width == 0) return;
+    out_ += "<rect x=\"" + number(legend_.x) + "\" y=\"" + number(legend_.y) + "\" width=\"" +
+            number(legend_.width) + "\" height=\"" + number(legend_.height) +
+            "\" rx=\"3\" fill=\"#fff\" stroke=\"#ccc\"/>\n";
+    double y = legend_.y + 17;
     for (std::size_t i = 0; i < figure_.series.size(); ++i) {
       const Series& s = figure_.series[i];
       if (s.name.empty()) continue;
-      out_ += "<path d=\"M" + number(at.x + (s.line ? 8 : 19)) + " " + number(y - 4) + "h" +
+      out_ += "<path d=\"M" + number(legend_.x + (s.line ? 8 : 19)) + " " + number(y - 4) + "h" +
               (s.line ? "22" : "0") + "\" stroke=\"" + colours[i % std::size(colours)] +
               "\" stroke-width=\"" + (s.line ? "2" : "6") + "\"" +
               (s.line ? dash(i) : " stroke-linecap=\"round\"") + " fill=\"none\"/>\n";
-      out_ += label(at.x + 37, y, small, "start", s.name);
+      out_ += label(legend_.x + 37, y, small, "start", s.name);
       y += 18;
     }
   }
 
   const Figure& figure_;
   int width_, height_;
-  Axis x_, y_, colour_;
+  Axis x_, y_;
+  MapColours colours_;
+  Box legend_;  // width 0: none
   double left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;
   std::size_t points_ = 0;
   std::string out_;
 };
 
 }  // namespace
+
+std::string typeset(const std::string& unit) {
+  const auto letter = [&](std::size_t k) {
+    return k < unit.size() && std::isalpha(static_cast<unsigned char>(unit[k]));
+  };
+  std::string out;
+  for (std::size_t k = 0; k < unit.size(); ++k) {
+    if (unit[k] == 'A' && !letter(k + 1) && (k == 0 || !letter(k - 1)))
+      out += "Å";
+    else if (unit[k] == '^' && k + 1 < unit.size() && (unit[k + 1] == '2' || unit[k + 1] == '3'))
+      out += unit[++k] == '2' ? "²" : "³";
+    else
+      out += unit[k];
+  }
+  return out;
+}
 
 std::string Figure::svg(int width, int height) const {
   require(width >= 100 && height >= 80 && width <= 20000 && height <= 20000, "[Figure] a picture of ", width,

@@ -1,5 +1,6 @@
 #include "cartan/nn/run_folder.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -92,6 +93,22 @@ void RunFolder::write_history(const Summary& s) const {
   write(history(), out);
 }
 
+namespace {
+
+// "forces_rmse_ev_per_ang" as "forces RMSE": the unit stands beside it.
+std::string in_words(std::string name) {
+  for (const char* kind : {"rmse", "mae"}) {
+    const std::size_t at = name.find(std::string("_") + kind);
+    if (at == std::string::npos) continue;
+    name.resize(at);
+    name += std::string(" ") + (kind[0] == 'r' ? "RMSE" : "MAE");
+  }
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
+}  // namespace
+
 void RunFolder::draw_learning_curve(const Summary& s) const {
   data::Figure figure;
   figure.title = "Learning curve";
@@ -103,7 +120,7 @@ void RunFolder::draw_learning_curve(const Summary& s) const {
   for (const Metric& m : s.metrics) {
     const std::string& unit = m.shown_unit.empty() ? m.unit : m.shown_unit;
     curves.push_back(
-        {"validation " + (m.label.empty() ? m.name : m.label) + (unit.empty() ? "" : ", " + unit),
+        {"validation " + in_words(m.name) + (unit.empty() ? "" : " (" + data::typeset(unit) + ")"),
          {},
          {},
          true});

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -177,4 +178,126 @@ TEST(Figure, MapsAreDrawnInColours) {
   f.map.values.push_back(0);
   f.map.x_high = f.map.x_low;
   EXPECT_THROW(f.svg(), std::invalid_argument);
+}
+
+namespace {
+
+// The widest line of text whose anchor is in the middle, against the picture.
+void expect_inside(const std::string& svg) {
+  const double width = std::stod(svg.substr(svg.find("width=\"") + 7));
+  for (std::size_t at = 0; (at = svg.find("<text x=\"", at)) != std::string::npos; ++at) {
+    const std::string tag = svg.substr(at, svg.find("</text>", at) - at);
+    if (tag.find("\"middle\"") == std::string::npos || tag.find("rotate") != std::string::npos) continue;
+    const double x = std::stod(tag.substr(9)), size = std::stod(tag.substr(tag.find("font-size=\"") + 11));
+    std::size_t letters = 0;
+    for (const char c : tag.substr(tag.find('>') + 1)) letters += (c & 0xc0) != 0x80;
+    const double half =
+        0.25 * size * static_cast<double>(letters);  // no letter is narrower than half an em on average
+    EXPECT_GE(x - half, 0) << tag;
+    EXPECT_LE(x + half, width) << tag;
+  }
+}
+
+double extent(const std::string& svg, const std::string& name) {
+  return std::stod(svg.substr(svg.find(name + "=\"") + name.size() + 2));
+}
+
+Figure square_map(std::vector<double> values) {
+  Figure f;
+  f.map.rows = f.map.columns = static_cast<cartan::Index>(std::sqrt(static_cast<double>(values.size())));
+  f.map.values = std::move(values);
+  f.map.label = "value (eV)";
+  return f;
+}
+
+}  // namespace
+
+TEST(Figure, ColoursOfOneSignStayOfOneSign) {
+  std::vector<double> v(100);
+  for (std::size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>(i) / 99;
+  v[0] = -1e-17;  // rounding
+  const std::string svg = square_map(v).svg();
+  expect_well_formed(svg);
+  EXPECT_EQ(svg.find("−"), std::string::npos);  // no label below zero
+  EXPECT_EQ(has(svg, "value (eV)"), 1u);
+  for (double& x : v) x -= 0.6;  // both signs: white is zero
+  const std::string both = square_map(v).svg();
+  EXPECT_GE(has(both, "−0.4"), 1u);
+  EXPECT_GE(has(both, "0.6"), 1u);  // the range is symmetric, -0.6 to 0.6
+}
+
+TEST(Figure, EndsOfColoursThatAreCutAreTips) {
+  std::vector<double> v(100, 1.0);
+  for (std::size_t i = 0; i < 50; ++i) v[i] = 0.02 * static_cast<double>(i);
+  Figure f = square_map(v);
+  const std::size_t none = count(f.svg(), "H");
+  f.map.low = 0.1, f.map.high = 0.5;
+  EXPECT_EQ(count(f.svg(), "H"), none + 2);
+  f.map.low = 0, f.map.high = 0.5;
+  EXPECT_EQ(count(f.svg(), "H"), none + 1);
+  f = square_map(v);
+  f.map.values[3] = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(count(f.svg(), "H"), none + 1);
+}
+
+TEST(Figure, TakesNoMoreRoomThanEqualScalesNeed) {
+  const std::string square = square_map(std::vector<double>(100, 1.0)).svg();
+  EXPECT_LT(extent(square, "width"), 560);
+  Figure wide = square_map(std::vector<double>(100, 1.0));
+  wide.map.x_high = 10;
+  EXPECT_LT(extent(wide.svg(), "height"), 200);
+  EXPECT_LE(extent(wide.svg(), "width"), 640);
+  Figure parity = curve({0, 1}, {0, 1});
+  parity.diagonal = true;
+  EXPECT_LT(extent(parity.svg(), "width"), 500);
+}
+
+TEST(Figure, LongTextsStayInside) {
+  Figure f = square_map(std::vector<double>(100, 1.0));
+  f.map.x_high = 0.4;  // narrow
+  f.title =
+      "/a/very/long/path/of/a/file/that/someone/has/given/to/the/command/function_of_three_variables.h5";
+  f.note = "z = 0.123456789012; colours end at -12.3 and 12.3, values at -1234 and 4321 — and so on";
+  f.x_label = "a label of the abscissa that is rather long for a narrow picture (Å)";
+  const std::string svg = f.svg();
+  expect_well_formed(svg);
+  expect_inside(svg);
+  EXPECT_NE(svg.find("…</text>"), std::string::npos);
+  f.title.clear();
+  for (int i = 0; i < 60; ++i) f.title += "Å水";
+  expect_inside(f.svg());
+}
+
+TEST(Figure, TheLegendHidesNothing) {
+  const auto legend = [](const std::string& svg) {
+    const std::size_t at = svg.find("rx=\"3\"");
+    const std::string tag = svg.substr(svg.rfind("<rect", at), 200);
+    return std::array<double, 2>{extent(tag, " x"), extent(tag, "width")};
+  };
+  std::vector<double> x, y;
+  for (int i = 0; i < 100; ++i)
+    for (int k = 0; k < 100; ++k) x.push_back(i), y.push_back(k);
+  Figure f = curve(x, y);
+  f.series[0].name = "everywhere";
+  f.series[0].line = false;
+  const std::string full = f.svg();
+  EXPECT_GE(legend(full)[0], 640 - 20);
+  EXPECT_GE(extent(full, "width"), legend(full)[0] + legend(full)[1]);
+  // a line that crosses a corner without a point in it
+  Figure line = curve({0, 1}, {1, 1});
+  line.series[0].name = "level";
+  line.series.push_back({"rising", {0, 1}, {0, 1}, true});
+  line.series.push_back({"falling", {0, 1}, {1, 0}, true});
+  line.series.push_back({"low", {0, 1}, {0, 0}, true});
+  EXPECT_GE(legend(line.svg())[0], 600);
+  Figure free = curve({0, 1, 2}, {0, 1, 2});
+  free.series[0].name = "rising";
+  EXPECT_LT(legend(free.svg())[0], 600);
+}
+
+TEST(Figure, UnitsAsTheyArePrinted) {
+  EXPECT_EQ(typeset("meV/A"), "meV/Å");
+  EXPECT_EQ(typeset("eV/A^3"), "eV/Å³");
+  EXPECT_EQ(typeset("A"), "Å");
+  EXPECT_EQ(typeset("mA/mAh, GPa"), "mA/mAh, GPa");
 }

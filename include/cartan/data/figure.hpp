@@ -20,22 +20,29 @@ struct HeatMap {
   Index rows = 0, columns = 0;  ///< 0: no map
   double x_low = 0, x_high = 1, y_low = 0, y_high = 1;
   std::vector<double> values;  ///< rows x columns, row 0 at y_low; NaN leaves a hole
-  std::string label;           ///< beside the bar, such as "V"
-  double low = 0, high = 0;    ///< range of the colours; low >= high: that of the values
+  std::string label;           ///< beside the bar, quantity and unit: "potential (V)"
+  /// Range of the colours; low >= high: that of the values. Where values lie beyond, the bar's end is a tip.
+  double low = 0, high = 0;
 };
 
-/// One plot with axes, ticks, legend; NaNs break a line; log axes drop values that are not positive.
+/// One plot with axes, ticks, legend; NaNs break a line; log axes drop values that are not positive. Texts
+/// are UTF-8; those that are too long are made smaller, then cut.
 struct Figure {
   std::string title, x_label, y_label;
   std::vector<Series> series;
   HeatMap map;  ///< drawn over equal axes
   bool log_x = false, log_y = false;
   bool diagonal = false;  ///< draws y = x over equal axes: a parity plot
-  std::string note;       ///< a line under the title ("RMSE 12 meV/A")
+  std::string note;       ///< a line under the title ("RMSE 12 meV/Å")
 
+  /// Maps and parity plots have equal scales and take less of the width or the height where they need less. A
+  /// legend stands where it hides nothing, or right of the plot, which makes the picture wider.
   std::string svg(int width = 640, int height = 440) const;
   /// Atomically; throws IoError.
   void save(const std::string& path) const;
 };
+
+/// A unit as it is printed: "meV/A^3" as "meV/Å³".
+std::string typeset(const std::string& unit);
 
 }  // namespace cartan::data
