@@ -7,6 +7,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 
@@ -17,6 +18,26 @@ const auto start = std::chrono::steady_clock::now();
 
 std::string variable_name(int k, int dim) {
   return dim <= 3 ? std::string(1, "xyz"[k]) : text("x", k + 1);
+}
+
+// Poles would take nearly all colours: where one value of a hundred at each end lies far beyond the others,
+// the colours end before, and the note says what lies beyond.
+void cut_poles(data::Figure& figure) {
+  data::HeatMap& map = figure.map;
+  std::vector<double> sorted;
+  for (const double v : map.values)
+    if (std::isfinite(v)) sorted.push_back(v);
+  std::sort(sorted.begin(), sorted.end());
+  if (sorted.size() < 100) return;
+  const std::size_t few = sorted.size() / 100;
+  double low = sorted[few], high = sorted[sorted.size() - 1 - few];
+  if (!(low < high) || sorted.back() - sorted.front() < 3 * (high - low)) return;
+  if (low < 0 && high > 0) high = std::max(-low, high), low = -high;
+  map.low = low, map.high = high;
+  char words[120];
+  std::snprintf(words, sizeof words, "; colours end at %.3g and %.3g, values at %.3g and %.3g", low, high,
+                sorted.front(), sorted.back());
+  figure.note += words;
 }
 
 }  // namespace
@@ -108,7 +129,7 @@ Slice parse_slice(const std::string& words, const chebyshev::Box& box) {
 }
 
 void draw_slice(const std::string& path, const Slice& slice, const chebyshev::Box& box, const Values& f,
-                const std::string& title, const std::string& unit, const std::string& length) {
+                const SliceWords& words) {
   const int d = box.dim();
   int a = -1, b = -1;
   for (int k = 0; k < d && b < 0; ++k)
@@ -132,14 +153,20 @@ void draw_slice(const std::string& path, const Slice& slice, const chebyshev::Bo
                                          : box.centre(k);
     }
   const std::vector<double> values = f(points).as(DType::f64).to_vector<double>();
-  figure.title = title;
-  figure.note = text(variable_name(slice.variable, d), " = ", slice.at, length.empty() ? "" : " ", length);
-  const std::string of_length = length.empty() ? "" : ", " + length;
+  figure.title = words.title;
+  figure.note =
+      text(variable_name(slice.variable, d), " = ", slice.at, words.length.empty() ? "" : " ", words.length);
+  for (int k = 0; k < d; ++k)  // more than three variables: the others stay where they are
+    if (k != slice.variable && k != a && k != b)
+      figure.note += text(", ", variable_name(k, d), " = ", box.centre(k), words.length.empty() ? "" : " ",
+                          words.length);
+  const std::string of_length = words.length.empty() ? "" : " (" + words.length + ")";
   figure.x_label = variable_name(a, d) + of_length;
   if (line) {
     data::Series s;
     for (Index i = 0; i < map.columns; ++i) s.x.push_back(p[i * d + a]);
     s.y = values;
+    figure.y_label = words.quantity;
     map = {};
     figure.series.push_back(s);
     return figure.save(path);
@@ -147,20 +174,19 @@ void draw_slice(const std::string& path, const Slice& slice, const chebyshev::Bo
   figure.y_label = variable_name(b, d) + of_length;
   map.x_low = box.low[static_cast<std::size_t>(a)], map.x_high = box.high[static_cast<std::size_t>(a)];
   map.y_low = box.low[static_cast<std::size_t>(b)], map.y_high = box.high[static_cast<std::size_t>(b)];
-  map.label = unit;
+  map.label = words.quantity;
   map.values = values;
-  // The poles at charges would take all colours: two values of a hundred may lie beyond the range.
-  std::vector<double> sorted;
-  for (const double v : values)
-    if (std::isfinite(v)) sorted.push_back(v);
-  std::sort(sorted.begin(), sorted.end());
-  if (!sorted.empty()) {
-    const std::size_t few = sorted.size() / 100;
-    double low = sorted[few], top = sorted[sorted.size() - 1 - few];
-    if (low < 0 && top > 0) top = std::max(-low, top), low = -top;
-    if (low < top) map.low = low, map.high = top;
-  }
+  if (words.poles) cut_poles(figure);
   figure.save(path);
+}
+
+SliceWords field_words() {
+  return {"Electrostatic potential", "potential (V)", "Å", true};
+}
+
+std::string short_name(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored) ? std::filesystem::path(path).filename().string() : path;
 }
 
 std::vector<std::string> slice_paths(const std::string& out, const std::vector<Slice>& slices) {

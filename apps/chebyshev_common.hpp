@@ -37,9 +37,22 @@ struct Slice {
 Slice parse_slice(const std::string& text, const chebyshev::Box& box);
 /// Values of a function of points (N, d).
 using Values = std::function<Array(const Array& points)>;
+/// What a slice shows.
+struct SliceWords {
+  std::string title;
+  std::string quantity;  ///< beside the colours, with its unit: "potential (V)"
+  std::string length;    ///< unit of the coordinates; "" none
+  /// The function has poles: where these would take nearly all colours, the ends of the range are cut, and
+  /// the picture says so.
+  bool poles = false;
+};
 /// Draws the slice to `path`: 160 points along the longer side.
 void draw_slice(const std::string& path, const Slice& slice, const chebyshev::Box& box, const Values& f,
-                const std::string& title, const std::string& unit, const std::string& length);
+                const SliceWords& words);
+/// The words for a field of charges.
+SliceWords field_words();
+/// The name of a file without its folders, for titles; a text that is no file as it is.
+std::string short_name(const std::string& path);
 /// "result.h5" and "z=0.5": "result_z.svg", the next ones "result_z2.svg", ...
 std::vector<std::string> slice_paths(const std::string& out, const std::vector<Slice>& slices);
 

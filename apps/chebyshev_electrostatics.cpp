@@ -2,6 +2,7 @@
 
 #include <cartan/chebyshev/electrostatics.hpp>
 #include <cartan/core/error.hpp>
+#include <cartan/core/printable.hpp>
 #include <cartan/data/hdf5.hpp>
 #include <cartan/data/point_charges.hpp>
 #include <cmath>
@@ -112,6 +113,8 @@ ordered_json report(const Options& o, const data::PointCharges& p, const Outcome
   j["box_ang"] = {r.stored.box().low, r.stored.box().high};
   j["tolerance"] = o.field.tolerance;
   j["converged"] = r.made.converged;
+  j["notes"] = ordered_json::array();
+  for (const std::string& note : p.notes) j["notes"].push_back(printable(note));
   return j;
 }
 
@@ -142,8 +145,9 @@ void print(const Options& o, const data::PointCharges& p, const Outcome& r) {
               static_cast<long long>(f.ranks()[2]), static_cast<long long>(d[0]),
               static_cast<long long>(d[1]), static_cast<long long>(d[2]), f.compression());
   std::printf("%-16s below %.4g A\n", "short range", r.stored.cutoff());
-  std::printf("%-16s max %.2e, L2 %.2e of the potential, against direct sums\n", "error", r.errors.rel_max,
-              r.errors.rel_l2);
+  std::printf(
+      "%-16s max %.2e of the largest potential, L2 %.2e of the root mean square, against direct sums\n",
+      "error", r.errors.rel_max, r.errors.rel_l2);
   if (!o.no_energy) std::printf("%-16s %.10g eV\n", "energy", r.energy.energy);
   std::printf("%-16s %.3f s\n", "time", r.seconds);
   std::fflush(stdout);
@@ -151,6 +155,7 @@ void print(const Options& o, const data::PointCharges& p, const Outcome& r) {
 
 void run(const Options& o) {
   const data::PointCharges p = data::read_point_charges(o.file, data::pdb_charges_from_name(o.pdb_charges));
+  for (const std::string& note : p.notes) std::cerr << "cartan: " << printable(note) << "\n";
   const Array positions = Array::from(p.positions, {p.size(), 3}), charges = Array::from(p.charges);
   check_file(p, positions);
   FieldOptions f = o.field;
@@ -184,8 +189,7 @@ void run(const Options& o) {
   save(o, p, r, j);
   for (std::size_t k = 0; k < slices.size(); ++k)
     draw_slice(
-        files[k + 1], slices[k], box, [&](const Array& x) { return r.stored.potential(x); },
-        "Electrostatic potential", "V", "A");
+        files[k + 1], slices[k], box, [&](const Array& x) { return r.stored.potential(x); }, field_words());
   j["files"] = files;
   if (o.json)
     std::cout << j.dump(2) << "\n";

@@ -69,12 +69,17 @@ Array read_points(const std::string& path, Index d) {
       throw FormatError(path, "", text("points of shape ", a.shape(), "; expected (N, ", d, ")"));
     return a.as(DType::f64);
   }
-  std::ifstream in(path);
+  std::ifstream in(path, std::ios::binary);
   if (!in) throw IoError(path, "cannot be opened");
   std::vector<double> all;
   Index number = 0;
   for (std::string line; std::getline(in, line);) {
     ++number;
+    if (number == 1 && line.compare(0, 3, "\xEF\xBB\xBF") == 0) line.erase(0, 3);  // byte order mark
+    if (const std::size_t at = line.find('\r'); at != std::string::npos && at + 1 < line.size())
+      throw FormatError(
+          path, text("line ", number),
+          "has carriage returns for line ends, as old Macintosh files: convert them to newlines");
     line.resize(std::min(line.find('#'), line.size()));
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))
       line.pop_back();
@@ -178,7 +183,7 @@ void run(const Options& o) {
     draw_slice(
         files[k + (o.out.empty() ? 0 : 1)], slices[k], f.box(),
         [&](const Array& x) { return f.evaluate(x, 0, "error").value; },
-        f.field ? "Electrostatic potential" : "", unit, f.field ? "A" : "");
+        f.field ? field_words() : SliceWords{short_name(o.file), "value", "", false});
   j["files"] = files;
   if (o.json)
     std::cout << j.dump(2) << "\n";

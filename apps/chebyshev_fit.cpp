@@ -52,11 +52,29 @@ std::vector<Index> per_variable(const std::string& words, const char* what, int 
   return out;
 }
 
+// A variable too many is a matter of --dim.
+Expression parse(const std::string& words, int dim) {
+  try {
+    return {words, dim};
+  } catch (const std::invalid_argument& error) {
+    for (int more = dim + 1; more <= most_variables; ++more) {
+      try {
+        Expression(words, more);
+      } catch (const std::invalid_argument&) {
+        continue;
+      }
+      throw std::invalid_argument(
+          text(error.what(), "; --dim ", more, " makes a function of ", more, " variables (now ", dim, ")"));
+    }
+    throw;
+  }
+}
+
 Made fit_expression(const Options& o) {
   const Box box = parse_box(o.box, o.dim);
   require(box.dim() <= most_variables, "--box: ", box.dim(), " variables; a file holds functions of up to ",
           most_variables);
-  const Expression e(o.input, box.dim());
+  const Expression e = parse(o.input, box.dim());
   FitOptions f = o.fit;
   f.degrees = per_variable(o.degrees, "--degrees", box.dim());
   f.ranks = per_variable(o.ranks, "--ranks", box.dim());
@@ -66,6 +84,10 @@ Made fit_expression(const Options& o) {
   Fit made = fit(e, box, f);
   bar.finish();
   stop_if_asked();
+  if (e.constant() && std::isnan(made.rel_error_max)) {  // zero everywhere, as the text says
+    made.converged = true;
+    made.rel_error_max = made.rel_error_l2 = 0;
+  }
   return {made.function,
           made.converged,
           made.rel_error_max,
@@ -80,20 +102,23 @@ bool is_tensor_file(const std::string& input) {
 }
 
 // The names of real arrays in a tree.
-void list_arrays(const data::Group& g, const std::string& path, std::vector<std::string>& names) {
+void list_arrays(const data::Hdf5File& file, const data::Group& g, const std::string& path,
+                 std::vector<std::string>& names) {
   for (const auto& [name, item] : g.items())
-    if (is_real(item.array.dtype()) && item.array.ndim() >= 1 && item.array.size() > 1)
+    if (is_real(file.dtype(path + name)) && !file.shape(path + name).empty() &&
+        size_of(file.shape(path + name)) > 1)
       names.push_back(path + name);
-  for (const auto& [name, sub] : g.groups()) list_arrays(sub, path + name + "/", names);
+  for (const auto& [name, sub] : g.groups()) list_arrays(file, sub, path + name + "/", names);
 }
 
+// Of a foreign file the other objects may be what they are.
 Array read_tensor(const Options& o) {
   if (std::filesystem::path(o.input).extension() == ".npy") return data::read_npy(o.input);
-  const data::Group root = data::load(o.input);
-  if (!o.dataset.empty()) return root.array(o.dataset);
+  const data::Hdf5File file(o.input);
+  if (!o.dataset.empty()) return file.read(o.dataset);
   std::vector<std::string> names;
-  list_arrays(root, "", names);
-  if (names.size() == 1) return root.array(names[0]);
+  list_arrays(file, file.outline(), "", names);
+  if (names.size() == 1) return file.read(names[0]);
   std::string all;
   for (const std::string& n : names) all += " " + n;
   require(!names.empty(), o.input, " holds no real array");
@@ -101,18 +126,18 @@ Array read_tensor(const Options& o) {
 }
 
 linalg::Canonical read_canonical(const Options& o) {
-  const data::Group root = data::load(o.input);
+  const data::Hdf5File file(o.input);
   linalg::Canonical c;
   std::stringstream names(o.canonical);
   for (std::string name; std::getline(names, name, ',');) {
-    c.factors.push_back(root.array(name).as(DType::f64));
+    c.factors.push_back(file.read(name).as(DType::f64));
     if (c.factors.back().ndim() != 2)
       throw FormatError(o.input, name, "a factor has two axes, index and term");
   }
   require(!c.factors.empty(), "--canonical: names of factors are expected");
   const Index rank = c.factors[0].dim(1);
   c.weights = o.weights.empty() ? Array::full({rank}, 1, DType::f64)
-                                : root.array(o.weights).as(DType::f64).reshaped({-1});
+                                : file.read(o.weights).as(DType::f64).reshaped({-1});
   try {
     c.check("fit");
   } catch (const std::invalid_argument& error) {
@@ -124,7 +149,8 @@ linalg::Canonical read_canonical(const Options& o) {
 // Entries of a grid tensor and where they lie, at random.
 struct Comparison {
   Array points, values;
-  double largest = 0;
+  double largest = 0;  // of all entries, where these are at hand
+  bool all = false;
 };
 
 Comparison draw_comparison(const Shape& shape, const Box& box, Grid grid, std::uint64_t seed,
@@ -144,7 +170,7 @@ Comparison draw_comparison(const Shape& shape, const Box& box, Grid grid, std::u
                                              : static_cast<double>(j) / static_cast<double>(n - 1);
     points.mutable_data<double>()[i] = box.low[k] + place * (box.high[k] - box.low[k]);
   }
-  return {points, entries(index).as(DType::f64), 0};
+  return {points, entries(index).as(DType::f64), 0, false};
 }
 
 void compare(Made& m, const Comparison& c) {
@@ -156,8 +182,10 @@ void compare(Made& m, const Comparison& c) {
     largest = std::max(largest, std::abs(exact));
     sum += e * e, square += exact * exact;
   }
-  m.rel_error_max = largest > 0 ? worst / largest : worst;
-  m.rel_error_l2 = square > 0 ? std::sqrt(sum / square) : std::sqrt(sum);
+  // Nothing but zeros were seen of a tensor that may hold others: no error is known.
+  const bool known = largest > 0 || c.all;
+  m.rel_error_max = largest > 0 ? worst / largest : known ? worst : NAN;
+  m.rel_error_l2 = square > 0 ? std::sqrt(sum / square) : known ? std::sqrt(sum) : NAN;
 }
 
 Made fit_tensor(const Options& o) {
@@ -178,7 +206,7 @@ Made fit_tensor(const Options& o) {
   std::vector<Index> degrees = per_variable(o.degrees, "--degrees", d);
   const bool adaptive = degrees.empty();
   if (adaptive) degrees.assign(static_cast<std::size_t>(d), 32);
-  const Comparison given = draw_comparison(shape, box, grid, o.fit.seed, [&](const Array& index) {
+  Comparison given = draw_comparison(shape, box, grid, o.fit.seed, [&](const Array& index) {
     if (canonical) return terms.at(index);
     Array out = Array::uninitialized({index.dim(0)}, DType::f64);
     const Array values = tensor.as(DType::f64);
@@ -190,6 +218,12 @@ Made fit_tensor(const Options& o) {
     }
     return out;
   });
+  if (!canonical) {
+    given.all = true;
+    const Array values = tensor.as(DType::f64);
+    for (Index i = 0; i < values.size(); ++i)
+      given.largest = std::max(given.largest, std::abs(values.data<double>()[i]));
+  }
   Made m;
   double truncation = 0.3 * o.fit.tolerance;
   for (;;) {  // degrees are doubled until the grid's own values come back
@@ -218,6 +252,7 @@ Made fit_tensor(const Options& o) {
       break;
     }
   }
+  if (std::isnan(m.rel_error_max)) m.message = "every entry that was looked at is 0: no error is known";
   if (!m.converged && m.message.empty())
     m.message =
         text("the error is ", m.rel_error_max, " of the largest value, the tolerance ", o.fit.tolerance);
@@ -232,7 +267,11 @@ void print(const Made& m, const ordered_json& j) {
   };
   std::printf("%-16s %s\n%-16s %s\n", "ranks", list(j["ranks"]).c_str(), "degrees",
               list(j["degrees"]).c_str());
-  std::printf("%-16s max %.2e, L2 %.2e of the largest value\n", "error", m.rel_error_max, m.rel_error_l2);
+  if (std::isnan(m.rel_error_max))
+    std::printf("%-16s not known\n", "error");
+  else
+    std::printf("%-16s max %.2e of the largest value, L2 %.2e of the root mean square\n", "error",
+                m.rel_error_max, m.rel_error_l2);
   std::printf("%-16s %.4g\n%-16s %.3f s\n", "compression", m.function.compression(), "time",
               j["seconds"].get<double>());
   std::fflush(stdout);
@@ -267,9 +306,8 @@ void run(const Options& o) {
   for (const std::string& s : o.slices) slices.push_back(parse_slice(s, m.function.box()));
   const std::vector<std::string> pictures = slice_paths(o.out, slices);
   for (std::size_t k = 0; k < slices.size(); ++k)
-    draw_slice(
-        pictures[k], slices[k], m.function.box(), [&](const Array& x) { return m.function(x); }, o.input, "",
-        "");
+    draw_slice(pictures[k], slices[k], m.function.box(), [&](const Array& x) { return m.function(x); },
+               {short_name(o.input), "value", "", false});
   files = {o.out};
   files.insert(files.end(), pictures.begin(), pictures.end());
   j["files"] = files;

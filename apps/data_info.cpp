@@ -1,10 +1,15 @@
 // cartan data info FILE: what a file holds.
 
 #include <cartan/core/error.hpp>
+#include <cartan/core/printable.hpp>
+#include <cartan/data/point_charges.hpp>
 #include <cartan/data/readers.hpp>
 
 #include <nlohmann/json.hpp>
 
+#include <array>
+#include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -85,6 +90,7 @@ void show_tree(const Options& o, const data::Hdf5File& file) {
   const data::Header& h = file.header();
   ordered_json objects = ordered_json::array();
   list_group(file, file.outline(), "", objects);
+  for (const auto& [name, why] : file.not_read()) objects.push_back({{"name", name}, {"not_read", why}});
   if (o.json) {
     std::cout
         << ordered_json{{"file", o.file},       {"format", h.format}, {"format_version", h.format_version},
@@ -99,6 +105,11 @@ void show_tree(const Options& o, const data::Hdf5File& file) {
   for (const auto& d : objects) {
     if (d.contains("dtype")) {
       print_array(d["name"], d);
+      continue;
+    }
+    if (d.contains("not_read")) {
+      std::cout << "  " << d["name"].get<std::string>() << "  not read: " << d["not_read"].get<std::string>()
+                << "\n";
       continue;
     }
     if (d["name"] != "/") std::cout << "  " << d["name"].get<std::string>() << "/\n";
@@ -133,7 +144,40 @@ void show_frames(const Options& o, const std::string& kind) {
     summary.print(std::cout, o.file, kind);
 }
 
+// Charges of a molecule: their number and sum, where they lie, what was left out.
+void show_charges(const Options& o) {
+  const data::PointCharges p = data::read_point_charges(o.file, data::PdbCharges::formal);
+  double total = 0;
+  std::array<double, 6> box{INFINITY, -INFINITY, INFINITY, -INFINITY, INFINITY, -INFINITY};
+  for (std::size_t i = 0; i < p.charges.size(); ++i) {
+    total += p.charges[i];
+    for (std::size_t k = 0; k < 3; ++k) {
+      box[2 * k] = std::min(box[2 * k], p.positions[3 * i + k]);
+      box[2 * k + 1] = std::max(box[2 * k + 1], p.positions[3 * i + k]);
+    }
+  }
+  ordered_json j{{"file", o.file},
+                 {"format", "point charges"},
+                 {"n_charges", p.size()},
+                 {"total_charge_e", total},
+                 {"radii", !p.radii.empty()},
+                 {"box_ang", box},
+                 {"notes", ordered_json::array()}};
+  for (const std::string& note : p.notes) j["notes"].push_back(printable(note));
+  if (o.json) {
+    std::cout << j.dump(2) << "\n";
+    return;
+  }
+  std::cout << o.file << ": point charges\n  charges  " << p.size() << ", " << total << " e in all"
+            << (p.radii.empty() ? "" : ", with radii") << "\n  box      " << box[0] << " to " << box[1]
+            << ", " << box[2] << " to " << box[3] << ", " << box[4] << " to " << box[5] << " A\n";
+  for (const auto& note : j["notes"]) std::cout << "  note     " << note.get<std::string>() << "\n";
+}
+
 void run(const Options& o) {
+  const std::string extension = std::filesystem::path(o.file).extension().string();
+  for (const char* charges : {".pqr", ".PQR", ".pdb", ".PDB", ".ent", ".pdbqt"})
+    if (extension == charges) return show_charges(o);
   if (data::is_npy(o.file)) return show_arrays(o, {{"array", data::read_npy(o.file)}}, "npy");
   const auto format = data::frame_format(o.file);
   if (data::holds_frames(o.file)) return show_frames(o, format.title);
@@ -146,8 +190,9 @@ void run(const Options& o) {
 void add_data_info(CLI::App& data) {
   CLI::App* verb = data.add_subcommand("info", "Say what a file of frames, arrays or a model holds");
   auto options = std::make_shared<Options>();
-  verb->add_option("file", options->file,
-                   "Frames (" + data::frame_format_names() + "), any HDF5, .npy or .npz")
+  verb->add_option(
+          "file", options->file,
+          "Frames (" + data::frame_format_names() + "), any HDF5, .npy or .npz, charges (.pqr .pdb .pdbqt)")
       ->required();
   verb->add_flag("--config", options->config, "Show the configuration stored in an HDF5 file");
   add_json_option(verb, options->json);

@@ -197,7 +197,10 @@ void add_data_split(CLI::App& data) {
       list(verb->add_option("--fractions", o->fractions, "Parts of the whole, e.g. 0.8,0.1,0.1"), "A,B,..");
   fractions->check(CLI::Range(0.0, 1.0).description(""));
   list(verb->add_option("--counts", o->counts, "Numbers of frames, e.g. 950,50"), "M,N,..")
-      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
+      ->check([](const std::string& word) {
+        const bool none = word[0] == '-' || word.find_first_not_of('0') == std::string::npos;
+        return none ? "expected 1 frame or more, found " + word : std::string();
+      })
       ->excludes(fractions);
   verb->add_option("--seed", o->seed, "Seed of the random order (default 0)")->type_name("N");
   verb->add_option("--out-prefix", o->prefix, "The files are PREFIX_train.h5, ...")

@@ -102,7 +102,9 @@ void add_options(CLI::App* verb, MdOptions& o) {
   add_start_options(verb, o.start);
   verb->add_option("--steps", o.steps, "Steps of the whole run, those before --resume included")
       ->required()
-      ->check(CLI::NonNegativeNumber);
+      ->check([](const std::string& word) {
+        return word[0] == '-' ? "expected 0 or more steps, found " + word : std::string();
+      });
   verb->add_option("--out", o.out, "Trajectory (H5MD)");
   add_field_options(verb, config::fields_of(o.dynamics),
                     {"ensemble", "dt", "temperature", "thermostat", "friction", "tau", "chain",

@@ -272,6 +272,11 @@ void Expression::operator()(const double* points, Index n, double* values) const
   });
 }
 
+bool Expression::constant() const noexcept {
+  return std::none_of(program_.begin(), program_.end(),
+                      [](const Step& s) { return s.code == push_variable; });
+}
+
 double Expression::operator()(const std::vector<double>& point) const {
   require(static_cast<int>(point.size()) == variables_, "[Expression] a point of ", point.size(),
           " coordinates for ", variables_, " variables");

@@ -210,8 +210,10 @@ class Fitting {
       sum += e * e;
       square += check_values_[i] * check_values_[i];
     }
-    fit.rel_error_max = f_.largest() > 0 ? worst / f_.largest() : worst;
-    fit.rel_error_l2 = square > 0 ? std::sqrt(sum / square) : std::sqrt(sum);
+    // A function of which nothing but zeros was seen has no known error: it may have peaks between the
+    // samples.
+    fit.rel_error_max = f_.largest() > 0 ? worst / f_.largest() : NAN;
+    fit.rel_error_l2 = square > 0 ? std::sqrt(sum / square) : f_.largest() > 0 ? std::sqrt(sum) : NAN;
   }
 
   void improve(Fit& fit) {
@@ -237,6 +239,11 @@ class Fitting {
       fit.converged = fit.rel_error_max <= o_.tolerance;
       if (best_.function.dim() == 0 || fit.rel_error_max < best_.rel_error_max) best_ = fit;
       if (fit.converged) return;
+      if (f_.largest() == 0) {
+        best_.message = text("each of the ", f_.evaluations(),
+                             " samples is 0: the function is 0, or its peaks lie between them");
+        break;
+      }
       if (!room || capped_)
         best_.message = text("the error is ", best_.rel_error_max, ": ", o_.max_evaluations,
                              " evaluations do not suffice for more");
@@ -300,7 +307,8 @@ Sampling sampling_from_name(const std::string& name) {
 }
 
 void describe(config::Fields& f, FitOptions& o) {
-  f("tolerance", o.tolerance, "largest error relative to the largest value, from 2e-15 (float32: 1e-6)")
+  f("tolerance", o.tolerance, "largest error relative to the largest value (rel_error_max; rel_error_l2 is that of the root mean "
+    "squares), from 2e-15 (float32: 1e-6)")
       .above(0)
       .below(1);
   f("degrees", o.degrees, "polynomial degrees, one a variable (none: adaptive)").from(0).to(1 << 24);

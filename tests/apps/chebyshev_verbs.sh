@@ -1,9 +1,10 @@
 #!/bin/sh
 # The verbs `cartan chebyshev fit`, `eval` and `electrostatics`: files, numbers, exit codes.
 #
-#   tests/apps/chebyshev_verbs.sh CARTAN SOURCE    the command, and the root of the source tree
+#   tests/apps/chebyshev_verbs.sh CARTAN SOURCE MAKE_FOREIGN    the command, the root of the source tree, and a
+#                                                               program that writes an HDF5 file of another kind
 set -u
-cartan=$1 source=$2
+cartan=$1 source=$2 make_foreign=$3
 . "$(dirname "$0")/expect.sh"
 absent() { checks=$((checks + 1)); [ ! -e "$1" ] || complain "$1 was left"; }
 present() { checks=$((checks + 1)); [ -s "$1" ] || complain "no $1"; }
@@ -44,6 +45,13 @@ expect 3 'short.txt: line 2: 2 numbers' eval_ g.h5 short.txt
 printf '0 0 0\n1 1 nan\n' > nan.txt
 expect 3 'nan.txt: line 2' eval_ g.h5 nan.txt
 expect 4 'none.txt' eval_ g.h5 none.txt
+printf '\357\273\2770,0,0\r\n1,1,1\r\n' > bom.txt
+expect 0 '"n": 2' eval_ g.h5 bom.txt --json
+printf '0 0 0\r1 1 1\r' > cr.txt
+expect 3 'cr.txt: line 1: has carriage returns' eval_ g.h5 cr.txt
+printf '0 0 \033[31m0\n' > escape.txt
+expect 3 'line 1: a point: .\\x1b\[31m0' eval_ g.h5 escape.txt
+checks=$((checks + 1)); grep -q "$(printf '\033')" err && complain 'a control byte reaches the terminal'
 : > empty.txt
 expect 3 'has no points' eval_ g.h5 empty.txt
 
@@ -57,6 +65,7 @@ expect 0 . fit 'x*y' --dim 2 --dtype float32 --tolerance 1e-5 --out single.h5
 
 # what is wrong is said
 expect 2 "position 6: ')'" fit 'sin(x' --out bad.h5
+expect 2 '; --dim 3 makes a function of 3 variables (now 1)' fit 'x*sin(z)' --out bad.h5
 expect 2 "'w' is neither" fit 'x+w' --out bad.h5
 expect 2 'nan at (' fit 'log(x)' --out bad.h5
 expect 2 'above 0 and below 1' fit 'x' --tolerance 2 --out bad.h5
@@ -76,6 +85,27 @@ printf 'not an HDF5 file' > broken.h5
 expect 3 'broken.h5' fit broken.h5 --out bad.h5
 expect 3 'broken.h5' eval_ broken.h5 --at 0
 expect 3 "the format is 'cartan-frames'" eval_ "$source/data/xtb_molecules.h5" --at 0
+
+# nothing but zeros: peaks that no sample meets, a function that is 0, a text that is
+expect 1 'samples is 0' fit 'exp(-1e5*((x-0.3)^2+(y+0.2)^2+(z-0.55)^2))' --dim 3 --out zero.h5 --json
+grep -q '"rel_error_max": null' out || complain 'an error of a function of which nothing was seen'
+expect 1 'samples is 0' fit '0*x' --out zero.h5 --force
+expect 0 '"rel_error_max": 0' fit '1-1' --out zero.h5 --force --json
+# the error is relative to the largest value, as the text says, and L2 to the root mean square
+expect 0 'max .* of the largest value, L2 .* of the root mean square' fit 'x' --out zero.h5 --force
+
+# HDF5 files of other programs: what cannot be read is named, and passed over
+"$make_foreign" foreign.h5 || complain 'no foreign.h5'
+expect 0 '/t  float64 (20, 20)' "$cartan" data info foreign.h5
+for line in '/rows  not read: records' '/name  not read: texts' '/twice  not read: an object with several names' \
+  '/link  not read: a soft' '/kind  not read: neither'; do
+  expect 0 "$line" "$cartan" data info foreign.h5
+done
+expect 0 '"not_read": "texts' "$cartan" data info foreign.h5 --json
+expect 0 . fit foreign.h5 --dataset t --degrees 15 --tolerance 1e-3 --out t.h5
+expect 0 . fit foreign.h5 --degrees 15 --tolerance 1e-3 --out t.h5 --force
+expect 3 'foreign.h5: /rows: records of several fields' fit foreign.h5 --dataset rows --out bad.h5
+expect 3 'no dataset of this name' fit foreign.h5 --dataset other --out bad.h5
 
 # charges: a salt crystal, whose energy is Madelung's in the limit
 salt=$source/data/salt.pqr
@@ -120,6 +150,31 @@ for file in glued.pqr salt.xyz salt.pdb; do
 done
 expect 0 . charges salt.pdb --pdb-charges b-factor --out other.h5 --force --json
 holds "($(value energy_ev) - $energy)^2 < (1e-9*$energy)^2"
+
+# four charges in the dialects of other programs
+four() {  # RECORD1 RECORD2 RECORD3 RECORD4 SHIFT
+  printf '%-11s  N   ALA A   1    %8.3f%8.3f%8.3f -0.4000 1.8500\n' "$1" $(awk "BEGIN { print 1+$5, 2+$5, 3+$5 }")
+  printf '%-11s  CA  ALA A   1    %8.3f%8.3f%8.3f  0.3000 2.2750\n' "$2" $(awk "BEGIN { print 2.4+$5, 2+$5, 3+$5 }")
+  printf '%-11s  C   ALA A   2    %8.3f%8.3f%8.3f  0.6000 2.0000\n' "$3" $(awk "BEGIN { print 2.9+$5, 3.4+$5, 3+$5 }")
+  printf '%-11s  O   HOH B   3    %8.3f%8.3f%8.3f -0.5000 1.7000\n' "$4" $(awk "BEGIN { print -2+$5, 4+$5, 5+$5 }")
+}
+plain() { four 'ATOM      1' 'ATOM      2' 'ATOM      3' 'HETATM    4' "$1"; }
+plain 0 > plain.pqr
+plain -150 > merged.pqr
+four 'ATOM  186a0' 'ATOM  abcde' 'ATOM  fffff' HETATMabcdf 0 > hex.pqr
+four 'ATOM  *****' 'ATOM  *****' 'ATOM  *****' 'HETATM*****' 0 > stars.pqr
+four 'ATOM  A0000' 'ATOM100001' 'ATOM  100002' 'HETATMA0003' 0 > hybrid.pqr
+{ echo 'MODEL        1'; plain 0; echo ENDMDL; echo 'MODEL        2'; plain 0.3; echo ENDMDL; } > models.pqr
+{ plain 0; echo END; plain 0.3; echo END; } > end.pqr
+plain 0 | sed 's/$/       N/' > element.pqr
+for file in plain merged hex stars hybrid models end element; do
+  expect 0 '"n_charges": 4' charges $file.pqr --out four.h5 --force --json
+  holds "($(value total_charge_e))^2 < 1e-20 && ($(value energy_ev) + 1.4805433)^2 < 1e-12"
+done
+expect 0 'models.pqr: the first model alone is used: it ends with ENDMDL in line 6, 4 atoms' charges models.pqr --out four.h5 --force
+grep -q 'first model' err || complain 'the note is not on standard error'
+expect 0 'first model' charges end.pqr --out four.h5 --force --json
+grep -q 'first model' out || complain 'the note is not in --json'
 
 # bad charges
 bad() { printf "$1" > bad.pqr; }

@@ -47,6 +47,10 @@ expect 0 '"n_frames": 20' "$cartan" data info good.xyz --json
 [ -s err ] && complain "data info --json writes to standard error"
 expect 0 'H 20, O 20' "$cartan" data info good.xyz --threads 1
 
+expect 0 'charges  216, 0 e in all, with radii' "$cartan" data info "$root/data/salt.pqr"
+expect 0 '"n_charges": 216' "$cartan" data info "$root/data/salt.pqr" --json
+expect 2 'expected 1 frame or more, found -3' "$cartan" data split good.xyz --counts -3 --out-prefix n
+
 # convert, there and back
 for kind in h5 npz extxyz; do
   expect 0 '20 frames' "$cartan" data convert good.xyz a.$kind

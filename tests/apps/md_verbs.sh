@@ -59,6 +59,7 @@ absent straight.h5.part
 expect 0 'position/value.*(6, 9, 3)' "$cartan" data info straight.h5
 expect 0 'svg' cat straight.svg
 expect 2 'exists; --force' short ethanol.xyz --ensemble nve --steps 50 --out straight.h5
+expect 2 'expected 0 or more steps, found -5' short ethanol.xyz --ensemble nve --steps -5
 expect 0 '"steps": 50' short ethanol.xyz --ensemble nve --steps 50 --json
 for key in steps ns_per_day us_per_atom_step energy_drift_ev_per_atom_per_ps temperature_mean_k; do
   checks=$((checks + 1))

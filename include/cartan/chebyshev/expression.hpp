@@ -24,6 +24,8 @@ class Expression {
   /// Throws std::invalid_argument with the position (from 1) of what is wrong.
   Expression(const std::string& text, int variables);
   int variables() const noexcept { return variables_; }
+  /// True if no variable occurs in the text.
+  bool constant() const noexcept;
   const std::string& text() const noexcept { return text_; }
   /// Values at n points, point i at points[i * d .. i * d + d); in parallel.
   void operator()(const double* points, Index n, double* values) const;

@@ -53,7 +53,8 @@ struct Fit {
   ChebyshevTucker function;
   bool converged = false;  ///< the tolerance was met at every random point (fixed degrees or ranks: that too)
   bool stopped = false;    ///< by the stop flag, before the end
-  double rel_error_max = 0;  ///< largest |f - fit| at the random points, relative to the largest |f|
+  double rel_error_max = 0;  ///< largest |f - fit| at the random points, relative to the largest |f|; NaN
+                             ///< where every sample is 0, since nothing is known then
   double rel_error_l2 = 0;   ///< root of the ratio of sums of squares there
   Index evaluations = 0;     ///< of the callback, comparison included
   Sampling sampling = Sampling::full;
