@@ -5,7 +5,8 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cartan)
 target_include_directories(cartan PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 install(TARGETS cartan EXPORT cartan-targets)
-install(DIRECTORY include/cartan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+install(DIRECTORY include/cartan ${PROJECT_BINARY_DIR}/include/cartan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT cartan-targets NAMESPACE cartan:: DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/cartan-config.cmake.in ${PROJECT_BINARY_DIR}/cartan-config.cmake
@@ -18,8 +19,15 @@ if(TARGET cartan_cli)
   file(RELATIVE_PATH from_bin /x/${CMAKE_INSTALL_BINDIR} /x/${CMAKE_INSTALL_LIBDIR})
   set_target_properties(cartan_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${from_bin}")
   install(TARGETS cartan_cli)
+  install(DIRECTORY ${PROJECT_BINARY_DIR}/manual/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} OPTIONAL)
+  install(FILES ${PROJECT_BINARY_DIR}/manual/bash/cartan OPTIONAL
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 endif()
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cartan)
+# What the pages and the examples of the help refer to lies beside them, as in the source tree.
+install(FILES LICENSE README.md HACKING.md CITATION.cff CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cartan)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cartan)
+install(DIRECTORY tests/examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cartan/examples FILES_MATCHING PATTERN "*.cpp")
+install(DIRECTORY data DESTINATION ${CMAKE_INSTALL_DATADIR}/cartan)
 
 # pkg-config: a shared library brings what it needs, a static one leaves it to the caller's link line.
 set(pc_libs_private "")

@@ -307,7 +307,8 @@ Sampling sampling_from_name(const std::string& name) {
 }
 
 void describe(config::Fields& f, FitOptions& o) {
-  f("tolerance", o.tolerance, "largest error relative to the largest value (rel_error_max; rel_error_l2 is that of the root mean "
+  f("tolerance", o.tolerance,
+    "largest error relative to the largest value (rel_error_max; rel_error_l2 is that of the root mean "
     "squares), from 2e-15 (float32: 1e-6)")
       .above(0)
       .below(1);

@@ -70,7 +70,7 @@ std::string to_string(const Shape& shape);
 std::ostream& operator<<(std::ostream& out, DType dtype);
 
 struct Buffer;  // memory of a device, src/core/buffer.hpp
-struct Node;    // the record of how an array was computed, <cartan/autodiff/node.hpp>
+struct Node;    // the record of how an array was computed, <cartan/autodiff/primitive.hpp>
 
 /// Dense row-major tensor. Copying is cheap: copies share one buffer until one of them is written
 /// (`mutable_data` detaches). `reshaped` and `rows` are views of the same buffer, without strides.

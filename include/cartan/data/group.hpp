@@ -22,7 +22,7 @@ struct Item {
   Attributes attributes;
 };
 
-/// A node of the tree. Names are paths: `group.at("model/layers/0")`, created on the way by `operator[]`.
+/// A node of the tree. Names are paths: `root["model/layers/0"]` makes what is not there.
 class Group {
  public:
   Attributes attributes;
