@@ -1,7 +1,7 @@
 #pragma once
 // Products of row-major matrices: float32, float64 and complex. They are computed here alone, but for kernels
-// that fuse more with a product (so3/so2/cpu/gemm.hpp, linalg/project_rows.hpp). Products of several threads are
-// cut into tiles whose borders depend on the sizes alone: the same bits for any number of threads.
+// that fuse more with a product (so3/so2/cpu/gemm.hpp, linalg/project_rows.hpp). Products of several threads
+// are cut into tiles whose borders depend on the sizes alone: the same bits for any number of threads.
 
 #include "cartan/core/array.hpp"
 

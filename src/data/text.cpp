@@ -7,7 +7,11 @@ bool is_utf8(std::string_view bytes, std::size_t* at) {
   for (std::size_t i = 0; i < bytes.size();) {
     const unsigned char c = byte(i);
     // How many bytes follow, and the limits of the first of them (Unicode 15, table 3-7).
-    const int more = c < 0x80 ? 0 : c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : -1;
+    const int more = c < 0x80                 ? 0
+                     : c >= 0xc2 && c <= 0xdf ? 1
+                     : c >= 0xe0 && c <= 0xef ? 2
+                     : c >= 0xf0 && c <= 0xf4 ? 3
+                                              : -1;
     const unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
     const unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
     bool good = more >= 0 && i + static_cast<std::size_t>(more) < bytes.size();

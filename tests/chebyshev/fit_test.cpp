@@ -60,8 +60,12 @@ TEST(Fit, MeetsTheToleranceAdaptively) {
       FitOptions o;
       o.tolerance = tolerance;
       const Fit f = fit_text(text, box, o);
+      if (std::string(text) == "0") {  // samples alone cannot tell it from peaks between them
+        EXPECT_FALSE(f.converged) << tolerance;
+        EXPECT_NE(f.message.find("samples is 0"), std::string::npos) << f.message;
+        continue;
+      }
       EXPECT_TRUE(f.converged) << text << " " << tolerance << " " << f.message;
-      if (std::string(text) == "0") continue;
       EXPECT_LE(unseen_error(f.function, Expression(text, box.dim())), 2 * tolerance)
           << text << " " << tolerance;
     }
