@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "cartan/core/error.hpp"
 
@@ -36,7 +37,29 @@ std::optional<DType> element_type(hid_t type, bool exact) {
     if (H5Tequal(type, small) > 0) return DType::i32;
   for (hid_t large : {H5T_STD_U32LE, H5T_STD_U32BE, H5T_STD_I64BE})
     if (H5Tequal(type, large) > 0) return DType::i64;
-  return {};
+  if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) == 2) return DType::f32;
+  return complex_type(type);
+}
+
+std::optional<DType> complex_type(hid_t type) {
+  if (H5Tget_class(type) != H5T_COMPOUND || H5Tget_nmembers(type) != 2) return {};
+  for (unsigned k : {0U, 1U}) {
+    const std::unique_ptr<char, herr_t (*)(void*)> name(H5Tget_member_name(type, k), H5free_memory);
+    if (!name || std::strcmp(name.get(), k == 0 ? "r" : "i") != 0) return {};
+  }
+  const Handle re(H5Tget_member_type(type, 0), H5Tclose), im(H5Tget_member_type(type, 1), H5Tclose);
+  const auto part = element_type(re.get(), false);
+  if (!part || !is_real(*part) || H5Tequal(re.get(), im.get()) <= 0) return {};
+  return *part == DType::f32 ? DType::c64 : DType::c128;
+}
+
+Handle complex_memory(DType dtype, const Place& place) {
+  const hid_t part = stored_type(dtype);
+  const std::size_t width = size_of(dtype) / 2;
+  Handle type = checked(H5Tcreate(H5T_COMPOUND, 2 * width), H5Tclose, place, "out of memory");
+  checked(H5Tinsert(type.get(), "r", 0, part), place, "out of memory");
+  checked(H5Tinsert(type.get(), "i", width, part), place, "out of memory");
+  return type;
 }
 
 namespace {

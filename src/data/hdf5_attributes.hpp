@@ -13,8 +13,12 @@ namespace cartan::data {
 /// The stored type of the elements (of the parts, for complex ones): little-endian, as in memory.
 hid_t stored_type(DType dtype);
 /// The element type that holds a stored type without loss, if there is one. `exact`: only types that
-/// Cartan writes; otherwise smaller integers and big-endian numbers too.
+/// Cartan writes; otherwise smaller integers, big-endian numbers, halves and complex_type() too.
 std::optional<DType> element_type(hid_t type, bool exact);
+/// Of records {r, i} of equal parts, in which h5py writes complex numbers.
+std::optional<DType> complex_type(hid_t type);
+/// Such records as they lie in memory.
+Handle complex_memory(DType dtype, const Place& place);
 
 void write_attribute(hid_t object, const std::string& name, const Attribute& value, const Place& place);
 void write_digest(hid_t object, std::uint64_t digest, const Place& place);

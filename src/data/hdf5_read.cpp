@@ -17,6 +17,7 @@ constexpr std::size_t piece_bytes = std::size_t{8} << 20;  // read at once to ve
 
 struct OpenDataset {
   Handle id;
+  Handle records;  // the type in memory of complex numbers that are records of two fields
   bool has_digest = false;
   bool verified = false;    // whole, by its digest; for files without digests of blocks
   Index block = -1;         // the one that was verified last
@@ -192,6 +193,7 @@ struct Hdf5File::State {
     check_storage(id.get(), bytes, place);
 
     OpenDataset set;
+    if (complex_type(type.get())) set.records = complex_memory(info.dtype, place);
     if (const auto digest = foreign ? std::nullopt : read_digest(id.get(), place)) {
       info.digest = *digest;
       set.has_digest = true;
@@ -253,9 +255,10 @@ struct Hdf5File::State {
     return name.empty() || name[0] != '/' ? "/" + name : name;
   }
 
-  static hid_t memory_type(DType dtype) {
-    return stored_type(dtype);
-  }  // little-endian machines only
+  static hid_t memory_type(const OpenDataset& set, const DatasetInfo& what) {
+    return set.records.get() >= 0 ? set.records.get()
+                                  : stored_type(what.dtype);  // little-endian machines only
+  }
 
   Array read(const std::string& name) const {
     const DatasetInfo& what = info(name);
@@ -263,9 +266,8 @@ struct Hdf5File::State {
     const Place place{path, full_name(name)};
     Array out = Array::uninitialized(what.shape, what.dtype);
     if (out.size() > 0)
-      checked(
-          H5Dread(set.id.get(), memory_type(what.dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, out.mutable_raw()),
-          place, "cannot be read");
+      checked(H5Dread(set.id.get(), memory_type(set, what), H5S_ALL, H5S_ALL, H5P_DEFAULT, out.mutable_raw()),
+              place, "cannot be read");
     if (set.has_digest && digest_of(out.raw(), out.bytes()) != what.digest)
       place.fail("the checksum is wrong: the dataset is damaged");
     return out;
@@ -303,7 +305,7 @@ struct Hdf5File::State {
     std::vector<hsize_t> start(what.shape.size(), 0), count(what.shape.begin(), what.shape.end());
     start[0] = static_cast<hsize_t>(begin);
     count[0] = static_cast<hsize_t>(end - begin);
-    if (is_complex(what.dtype)) {
+    if (is_complex(what.dtype) && set.records.get() < 0) {
       start.push_back(0);
       count.push_back(2);
     }
@@ -313,7 +315,7 @@ struct Hdf5File::State {
             place, "cannot be read");
     const Handle memory = checked(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr),
                                   H5Sclose, place, "out of memory");
-    checked(H5Dread(id, memory_type(what.dtype), memory.get(), space.get(), H5P_DEFAULT, to), place,
+    checked(H5Dread(id, memory_type(set, what), memory.get(), space.get(), H5P_DEFAULT, to), place,
             "cannot be read");
   }
 
