@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 DEMO_OUT ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench format check-format clean
+.PHONY: help demo test clang bench format check-format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -22,9 +22,13 @@ demo:  ## build, train a small model, run it and draw the results
 	@bash apps/demo.sh build/release "$(DEMO_OUT)"
 
 test:  ## build with warnings as errors and run every test
-	@tools/packages.sh build test $(filter tsan,$(PRESET))
+	@tools/packages.sh build test $(if $(filter asan tsan,$(PRESET)),sanitize)
 	@tools/build.sh $(PRESET) $(JOBS)
 	@tools/test.sh $(PRESET) $(JOBS)
+
+clang:  ## compile every source of `make test` with clang as well, without making code
+	@tools/packages.sh clang
+	@tools/clang.sh build/$(PRESET) $(JOBS)
 
 bench:  ## build and run the benchmarks; results also as JSON in build/release/benchmarks
 	@tools/packages.sh build bench

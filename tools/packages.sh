@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that Cartan needs, as far as they are missing.
 #
-#   tools/packages.sh GROUP...   groups: build, test, tsan, bench, format
+#   tools/packages.sh GROUP...   groups: build, test, clang, sanitize, bench, format
 #
 # Says what it installs and asks for sudo when it is not root. PACKAGES=skip turns it off. On a system without
 # apt it names what is needed and stops, unless compiler, CMake and Ninja are there: CMake then finds the
@@ -11,7 +11,8 @@ set -eu
 build="g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev libhdf5-dev libboost-dev zlib1g-dev
   libzip-dev libxxhash-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev"
 test="libgtest-dev clang"
-tsan="libomp-dev"
+clang="clang libomp-dev"
+sanitize="$clang libclang-rt-dev llvm"  # llvm: names and lines in reports
 bench="libbenchmark-dev"
 format="clang-format"
 
@@ -20,10 +21,11 @@ for group in "$@"; do
   case $group in
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
-    tsan) wanted="$wanted $tsan" ;;
+    clang) wanted="$wanted $clang" ;;
+    sanitize) wanted="$wanted $sanitize" ;;
     bench) wanted="$wanted $bench" ;;
     format) wanted="$wanted $format" ;;
-    *) echo "packages.sh: unknown group '$group' (build, test, tsan, bench, format)" >&2; exit 2 ;;
+    *) echo "packages.sh: unknown group '$group' (build, test, clang, sanitize, bench, format)" >&2; exit 2 ;;
   esac
 done
 [ "${PACKAGES:-}" = skip ] && exit 0

@@ -26,6 +26,13 @@ inline void store(T* p, const V& v) {
   std::memcpy(p, &v, sizeof(V));
 }
 
+// The lanes of a and b by number, those of b counted on from those of a: one instruction where the processor
+// has it.
+template <int... lanes, class V>
+inline V shuffle(const V& a, const V& b) {
+  return __builtin_shufflevector(a, b, lanes...);
+}
+
 // body(V{}, f) for every strip of channels: V is a vector of 64 bytes, then T for what is left.
 template <class T, class Body>
 inline void for_strips(Index channels, Body&& body) {

@@ -92,12 +92,14 @@ TYPED_TEST(Gemm, FollowsTheDefinition) {
   for (const auto& [alpha, beta] : {std::pair{T(1), T(0)}, {T(1), T(1)}, {T(-2), T(0)}, {T(0.5), T(-3)}})
     for (const Sizes& s : sizes) {
       const auto [m, n, k] = s;
-      check<T>(s, alpha, beta, [&, m = m, n = n, k = k](auto a, auto b, T* c, Index stride) {
-        gemm_serial<T>(m, n, k, a, b, c, stride, alpha, beta);
-      });
-      check<T>(s, alpha, beta, [&, m = m, n = n, k = k](auto a, auto b, T* c, Index stride) {
-        gemm<T>(m, n, k, a, b, c, stride, alpha, beta);
-      });
+      check<T>(s, alpha, beta,
+               [&, m = m, n = n, k = k, alpha = alpha, beta = beta](auto a, auto b, T* c, Index stride) {
+                 gemm_serial<T>(m, n, k, a, b, c, stride, alpha, beta);
+               });
+      check<T>(s, alpha, beta,
+               [&, m = m, n = n, k = k, alpha = alpha, beta = beta](auto a, auto b, T* c, Index stride) {
+                 gemm<T>(m, n, k, a, b, c, stride, alpha, beta);
+               });
     }
 }
 

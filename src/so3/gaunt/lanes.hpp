@@ -4,6 +4,7 @@
 // well as many samples of one channel. A block is as wide as two vector registers.
 
 #include <algorithm>
+#include <utility>
 
 #include "cartan/core/array.hpp"
 #include "core/simd.hpp"
@@ -18,32 +19,22 @@ inline constexpr Index lane_width = 2 * vector_width<T>;
 
 namespace detail {
 
-template <class T>
-struct vector_mask_of {
-  using Word = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  typedef Word type __attribute__((vector_size(64)));
-};
-
 // In-place transposition of a square of vectors: stage `step` exchanges off-diagonal squares of that size.
-template <class T, int step>
-inline void transpose_stage(typename vector_of<T>::type* v) {
-  constexpr int n = static_cast<int>(vector_width<T>);
-  typename vector_mask_of<T>::type low, high;
-  for (int k = 0; k < n; ++k) {
-    low[k] = k & step ? n + k - step : k;
-    high[k] = k & step ? n + k : k + step;
-  }
+template <int step, class V, int... k>
+inline void transpose_stage(V* v, std::integer_sequence<int, k...> lanes) {
+  constexpr int n = sizeof...(k);
   for (int i = 0; i < n; ++i)
     if (!(i & step)) {
-      const auto a = v[i], b = v[i + step];
-      v[i] = __builtin_shuffle(a, b, low);
-      v[i + step] = __builtin_shuffle(a, b, high);
+      const V a = v[i], b = v[i + step];
+      v[i] = shuffle<(k & step ? n + k - step : k)...>(a, b);
+      v[i + step] = shuffle<(k & step ? n + k : k + step)...>(a, b);
     }
-  if constexpr (step > 1) transpose_stage<T, step / 2>(v);
+  if constexpr (step > 1) transpose_stage<step / 2>(v, lanes);
 }
 template <class T>
 inline void transpose(typename vector_of<T>::type* v) {
-  transpose_stage<T, static_cast<int>(vector_width<T>) / 2>(v);
+  constexpr int n = static_cast<int>(vector_width<T>);
+  transpose_stage<n / 2>(v, std::make_integer_sequence<int, n>());
 }
 
 }  // namespace detail

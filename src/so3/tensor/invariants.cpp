@@ -55,8 +55,8 @@ class ScaledDot : public Multilinear {
  private:
   template <class T>
   void dot(const T* x, const T* y, T* s) const {
-    for (const auto& [mul, ir] : irreps_) {
-      const Index d = ir.dim();
+    for (const auto& part : irreps_) {
+      const Index mul = part.mul, d = part.ir.dim();
       for_strips<T>(mul, [&]<class V>(V, Index u) {
         V total{};
         for (Index m = 0; m < d; ++m) total += load<V>(x + m * mul + u) * load<V>(y + m * mul + u);
@@ -67,8 +67,8 @@ class ScaledDot : public Multilinear {
   }
   template <class T>
   void scale(const T* x, const T* s, T* o) const {
-    for (const auto& [mul, ir] : irreps_) {
-      const Index d = ir.dim();
+    for (const auto& part : irreps_) {
+      const Index mul = part.mul, d = part.ir.dim();
       for_strips<T>(mul, [&]<class V>(V, Index u) {
         const V f = load<V>(s + u);
         for (Index m = 0; m < d; ++m) store(o + m * mul + u, V(f * load<V>(x + m * mul + u)));
