@@ -14,6 +14,7 @@
 #include "app.hpp"
 #include "chebyshev_common.hpp"
 #include "config_flags.hpp"
+#include "json_text.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -130,7 +131,7 @@ void save(const Options& o, const data::PointCharges& p, const Outcome& r, const
   root.attributes["rel_error_max"] = r.errors.rel_max;
   root.attributes["rel_error_l2"] = r.errors.rel_l2;
   root.attributes["source"] = p.path;
-  data::save(o.out, root, {field_format, 1, "", j.dump(2)});
+  data::save(o.out, root, {field_format, 1, "", json_text(j)});
 }
 
 void print(const Options& o, const data::PointCharges& p, const Outcome& r) {
@@ -192,7 +193,7 @@ void run(const Options& o) {
         files[k + 1], slices[k], box, [&](const Array& x) { return r.stored.potential(x); }, field_words());
   j["files"] = files;
   if (o.json)
-    std::cout << j.dump(2) << "\n";
+    std::cout << json_text(j) << "\n";
   else {
     print(o, p, r);
     for (const std::string& name : files) std::printf("%-16s %s\n", "written", name.c_str());

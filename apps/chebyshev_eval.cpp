@@ -15,6 +15,7 @@
 
 #include "app.hpp"
 #include "chebyshev_common.hpp"
+#include "json_text.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -186,7 +187,7 @@ void run(const Options& o) {
         f.field ? field_words() : SliceWords{short_name(o.file), "value", "", false});
   j["files"] = files;
   if (o.json)
-    std::cout << j.dump(2) << "\n";
+    std::cout << json_text(j) << "\n";
   else
     for (const std::string& name : files) std::cerr << "written " << name << "\n";
 }

@@ -17,6 +17,7 @@
 #include "app.hpp"
 #include "chebyshev_common.hpp"
 #include "config_flags.hpp"
+#include "json_text.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -301,7 +302,7 @@ void run(const Options& o) {
   m.function.save(root["function"]);
   root.attributes["source"] = o.input;
   root.attributes["rel_error_max"] = m.rel_error_max;
-  data::save(o.out, root, {function_format, 1, "", j.dump(2)});
+  data::save(o.out, root, {function_format, 1, "", json_text(j)});
   std::vector<Slice> slices;
   for (const std::string& s : o.slices) slices.push_back(parse_slice(s, m.function.box()));
   const std::vector<std::string> pictures = slice_paths(o.out, slices);
@@ -312,7 +313,7 @@ void run(const Options& o) {
   files.insert(files.end(), pictures.begin(), pictures.end());
   j["files"] = files;
   if (o.json)
-    std::cout << j.dump(2) << "\n";
+    std::cout << json_text(j) << "\n";
   else {
     print(m, j);
     for (const std::string& name : files) std::printf("%-16s %s\n", "written", name.c_str());

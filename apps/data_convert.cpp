@@ -1,6 +1,7 @@
 // cartan data convert IN OUT: from one kind of file to another.
 
 #include <cartan/core/error.hpp>
+#include <cartan/core/printable.hpp>
 #include <cartan/core/units.hpp>
 #include <cartan/data/readers.hpp>
 
@@ -10,6 +11,7 @@
 #include <memory>
 
 #include "app.hpp"
+#include "unused_list.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -67,6 +69,10 @@ void run(const Options& o) {
   stop_if_asked();
   if (!own_units)
     for (auto& frame : frames) to_own_units(frame, energy, length, force);
+  UnusedList lost;
+  for (const auto& frame : frames) lost.add_lost(frame);
+  for (const std::string& line : lost.lines(static_cast<Index>(frames.size()), false))
+    std::cerr << "cartan: warning: " << printable(o.in) << ": not converted: " << line << "\n";
   data::write_frames(o.out, frames);
   std::cout << frames.size() << (frames.size() == 1 ? " frame" : " frames") << " from " << o.in << " to "
             << o.out << "\n";

@@ -15,6 +15,7 @@
 
 #include "app.hpp"
 #include "frame_summary.hpp"
+#include "json_text.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -58,7 +59,7 @@ void show_arrays(const Options& o, const std::vector<std::pair<std::string, Arra
   ordered_json all = ordered_json::object();
   for (const auto& [name, array] : arrays) all[name] = describe(array);
   if (o.json) {
-    std::cout << ordered_json{{"file", o.file}, {"format", kind}, {"arrays", all}}.dump(2) << "\n";
+    std::cout << json_text(ordered_json{{"file", o.file}, {"format", kind}, {"arrays", all}}) << "\n";
     return;
   }
   std::cout << o.file << ": " << kind << ", " << arrays.size()
@@ -92,11 +93,9 @@ void show_tree(const Options& o, const data::Hdf5File& file) {
   list_group(file, file.outline(), "", objects);
   for (const auto& [name, why] : file.not_read()) objects.push_back({{"name", name}, {"not_read", why}});
   if (o.json) {
-    std::cout
-        << ordered_json{{"file", o.file},       {"format", h.format}, {"format_version", h.format_version},
-                        {"creator", h.creator}, {"config", h.config}, {"objects", objects}}
-               .dump(2)
-        << "\n";
+    const ordered_json all{{"file", o.file},       {"format", h.format}, {"format_version", h.format_version},
+                           {"creator", h.creator}, {"config", h.config}, {"objects", objects}};
+    std::cout << json_text(all) << "\n";
     return;
   }
   std::cout << o.file << ": " << (h.format.empty() ? "HDF5 of another program" : h.format);
@@ -114,7 +113,7 @@ void show_tree(const Options& o, const data::Hdf5File& file) {
     }
     if (d["name"] != "/") std::cout << "  " << d["name"].get<std::string>() << "/\n";
     for (const auto& [key, value] : d["attributes"].items()) {
-      std::string shown = value.dump();
+      std::string shown = json_text(value, -1);
       if (shown.size() > 80) shown = shown.substr(0, 76) + " ...";
       std::cout << "    " << key << " = " << shown << "\n";
     }
@@ -139,7 +138,7 @@ void show_frames(const Options& o, const std::string& kind) {
   });
   bar.finish();
   if (o.json)
-    std::cout << summary.json(o.file, kind).dump(2) << "\n";
+    std::cout << json_text(summary.json(o.file, kind)) << "\n";
   else
     summary.print(std::cout, o.file, kind);
 }
@@ -165,7 +164,7 @@ void show_charges(const Options& o) {
                  {"notes", ordered_json::array()}};
   for (const std::string& note : p.notes) j["notes"].push_back(printable(note));
   if (o.json) {
-    std::cout << j.dump(2) << "\n";
+    std::cout << json_text(j) << "\n";
     return;
   }
   std::cout << o.file << ": point charges\n  charges  " << p.size() << ", " << total << " e in all"

@@ -15,6 +15,7 @@
 #include <numeric>
 
 #include "app.hpp"
+#include "json_text.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -178,7 +179,7 @@ void run(const Options& o) {
   }
   report["n_unused"] = total - used;
   if (o.json)
-    std::cout << report.dump(2) << "\n";
+    std::cout << json_text(report) << "\n";
   else if (used < total)
     std::cout << total - used << " of " << total << " frames not used\n";
 }

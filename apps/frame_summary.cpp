@@ -1,5 +1,7 @@
 #include "frame_summary.hpp"
 
+#include <cartan/core/printable.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <ostream>
@@ -37,9 +39,10 @@ void FrameSummary::add(const data::Frame& f) {
   ++periodic_[f.pbc[0] + f.pbc[1] + f.pbc[2]];
   if (f.periodic()) volume_.add(f.volume());
   charge_.add(f.charge);
-  for (const auto& [key, value] : f.info) ++info_[key];
-  for (const auto& [key, value] : f.arrays) ++arrays_[key];
-  for (const auto& [key, value] : f.labels) ++arrays_[key];
+  for (const auto& [key, value] : f.info) ++info_[printable(key)];
+  for (const auto& [key, value] : f.arrays) ++arrays_[printable(key)];
+  for (const auto& [key, value] : f.labels) ++arrays_[printable(key)];
+  unused_.add(f);
 }
 
 ordered_json FrameSummary::json(const std::string& file, const std::string& kind) const {
@@ -66,6 +69,7 @@ ordered_json FrameSummary::json(const std::string& file, const std::string& kind
   out["charge_e"] = {{"min", charge_.low}, {"max", charge_.high}};
   out["info"] = info_;
   out["arrays"] = arrays_;
+  out["not_used"] = unused_.json();
   return out;
 }
 
@@ -134,6 +138,11 @@ void FrameSummary::print(std::ostream& out, const std::string& file, const std::
     line("charge") << charge_.low << " to " << charge_.high << " e\n";
   names("info", info_);
   names("columns", arrays_);
+  const char* title = "not used";
+  for (const std::string& item : unused_.lines(frames_, true)) {
+    line(title) << item << "\n";
+    title = "";
+  }
   out.precision(old_precision);
 }
 

@@ -10,6 +10,8 @@
 #include <map>
 #include <string>
 
+#include "unused_list.hpp"
+
 namespace cartan::app {
 
 class FrameSummary {
@@ -33,6 +35,7 @@ class FrameSummary {
   Index periodic_[4] = {};  // along 0, 1, 2, 3 lattice vectors
   std::map<int, Index> elements_;
   std::map<std::string, Index> info_, arrays_;
+  UnusedList unused_;
 };
 
 }  // namespace cartan::app

@@ -11,6 +11,7 @@
 #include <iostream>
 
 #include "app.hpp"
+#include "json_text.hpp"
 #include "md_checkpoint.hpp"
 
 namespace cartan::app {
@@ -104,12 +105,11 @@ MdRun::MdRun(const MdOptions& o)
 
 TrajectoryOptions MdRun::trajectory() const {
   TrajectoryOptions t;
-  t.config = ordered_json{{"command", "potential md"},
-                          {"model", o_.model.model},
-                          {"start", o_.start.file},
-                          {"frame", o_.start.frame},
-                          {"dynamics", settings_}}
-                 .dump(2);
+  t.config = json_text(ordered_json{{"command", "potential md"},
+                                    {"model", o_.model.model},
+                                    {"start", o_.start.file},
+                                    {"frame", o_.start.frame},
+                                    {"dynamics", settings_}});
   return t;
 }
 

@@ -1,5 +1,7 @@
 #include "potential_common.hpp"
 
+#include "unused_list.hpp"
+
 #include <cartan/core/device.hpp>
 #include <cartan/core/error.hpp>
 #include <cartan/data/readers.hpp>
@@ -22,7 +24,9 @@ data::Frame read_frame(const StartOptions& o) {
     const Index frame = o.frame < 0 ? o.frame + trajectory.frames() : o.frame;
     require(0 <= frame && frame < trajectory.frames(), "there is no frame ", o.frame, " among ",
             trajectory.frames());
-    return trajectory.read(frame);
+    data::Frame start = trajectory.read(frame);
+    start.index = frame;
+    return start;
   }
   return data::read_frames(o.file, std::to_string(o.frame)).at(0);
 }
@@ -58,7 +62,8 @@ data::Frame read_start(const StartOptions& o, const potentials::Model& model) {
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(o.file + ": " + error.what());
   }
-  check_frame(model, frame, o.file, o.frame);
+  check_frame(model, frame, o.file, frame.index);
+  warn_unused(o.file, {frame});
   return frame;
 }
 

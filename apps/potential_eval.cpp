@@ -12,7 +12,9 @@
 
 #include "app.hpp"
 #include "errors_json.hpp"
+#include "json_text.hpp"
 #include "potential_common.hpp"
+#include "unused_list.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -72,6 +74,7 @@ void eval(const Options& o) {
   const potentials::Model model = open_model(o.model);
   const potentials::FrameSet set{o.frames, data::read_frames(o.frames, o.range)};
   require(!set.frames.empty(), o.frames, ": has no frames");
+  warn_unused(o.frames, set.frames);
   bool periodic = false;
   for (const data::Frame& f : set.frames) periodic = periodic || f.periodic();
 
@@ -103,7 +106,7 @@ void eval(const Options& o) {
   if (o.json) {
     nlohmann::json j = to_json(errors);
     j["files"] = files;
-    std::cout << j.dump(2) << "\n";
+    std::cout << json_text(j) << "\n";
     return;
   }
   std::cout << o.model.model << " on " << o.frames << ", " << table(errors);

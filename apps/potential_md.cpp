@@ -10,6 +10,7 @@
 
 #include "app.hpp"
 #include "config_flags.hpp"
+#include "json_text.hpp"
 #include "md_run.hpp"
 #include "verbs.hpp"
 
@@ -78,7 +79,7 @@ void md(MdOptions& o) {
   const DynamicsSummary summary = run.advance();
   const ordered_json j = report(o, run, summary);
   if (o.json)
-    std::cout << j.dump(2) << "\n";
+    std::cout << json_text(j) << "\n";
   else
     print(o, j);
   if (run.record().deviation() > 0.1)

@@ -13,6 +13,7 @@
 
 #include "app.hpp"
 #include "config_flags.hpp"
+#include "json_text.hpp"
 #include "potential_common.hpp"
 #include "verbs.hpp"
 
@@ -85,7 +86,7 @@ void run(Options& o) {
     throw FormatError(o.start.file, text("frame ", o.start.frame), s.message);
   data::write_frames(o.out, {frame});
   if (o.json)
-    std::cout << report(o, s, frame).dump(2) << "\n";
+    std::cout << json_text(report(o, s, frame)) << "\n";
   else
     print(o, s, frame);
 

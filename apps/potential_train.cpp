@@ -9,6 +9,7 @@
 #include "app.hpp"
 #include "config_flags.hpp"
 #include "errors_json.hpp"
+#include "json_text.hpp"
 #include "training_log.hpp"
 #include "training_run.hpp"
 #include "verbs.hpp"
@@ -58,7 +59,7 @@ void train(Options& o) {
                      {"history", r.history},
                      {"learning_curve", r.curve}};
     if (r.validation_frames > 0) j["validation"] = to_json(r.validation);
-    std::cout << j.dump(2) << "\n";
+    std::cout << json_text(j) << "\n";
     return;
   }
   std::cout << s.message << " (" << duration(s.seconds) << ")\n";

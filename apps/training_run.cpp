@@ -10,6 +10,8 @@
 #include <map>
 #include <set>
 
+#include "unused_list.hpp"
+
 namespace cartan::app {
 namespace {
 
@@ -106,6 +108,7 @@ TrainingResult train_potential(const Run& run, bool resume,
                                const ProgressCallback& progress, const StopFlag* stop) {
   const DataOptions& data = run.data;
   FrameSet train{data.train, data::read_frames(data.train, data.train_range)};
+  warn_unused(data.train, train.frames);
   FrameSet validation;
   if (!data.validation.empty())
     validation = {data.validation, data::read_frames(data.validation, data.validation_range)};

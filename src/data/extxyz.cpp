@@ -120,6 +120,7 @@ bool ExtxyzReader::next(Frame& frame) {
   Index atoms = 0;
   if (!read_count(atoms)) return false;
   frame = Frame();
+  frame.index = frame_;
   std::vector<Column> columns;
   bool plain = false;
   std::string_view line;

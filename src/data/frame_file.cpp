@@ -100,6 +100,7 @@ std::vector<Frame> decode(const FrameSource& source, const std::vector<Index>& o
     if (!energy.empty() && !std::isnan(energy.data<double>()[f])) frame.energy = energy.data<double>()[f];
     if (!stress.empty() && !all_nan(stress.data<double>() + 9 * f, 9))
       std::copy_n(stress.data<double>() + 9 * f, 9, frame.stress.emplace().begin());
+    frame.index = begin + f;
     frame.forces = vectors(forces);
     frame.velocities = vectors(velocity);
   }

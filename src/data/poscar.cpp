@@ -180,7 +180,7 @@ class Reader {
     std::string_view line;
     if (!lines_.next(line)) return;
     if (first_letter(line) == 'l') {  // "Lattice velocities and vectors": a line, 2 x 3 vectors
-      frame.info["not_read"] = std::string("lattice velocities");
+      frame.unused.push_back({"lattice velocities", "they belong to VASP's own dynamics of the cell", true});
       for (int k = 0; k < 8; ++k)
         if (!lines_.next(line)) return;
     }
@@ -203,7 +203,8 @@ class Reader {
     }
     while (lines_.next(line))
       if (!words_of(line).empty()) {
-        frame.info["not_read"] = std::string("predictor-corrector coordinates");
+        frame.unused.push_back(
+            {"predictor-corrector coordinates", "they belong to VASP's own integrator", false});
         break;
       }
     // A relaxation writes zeros.

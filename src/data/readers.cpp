@@ -6,19 +6,31 @@
 #include "data/formats.hpp"
 
 namespace cartan::data {
+namespace {
+
+// Frames know their place in the file.
+void read_numbered(const std::string& path, const Slice& slice, const FrameSink& sink) {
+  Index count = 0;
+  format_of(path).read(path, slice, [&](Frame&& frame) {
+    frame.index = slice.place(count++);
+    return sink(std::move(frame));
+  });
+}
+
+}  // namespace
 
 void for_each_frame(const std::string& path, const std::function<bool(Frame&&)>& receive,
                     const std::string& range) {
   const Slice slice(range);
   require(!slice.backwards(), "[for_each_frame] the range '", range,
           "' steps backwards; read_frames can do that");
-  format_of(path).read(path, slice, receive);
+  read_numbered(path, slice, receive);
 }
 
 std::vector<Frame> read_frames(const std::string& path, const std::string& range) {
   const Slice slice(range);
   std::vector<Frame> frames;
-  format_of(path).read(path, slice, [&](Frame&& frame) {
+  read_numbered(path, slice, [&](Frame&& frame) {
     frames.push_back(std::move(frame));
     return true;
   });

@@ -60,8 +60,11 @@ class Slice {
   /// The same frames in ascending order.
   Range ascending(Index total) const {
     const Range r = of(total);
-    return r.step > 0 ? r : Range{r.first + (r.count - 1) * r.step, -r.step, r.count};
+    ascending_ = r.step > 0 ? r : Range{r.first + (r.count - 1) * r.step, -r.step, r.count};
+    return *ascending_;
   }
+  /// The place in the file of the k-th frame that a reader hands on, after it asked ascending().
+  Index place(Index k) const { return ascending_ ? ascending_->first + k * ascending_->step : k; }
 
  private:
   void check(bool good) const {
@@ -70,6 +73,7 @@ class Slice {
   }
 
   std::string text_;
+  mutable std::optional<Range> ascending_;
   std::optional<Index> start_, stop_, step_;
   bool single_ = false;
 };

@@ -72,7 +72,8 @@ TEST(Poscar, KeepsFixedAtomsAndVelocities) {
   EXPECT_TRUE(read(start + "\n0 0 0\n0 0 0\n").velocities.empty());
   EXPECT_TRUE(read(start + "\n\n\n").velocities.empty());
   const Frame p = read(start + "\n0.1 0 0\n0 0 -0.2\n\n1\n0.5\n0 0 0\n");
-  EXPECT_EQ(std::get<std::string>(p.info.at("not_read")), "predictor-corrector coordinates");
+  ASSERT_EQ(p.unused.size(), 1u);
+  EXPECT_EQ(p.unused[0].name, "predictor-corrector coordinates");
   expect_refused(start + "\n0.1 0 0\n", "velocities of 1 of 2");
   expect_refused("c\n1\n" + cell + "O\n1\nS\nDirect\n0 0 0 T T\n", "selective");
 }

@@ -17,6 +17,13 @@ namespace cartan::data {
 /// JSON stays text and starts with "_JSON ".
 using InfoValue = std::variant<double, std::int64_t, bool, std::string, Array>;
 
+/// Something that a file states of a frame and that is not used: a key, a column, a block of the file.
+struct Unused {
+  std::string name;      ///< as the file spells it
+  std::string why;       ///< what it is, or why it is not used, in words that can follow a colon
+  bool physics = false;  ///< it could change what is computed from the frame (a mass, a charge, a unit)
+};
+
 /// n atoms, in eV, Angstrom, fs, amu, elementary charge.
 struct Frame {
   std::vector<int> numbers;       ///< atomic numbers, n
@@ -33,6 +40,9 @@ struct Frame {
   std::map<std::string, InfoValue> info;                   ///< everything else said of the frame
   std::map<std::string, Array> arrays;                     ///< other per-atom numbers, first extent n
   std::map<std::string, std::vector<std::string>> labels;  ///< other per-atom texts, n
+
+  Index index = -1;  ///< its place in the file, from 0, whatever part of it is read; -1: not from a file
+  std::vector<Unused> unused;  ///< what the reader passed over; see not_used() in <cartan/data/unused.hpp>
 
   Index size() const { return static_cast<Index>(numbers.size()); }
   bool periodic() const { return pbc[0] || pbc[1] || pbc[2]; }
