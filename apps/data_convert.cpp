@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "app.hpp"
+#include "frame_files.hpp"
 #include "unused_list.hpp"
 #include "verbs.hpp"
 
@@ -18,6 +19,7 @@ namespace cartan::app {
 namespace {
 
 struct Options {
+  data::ReadOptions read;
   std::string in, out, range, energy = "eV", length = "angstrom", force;
   bool force_overwrite = false;
 };
@@ -65,7 +67,7 @@ void run(const Options& o) {
     require(!format.own_units, o.in, ": a file of the kind ", format.title,
             " has units of its own; --units is for files that do not say theirs");
   }
-  auto frames = data::read_frames(o.in, o.range);
+  auto frames = data::read_frames(o.in, o.range, o.read);
   stop_if_asked();
   if (!own_units)
     for (auto& frame : frames) to_own_units(frame, energy, length, force);
@@ -73,7 +75,7 @@ void run(const Options& o) {
   for (const auto& frame : frames) lost.add_lost(frame);
   for (const std::string& line : lost.lines(static_cast<Index>(frames.size()), false))
     std::cerr << "cartan: warning: " << printable(o.in) << ": not converted: " << line << "\n";
-  data::write_frames(o.out, frames);
+  save_frames(o.out, frames);
   std::cout << frames.size() << (frames.size() == 1 ? " frame" : " frames") << " from " << o.in << " to "
             << o.out << "\n";
 }
@@ -99,6 +101,7 @@ void add_data_convert(CLI::App& data) {
       ->type_name("UNIT");
   verb->add_option("--force-units", o->force, "Forces of IN, e.g. hartree/bohr (default: energy by length)")
       ->type_name("UNIT");
+  add_read_options(verb, o->read);
   add_force_option(verb, o->force_overwrite);
   add_threads_option(verb);
   add_example(verb, "cartan data convert data/xtb_molecules.h5 molecules.extxyz");

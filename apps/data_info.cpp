@@ -9,11 +9,11 @@
 
 #include <array>
 #include <cmath>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "app.hpp"
+#include "frame_files.hpp"
 #include "frame_summary.hpp"
 #include "json_text.hpp"
 #include "verbs.hpp"
@@ -24,6 +24,7 @@ namespace {
 using nlohmann::ordered_json;
 
 struct Options {
+  data::ReadOptions read;
   std::string file;
   bool json = false, config = false;
 };
@@ -128,14 +129,17 @@ void show_tree(const Options& o, const data::Hdf5File& file) {
 void show_frames(const Options& o, const std::string& kind) {
   FrameSummary summary;
   ProgressBar bar("reading");
-  data::for_each_frame(o.file, [&](data::Frame&& frame) {
-    summary.add(frame);
-    Progress progress;
-    progress.done = summary.frames();
-    bar(progress);
-    stop_if_asked();
-    return true;
-  });
+  data::for_each_frame(
+      o.file,
+      [&](data::Frame&& frame) {
+        summary.add(frame);
+        Progress progress;
+        progress.done = summary.frames();
+        bar(progress);
+        stop_if_asked();
+        return true;
+      },
+      "", o.read);
   bar.finish();
   if (o.json)
     std::cout << json_text(summary.json(o.file, kind)) << "\n";
@@ -174,12 +178,11 @@ void show_charges(const Options& o) {
 }
 
 void run(const Options& o) {
-  const std::string extension = std::filesystem::path(o.file).extension().string();
-  for (const char* charges : {".pqr", ".PQR", ".pdb", ".PDB", ".ent", ".pdbqt"})
-    if (extension == charges) return show_charges(o);
+  if (data::is_charge_file(o.file)) return show_charges(o);
   if (data::is_npy(o.file)) return show_arrays(o, {{"array", data::read_npy(o.file)}}, "npy");
   const auto format = data::frame_format(o.file);
-  if (data::holds_frames(o.file)) return show_frames(o, format.title);
+  const bool hdf5 = format.name == "h5" || format.name == "h5md";
+  if (!(o.config && hdf5) && data::holds_frames(o.file)) return show_frames(o, format.title);
   if (format.name == "npz") return show_arrays(o, data::read_npz(o.file), "npz");
   show_tree(o, data::Hdf5File(o.file));
 }
@@ -194,6 +197,7 @@ void add_data_info(CLI::App& data) {
           "Frames (" + data::frame_format_names() + "), any HDF5, .npy or .npz, charges (.pqr .pdb .pdbqt)")
       ->required();
   verb->add_flag("--config", options->config, "Show the configuration stored in an HDF5 file");
+  add_read_options(verb, options->read);
   add_json_option(verb, options->json);
   add_threads_option(verb);
   add_example(verb, "cartan data info data/xtb_molecules.h5");

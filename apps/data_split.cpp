@@ -15,6 +15,7 @@
 #include <numeric>
 
 #include "app.hpp"
+#include "frame_files.hpp"
 #include "json_text.hpp"
 #include "verbs.hpp"
 
@@ -22,6 +23,7 @@ namespace cartan::app {
 namespace {
 
 struct Options {
+  data::ReadOptions read;
   std::string in, prefix, format;
   std::vector<double> fractions;
   std::vector<std::int64_t> counts;
@@ -158,7 +160,7 @@ void run(const Options& o) {
   for (const auto& name : names) paths.push_back(o.prefix + "_" + name + extension);
   refuse_existing(paths, o.force);
 
-  const auto frames = data::read_frames(o.in);
+  const auto frames = data::read_frames(o.in, "", o.read);
   const auto total = static_cast<Index>(frames.size());
   const auto sizes = part_sizes(o, total);
   const auto groups = shuffled_groups(o, frames);
@@ -172,7 +174,7 @@ void run(const Options& o) {
     for (const Index i : parts[k]) part.push_back(frames[static_cast<std::size_t>(i)]);
     require(!part.empty(), "the part ", names[k], " would be empty: ", total, " frames in ", groups.size(),
             " groups");
-    data::write_frames(paths[k], part);
+    save_frames(paths[k], part);
     used += static_cast<Index>(part.size());
     report["parts"].push_back({{"name", names[k]}, {"file", paths[k]}, {"n_frames", part.size()}});
     if (!o.json) std::cout << paths[k] << ": " << part.size() << " frames\n";
@@ -216,6 +218,7 @@ void add_data_split(CLI::App& data) {
   verb->add_option("--format", o->format, "Kind of the parts: " + listed + " (default: as IN, or h5)")
       ->check(CLI::IsMember(words).description(""))
       ->type_name("KIND");
+  add_read_options(verb, o->read);
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);

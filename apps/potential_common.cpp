@@ -1,34 +1,19 @@
 #include "potential_common.hpp"
 
+#include "frame_files.hpp"
 #include "unused_list.hpp"
 
 #include <cartan/core/device.hpp>
 #include <cartan/core/error.hpp>
 #include <cartan/data/readers.hpp>
-#include <cartan/potentials/trajectory.hpp>
 
-#include <filesystem>
 #include <map>
 
 namespace cartan::app {
 namespace {
 
-bool is_trajectory(const std::string& path) {
-  const std::string extension = std::filesystem::path(path).extension().string();
-  return (extension == ".h5" || extension == ".hdf5") && data::Hdf5File(path).header().format == "h5md";
-}
-
 data::Frame read_frame(const StartOptions& o) {
-  if (is_trajectory(o.file)) {
-    const potentials::TrajectoryReader trajectory(o.file);
-    const Index frame = o.frame < 0 ? o.frame + trajectory.frames() : o.frame;
-    require(0 <= frame && frame < trajectory.frames(), "there is no frame ", o.frame, " among ",
-            trajectory.frames());
-    data::Frame start = trajectory.read(frame);
-    start.index = frame;
-    return start;
-  }
-  return data::read_frames(o.file, std::to_string(o.frame)).at(0);
+  return data::read_frames(o.file, std::to_string(o.frame), o.read).at(0);
 }
 
 }  // namespace
@@ -50,9 +35,9 @@ potentials::Model open_model(const ModelOptions& o) {
 }
 
 void add_start_options(CLI::App* verb, StartOptions& o) {
-  verb->add_option("start", o.file, "Frames (" + data::frame_format_names() + ") or a trajectory")
-      ->required();
+  verb->add_option("start", o.file, "Frames: " + data::frame_format_names())->required();
   verb->add_option("--frame", o.frame, "Which frame of START; -1 is the last (default 0)");
+  add_read_options(verb, o.read);
 }
 
 data::Frame read_start(const StartOptions& o, const potentials::Model& model) {

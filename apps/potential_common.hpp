@@ -1,6 +1,7 @@
 #pragma once
 // What the verbs that run a model share: the model, the frame to start from, and faults of that frame.
 
+#include <cartan/data/readers.hpp>
 #include <cartan/potentials/model.hpp>
 
 #include <CLI/CLI.hpp>
@@ -22,6 +23,7 @@ potentials::Model open_model(const ModelOptions& options);
 struct StartOptions {
   std::string file;
   Index frame = 0;  // negative: from the end
+  data::ReadOptions read;
 };
 /// Adds START and `--frame`.
 void add_start_options(CLI::App* verb, StartOptions& options);

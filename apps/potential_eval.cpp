@@ -12,6 +12,7 @@
 
 #include "app.hpp"
 #include "errors_json.hpp"
+#include "frame_files.hpp"
 #include "json_text.hpp"
 #include "potential_common.hpp"
 #include "unused_list.hpp"
@@ -21,6 +22,7 @@ namespace cartan::app {
 namespace {
 
 struct Options {
+  data::ReadOptions read;
   ModelOptions model;
   std::string frames, range, out, parity;
   bool json = false, force = false;
@@ -72,7 +74,7 @@ std::vector<std::string> draw_parity(const std::string& prefix, const potentials
 void eval(const Options& o) {
   if (!o.out.empty()) refuse_existing({o.out}, o.force);
   const potentials::Model model = open_model(o.model);
-  const potentials::FrameSet set{o.frames, data::read_frames(o.frames, o.range)};
+  const potentials::FrameSet set{o.frames, data::read_frames(o.frames, o.range, o.read)};
   require(!set.frames.empty(), o.frames, ": has no frames");
   warn_unused(o.frames, set.frames);
   bool periodic = false;
@@ -97,7 +99,7 @@ void eval(const Options& o) {
       predicted[k].forces = p.forces[k];
       if (predicted[k].periodic()) predicted[k].stress = p.stress[k];
     }
-    data::write_frames(o.out, predicted);
+    save_frames(o.out, predicted);
     files.push_back(o.out);
   }
   if (!o.parity.empty())
@@ -125,6 +127,7 @@ void add_potential_eval(CLI::App& potential) {
   verb->add_option("--range", o->range, "which frames, as a Python slice: 0:100, ::2, -1");
   verb->add_option("--out", o->out, "write the frames with predicted energies, forces and stress");
   verb->add_option("--parity", o->parity, "draw PREFIX_energy.svg and PREFIX_forces.svg");
+  add_read_options(verb, o->read);
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);

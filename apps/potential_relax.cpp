@@ -13,6 +13,7 @@
 
 #include "app.hpp"
 #include "config_flags.hpp"
+#include "frame_files.hpp"
 #include "json_text.hpp"
 #include "potential_common.hpp"
 #include "verbs.hpp"
@@ -84,7 +85,7 @@ void run(Options& o) {
   const RelaxSummary s = minimize(o, frame, potential);
   if (s.status == RelaxStatus::failed && s.evaluations <= 1)
     throw FormatError(o.start.file, text("frame ", o.start.frame), s.message);
-  data::write_frames(o.out, {frame});
+  save_frames(o.out, {frame});
   if (o.json)
     std::cout << json_text(report(o, s, frame)) << "\n";
   else

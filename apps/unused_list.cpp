@@ -31,8 +31,9 @@ std::vector<std::string> UnusedList::lines(Index frames, bool physics_only) cons
   for (const auto& [name, reasons] : count_)
     for (const auto& [reason, count] : reasons)
       if (reason.second || !physics_only)
-        out.push_back(printable(name) + (count < frames ? text(" (", count, " of ", frames, " frames)") : "") +
-                      ": " + printable(reason.first));
+        out.push_back(printable(name) +
+                      (count < frames ? text(" (", count, " of ", frames, " frames)") : "") + ": " +
+                      printable(reason.first));
   return out;
 }
 

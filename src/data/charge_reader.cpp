@@ -17,16 +17,6 @@ string_view trimmed(string_view s) {
   return s.substr(first, s.find_last_not_of(" \t") - first + 1);
 }
 
-std::vector<string_view> fields_of(string_view line) {
-  std::vector<string_view> out;
-  for (std::size_t at = line.find_first_not_of(" \t"); at != string_view::npos;) {
-    const std::size_t end = std::min(line.find_first_of(" \t", at), line.size());
-    out.push_back(line.substr(at, end - at));
-    at = line.find_first_not_of(" \t", end);
-  }
-  return out;
-}
-
 bool is_word(string_view word, string_view name) {
   return word.size() == name.size() && std::equal(name.begin(), name.end(), word.begin(), [](char n, char c) {
            return n == std::toupper(static_cast<unsigned char>(c));
@@ -77,7 +67,7 @@ bool FirstModel::takes(string_view line, Index number) {
     any_ = any_ || !ended_;
     return !ended_;
   }
-  const auto fields = fields_of(line.substr(0, 80));
+  const auto fields = words_of(line.substr(0, 80));
   if (fields.empty() || !any_ || ended_) return false;
   for (const char* end : {"ENDMDL", "END", "MODEL"})
     if (is_word(fields[0], end)) ended_ = true, ended_by_ = end, ended_line_ = number;

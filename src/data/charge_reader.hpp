@@ -8,6 +8,7 @@
 
 #include "cartan/data/point_charges.hpp"
 #include "data/file_io.hpp"
+#include "data/words.hpp"
 
 namespace cartan::data {
 
@@ -39,7 +40,6 @@ class ChargeReader {
   PointCharges out_;
 };
 
-std::vector<std::string_view> fields_of(std::string_view line);
 std::string_view trimmed(std::string_view s);
 /// True if the word is `name` in upper case; the word may be in any case.
 bool is_word(std::string_view word, std::string_view name);

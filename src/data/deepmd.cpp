@@ -11,25 +11,18 @@
 #include "data/file_io.hpp"
 #include "data/formats.hpp"
 #include "data/npy.hpp"
+#include "data/words.hpp"
 
 namespace cartan::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> words_of(const std::string& path) {
+std::vector<std::string> words_in(const std::string& path) {
   LineReader lines(path);
   std::vector<std::string> words;
-  for (std::string_view line; lines.next(line);) {
-    std::string word;
-    for (const char c : line) {
-      if (c != ' ' && c != '\t')
-        word += c;
-      else if (!word.empty())
-        words.push_back(std::move(word)), word.clear();
-    }
-    if (!word.empty()) words.push_back(std::move(word));
-  }
+  for (std::string_view line; lines.next(line);)
+    for (const auto& word : words_of(line)) words.emplace_back(word);
   return words;
 }
 
@@ -53,11 +46,7 @@ class System {
       if (set.filename().string().rfind("set.", 0) != 0) continue;
       sets_.push_back(set.string());
       const InputFile file((set / "coord.npy").string());
-      const Shape shape = read_npy_header(file).shape;
-      if (shape.size() != 2 || shape[1] != 3 * atoms())
-        throw FormatError(file.path(), "",
-                          text("expected the shape (frames, ", 3 * atoms(), "), found ", to_string(shape)));
-      sizes_.push_back(shape[0]);
+      sizes_.push_back(frames_of(file.path(), read_npy_header(file).shape));
     }
     if (sets_.empty()) throw FormatError(folder_, "", "expected folders set.000, set.001, ...");
   }
@@ -71,23 +60,34 @@ class System {
   bool read(Index set, const Wanted& wanted, const FrameSink& sink) const {
     const std::string& folder = sets_[static_cast<std::size_t>(set)];
     const Index count = size(set);
-    const Array coord = field(folder, "coord", {count, 3 * atoms()});
-    const Array box = optional(folder, "box", {count, 9}), energy = optional(folder, "energy", {count});
-    const Array force = optional(folder, "force", {count, 3 * atoms()}),
-                virial = optional(folder, "virial", {count, 9});
-    const Array types = optional(folder, "real_atom_types", {count, atoms()});
+    const Array coord = field(folder, "coord", by_atom(count, 3)),
+                box = optional(folder, "box", tensors(count)),
+                energy = optional(folder, "energy", by_frame(count)),
+                force = optional(folder, "force", by_atom(count, 3)),
+                virial = optional(folder, "virial", tensors(count)),
+                types = optional(folder, "real_atom_types", by_atom(count, 1));
     if (box.empty() && !open_)
       throw FormatError(folder + "/box.npy", "",
                         "absent, and there is no file nopbc: are the frames periodic?");
+    const std::vector<Unused> unused = not_used(folder, !box.empty());
     for (Index i = 0; i < count; ++i) {
       if (!wanted(i)) continue;
       Frame frame;
       const auto row = [&](const Array& a, Index width) { return a.data<double>() + i * width; };
-      frame.positions.assign(row(coord, 3 * atoms()), row(coord, 3 * atoms()) + 3 * atoms());
-      for (Index a = 0; a < atoms(); ++a)
-        frame.numbers.push_back(types.empty() ? number_of(types_[static_cast<std::size_t>(a)])
-                                              : number_of(types.data<double>()[i * atoms() + a]));
-      if (!force.empty()) frame.forces.assign(row(force, 3 * atoms()), row(force, 3 * atoms()) + 3 * atoms());
+      for (Index a = 0; a < atoms(); ++a) {
+        // Type -1 fills frames of fewer atoms up (a virtual atom).
+        const double type = types.empty() ? types_[static_cast<std::size_t>(a)] : row(types, atoms())[a];
+        if (!types.empty() && type == -1) continue;
+        frame.numbers.push_back(
+            number_of(type, types.empty() ? folder_ + "/type.raw" : folder + "/real_atom_types.npy"));
+        const double *x = row(coord, 3 * atoms()) + 3 * a,
+                     *f = force.empty() ? nullptr : row(force, 3 * atoms()) + 3 * a;
+        frame.positions.insert(frame.positions.end(), x, x + 3);
+        if (f) frame.forces.insert(frame.forces.end(), f, f + 3);
+      }
+      if (frame.numbers.empty())
+        throw FormatError(folder + "/real_atom_types.npy", text("frame ", i),
+                          "all atoms are virtual (type -1)");
       if (!energy.empty()) frame.energy = *row(energy, 1);
       if (!box.empty() && !open_) {
         std::copy(row(box, 9), row(box, 9) + 9, frame.cell.begin());
@@ -95,6 +95,9 @@ class System {
         if (!(frame.volume() > 0))
           throw FormatError(folder + "/box.npy", text("frame ", i), "the cell has no volume");
       }
+      frame.unused = unused;
+      if (!virial.empty() && !frame.periodic())
+        frame.unused.push_back({"virial.npy", "a virial without a cell", true});
       if (!virial.empty() && frame.periodic()) {
         const double* v = row(virial, 9);
         frame.stress.emplace();
@@ -110,7 +113,7 @@ class System {
  private:
   void read_types() {
     const std::string path = folder_ + "/type.raw", map_path = folder_ + "/type_map.raw";
-    for (const auto& word : words_of(path)) {
+    for (const auto& word : words_in(path)) {
       double type = 0;
       const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), type);
       if (error != std::errc() || end != word.data() + word.size())
@@ -120,32 +123,69 @@ class System {
     if (types_.empty()) throw FormatError(path, "", "holds no atoms");
     if (!fs::exists(map_path))
       throw FormatError(map_path, "", "absent: it must name the elements of the types, e.g. 'O H'");
-    for (const auto& word : words_of(map_path)) {
+    for (const auto& word : words_in(map_path)) {
       map_.push_back(element_number(word));
       if (!map_.back()) throw FormatError(map_path, "", "expected symbols of elements, found '" + word + "'");
     }
   }
 
-  int number_of(double type) const {
+  int number_of(double type, const std::string& file) const {
     if (!(type >= 0 && type < static_cast<double>(map_.size()) && type == std::floor(type)))
-      throw FormatError(folder_ + "/type.raw", "",
-                        text("type ", type, " is not among the ", map_.size(), " of type_map.raw"));
+      throw FormatError(file, "", text("type ", type, " is not among the ", map_.size(), " of type_map.raw"));
     return map_[static_cast<std::size_t>(type)];
   }
 
-  Array field(const std::string& folder, const char* name, const Shape& shape) const {
-    const std::string path = text(folder, "/", name, ".npy");
-    const Array raw = read_npy(path);
-    if (raw.size() != size_of(shape) || is_complex(raw.dtype()) || (raw.ndim() > 0 && raw.dim(0) != shape[0]))
-      throw FormatError(path, "",
-                        text("expected real numbers of shape ", to_string(shape), ", found ", raw.dtype(),
-                             " of ", to_string(raw.shape())));
-    Array out = raw.as(DType::f64).reshaped(shape);
-    if (!all_finite(out)) throw FormatError(path, "", "a value is not finite");
+  // Arrays of a set that are not read.
+  std::vector<Unused> not_used(const std::string& folder, bool box) const {
+    std::vector<Unused> out;
+    if (box && open_) out.push_back({"box.npy", "the file nopbc says that frames are not periodic", true});
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+      if (it->path().extension() == ".npy") names.push_back(it->path().stem().string());
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) {
+      constexpr const char* known[] = {"coord", "box", "energy", "force", "virial", "real_atom_types"};
+      if (std::find(std::begin(known), std::end(known), name) == std::end(known))
+        out.push_back(unused_array(name));
+    }
+    for (Unused& u : out)
+      if (u.name.find('.') == std::string::npos) u.name += ".npy";
     return out;
   }
-  Array optional(const std::string& folder, const char* name, const Shape& shape) const {
-    return fs::exists(text(folder, "/", name, ".npy")) ? field(folder, name, shape) : Array();
+
+  // Frames of coord.npy: (frames, 3 atoms) or (frames, atoms, 3); a single one may lack the first axis.
+  Index frames_of(const std::string& path, const Shape& shape) const {
+    const Index n = atoms();
+    if (shape == Shape{3 * n} || (n > 1 && shape == Shape{n, 3})) return 1;
+    if (shape.size() == 2 ? shape[1] != 3 * n : shape != Shape{shape.empty() ? 0 : shape[0], n, 3})
+      throw FormatError(path, "", text("expected the shape (frames, ", 3 * n, "), found ", to_string(shape)));
+    return shape[0];
+  }
+
+  // The shapes that an array may have, the plain one first.
+  static std::vector<Shape> by_frame(Index count) {
+    std::vector<Shape> out{{count}, {count, 1}};
+    if (count == 1) out.push_back({});
+    return out;
+  }
+  std::vector<Shape> by_atom(Index count, Index width) const {
+    std::vector<Shape> out{{count, width * atoms()}, {count, atoms(), width}};
+    if (count == 1) out.push_back({width * atoms()}), out.push_back({atoms(), width});
+    return out;
+  }
+  static std::vector<Shape> tensors(Index count) {
+    std::vector<Shape> out{{count, 9}, {count, 3, 3}};
+    if (count == 1) out.push_back({9}), out.push_back({3, 3});
+    return out;
+  }
+
+  static Array field(const std::string& folder, const char* name, const std::vector<Shape>& shapes) {
+    const std::string path = text(folder, "/", name, ".npy");
+    return numbers_of_shape(path, "", read_npy(path), shapes);
+  }
+  static Array optional(const std::string& folder, const char* name, const std::vector<Shape>& shapes) {
+    return fs::exists(text(folder, "/", name, ".npy")) ? field(folder, name, shapes) : Array();
   }
 
   std::string folder_;
@@ -209,7 +249,7 @@ void write_system(const fs::path& folder, const std::vector<const Frame*>& frame
 }
 
 // A folder with type.raw, or a folder of such folders in the order of their names.
-void read_deepmd(const std::string& folder, const Slice& slice, const FrameSink& sink) {
+void read_deepmd(const std::string& folder, const Slice& slice, const ReadOptions&, const FrameSink& sink) {
   std::vector<System> systems;
   if (fs::exists(fs::path(folder) / "type.raw")) {
     systems.emplace_back(folder);
@@ -276,9 +316,10 @@ Format deepmd_format() {
   f.name = "deepmd";
   f.title = "deepmd folder";
   f.names = {"/"};
-  f.sniff = [](const FileStart& start) { return start.folder; };
+  f.sniff = [](const FileStart& start) { return start.folder && foreign_kind(start).empty(); };
   f.read = read_deepmd;
   f.write = write_deepmd;
+  f.keeps = {/*cell=*/true, /*charge=*/false, /*stress=*/true, /*velocities=*/false};
   return f;
 }
 

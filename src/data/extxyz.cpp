@@ -189,7 +189,7 @@ std::vector<Frame> read_extxyz(const std::string& path) {
 
 namespace {
 
-void read_slice(const std::string& path, const Slice& slice, const FrameSink& sink) {
+void read_slice(const std::string& path, const Slice& slice, const ReadOptions&, const FrameSink& sink) {
   Frame frame;
   if (slice.all()) {
     for (ExtxyzReader reader(path); reader.next(frame);)
@@ -230,6 +230,7 @@ Format extxyz_format() {
   f.title = "extended xyz";
   f.names = {".xyz", ".extxyz"};
   f.complete = true;
+  f.lines = true;
   f.sniff = sniff;
   f.read = read_slice;
   f.write = write_extxyz;

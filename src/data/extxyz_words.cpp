@@ -82,18 +82,20 @@ std::string format_text(const std::string& s) {
 bool parse_real(std::string_view word, double& value) {
   if (word.size() > 1 && word[0] == '+' && word[1] != '-') word.remove_prefix(1);
   if (whole_word(word, value)) return true;
-  // Fortran's exponent, and numbers out of the range of a double.
+  // Fortran's exponent, Mathematica's (2.2*^-6), and numbers out of the range of a double.
   char copy[64];
   if (word.empty() || word.size() >= sizeof copy) return false;
+  std::size_t size = 0;
   for (std::size_t i = 0; i < word.size(); ++i) {
-    const char c = word[i] == 'd' || word[i] == 'D' ? 'e' : word[i];
+    char c = word[i] == 'd' || word[i] == 'D' ? 'e' : word[i];
+    if (c == '*' && word.substr(i, 2) == "*^") c = 'e', ++i;
     if (!((c >= '0' && c <= '9') || c == '.' || c == '+' || c == '-' || c == 'e' || c == 'E')) return false;
-    copy[i] = c;
+    copy[size++] = c;
   }
-  const auto [end, error] = std::from_chars(copy, copy + word.size(), value);
-  if (end != copy + word.size()) return false;
+  const auto [end, error] = std::from_chars(copy, copy + size, value);
+  if (end != copy + size) return false;
   if (error == std::errc::result_out_of_range) {
-    const std::string_view digits(copy, word.size());
+    const std::string_view digits(copy, size);
     const std::size_t exponent = digits.find_first_of("eE");
     const bool tiny =
         exponent != std::string_view::npos && exponent + 1 < digits.size() && digits[exponent + 1] == '-';

@@ -76,7 +76,7 @@ bool LineReader::fill() {
                         text("longer than ", longest_line, " bytes: not a text file"));
     buffer_.resize(2 * buffer_.size());
   }
-  const std::size_t n = file_.read(buffer_.data() + end_, buffer_.size() - end_);
+  const std::size_t n = input_.read(buffer_.data() + end_, buffer_.size() - end_, number_ + 1);
   end_ += n;
   finished_ = n == 0;
   return n > 0;
@@ -99,7 +99,6 @@ bool LineReader::next(std::string_view& line) {
       length = used = end_ - begin_;
     }
     begin_ += used;
-    taken_ += used;
     ++number_;
     if (length > 0 && start[length - 1] == '\r') --length;
     line = std::string_view(start, length);
@@ -108,8 +107,8 @@ bool LineReader::next(std::string_view& line) {
 }
 
 std::uint64_t LineReader::remaining() const {
-  if (!file_.regular()) return std::numeric_limits<std::uint64_t>::max();
-  return file_.size() > taken_ ? file_.size() - taken_ : 0;
+  const std::uint64_t rest = input_.remaining(), here = end_ - begin_;
+  return rest > std::numeric_limits<std::uint64_t>::max() - here ? rest : rest + here;
 }
 
 }  // namespace cartan::data

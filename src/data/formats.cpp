@@ -11,12 +11,14 @@
 namespace cartan::data {
 
 // One function a format, in the order in which contents are compared: strict ones first.
-Format frames_hdf5_format(), rmd17_format(), deepmd_format(), poscar_format(), extxyz_format();
+Format frames_hdf5_format(), h5md_format(), rmd17_format(), deepmd_format(), poscar_format(),
+    lammps_dump_format(), lammps_data_format(), qm9_format(), extxyz_format();
 
 const std::vector<Format>& formats() {
   static const std::vector<Format> table = [] {
     std::vector<Format> all{
-        frames_hdf5_format(), rmd17_format(), deepmd_format(), poscar_format(), extxyz_format(),
+        h5md_format(),        frames_hdf5_format(), rmd17_format(), deepmd_format(), lammps_dump_format(),
+        lammps_data_format(), poscar_format(),      qm9_format(),   extxyz_format(),
     };
     for (Format& f : all) f.writes = f.write != nullptr;
     return all;
@@ -35,7 +37,7 @@ std::string lower(std::string text) {
 // `pattern`: ".xyz" (an extension, in any case), "/" (a folder), "POSCAR" (how a file name begins).
 bool fits(const std::string& path, const std::string& pattern) {
   if (pattern == "/") return !path.empty() && path.back() == '/';
-  const std::filesystem::path p(path);
+  const std::filesystem::path p(without_gz(path));
   if (pattern[0] == '.') return lower(p.extension().string()) == pattern;
   const std::string file = p.filename().string();
   const auto ends = [](char c) { return c == '.' || c == '_' || c == '-'; };
@@ -54,6 +56,18 @@ FileStart start_of(const std::string& path) {
   start.regular = file.regular();
   start.bytes.resize(std::min<std::uint64_t>(file.size(), 4096));
   file.read_at(0, start.bytes.data(), start.bytes.size());
+  if (start.regular && is_gzip(start.bytes.data(), start.bytes.size())) {
+    start.packed = true;
+    start.bytes.resize(4096);
+    TextInput unpacked(path);
+    std::size_t size = 0;
+    while (size < start.bytes.size()) {
+      const std::size_t n = unpacked.read(start.bytes.data() + size, start.bytes.size() - size, 1);
+      if (n == 0) break;
+      size += n;
+    }
+    start.bytes.resize(size);
+  }
   return start;
 }
 
@@ -80,12 +94,17 @@ const Format* format_named(const std::string& path) {
 
 const Format& format_of(const std::string& path) {
   const FileStart start = start_of(path);
+  const char* const packed = start.packed ? "compressed by gzip: " : "";
   for (const Format& format : formats())
-    if (format.sniff(start)) return format;
+    if (format.sniff(start)) {
+      if (start.packed && !format.lines)
+        throw FormatError(path, "", text(packed, format.title, " files are read unpacked; gunzip it"));
+      return format;
+    }
   if (const std::string kind = foreign_kind(start); !kind.empty())
-    throw FormatError(path, "", text(kind, "; frames are read from ", frame_format_names()));
+    throw FormatError(path, "", text(packed, kind, "; frames are read from ", frame_format_names()));
   if (const Format* named = format_named(path)) return *named;
-  if (!start.regular) return *format_named(".xyz");  // a pipe
+  if (!start.regular) return *format_named("frames.xyz");  // a pipe
   throw FormatError(path, "", text("of no kind that is known; frames are read from ", frame_format_names()));
 }
 

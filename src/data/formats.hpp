@@ -20,7 +20,8 @@ struct FileStart {
   std::string path;
   bool folder = false;
   bool regular = false;  ///< false: a folder, or a pipe, which cannot be looked at twice
-  std::string bytes;     ///< the first of a regular file, at most 4096
+  bool packed = false;   ///< by gzip
+  std::string bytes;     ///< the first of a regular file, at most 4096; unpacked where it is packed
 
   bool begins_with(std::string_view magic, std::size_t at = 0) const {
     return bytes.size() >= at && std::string_view(bytes).substr(at, magic.size()) == magic;
@@ -29,12 +30,23 @@ struct FileStart {
   std::string_view line(int k) const;
 };
 
+/// What a kind of file has a place for beside elements, positions, energy and forces.
+struct Keeps {
+  bool cell = false;    ///< of periodic frames
+  bool charge = false;  ///< of the whole frame
+  bool stress = false;  ///< of periodic frames
+  bool velocities = false;
+};
+
 /// A row of the table.
 struct Format : FrameFormat {
+  bool lines = false;  ///< read line after line: from gzip too
   /// True when the content is of this kind, whatever its name.
   bool (*sniff)(const FileStart&) = nullptr;
   /// Calls `sink` for the frames of `slice` in ascending order.
-  void (*read)(const std::string& path, const Slice& slice, const FrameSink& sink) = nullptr;
+  void (*read)(const std::string& path, const Slice& slice, const ReadOptions& options,
+               const FrameSink& sink) = nullptr;
+  Keeps keeps;  ///< where not `complete`
   /// Absent where frames of this kind are read only.
   void (*write)(const std::string& path, const std::vector<Frame>& frames) = nullptr;
   /// For containers that may hold something else than frames.
@@ -48,6 +60,9 @@ const std::vector<Format>& formats();
 const Format& format_of(const std::string& path);
 /// The kind that a name asks for; null when none does.
 const Format* format_named(const std::string& path);
+
+/// What frames have and a kind of file has no place for, one text each: "charge (3 of 10 frames)".
+std::vector<std::string> not_kept(const Format& format, const std::vector<Frame>& frames);
 
 /// The program or format that a start belongs to, in words; "" when it is not known. See foreign.cpp.
 std::string foreign_kind(const FileStart& start);

@@ -28,6 +28,10 @@ class GroupSource : public FrameSource {
 class FileSource : public FrameSource {
  public:
   explicit FileSource(const std::string& path) : file_(path), tree_(file_.outline()) {
+    if (file_.header().format.empty())
+      throw FormatError(
+          path, "",
+          "an HDF5 file of another program, not frames of Cartan; `cartan data info` lists what it holds");
     if (file_.header().format != "cartan-frames")
       throw FormatError(path, "", "is a '" + file_.header().format + "' file, expected 'cartan-frames'");
   }

@@ -1,26 +1,12 @@
 // Frames in Cartan's HDF5 layout as a format of read_frames and write_frames.
 
-#include <algorithm>
-
-#include "data/formats.hpp"
+#include "data/read_in_order.hpp"
 
 namespace cartan::data {
 namespace {
 
-void read(const std::string& path, const Slice& slice, const FrameSink& sink) {
-  constexpr Index block = 1024;
-  const FrameFile file(path);
-  const auto range = slice.ascending(file.size());
-  for (Index k = 0; k < range.count;) {
-    if (range.step > 16) {  // far apart: one by one
-      if (!sink(file.read(range.first + k++ * range.step))) return;
-      continue;
-    }
-    const Index begin = range.first + k * range.step;
-    auto frames = file.read(begin, std::min(begin + block, range.first + (range.count - 1) * range.step + 1));
-    for (Index i = 0; i < static_cast<Index>(frames.size()); i += range.step, ++k)
-      if (!sink(std::move(frames[i]))) return;
-  }
+void read(const std::string& path, const Slice& slice, const ReadOptions&, const FrameSink& sink) {
+  read_blocks(FrameFile(path), slice, sink);
 }
 
 void write(const std::string& path, const std::vector<Frame>& frames) {

@@ -1,6 +1,7 @@
 #include "data/npy.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <limits>
@@ -290,6 +291,57 @@ NpyHeader read_npy_header(const InputFile& file) {
   std::vector<unsigned char> bytes(std::min<std::uint64_t>(file.size(), npy_longest_header));
   file.read_at(0, bytes.data(), bytes.size());
   return parse_npy_header(file.path(), "", bytes.data(), bytes.size(), file.size());
+}
+
+Array numbers_of_shape(const std::string& path, const std::string& object, const Array& raw,
+                       const std::vector<Shape>& shapes, const std::string& wanted) {
+  if (is_complex(raw.dtype()) || std::find(shapes.begin(), shapes.end(), raw.shape()) == shapes.end())
+    throw FormatError(
+        path, object,
+        text("has the shape ", to_string(raw.shape()), is_complex(raw.dtype()) ? " (complex)" : "",
+             wanted.empty() ? ", expected real numbers of shape " + to_string(shapes[0]) : wanted));
+  Array out = raw.as(DType::f64).reshaped(shapes[0]);
+  const double* x = out.data<double>();
+  for (Index i = 0; i < out.size(); ++i)
+    if (!std::isfinite(x[i])) throw FormatError(path, object, text("a value is not finite (number ", i, ")"));
+  return out;
+}
+
+Unused unused_array(const std::string& name) {
+  struct Known {
+    const char *name, *why;
+    bool physics;
+  };
+  constexpr Known table[] = {
+      {"fparam", "parameters of frames for a model of DeePMD", true},
+      {"aparam", "parameters of atoms for a model of DeePMD", true},
+      {"spin", "spins, which models here do not know", true},
+      {"force_mag", "magnetic forces, which models here do not know", true},
+      {"charges", "charges of atoms; models here know the total charge alone", true},
+      {"q", "charges of atoms; models here know the total charge alone", true},
+      {"masses", "masses; dynamics takes those of the elements", true},
+      {"mass", "masses; dynamics takes those of the elements", true},
+      {"velocities", "velocities", true},
+      {"v", "velocities", true},
+      {"cell", "a cell; lattice (vectors as columns) is the name that is read", true},
+      {"cells", "cells; lattice (one for all frames) is the name that is read", true},
+      {"box", "a cell; lattice (vectors as columns) is the name that is read", true},
+      {"pbc", "periodicity; it follows from lattice", true},
+      {"stress", "stresses", true},
+      {"virial", "virials", true},
+      {"atom_ener", "energies of atoms, which are not trained on", false},
+      {"atom_pref", "weights of forces; the loss has its own", true},
+      {"dipole", "a property that is not trained on", false},
+      {"dipoles", "a property that is not trained on", false},
+      {"d", "a property that is not trained on", false},
+      {"polarizability", "a property that is not trained on", false},
+  };
+  std::string lower = name;
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (const Known& k : table)
+    if (lower == k.name) return {name, k.why, k.physics};
+  return {name, "not read", false};
 }
 
 bool is_npy(const std::string& path) {

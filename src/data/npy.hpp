@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cartan/core/array.hpp"
+#include "cartan/data/frame.hpp"
 #include "data/archive.hpp"
 #include "data/file_io.hpp"
 
@@ -35,6 +36,15 @@ inline constexpr std::size_t npy_longest_header = 65536;
 /// bool, u1 -> u8; i1, i2, u2, i4 -> i32; u4, i8, u8 -> i64. Texts and f2 are a FormatError.
 Array npy_elements(const std::string& path, const std::string& object, const NpyHeader& header,
                    unsigned char* bytes);
+
+/// Finite real numbers as float64 of the first of `shapes`, which the array must have, or one of the others,
+/// axis by axis: the same number of elements in other axes is something else. Throws FormatError(path,
+/// object) with what was expected in the words `wanted`, or else as the first shape.
+Array numbers_of_shape(const std::string& path, const std::string& object, const Array& raw,
+                       const std::vector<Shape>& shapes, const std::string& wanted = "");
+
+/// An array of a set of frames that no reader looks at, with what its name says.
+Unused unused_array(const std::string& name);
 
 /// The header of a file.
 NpyHeader read_npy_header(const InputFile& file);

@@ -33,10 +33,10 @@ const std::map<std::string, std::string>& storage_types() {
 // Names that stand for themselves; those with a function below may be called too.
 bool is_plain_name(const std::string& name) {
   static const std::vector<std::string> names{
-      "torch.float16",   "torch.float32",    "torch.float64", "torch.bfloat16", "torch.complex64",
-      "torch.complex128", "torch.int8",      "torch.int16",   "torch.int32",    "torch.int64",
-      "torch.uint8",     "torch.bool",       "torch.float",   "torch.double",   "torch.half",
-      "torch.long",      "torch.int",        "torch.short",   "numpy.ndarray"};
+      "torch.float16",    "torch.float32", "torch.float64", "torch.bfloat16", "torch.complex64",
+      "torch.complex128", "torch.int8",    "torch.int16",   "torch.int32",    "torch.int64",
+      "torch.uint8",      "torch.bool",    "torch.float",   "torch.double",   "torch.half",
+      "torch.long",       "torch.int",     "torch.short",   "numpy.ndarray"};
   return storage_types().count(name) > 0 || std::find(names.begin(), names.end(), name) != names.end();
 }
 
@@ -44,8 +44,8 @@ bool is_plain_name(const std::string& name) {
 
 std::size_t pickled_element_size(const std::string& type) {
   static const std::map<std::string, std::size_t> sizes{
-      {"f2", 2}, {"bf2", 2}, {"f4", 4}, {"f8", 8}, {"c8", 8}, {"c16", 16}, {"b1", 1}, {"u1", 1},
-      {"u2", 2}, {"u4", 4},  {"i1", 1}, {"i2", 2}, {"i4", 4}, {"i8", 8}};
+      {"f2", 2}, {"bf2", 2}, {"f4", 4}, {"f8", 8}, {"c8", 8}, {"c16", 16}, {"b1", 1},
+      {"u1", 1}, {"u2", 2},  {"u4", 4}, {"i1", 1}, {"i2", 2}, {"i4", 4},   {"i8", 8}};
   const auto found = sizes.find(type);
   return found == sizes.end() ? 0 : found->second;
 }
@@ -202,9 +202,10 @@ Value* Pickle::Machine::name(const std::string& module, const std::string& symbo
   const std::string full = module + "." + symbol;
   if (functions().count(full) == 0 && !is_plain_name(full) &&
       std::find(names_.begin(), names_.end(), full) == names_.end())
-    damaged("mentions " + printable(full) +
-            ", which is not read: the file may run code where it is unpickled, or holds whole Python objects. "
-            "Save its state dict (tensors, numbers, texts) instead");
+    damaged(
+        "mentions " + printable(full) +
+        ", which is not read: the file may run code where it is unpickled, or holds whole Python objects. "
+        "Save its state dict (tensors, numbers, texts) instead");
   return make_text(Kind::name, full);
 }
 
@@ -220,8 +221,7 @@ void Pickle::Machine::integer_of(std::uint64_t width) {
     return push(v);
   }
   double out = negative ? -1 : 0;
-  for (std::size_t k = b.size(); k-- > 0;)
-    out = 256 * out + static_cast<unsigned char>(b[k]);
+  for (std::size_t k = b.size(); k-- > 0;) out = 256 * out + static_cast<unsigned char>(b[k]);
   Value* v = make(Kind::real);
   v->real = out;
   push(v);
@@ -238,7 +238,8 @@ void Pickle::Machine::set(Value* dict, const Values& items) {
 }
 
 Value* Pickle::Machine::call(Value* function, Value* arguments) {
-  if (function->kind != Kind::name || arguments->kind != Kind::list) damaged("calls what is no function: damaged");
+  if (function->kind != Kind::name || arguments->kind != Kind::list)
+    damaged("calls what is no function: damaged");
   const auto found = functions().find(function->text);
   if (found == functions().end()) damaged("calls " + printable(function->text) + ", which is not done");
   return (this->*found->second)(arguments->items);
@@ -266,7 +267,8 @@ Value* Pickle::Machine::device(const Values& a) {
 }
 
 Value* Pickle::Machine::complex(const Values& a) {
-  expect(a.size() == 2 && a[0]->kind == Kind::real && a[1]->kind == Kind::real, "a complex number is incomplete");
+  expect(a.size() == 2 && a[0]->kind == Kind::real && a[1]->kind == Kind::real,
+         "a complex number is incomplete");
   return make_list(a);
 }
 
@@ -277,7 +279,8 @@ Value* Pickle::Machine::storage(Value* id) {
          "a storage is not described as PyTorch does");
   expect(id->items.size() == 5 || id->items[5]->kind == Kind::none, "a storage is the view of another one");
   const auto type = storage_types().find(id->items[1]->text);
-  if (type == storage_types().end()) damaged("storages of " + printable(id->items[1]->text) + " are not read");
+  if (type == storage_types().end())
+    damaged("storages of " + printable(id->items[1]->text) + " are not read");
   Value* out = make(Kind::storage);
   out->tensor = std::make_unique<PickledTensor>();
   out->tensor->type = type->second;
@@ -316,7 +319,8 @@ Value* Pickle::Machine::parameter(const Values& a) {
 
 // Bytes travel as text in Latin-1 in protocol 2.
 Value* Pickle::Machine::encode(const Values& a) {
-  expect(a.size() == 2 && a[0]->kind == Kind::text && a[1]->text == "latin1", "bytes are not encoded in latin1");
+  expect(a.size() == 2 && a[0]->kind == Kind::text && a[1]->text == "latin1",
+         "bytes are not encoded in latin1");
   const std::string& s = a[0]->text;
   std::string out;
   for (std::size_t k = 0; k < s.size(); ++k) {
@@ -350,7 +354,8 @@ Value* Pickle::Machine::numpy_scalar(const Values& a) {
   const std::string &type = a[0]->text, &bytes = a[1]->text;
   expect(pickled_element_size(type) == bytes.size(), "a number of numpy is of another size than its type");
   const bool real = type == "f4" || type == "f8";
-  if (!real && (type[0] == 'f' || type[0] == 'c')) damaged("numbers of numpy's type " + type + " are not read");
+  if (!real && (type[0] == 'f' || type[0] == 'c'))
+    damaged("numbers of numpy's type " + type + " are not read");
   Value* out = make(real ? Kind::real : type == "b1" ? Kind::boolean : Kind::integer);
   if (type == "f4") {
     float f = 0;
@@ -389,8 +394,9 @@ void Pickle::Machine::build(Value* object, Value* state) {
   for (std::size_t k = 0; k < t.shape.size(); ++k) {
     const std::size_t axis = fortran ? k : t.shape.size() - 1 - k;
     t.stride[axis] = step;
-    expect(t.shape[axis] >= 0 && !__builtin_mul_overflow(step, std::max<std::int64_t>(1, t.shape[axis]), &step),
-           "an array of numpy has an impossible shape");
+    expect(
+        t.shape[axis] >= 0 && !__builtin_mul_overflow(step, std::max<std::int64_t>(1, t.shape[axis]), &step),
+        "an array of numpy has an impossible shape");
   }
   // Arrays of objects have a list here: they stay unread.
   if (state->items[4]->kind == Kind::bytes) t.bytes = state->items[4]->text;
@@ -430,23 +436,40 @@ const Value* Pickle::Machine::run() {
     switch (op) {
       case 0x80: {  // PROTO
         const auto protocol = number(1);
-        if (protocol < 2 || protocol > 5) damaged(text("is a pickle of protocol ", protocol, "; 2 to 5 are read"));
+        if (protocol < 2 || protocol > 5)
+          damaged(text("is a pickle of protocol ", protocol, "; 2 to 5 are read"));
         break;
       }
-      case 0x95: number(8); break;  // FRAME
-      case '.': {                   // STOP
+      case 0x95:
+        number(8);
+        break;     // FRAME
+      case '.': {  // STOP
         Value* root = pop();
         if (!stack_.empty()) damaged("values are left on the stack: damaged");
         check_no_cycles(root);
         return root;
       }
-      case '(': marks_.push_back(stack_.size()); break;
-      case '0': pop(); break;
-      case '1': pop_to_mark(); break;
-      case '2': push(top()); break;
-      case 'N': push(none); break;
-      case 0x88: push(boolean(true)); break;
-      case 0x89: push(boolean(false)); break;
+      case '(':
+        marks_.push_back(stack_.size());
+        break;
+      case '0':
+        pop();
+        break;
+      case '1':
+        pop_to_mark();
+        break;
+      case '2':
+        push(top());
+        break;
+      case 'N':
+        push(none);
+        break;
+      case 0x88:
+        push(boolean(true));
+        break;
+      case 0x89:
+        push(boolean(false));
+        break;
       case 'K':
       case 'M': {
         Value* v = make(Kind::integer);
@@ -454,9 +477,15 @@ const Value* Pickle::Machine::run() {
         push(v);
         break;
       }
-      case 'J': integer_of(4); break;
-      case 0x8a: integer_of(number(1)); break;
-      case 0x8b: integer_of(number(4)); break;
+      case 'J':
+        integer_of(4);
+        break;
+      case 0x8a:
+        integer_of(number(1));
+        break;
+      case 0x8b:
+        integer_of(number(4));
+        break;
       case 'G': {  // the one number that is big-endian
         const std::string_view b = take(8);
         std::uint64_t bits = 0;
@@ -466,22 +495,52 @@ const Value* Pickle::Machine::run() {
         push(v);
         break;
       }
-      case 'X': push(make_text(Kind::text, take(number(4)))); break;
-      case 0x8c: push(make_text(Kind::text, take(number(1)))); break;
-      case 0x8d: push(make_text(Kind::text, take(number(8)))); break;
-      case 'T': push(make_text(Kind::bytes, take(number(4)))); break;
-      case 'U': push(make_text(Kind::bytes, take(number(1)))); break;
-      case 'B': push(make_text(Kind::bytes, take(number(4)))); break;
-      case 'C': push(make_text(Kind::bytes, take(number(1)))); break;
-      case 0x8e: push(make_text(Kind::bytes, take(number(8)))); break;
-      case ')': push(empty); break;
-      case 0x85: push(make_list(last(1))); break;
-      case 0x86: push(make_list(last(2))); break;
-      case 0x87: push(make_list(last(3))); break;
-      case 't': push(make_list(pop_to_mark())); break;
-      case 0x91: push(make_list(pop_to_mark())); break;  // FROZENSET
+      case 'X':
+        push(make_text(Kind::text, take(number(4))));
+        break;
+      case 0x8c:
+        push(make_text(Kind::text, take(number(1))));
+        break;
+      case 0x8d:
+        push(make_text(Kind::text, take(number(8))));
+        break;
+      case 'T':
+        push(make_text(Kind::bytes, take(number(4))));
+        break;
+      case 'U':
+        push(make_text(Kind::bytes, take(number(1))));
+        break;
+      case 'B':
+        push(make_text(Kind::bytes, take(number(4))));
+        break;
+      case 'C':
+        push(make_text(Kind::bytes, take(number(1))));
+        break;
+      case 0x8e:
+        push(make_text(Kind::bytes, take(number(8))));
+        break;
+      case ')':
+        push(empty);
+        break;
+      case 0x85:
+        push(make_list(last(1)));
+        break;
+      case 0x86:
+        push(make_list(last(2)));
+        break;
+      case 0x87:
+        push(make_list(last(3)));
+        break;
+      case 't':
+        push(make_list(pop_to_mark()));
+        break;
+      case 0x91:
+        push(make_list(pop_to_mark()));
+        break;  // FROZENSET
       case ']':
-      case 0x8f: push(make(Kind::list)); break;
+      case 0x8f:
+        push(make(Kind::list));
+        break;
       case 'a': {
         const Values items = last(1);
         extend(top(), items);
@@ -493,7 +552,9 @@ const Value* Pickle::Machine::run() {
         extend(top(), items);
         break;
       }
-      case '}': push(make(Kind::dict)); break;
+      case '}':
+        push(make(Kind::dict));
+        break;
       case 's': {
         const Values items = last(2);
         set(top(), items);
@@ -533,9 +594,15 @@ const Value* Pickle::Machine::run() {
         build(top(), state);
         break;
       }
-      case 'Q': push(storage(pop())); break;
-      case 'q': memo_[number(1)] = top(); break;
-      case 'r': memo_[number(4)] = top(); break;
+      case 'Q':
+        push(storage(pop()));
+        break;
+      case 'q':
+        memo_[number(1)] = top();
+        break;
+      case 'r':
+        memo_[number(4)] = top();
+        break;
       case 0x94: {
         const std::uint64_t next = memo_.size();
         memo_[next] = top();
@@ -548,7 +615,8 @@ const Value* Pickle::Machine::run() {
         push(found->second);
         break;
       }
-      default: damaged(text("operation ", int{op}, " of pickle is not read: damaged, or no file of torch.save"));
+      default:
+        damaged(text("operation ", int{op}, " of pickle is not read: damaged, or no file of torch.save"));
     }
   }
 }

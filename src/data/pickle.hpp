@@ -15,16 +15,27 @@ struct PickledTensor {
   std::string type;  ///< of an element, as numpy writes it: "f4", "c8", "i8", "bf2" (bfloat16), "b1", ...
   std::int64_t offset = 0;
   std::vector<std::int64_t> shape, stride;
-  std::string storage;             ///< its key
-  std::int64_t storage_size = 0;   ///< elements
-  bool inside = false;             ///< the elements are `bytes` (arrays of numpy)
+  std::string storage;            ///< its key
+  std::int64_t storage_size = 0;  ///< elements
+  bool inside = false;            ///< the elements are `bytes` (arrays of numpy)
   std::string bytes;
   bool conjugate = false, negative = false;  ///< views that PyTorch has not written out
 };
 
 struct PickledValue {
   enum class Kind : std::uint8_t {
-    none, boolean, integer, real, text, bytes, list, dict, tensor, name, storage, numpy_type
+    none,
+    boolean,
+    integer,
+    real,
+    text,
+    bytes,
+    list,
+    dict,
+    tensor,
+    name,
+    storage,
+    numpy_type
   };
   Kind kind = Kind::none;
   std::int64_t integer = 0;

@@ -48,7 +48,7 @@ PointCharges read_plain_xyz(const std::string& path) {
   std::size_t most = 0;
   for (std::int64_t i = 0; i < atoms; ++i) {
     if (!file.next(line)) file.fail(text("the file ends after ", i, " of ", atoms, " atoms"));
-    const auto f = fields_of(line);
+    const auto f = words_of(line);
     if (f.size() < 5)
       file.fail(text("an atom with its charge, 'El x y z q', is expected, found ", f.size(), " fields"));
     file.add(f[0], file.number(f[1], "x"), file.number(f[2], "y"), file.number(f[3], "z"),
@@ -105,6 +105,14 @@ PointCharges read_xyz(const std::string& path) {
   return out;
 }
 
+// In small letters, of a name without .gz.
+std::string extension_of(const std::string& path) {
+  std::string extension = std::filesystem::path(without_gz(path)).extension().string();
+  for (char& c : extension)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return extension;
+}
+
 }  // namespace
 
 PdbCharges pdb_charges_from_name(const std::string& name) {
@@ -115,10 +123,13 @@ PdbCharges pdb_charges_from_name(const std::string& name) {
       text("[pdb_charges_from_name] '", name, "'; expected formal, occupancy or b-factor"));
 }
 
+bool is_charge_file(const std::string& path) {
+  const std::string extension = extension_of(path);
+  return extension == ".pqr" || extension == ".pdb" || extension == ".ent" || extension == ".pdbqt";
+}
+
 PointCharges read_point_charges(const std::string& path, PdbCharges where) {
-  std::string extension = std::filesystem::path(path).extension().string();
-  for (char& c : extension)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string extension = extension_of(path);
   if (extension == ".pqr") return read_pqr(path);
   if (extension == ".pdb" || extension == ".ent") return read_pdb(path, false, where);
   if (extension == ".pdbqt") return read_pdb(path, true, where);

@@ -83,7 +83,7 @@ struct Atom {
 class Line {
  public:
   explicit Line(const ChargeReader& file, string_view line)
-      : file_(file), line_(line), words_(fields_of(line)) {
+      : file_(file), line_(line), words_(words_of(line)) {
     const std::size_t name = is_word(words_[0].substr(0, 6), "HETATM")                             ? 6
                              : is_letter(words_[0][0]) && is_word(words_[0].substr(0, 5), "HETAT") ? 5
                                                                                                    : 4;
@@ -140,7 +140,7 @@ class Line {
     const std::size_t x = coordinate_column(line_);
     if (x == string_view::npos) return false;
     const string_view tail = line_.substr(x + 24);
-    Words last = split_at_signs(fields_of(tail), 0);
+    Words last = split_at_signs(words_of(tail), 0);
     labels = drop_labels(last, 2);
     if (last.size() == 1 && tail.size() > 8) last = {trimmed(tail.substr(0, 8)), trimmed(tail.substr(8))};
     if (last.size() != 2 || !is_number(last[0]) || !is_number(last[1])) return false;

@@ -7,21 +7,10 @@
 #include "data/extxyz_header.hpp"
 #include "data/file_io.hpp"
 #include "data/formats.hpp"
+#include "data/words.hpp"
 
 namespace cartan::data {
 namespace {
-
-std::vector<std::string_view> words_of(std::string_view line) {
-  std::vector<std::string_view> words;
-  for (std::size_t i = 0; i < line.size();) {
-    while (i < line.size() && is_blank(line[i])) ++i;
-    std::size_t end = i;
-    while (end < line.size() && !is_blank(line[end])) ++end;
-    if (end > i) words.push_back(line.substr(i, end - i));
-    i = end;
-  }
-  return words;
-}
 
 // The element of "Fe", "Fe_pv" or "O/5a1c..." (VASP 6 appends a hash); 0 when it is none.
 int element_of(std::string_view word) {
@@ -193,12 +182,19 @@ class Reader {
         if (i == 0) return;
         fail(text("the file ends after the velocities of ", i, " of ", frame.size(), " atoms"));
       }
-      if (i == 0 && words_of(line).empty()) {
+      const auto words = words_of(line);
+      if (i == 0 && words.empty()) {
         while (lines_.next(line))
           if (!words_of(line).empty()) fail("expected velocities, one line an atom");
         return;
       }
-      numbers(words_of(line), 3, velocities.data() + 3 * i, "the velocity of an atom");
+      if (i == 0 && is_grid(words)) {
+        frame.unused.push_back({text("grid of ", words[0], " x ", words[1], " x ", words[2]),
+                                "a density or potential, as in CHGCAR and LOCPOT", false});
+        return;
+      }
+      if (words.size() != 3) fail(text("expected the velocity of an atom, 3 numbers; found ", words.size()));
+      numbers(words, 3, velocities.data() + 3 * i, "the velocity of an atom");
       if (direct) to_cartesian(frame, velocities.data() + 3 * i);
     }
     while (lines_.next(line))
@@ -211,19 +207,27 @@ class Reader {
     if (std::any_of(velocities.begin(), velocities.end(), [](double v) { return v != 0; }))
       frame.velocities = std::move(velocities);
   }
+  // The numbers of points that stand where velocities would: whole and positive.
+  static bool is_grid(const std::vector<std::string_view>& words) {
+    std::int64_t count = 0;
+    return words.size() == 3 && std::all_of(words.begin(), words.end(), [&](std::string_view word) {
+             return parse_integer(word, count) && count > 0;
+           });
+  }
 
   LineReader lines_;
   double scale_[3] = {1, 1, 1};
   bool cartesian_ = false;
 };
 
-void read(const std::string& path, const Slice& slice, const FrameSink& sink) {
+void read(const std::string& path, const Slice& slice, const ReadOptions&, const FrameSink& sink) {
   Frame frame = Reader(path).read();
   if (slice.ascending(1).count > 0) sink(std::move(frame));
 }
 
 // Lines 2 to 5: one number or three, then three vectors.
 bool sniff(const FileStart& start) {
+  if (start.bytes.find("Direct configuration=") != std::string::npos) return false;  // an XDATCAR
   for (int k = 1; k < 5; ++k) {
     const auto words = words_of(start.line(k));
     if (words.size() < (k == 1 ? 1 : 3)) return false;
@@ -243,6 +247,7 @@ Format poscar_format() {
   f.title = "POSCAR";
   f.names = {".vasp", ".poscar", "POSCAR", "CONTCAR"};
   f.own_units = true;
+  f.lines = true;
   f.sniff = sniff;
   f.read = read;
   return f;

@@ -62,7 +62,8 @@ float half_to_float(std::uint16_t h) {
     return sign ? -tiny : tiny;
   }
   const std::uint32_t bits =
-      sign | (exponent == 31 ? 0x7f800000u : static_cast<std::uint32_t>(exponent + 112) << 23) | fraction << 13;
+      sign | (exponent == 31 ? 0x7f800000u : static_cast<std::uint32_t>(exponent + 112) << 23) |
+      fraction << 13;
   float out = 0;
   std::memcpy(&out, &bits, sizeof out);
   return out;
@@ -131,7 +132,8 @@ Array elements(const PickledTensor& t, const char* bytes, Index count) {
   if (e == "u2") return widened<std::uint16_t, std::int64_t>(t, bytes, DType::i64, count);
   if (e == "u4") return widened<std::uint32_t, std::int64_t>(t, bytes, DType::i64, count);
   if (e == "b1")
-    return converted<std::uint8_t, std::int32_t>(t, bytes, DType::i32, count, [](auto b) { return b ? 1 : 0; });
+    return converted<std::uint8_t, std::int32_t>(t, bytes, DType::i32, count,
+                                                 [](auto b) { return b ? 1 : 0; });
   if (e == "f2") return converted<std::uint16_t, float>(t, bytes, DType::f32, count, half_to_float);
   return converted<std::uint16_t, float>(t, bytes, DType::f32, count, bfloat_to_float);  // bf2
 }
@@ -153,8 +155,9 @@ void finish(const PickledTensor& t, Array& out) {
 }
 
 const char* name_of(PickledValue::Kind kind) {
-  constexpr const char* names[] = {"None",   "a boolean", "an integer", "a number", "a text",    "bytes",
-                                   "a list", "a dict",    "an array",   "a name",   "a storage", "a type of numpy"};
+  constexpr const char* names[] = {"None",     "a boolean", "an integer", "a number",
+                                   "a text",   "bytes",     "a list",     "a dict",
+                                   "an array", "a name",    "a storage",  "a type of numpy"};
   return names[static_cast<int>(kind)];
 }
 
@@ -181,7 +184,8 @@ struct TorchValue::State {
     else if (start.compare(0, 1, "\x80") == 0)
       throw FormatError(path, "", "is a bare pickle of Python; only files of torch.save are read");
     else if (start.size() > 262 && start.compare(257, 5, "ustar") == 0)
-      throw FormatError(path, "", "is a file of torch.save before PyTorch 0.1.10, which is not read: save it again");
+      throw FormatError(path, "",
+                        "is a file of torch.save before PyTorch 0.1.10, which is not read: save it again");
     else
       throw FormatError(path, "", "is no file of torch.save (neither a zip archive nor the older stream)");
   }
@@ -191,7 +195,8 @@ struct TorchValue::State {
     root = root_of(*archive);
     if (root.empty()) throw FormatError(path, "", "is a zip archive without data.pkl: no file of torch.save");
     if (archive->has(root + "constants.pkl"))
-      throw FormatError(path, "", "is a TorchScript archive, which holds code: save its state_dict() instead");
+      throw FormatError(path, "",
+                        "is a TorchScript archive, which holds code: save its state_dict() instead");
     if (archive->has(root + "byteorder")) {
       const auto order = archive->read(root + "byteorder", 64);
       if (std::string(order.begin(), order.end()) != "little")
@@ -282,16 +287,26 @@ void TorchValue::fail(const std::string& what) const {
 TorchValue::Kind TorchValue::kind() const {
   using From = PickledValue::Kind;
   switch (node_->kind) {
-    case From::none: return Kind::none;
-    case From::boolean: return Kind::boolean;
-    case From::integer: return Kind::integer;
-    case From::real: return Kind::real;
-    case From::text: return Kind::text;
-    case From::bytes: return Kind::bytes;
-    case From::list: return Kind::list;
-    case From::dict: return Kind::dict;
-    case From::tensor: return Kind::array;
-    default: return Kind::name;
+    case From::none:
+      return Kind::none;
+    case From::boolean:
+      return Kind::boolean;
+    case From::integer:
+      return Kind::integer;
+    case From::real:
+      return Kind::real;
+    case From::text:
+      return Kind::text;
+    case From::bytes:
+      return Kind::bytes;
+    case From::list:
+      return Kind::list;
+    case From::dict:
+      return Kind::dict;
+    case From::tensor:
+      return Kind::array;
+    default:
+      return Kind::name;
   }
 }
 
@@ -411,7 +426,7 @@ Array TorchValue::array() const {
   overflow = overflow || __builtin_mul_overflow(t.storage_size, static_cast<std::int64_t>(width), &bytes);
   if (overflow || (count > 0 && last >= t.storage_size))
     fail(text("has shape ", t.shape, ", strides ", t.stride, " and offset ", t.offset,
-                      ", which leave its storage of ", t.storage_size, " elements: damaged"));
+              ", which leave its storage of ", t.storage_size, " elements: damaged"));
   if (count > std::max(t.storage_size, most_repeated))
     fail(text("has shape ", t.shape, " over a storage of ", t.storage_size, " elements: too many repeats"));
   if (count == 0) return elements(t, nullptr, 0);

@@ -83,6 +83,7 @@ struct TrajectoryWriter::State {
     fixed(atoms + "/species",
           Array::from(std::vector<std::int32_t>(frame.numbers.begin(), frame.numbers.end())), "");
     fixed(atoms + "/mass", Array::from(masses_of(frame)), "u");
+    if (frame.charge != 0) file.set_attribute(atoms, "total_charge", frame.charge);
     file.flush();
   }
 

@@ -70,6 +70,24 @@ expect 0 'H 0 0 0 51.422067' cat ha.xyz
 expect 2 'expected an energy and a length' "$cartan" data convert good.xyz x.xyz --force-units hartree
 expect 2 'units' "$cartan" data convert a.npz x.xyz --units hartree
 
+# compressed text, charges of ions, files of other programs, reasons
+frame 5 0 | gzip > five.xyz.gz
+expect 0 '"min": 5.0' "$cartan" data info five.xyz.gz --json
+frame 5 0 | gzip | head -c 60 > cut.xyz.gz
+expect 3 'cut.xyz.gz: line [0-9]*, byte 60 of the compressed file: .*truncated' "$cartan" data info cut.xyz.gz
+expect 2 'gzip the file' "$cartan" data convert good.xyz o.xyz.gz
+printf '1\nProperties=species:S:1:pos:R:3:velo:R:3 energy=-1 charge=1\nH 0 0 0 0 0 0.1\n' > ion.xyz
+expect 0 'lacks: velocities' "$cartan" data convert ion.xyz ion.npz
+expect 0 'charge  *1 to 1 e' "$cartan" data info ion.npz
+expect 0 'lacks: charge, velocities' "$cartan" data convert ion.xyz ion/
+printf ' vasp.6.3.0 20Jan22\n' > OUTCAR
+expect 3 'an OUTCAR of VASP (ase convert' "$cartan" data info OUTCAR
+expect 3 'an OUTCAR of VASP' "$cartan" data convert OUTCAR o.xyz
+printf '1\ngdb 1\t157.7\nH 2.2*^-6 0 0 0.1\n4401\nH\nInChI\n' > qm9.xyz
+expect 0 'QM9' "$cartan" data info qm9.xyz
+gzip -c "$root/data/salt.pqr" > salt.pqr.gz
+expect 0 'charges  216' "$cartan" data info salt.pqr.gz
+
 # split
 expect 0 'p_train.xyz: 12 frames' "$cartan" data split good.xyz --fractions 0.6,0.2,0.2 --out-prefix p --seed 3
 expect 0 '"n_frames": 4' "$cartan" data info p_test.xyz --json

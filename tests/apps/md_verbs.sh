@@ -56,7 +56,7 @@ short() { start=$1; shift; md "$start" --dt 0.2 --temperature 300 "$@"; }
 expect 0 'energy drift' short ethanol.xyz --ensemble nve --steps 50 --out straight.h5
 for file in straight.h5 straight.svg straight.restart.h5; do [ -s $file ] || complain "no $file"; done
 absent straight.h5.part
-expect 0 'position/value.*(6, 9, 3)' "$cartan" data info straight.h5
+expect 0 'frames  *6' "$cartan" data info straight.h5
 expect 0 'svg' cat straight.svg
 expect 2 'exists; --force' short ethanol.xyz --ensemble nve --steps 50 --out straight.h5
 expect 2 'expected 0 or more steps, found -5' short ethanol.xyz --ensemble nve --steps -5
@@ -125,7 +125,8 @@ boom() { md ethanol.xyz --dt 500 --ensemble nve --steps 100 --max-temperature 50
 expect 1 'exploded at step .*temperature' boom --out boom.h5 --sample-every 1
 expect 1 '"status": "exploded"' boom --json
 steps=$(value steps)
-expect 0 "position/value.*($((steps + 1)), 9, 3)" "$cartan" data info boom.h5
+expect 0 "frames  *$((steps + 1))$" "$cartan" data info boom.h5
+expect 0 "position/value.*($((steps + 1)), 9, 3)" "$cartan" data info boom.h5 --config
 
 # velocities, precision, trajectories as starts
 expect 0 . short straight.h5 --frame -1 --keep-velocities --ensemble nve --steps 3 --json
@@ -138,6 +139,49 @@ single=$(value energy_last_ev)
 expect 0 '"precision": "float64"' short ethanol.xyz --ensemble nve --steps 3 --precision float64 --json
 holds "$single != $(value energy_last_ev) && ($single - $(value energy_last_ev))^2 < 1e-6"
 expect 0 'relaxed in' short ethanol.xyz --relax-first --ensemble nve --steps 3
+
+# trajectories are frames: into text and back, evaluated, split
+expect 0 "from straight.h5" "$cartan" data convert straight.h5 straight.xyz
+expect 0 'velo:R:3' cat straight.xyz
+frames=$(grep -c energy= straight.xyz)
+for file in straight.h5 straight.xyz; do
+  expect 0 "\"n_frames\": $frames" "$cartan" potential eval model.h5 $file --json
+  holds "$(value energy_rmse_ev) < 1e-9"
+done
+expect 0 "\"n_frames\": $frames" "$cartan" data info straight.h5 --json
+expect 0 's_test.h5: 2 frames' "$cartan" data split straight.h5 --counts 2,2,2 --out-prefix s
+
+# LAMMPS: a data file and a dump as starts
+cat > ethanol.lmp << END
+ethanol
+
+9 atoms
+3 atom types
+0 30 xlo xhi
+0 30 ylo yhi
+0 30 zlo zhi
+
+Masses
+
+1 12.011
+2 1.008
+3 15.999
+
+Atoms # charge
+
+END
+awk 'NR > 2 { print NR - 2, $1 == "C" ? 1 : $1 == "H" ? 2 : 3, "0.1", $2, $3, $4 }' ethanol.xyz >> ethanol.lmp
+expect 0 '"steps": 3' short ethanol.lmp --ensemble nve --steps 3 --json
+expect 0 'H6 C2 O' short ethanol.lmp --ensemble nve --steps 3
+{
+  printf 'ITEM: UNITS\nreal\nITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n9\nITEM: BOX BOUNDS ff ff ff\n'
+  printf -- '-5 5\n-5 5\n-5 5\nITEM: ATOMS id type x y z vx vy vz\n'
+  awk 'NR > 2 { print NR - 2, $1 == "C" ? 1 : $1 == "H" ? 2 : 3, $2, $3, $4, "0 0 0.001" }' ethanol.xyz
+} > ethanol.dump
+expect 3 'which element is type 1.*--elements' short ethanol.dump --ensemble nve --steps 3
+expect 0 'H6 C2 O' short ethanol.dump --elements C,H,O --keep-velocities --ensemble nve --steps 3
+expect 0 'eV' "$cartan" potential relax model.h5 ethanol.dump --elements C,H,O --out relaxed.xyz
+expect 0 'velocities  *all frames' "$cartan" data info ethanol.dump --elements C,H,O
 
 # bad input names file and frame
 expect 3 'bad.xyz: frame 1: .*Si' short bad.xyz --frame 1 --ensemble nve --steps 3

@@ -115,6 +115,85 @@ TEST(Deepmd, RefusesBadFolders) {
   expect_refused(t, "type.raw");
 }
 
+TEST(Deepmd, TakesVirtualAtomsOut) {
+  Temporary t;
+  make(t);
+  const auto set = [&](const char* name, const std::vector<double>& v, const Shape& shape) {
+    write_npy(t.path(std::string("d/set.000/") + name + ".npy"), Array::from(v, shape));
+  };
+  set("coord", {0, 0, 0, 1, 0, 0, 2, 0, 0, 3, 0, 0}, {2, 6});
+  set("box", {2, 0, 0, 0, 2, 0, 0, 0, 2, 2, 0, 0, 0, 2, 0, 0, 0, 2}, {2, 9});
+  set("force", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {2, 6});
+  set("energy", {1, 2}, {2});
+  fs::remove(t.path("d/set.000/virial.npy"));
+  set("real_atom_types", {-1, 1, 0, 1}, {2, 2});
+  const auto frames = read_frames(t.path("d"));
+  ASSERT_EQ(frames.size(), 2u);
+  EXPECT_EQ(frames[0].numbers, (std::vector<int>{1}));
+  EXPECT_EQ(frames[0].positions, (std::vector<double>{1, 0, 0}));
+  EXPECT_EQ(frames[0].forces, (std::vector<double>{4, 5, 6}));
+  EXPECT_EQ(frames[1].numbers, (std::vector<int>{8, 1}));
+  set("real_atom_types", {-1, -1, 0, 1}, {2, 2});
+  expect_refused(t, "real_atom_types.npy: frame 0: all atoms are virtual");
+  set("real_atom_types", {-2, 1, 0, 1}, {2, 2});
+  expect_refused(t, "real_atom_types.npy: type -2 is not among the 2");
+  set("real_atom_types", {0, 1, 0, 1}, {4, 1});
+  expect_refused(t, "real_atom_types.npy: has the shape (4, 1)");
+}
+
+TEST(Deepmd, OneFrameMayLackItsAxis) {
+  Temporary t;
+  make(t);
+  const auto set = [&](const char* name, const std::vector<double>& v, const Shape& shape) {
+    write_npy(t.path(std::string("d/set.000/") + name + ".npy"), Array::from(v, shape));
+  };
+  for (const bool rows : {false, true}) {
+    set("coord", {0, 0, 0, 1, 0, 0}, rows ? Shape{2, 3} : Shape{6});
+    set("box", {2, 0, 0, 0, 2, 0, 0, 0, 2}, rows ? Shape{3, 3} : Shape{9});
+    set("virial", {-8, 0, 0, 0, -16, 0, 0, 0, -24}, rows ? Shape{3, 3} : Shape{9});
+    set("force", {1, 2, 3, 4, 5, 6}, rows ? Shape{2, 3} : Shape{6});
+    set("energy", {-1.5}, rows ? Shape{} : Shape{1});
+    const auto frames = read_frames(t.path("d"));
+    ASSERT_EQ(frames.size(), 1u);
+    EXPECT_EQ(frames[0].numbers, (std::vector<int>{1, 8}));
+    EXPECT_EQ(frames[0].forces, (std::vector<double>{1, 2, 3, 4, 5, 6}));
+    EXPECT_EQ(frames[0].energy, -1.5);
+  }
+  set("coord", {0, 0, 0, 1, 0, 0}, {1, 2, 3});
+  EXPECT_EQ(read_frames(t.path("d")).size(), 1u);
+}
+
+TEST(Deepmd, ComparesAxesOneByOne) {
+  Temporary t;
+  make(t);
+  const auto zeros = [&](const char* name, const Shape& shape) {
+    write_npy(t.path(std::string("d/set.000/") + name + ".npy"), Array::zeros(shape, DType::f64));
+  };
+  zeros("force", {1, 3, 2});
+  expect_refused(t, "force.npy: has the shape (1, 3, 2), expected real numbers of shape (1, 6)");
+  zeros("force", {6, 1});
+  expect_refused(t, "force.npy: has the shape (6, 1)");
+  zeros("force", {1, 6});
+  zeros("box", {9, 1});
+  expect_refused(t, "box.npy: has the shape (9, 1)");
+}
+
+TEST(Deepmd, ListsWhatItDoesNotUse) {
+  Temporary t;
+  make(t);
+  write_npy(t.path("d/set.000/fparam.npy"), Array::zeros({1, 2}, DType::f64));
+  write_npy(t.path("d/set.000/atom_ener.npy"), Array::zeros({1, 2}, DType::f64));
+  const auto names = [&] {
+    std::vector<std::string> out;
+    const auto frames = read_frames(t.path("d"));
+    for (const Unused& u : frames.at(0).unused) out.push_back(u.name);
+    return out;
+  };
+  EXPECT_EQ(names(), (std::vector<std::string>{"atom_ener.npy", "fparam.npy"}));
+  t.file("d/nopbc", "");
+  EXPECT_EQ(names(), (std::vector<std::string>{"box.npy", "atom_ener.npy", "fparam.npy", "virial.npy"}));
+}
+
 TEST(Deepmd, WrittenFoldersReadBack) {
   for (const bool periodic : {true, false}) {
     Temporary t;

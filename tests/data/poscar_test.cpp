@@ -78,6 +78,16 @@ TEST(Poscar, KeepsFixedAtomsAndVelocities) {
   expect_refused("c\n1\n" + cell + "O\n1\nS\nDirect\n0 0 0 T T\n", "selective");
 }
 
+TEST(Poscar, GridsBehindTheAtomsAreNotVelocities) {
+  // CHGCAR: a blank line, the numbers of points, values
+  const Frame f = read("c\n1\n" + cell + "O\n1\nDirect\n0 0 0\n\n2 1 2\n 0.1 0.2 0.3 0.4\n");
+  EXPECT_TRUE(f.velocities.empty());
+  ASSERT_EQ(f.unused.size(), 1u);
+  EXPECT_EQ(f.unused[0].name, "grid of 2 x 1 x 2");
+  expect_refused("c\n1\n" + cell + "O\n1\nDirect\n0 0 0\n\n0.1 0.2 0.3 0.4\n",
+                 "velocity of an atom, 3 numbers; found 4");
+}
+
 TEST(Poscar, RefusesDamage) {
   const std::string good = "c\n1\n" + cell + "O H\n1 1\nDirect\n0 0 0\n0 0 .5\n";
   EXPECT_EQ(read(good).size(), 2);

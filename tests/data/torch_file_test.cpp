@@ -76,14 +76,14 @@ void expect_equal(const Array& a, const Array& b) {
 
 TEST(TorchFile, ReadsPlainValues) {
   Temporary folder;
-  const std::string body = "}(" + word("none") + "N" + word("yes") + "\x88" + word("no") + "\x89" +
-                           word("byte") + small(200) + word("minus") + "J" + number(0xfffffffe, 4) + word("long") +
-                           "\x8a\x05" + std::string("\x00\x00\x00\x00\xff", 5) + word("real") + "G" +
-                           std::string("\xc0\x04\x00\x00\x00\x00\x00\x00", 8) + word("list") + "](" + small(1) +
-                           "G" + std::string("\x3f\xe0\x00\x00\x00\x00\x00\x00", 8) + "e" + word("pair") +
-                           small(3) + small(4) + "\x86" + word("words") + "]" + word("a") + "a" + word("type") +
-                           global("torch", "float32") + word("place") + global("torch", "device") +
-                           word("cuda") + small(1) + "\x86R" + small(7) + word("seven") + "u";
+  const std::string body =
+      "}(" + word("none") + "N" + word("yes") + "\x88" + word("no") + "\x89" + word("byte") + small(200) +
+      word("minus") + "J" + number(0xfffffffe, 4) + word("long") + "\x8a\x05" +
+      std::string("\x00\x00\x00\x00\xff", 5) + word("real") + "G" +
+      std::string("\xc0\x04\x00\x00\x00\x00\x00\x00", 8) + word("list") + "](" + small(1) + "G" +
+      std::string("\x3f\xe0\x00\x00\x00\x00\x00\x00", 8) + "e" + word("pair") + small(3) + small(4) + "\x86" +
+      word("words") + "]" + word("a") + "a" + word("type") + global("torch", "float32") + word("place") +
+      global("torch", "device") + word("cuda") + small(1) + "\x86R" + small(7) + word("seven") + "u";
   const TorchFile file(folder.file("a.pt", archive(body)));
   const TorchValue& root = file.root();
   EXPECT_EQ(root.size(), 13);
@@ -118,14 +118,17 @@ TEST(TorchFile, HonoursStridesAndOffsets) {
   const Entry data = stored("any/data/0", bytes_of<float>({0, 1, 2, 3, 4, 5, 6}));
   const std::string from = storage("FloatStorage", "0", 7);
   const auto read = [&](int offset, const std::string& shape, const std::string& stride) {
-    return TorchFile(folder.file("a.pt", archive(tensor(from, offset, shape, stride), {data}))).root().array();
+    return TorchFile(folder.file("a.pt", archive(tensor(from, offset, shape, stride), {data})))
+        .root()
+        .array();
   };
   const std::string two_three = small(2) + small(3) + "\x86", one_two = small(1) + small(2) + "\x86";
   expect_equal(read(1, two_three, one_two), Array::from<float>({1, 3, 5, 2, 4, 6}, {2, 3}));
   expect_equal(read(6, ")", ")"), Array::from<float>({6}, {}));
-  expect_equal(read(2, two_three, small(3) + small(0) + "\x86"), Array::from<float>({2, 2, 2, 5, 5, 5}, {2, 3}));
+  expect_equal(read(2, two_three, small(3) + small(0) + "\x86"),
+               Array::from<float>({2, 2, 2, 5, 5, 5}, {2, 3}));
   EXPECT_EQ(read(0, small(0) + small(3) + "\x86", one_two).shape(), (Shape{0, 3}));
-  EXPECT_THROW(read(2, two_three, one_two), FormatError);                             // one past the end
+  EXPECT_THROW(read(2, two_three, one_two), FormatError);  // one past the end
   EXPECT_THROW(read(0, small(2) + "\x85", "J" + number(0xffffffff, 4) + "\x85"), FormatError);  // stride -1
   EXPECT_THROW(read(0, small(2) + "\x85", one_two), FormatError);
   // 10^10 elements out of 7
@@ -137,7 +140,8 @@ TEST(TorchFile, ReadsHalves) {
   Temporary folder;
   const auto read = [&](const std::string& type, const std::vector<std::uint16_t>& bits) {
     const int n = static_cast<int>(bits.size());
-    return TorchFile(folder.file("a.pt", archive(tensor(storage(type, "0", n), 0, small(n) + "\x85", small(1) + "\x85"),
+    return TorchFile(folder.file("a.pt", archive(tensor(storage(type, "0", n), 0, small(n) + "\x85",
+                                                        small(1) + "\x85"),
                                                  {stored("any/data/0", bytes_of(bits))})))
         .root()
         .array()
@@ -210,11 +214,11 @@ TEST(TorchFile, ReadsEveryContainer) {
   const data::Group all = data::load(reference).group("pt_files");
   const std::vector<std::string> names{"torch._C._nn.gelu",
                                        "neuralop.layers.spectral_convolution.SpectralConv"};
-  for (const auto& [name, model] : std::vector<std::pair<std::string, std::string>>{
-           {"dense2d_state_dict", "dense2d"},
-           {"dense2d_strided_state_dict", "dense2d"},
-           {"dense2d_legacy_format_state_dict", "dense2d"},
-           {"tucker2d_state_dict", "tucker2d"}}) {
+  for (const auto& [name, model] :
+       std::vector<std::pair<std::string, std::string>>{{"dense2d_state_dict", "dense2d"},
+                                                        {"dense2d_strided_state_dict", "dense2d"},
+                                                        {"dense2d_legacy_format_state_dict", "dense2d"},
+                                                        {"tucker2d_state_dict", "tucker2d"}}) {
     SCOPED_TRACE(name);
     CARTAN_REAL_DATA(path, "../reference/neuralop_" + name + ".pt");
     EXPECT_TRUE(TorchFile::recognises(path));

@@ -28,9 +28,9 @@ const Unused* find(const std::vector<Unused>& list, const std::string& name) {
 
 // A key and a column of every kind of value, and physics under many names.
 TEST(Unused, EveryKeyAndColumnIsInTheList) {
-  const Frame f =
-      frame_of("number=1.5 integer=2 truth=T word=abc list=\"1 2\" nested=[[1,2],[3,4]] json=\"_JSON [1]\" flag",
-               ":r:R:1:i:I:2:l:L:1:s:S:1", " 1 2 3 T x");
+  const Frame f = frame_of(
+      "number=1.5 integer=2 truth=T word=abc list=\"1 2\" nested=[[1,2],[3,4]] json=\"_JSON [1]\" flag",
+      ":r:R:1:i:I:2:l:L:1:s:S:1", " 1 2 3 T x");
   const auto list = not_used(f);
   for (const char* name :
        {"number", "integer", "truth", "word", "list", "nested", "json", "flag", "r", "i", "l", "s"}) {
@@ -39,10 +39,9 @@ TEST(Unused, EveryKeyAndColumnIsInTheList) {
     EXPECT_FALSE(u->physics) << name;
   }
   EXPECT_EQ(list.size(), 12u);
-  for (const char* key :
-       {"spin=1", "Spin_multiplicity=3", "total_magmom=2.0", "electric_field=\"0 0 1\"", "constraints=abc",
-        "energy_units=Ha", "config_weight=2", "energy_sigma=0.1", "box=\"1 2 3\"", "isotope=2",
-        "atomic_charges=\"0.5\"", "n_unpaired=2"}) {
+  for (const char* key : {"spin=1", "Spin_multiplicity=3", "total_magmom=2.0", "electric_field=\"0 0 1\"",
+                          "constraints=abc", "energy_units=Ha", "config_weight=2", "energy_sigma=0.1",
+                          "box=\"1 2 3\"", "isotope=2", "atomic_charges=\"0.5\"", "n_unpaired=2"}) {
     const std::string name = std::string(key).substr(0, std::string(key).find('='));
     const Frame given = frame_of(key);
     const auto keys = not_used(given);

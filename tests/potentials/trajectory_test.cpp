@@ -3,6 +3,7 @@
 #include <cartan/core/error.hpp>
 #include <cartan/core/units.hpp>
 #include <cartan/data/hdf5.hpp>
+#include <cartan/data/readers.hpp>
 #include <cartan/potentials/trajectory.hpp>
 
 #include <filesystem>
@@ -126,6 +127,57 @@ TEST(Trajectory, MoleculeWithoutCellInSinglePrecision) {
   EXPECT_TRUE(in.read(1).velocities.empty());
   EXPECT_FALSE(in.read(1).periodic());
   EXPECT_EQ(in.observable("dipole"), (std::vector<double>{2, 3}));
+}
+
+TEST(Trajectory, IsAKindOfFileOfFrames) {
+  const Temporary folder;
+  const std::string path = folder.path("run.h5");
+  LennardJones lj = argon();
+  Frame start = fcc(1, 5.4, 0.1);
+  start.charge = 2;
+  start.arrays["masses"] = Array::full({start.size()}, 36.0, DType::f64);
+  DynamicsOptions o;
+  Dynamics md(lj, start, o);
+  TrajectoryWriter out(path, start);
+  run(md, 40, [&](const Dynamics& d, const Observables& now) { out.append(d, now); });
+  out.close();
+  EXPECT_EQ(data::frame_format(path).name, "h5md");
+  EXPECT_TRUE(data::holds_frames(path));
+  const TrajectoryReader in(path);
+  const auto frames = data::read_frames(path);
+  ASSERT_EQ(static_cast<Index>(frames.size()), in.frames());
+  for (Index k = 0; k < in.frames(); ++k) {
+    const Frame &a = frames[static_cast<std::size_t>(k)], b = in.read(k);
+    EXPECT_EQ(a.positions, b.positions);
+    EXPECT_EQ(a.velocities, b.velocities);
+    EXPECT_EQ(a.cell, b.cell);
+    EXPECT_EQ(a.energy, b.energy);
+    EXPECT_EQ(a.charge, 2);
+    EXPECT_EQ(a.arrays.at("masses").data<double>()[0], 36);
+    EXPECT_EQ(std::get<std::int64_t>(a.info.at("step")), in.step(k));
+    EXPECT_EQ(std::get<double>(a.info.at("time_fs")), in.time(k));
+    EXPECT_EQ(std::get<double>(a.info.at("temperature")),
+              in.observable("temperature")[static_cast<std::size_t>(k)]);
+  }
+  EXPECT_EQ(data::read_frames(path, "-1").at(0).positions, frames.back().positions);
+  EXPECT_EQ(data::read_frames(path, "::20").size(), (frames.size() + 19) / 20);
+  // through text and back
+  data::write_frames(folder.path("run.xyz"), frames);
+  const auto back = data::read_frames(folder.path("run.xyz"));
+  ASSERT_EQ(back.size(), frames.size());
+  EXPECT_EQ(back.back().positions, frames.back().positions);
+  EXPECT_EQ(back.back().velocities, frames.back().velocities);
+  EXPECT_EQ(back.back().energy, frames.back().energy);
+  EXPECT_EQ(back.back().charge, 2);
+}
+
+TEST(Trajectory, OfAnotherProgramIsNamed) {
+  const Temporary folder;
+  data::Group root;
+  root["h5md"].attributes["version"] = std::vector<std::int64_t>{1, 1};
+  root.set("particles/all/position/value", Array::zeros({2, 3, 3}, DType::f64));
+  data::save(folder.path("other.h5"), root, {"h5md", 1, "", ""});
+  EXPECT_THROW(data::read_frames(folder.path("other.h5")), FormatError);  // no atoms where Cartan has them
 }
 
 std::string bytes_of_run(const Temporary& folder, const std::string& name, Index cut, bool finished) {

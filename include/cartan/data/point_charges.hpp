@@ -29,7 +29,10 @@ enum class PdbCharges {
 };
 PdbCharges pdb_charges_from_name(const std::string& name);  ///< "formal", "occupancy", "b-factor"
 
-/// Reads charges; the kind follows from the name, in any case of letters:
+/// True for a name of a kind that holds charges alone: .pqr .pdb .ent .pdbqt, and these with .gz.
+bool is_charge_file(const std::string& path);
+
+/// Reads charges; the kind follows from the name, in any case of letters, with .gz or not:
 ///  .pqr          ATOM and HETATM records of 10 fields or more between blanks, the last five x y z q r (as
 ///                APBS), or in the columns of a PDB file (as PDB2PQR); an element or segment may follow.
 ///                Serial numbers of any kind, also run into the record's name, and numbers that touch are

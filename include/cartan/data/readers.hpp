@@ -13,15 +13,16 @@ namespace cartan::data {
 
 /// A kind of file that holds frames.
 struct FrameFormat {
-  std::string name;                ///< one word: h5, npz, deepmd, poscar, xyz
-  std::string title;               ///< in words
+  std::string name;   ///< one word: h5, h5md, npz, deepmd, lammps-dump, lammps-data, poscar, qm9, xyz
+  std::string title;  ///< in words
   std::vector<std::string> names;  ///< ".xyz" an extension, "/" a folder, "POSCAR" how a file name begins
   bool writes = false;
   bool complete = false;   ///< everything in a frame is kept
   bool own_units = false;  ///< the units are fixed, or the file says them
 };
-/// All of them: Cartan's HDF5 frames, rMD17 and sGDML .npz (kcal/mol converted to eV), deepmd folders
-/// (type.raw, or a folder of such), POSCAR and CONTCAR of VASP, extended XYZ.
+/// All of them: trajectories and HDF5 frames of Cartan, rMD17 and sGDML .npz (kcal/mol converted to eV),
+/// deepmd folders (type.raw, or a folder of such), dumps and data files of LAMMPS, POSCAR and CONTCAR of
+/// VASP, QM9, extended XYZ.
 std::vector<FrameFormat> frame_formats();
 /// ".h5 .hdf5 .npz ..., or a deepmd folder", for help texts; `written`: those that can be written.
 std::string frame_format_names(bool written = false);
@@ -31,16 +32,26 @@ FrameFormat frame_format(const std::string& path);
 /// False for a file of such a kind that holds something else (an .npz of other arrays, a model in an .h5).
 bool holds_frames(const std::string& path);
 
-/// Reads every frame of a file or folder.
+/// What files do not say themselves.
+struct ReadOptions {
+  std::vector<std::string> elements;  ///< LAMMPS: symbols of the atom types 1, 2, ...
+  std::string units;                  ///< LAMMPS, where the file has none: metal (default), real, electron
+  std::string atom_style;  ///< LAMMPS data files, where the file has none: atomic, charge, full, ...
+};
+
+/// Reads every frame of a file or folder; text formats may be compressed by gzip.
 /// @param range  "", "::2", "0:100", "-1": which frames, as in Python slices
-std::vector<Frame> read_frames(const std::string& path, const std::string& range = "");
+std::vector<Frame> read_frames(const std::string& path, const std::string& range = "",
+                               const ReadOptions& options = {});
 /// The same frames one after another, for sets larger than memory (.npz and deepmd folders are read in large
 /// pieces). Stops when `receive` returns false. The range must not step backwards.
 void for_each_frame(const std::string& path, const std::function<bool(Frame&&)>& receive,
-                    const std::string& range = "");
+                    const std::string& range = "", const ReadOptions& options = {});
 /// Writes frames; the kind follows from the name, a name ending in '/' is a deepmd folder. Throws
 /// std::invalid_argument for a name of no kind that is written, and for frames that a kind cannot hold.
-void write_frames(const std::string& path, const std::vector<Frame>& frames);
+/// Returns what the kind has no place for and the file lacks, one text each ("charge (3 of 10 frames)", "info
+/// run", "column masses"): tell the user. Empty for kinds that are `complete`.
+std::vector<std::string> write_frames(const std::string& path, const std::vector<Frame>& frames);
 
 /// Extended XYZ, the whole dialect; errors name file, frame (from 0) and line (from 1). Without `Properties`
 /// plain XYZ. Labels under energy, Energy, REF_energy, dft_energy, free_energy (the first that is there),

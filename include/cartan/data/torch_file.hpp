@@ -30,7 +30,7 @@ class TorchValue {
 
   bool boolean() const;
   std::int64_t integer() const;
-  double number() const;            ///< real or integer
+  double number() const;              ///< real or integer
   const std::string& string() const;  ///< of a text or a name
   std::vector<std::int64_t> integers() const;
   std::vector<double> numbers() const;

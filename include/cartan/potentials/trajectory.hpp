@@ -7,6 +7,7 @@
 ///                                  vectors, step, time; no edges without a cell
 ///     /particles/atoms/position    value (frames, n, 3), step, time; velocity and force alike
 ///     /particles/atoms/species     (n) atomic numbers; mass (n)
+///     /particles/atoms             attribute total_charge, e; absent: 0
 ///     /observables/NAME            value (frames), step, time
 ///
 /// Units are attributes `unit`: Angstrom, fs, eV, K, u. (MDAnalysis 2 knows no force in eV/Angstrom and
@@ -16,6 +17,7 @@
 #include <memory>
 #include <string>
 
+#include <cartan/data/trajectory.hpp>
 #include <cartan/potentials/dynamics.hpp>
 
 namespace cartan::potentials {
@@ -59,23 +61,6 @@ class TrajectoryWriter {
   std::unique_ptr<State> state_;
 };
 
-/// Frames of a finished trajectory.
-class TrajectoryReader {
- public:
-  /// Throws IoError, or FormatError when it is not H5MD of Cartan.
-  explicit TrajectoryReader(const std::string& path);
-  ~TrajectoryReader();
-  Index frames() const;
-  Index step(Index frame) const;
-  double time(Index frame) const;  ///< fs
-  /// Positions, cell, species; velocities, forces and energy where the file has them.
-  Frame read(Index frame) const;
-  /// A whole observable; throws FormatError when there is none of that name.
-  std::vector<double> observable(const std::string& name) const;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
+using data::TrajectoryReader;
 
 }  // namespace cartan::potentials
