@@ -139,7 +139,7 @@ void FrameSummary::print(std::ostream& out, const std::string& file, const std::
   names("info", info_);
   names("columns", arrays_);
   const char* title = "not used";
-  for (const std::string& item : unused_.lines(frames_, true)) {
+  for (const std::string& item : unused_.lines(frames_, false)) {
     line(title) << item << "\n";
     title = "";
   }

@@ -7,12 +7,18 @@
 
 namespace cartan::app {
 
+void UnusedList::count(const data::Unused& unused, bool kept) {
+  ++count_[unused.name][{unused.why, {unused.physics, kept}}];
+}
+
 void UnusedList::add(const data::Frame& frame) {
-  for (const data::Unused& u : data::not_used(frame)) add(u);
+  // What the reader passed over comes first; the rest is kept under its name.
+  const auto all = data::not_used(frame);
+  for (std::size_t k = 0; k < all.size(); ++k) count(all[k], k >= frame.unused.size());
 }
 
 void UnusedList::add_lost(const data::Frame& frame) {
-  for (const data::Unused& u : frame.unused) add(u);
+  for (const data::Unused& u : frame.unused) count(u, false);
 }
 
 nlohmann::ordered_json UnusedList::json() const {
@@ -22,7 +28,7 @@ nlohmann::ordered_json UnusedList::json() const {
       out.push_back({{"name", printable(name)},
                      {"why", printable(reason.first)},
                      {"frames", frames},
-                     {"physics", reason.second}});
+                     {"physics", reason.second.first}});
   return out;
 }
 
@@ -30,7 +36,7 @@ std::vector<std::string> UnusedList::lines(Index frames, bool physics_only) cons
   std::vector<std::string> out;
   for (const auto& [name, reasons] : count_)
     for (const auto& [reason, count] : reasons)
-      if (reason.second || !physics_only)
+      if (reason.second.first || !(physics_only || reason.second.second))
         out.push_back(printable(name) +
                       (count < frames ? text(" (", count, " of ", frames, " frames)") : "") + ": " +
                       printable(reason.first));

@@ -18,16 +18,18 @@ class UnusedList {
   void add(const data::Frame& frame);
   /// What the reader itself passed over: it is lost to whatever is made of the frames.
   void add_lost(const data::Frame& frame);
-  void add(const data::Unused& unused) { ++count_[unused.name][{unused.why, unused.physics}]; }
   bool empty() const { return count_.empty(); }
   /// One entry a name: "name", "why", "frames", "physics".
   nlohmann::ordered_json json() const;
   /// "spin (3 of 10 frames): a spin, which ...", one a name; of `frames` frames in all.
-  /// @param physics_only  leaves out what cannot change what is computed
+  /// @param physics_only  leaves out what cannot change what is computed; otherwise what is kept and cannot
   std::vector<std::string> lines(Index frames, bool physics_only) const;
 
  private:
-  std::map<std::string, std::map<std::pair<std::string, bool>, Index>> count_;
+  void count(const data::Unused& unused, bool kept);
+
+  using Reason = std::pair<std::string, std::pair<bool, bool>>;  // why; physics, kept
+  std::map<std::string, std::map<Reason, Index>> count_;
 };
 
 /// Says on standard error, once a name, what physics of `frames` the verb does not use.

@@ -74,9 +74,14 @@ bool FirstModel::takes(string_view line, Index number) {
   return false;
 }
 
-bool FirstModel::takes_location(const std::string& residue, char alternate, Index number) {
-  if (alternate == ' ') return true;
-  if (locations_.emplace(residue, alternate).first->second == alternate) return true;
+bool FirstModel::takes_location(const std::string& residue, const std::string& place, const std::string& atom,
+                                char alternate, Index number) {
+  if (residue != residue_) residue_ = residue, plain_.clear();
+  if (alternate == ' ') {
+    plain_.insert(atom);
+    return true;
+  }
+  if (plain_.count(atom) == 0 && locations_.emplace(place, alternate).first->second == alternate) return true;
   if (alternates_++ == 0) first_alternate_ = number;
   return false;
 }

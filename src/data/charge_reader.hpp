@@ -2,6 +2,7 @@
 // What the readers of point charges share: lines, complaints that name them, and the atoms found so far.
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,15 +53,19 @@ class FirstModel {
  public:
   /// Looks at a record; false: it is no atom, or an atom of a later model.
   bool takes(std::string_view line, Index number);
-  /// False: the atom is a second location of one that is there. `residue` is any text that names it.
-  bool takes_location(const std::string& residue, char alternate, Index number);
+  /// False: the atom is a second location of one that is there: of the same `place` with another letter, or
+  /// of an atom of this name in the residue that had no letter.
+  bool takes_location(const std::string& residue, const std::string& place, const std::string& atom,
+                      char alternate, Index number);
   void report(ChargeReader& file) const;
 
  private:
   bool any_ = false, ended_ = false;
   std::string ended_by_;
   Index ended_line_ = 0, later_atoms_ = 0;
-  std::map<std::string, char> locations_;  // the one that is taken, by residue
+  std::map<std::string, char> locations_;  // the letter that is taken, by place
+  std::string residue_;
+  std::set<std::string> plain_;  // atoms of this residue without a letter
   Index alternates_ = 0, first_alternate_ = 0;
 };
 

@@ -66,7 +66,7 @@ constexpr Magic magics[] = {
     {"DUMPATOM"sv, 8, "a binary dump of LAMMPS (binary2txt makes a text of it, which is read)"},
     {"DUMPCUSTOM"sv, 8, "a binary dump of LAMMPS (binary2txt makes a text of it, which is read)"},
     // "\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19" is the number that PyTorch pickled first.
-    {"\x8a\nl\xfc\x9c\x46\xf9"sv, 2, "an old file of PyTorch (weights or tensors)" CARTAN_PYTHON},
+    {"\x8a\nl\xfc\x9c\x46\xf9"sv, 2, "an old file of PyTorch (weights or tensors)"},
     {"\x80\2"sv, 0, "a pickle of Python" CARTAN_PYTHON},
     {"\x80\3"sv, 0, "a pickle of Python" CARTAN_PYTHON},
     {"\x80\4"sv, 0, "a pickle of Python" CARTAN_PYTHON},
@@ -173,7 +173,7 @@ bool is_gro_line(string_view line) {
 }
 
 std::string zip_kind(const FileStart& start) {
-  if (contains(start, "data.pkl")) return "a file of PyTorch (weights or tensors)" CARTAN_PYTHON;
+  if (contains(start, "data.pkl")) return "a file of PyTorch (weights or tensors)";
   if (contains(start, "[Content_Types].xml")) return "a document of an office program";
   if (contains(start, ".npy")) return "";  // an .npz
   // The name of the first member: its length stands at byte 26 of its header, the name at 30.

@@ -64,7 +64,10 @@ PointCharges read_pdb(const std::string& path, bool pdbqt, PdbCharges where) {
   for (string_view line; file.next(line);) {
     if (!first.takes(line, file.line())) continue;
     const Columns columns(file, line);
-    if (!first.takes_location(std::string(columns(22, 27)), columns(17, 17)[0], file.line())) continue;
+    const std::string residue(columns(22, 27));
+    if (!first.takes_location(residue, residue, std::string(columns(13, 16)), columns(17, 17)[0],
+                              file.line()))
+      continue;
     const double charge =
         pdbqt                            ? file.number(columns(71, 76), "charge in columns 71-76")
         : where == PdbCharges::occupancy ? file.number(columns(55, 60), "charge in columns 55-60")

@@ -178,9 +178,10 @@ PointCharges read_pqr(const std::string& path) {
     // Alternate locations stand in one residue, as the letter before its name of three: "AALA", "BALA". The
     // same atom of the same residue with another letter is the same charge again.
     if (a.residue != residue) residue = a.residue, ++residues;
-    if (a.residue_name.size() == 4 && a.residue_name[0] != ' ' &&
-        !first.takes_location(text(residues, ' ', a.residue_name.substr(1), ' ', a.name), a.residue_name[0],
-                              file.line()))
+    const bool letter = a.residue_name.size() == 4;
+    const string_view residue_name = letter ? a.residue_name.substr(1) : a.residue_name;
+    if (!first.takes_location(text(residues), text(residues, ' ', residue_name, ' ', a.name),
+                              text(residue_name, ' ', a.name), letter ? a.residue_name[0] : ' ', file.line()))
       continue;
     const double radius = file.number(a.radius, "radius");
     if (radius < 0) file.fail(text("the radius ", radius, " is negative"));

@@ -243,6 +243,12 @@ TEST(PointCharges, OneLocationOfEachResidue) {
   ASSERT_EQ(p.notes.size(), 1u);
   EXPECT_NE(p.notes[0].find("2 atoms of other locations left out, the first in line 3"), std::string::npos)
       << p.notes[0];
+  // an atom without a letter is the first location of one with a letter, in its residue alone
+  const PointCharges plain = read_point_charges(
+      folder.file("plain.pdb", atom(" CA", ' ', 1, 1) + atom(" OG", ' ', 1, 2) + atom(" OG", 'B', 1, 2.2) +
+                                   atom(" CA", 'A', 2, 3) + atom(" OG", 'A', 2, 4)));
+  EXPECT_EQ(plain.lines, (std::vector<Index>{1, 2, 4, 5}));
+  EXPECT_EQ(plain.notes.size(), 1u);
   // PQR: the letter before the residue; four letters that name ends of chains are none
   const PointCharges q = read_point_charges(
       folder.file("q.pqr",
@@ -252,6 +258,12 @@ TEST(PointCharges, OneLocationOfEachResidue) {
                   "ATOM 5 CB ASER C 2 1 0 0 0.3 2.275\nATOM 6 CB BSER C 2 2 0 0 0.3 2.275\n"));
   EXPECT_EQ(q.lines, (std::vector<Index>{1, 3, 4, 5}));
   EXPECT_EQ(q.notes.size(), 1u);
+  const PointCharges r = read_point_charges(
+      folder.file("r.pqr",
+                  "ATOM      1  CA  ALA A   1       1.000   2.000   3.000 -0.4000 1.8500\n"
+                  "ATOM      2  CA BALA A   1       1.300   2.000   3.000 -0.4000 1.8500\n"
+                  "ATOM      3  CA BALA A   2       2.300   2.000   3.000 -0.4000 1.8500\n"));
+  EXPECT_EQ(r.lines, (std::vector<Index>{1, 3}));
 }
 
 TEST(PointCharges, PdbRecordsAreAtomsOrErrors) {
