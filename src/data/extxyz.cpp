@@ -6,7 +6,7 @@
 #include "cartan/data/readers.hpp"
 #include "data/extxyz_column.hpp"
 #include "data/extxyz_frame.hpp"
-#include "data/formats.hpp"
+#include "data/read_in_order.hpp"
 
 namespace cartan::data {
 
@@ -190,26 +190,7 @@ std::vector<Frame> read_extxyz(const std::string& path) {
 namespace {
 
 void read_slice(const std::string& path, const Slice& slice, const ReadOptions&, const FrameSink& sink) {
-  Frame frame;
-  if (slice.all()) {
-    for (ExtxyzReader reader(path); reader.next(frame);)
-      if (!sink(std::move(frame))) return;
-    return;
-  }
-  Index total = 0;
-  for (ExtxyzReader counter(path); counter.skip();) ++total;
-  const auto range = slice.ascending(total);
-  ExtxyzReader reader(path);
-  for (Index i = 0, k = 0; k < range.count; ++i) {
-    if (i != range.first + k * range.step) {
-      reader.skip();
-      continue;
-    }
-    ++k;
-    if (!reader.next(frame))
-      throw FormatError(path, text("frame ", i), "the file has changed while it was read");
-    if (!sink(std::move(frame))) return;
-  }
+  read_in_order(path, slice, sink, [&] { return ExtxyzReader(path); });
 }
 
 // The first line that is not blank is the number of atoms.

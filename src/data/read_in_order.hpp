@@ -2,6 +2,7 @@
 // Frames of a slice out of a file that is read from its beginning.
 
 #include <algorithm>
+#include <filesystem>
 
 #include "cartan/core/error.hpp"
 #include "data/formats.hpp"
@@ -18,6 +19,10 @@ void read_in_order(const std::string& path, const Slice& slice, const FrameSink&
       if (!sink(std::move(frame))) return;
     return;
   }
+  std::error_code ignored;
+  require(
+      std::filesystem::is_regular_file(path, ignored), "[read_frames] ", path,
+      " is no regular file and can be read once: a range needs a file, since it needs the number of frames");
   Index total = 0;
   for (auto counter = open(); counter.skip();) ++total;
   const auto range = slice.ascending(total);

@@ -97,6 +97,7 @@ TEST(Compressed, APipeIsUnpackedToo) {
   std::thread writer([&] { std::ofstream(path, std::ios::binary) << gzip(many(300)); });
   EXPECT_EQ(read_frames(path).size(), 300u);
   writer.join();
+  EXPECT_THROW(read_frames(path, "::2"), std::invalid_argument);  // it would have to be read twice
 }
 
 TEST(Compressed, DamageIsNamedWithItsPlace) {
