@@ -126,6 +126,8 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const Interrupted&) {
     return complain(interrupted, "interrupted");
+  } catch (const Stopped&) {
+    return complain(interrupted, "interrupted");
   } catch (const std::invalid_argument& error) {
     return complain(usage, error.what());
   } catch (const FormatError& error) {

@@ -117,7 +117,9 @@ TrainingResult train_potential(const Run& run, bool resume,
 
   const std::unique_ptr<potentials::NetworkConfig> config = run.model->clone();
   config->adapt(train.frames);
-  potentials::Model model(*config, run.training.seed);
+  // Weights, gradients, two arrays of the optimiser, averages, the best weights.
+  constexpr double copies = 6;
+  potentials::Model model(potentials::draw_network(*config, run.training.seed, copies, stop));
   model.reference = references(run, train);
   model.energy_scale =
       run.scale == "forces" ? potentials::fit_scale(train, model.reference) : number_of(run.scale);

@@ -15,13 +15,27 @@ ConstParameterRefs as_const(const ParameterRefs& parameters) {
   return out;
 }
 
+void Init::count(const Shape& shape, DType dtype) {
+  stop_if_set(stop);
+  double more = static_cast<double>(size_of(dtype));
+  for (const Index n : shape) more *= static_cast<double>(n);
+  full = !(bytes + more <= most);
+  require(!full, "[Init] the parameters take more than the ", most / (1 << 20),
+          " MB that there are for them; make the model smaller");
+  bytes += more;
+}
+
 Array Init::uniform(const Shape& shape, double low, double high, DType dtype) {
+  count(shape, dtype);
   const Random random = stream();
+  if (!fill) return Array::uninitialized(shape, dtype);
   return draw ? random_uniform(shape, low, high, dtype, random) : Array::zeros(shape, dtype);
 }
 
 Array Init::normal(const Shape& shape, DType dtype) {
+  count(shape, dtype);
   const Random random = stream();
+  if (!fill) return Array::uninitialized(shape, dtype);
   return draw ? random_normal(shape, dtype, random) : Array::zeros(shape, dtype);
 }
 

@@ -8,16 +8,7 @@
 #include "cartan/data/hdf5.hpp"
 
 namespace cartan::potentials {
-namespace {
-
-std::unique_ptr<Network> drawn(const NetworkConfig& config, std::uint64_t seed) {
-  nn::Init init{seed};
-  return config.make(init);
-}
-
-}  // namespace
-
-Model::Model(const NetworkConfig& config, std::uint64_t seed) : Model(drawn(config, seed)) {}
+Model::Model(const NetworkConfig& config, std::uint64_t seed) : Model(draw_network(config, seed)) {}
 
 Model::Model(std::unique_ptr<Network> network) : network_(std::move(network)) {
   require(network_ != nullptr, "[Model] a model needs a network");
@@ -107,9 +98,26 @@ void Model::save(data::Group& group) const {
   nn::save_parameters(parameters(), group["parameters"]);
 }
 
-Model Model::load(const data::Group& group) {
+namespace {
+// A network for the parameters that the file has: one that needs far more is not made.
+std::unique_ptr<Network> blank_network(const data::Group& group) {
+  const std::unique_ptr<NetworkConfig> config = load_network_config(group);
   nn::Init init = nn::Init::blank();
-  Model model(load_network_config(group)->make(init));
+  double elements = 0;
+  for (const auto& [name, item] : group.group("parameters").items())
+    elements += static_cast<double>(item.array.size());
+  init.most = (1 << 20) + 16 * elements;
+  try {
+    return config->make(init);
+  } catch (const std::invalid_argument& error) {
+    throw FormatError(group.file(), config->kind(),
+                      text("the parameters are fewer than those of ", config->summary(), ": ", error.what()));
+  }
+}
+}  // namespace
+
+Model Model::load(const data::Group& group) {
+  Model model(blank_network(group));
   model.energy_scale = group.number("scale");
   const auto& elements = group.strings("elements");
   const auto energies =

@@ -1,4 +1,5 @@
 #include <cartan/core/error.hpp>
+#include <cartan/core/memory.hpp>
 #include <cartan/core/parallel.hpp>
 #include <cartan/potentials/neighbor_list.hpp>
 
@@ -16,6 +17,7 @@ namespace cartan::potentials {
 namespace {
 
 constexpr double max_pairs = 1 << 28;
+constexpr double max_neighbors = 1 << 20;  // of an atom: a sphere of 140 Angstrom in a dense solid
 constexpr double pi = 3.14159265358979323846;
 
 struct Entry {
@@ -24,6 +26,13 @@ struct Entry {
   Vec3 vector;
   bool operator<(const Entry& o) const { return std::tie(j, shift) < std::tie(o.j, o.shift); }
 };
+
+/// Pairs whose search and list, which exist side by side, take half of the memory of this machine, or fewer.
+double most_pairs() {
+  constexpr double bytes = sizeof(Entry) * 2 + 2 * sizeof(std::int32_t) + sizeof(Entry::shift) + sizeof(Vec3);
+  static const double fit = 0.5 * static_cast<double>(machine_memory()) / bytes;
+  return std::min(max_pairs, fit);
+}
 
 /// What one block of bins found: the entries of atom `atoms[k]` end at `ends[k]`.
 struct Found {
@@ -62,9 +71,10 @@ struct CellList {
     }
     if (lattice.periodic == 3)
       images = n * 4 / 3 * pi * rc * rc * rc / std::abs(dot(a[0], cross(a[1], a[2])));
-    require(n * images / 2 < max_pairs, "[neighbor_list] a cutoff of ", rc, " Angstrom meets about ", images,
-            " images per atom, ", n * images / 2, " pairs for ", n, " atoms; the limit is ", max_pairs,
-            " pairs: use a smaller cutoff or check the cell");
+    require(images < max_neighbors && n * images / 2 < most_pairs(), "[neighbor_list] a cutoff of ", rc,
+            " Angstrom meets about ", images, " images per atom, ", n * images / 2, " pairs for ", n,
+            " atoms; the limits are ", max_neighbors, " images and, in the memory of this machine, ",
+            most_pairs(), " pairs: use a smaller cutoff or check the cell");
   }
 
   void fill() {
@@ -258,6 +268,7 @@ NeighborList neighbor_list(const System& frame, double cutoff) {
   constexpr Index grain = 64;  // bins
   const auto occupied = static_cast<Index>(cells.occupied.size()) - 1;
   std::vector<Found> found(static_cast<std::size_t>((occupied + grain - 1) / grain));
+  const double limit = most_pairs();
   std::atomic<Index> pairs{0};
   std::mutex mutex;
   Overlap overlap;
@@ -273,9 +284,9 @@ NeighborList neighbor_list(const System& frame, double cutoff) {
         const auto before = static_cast<Index>(mine.entries.size());
         cells.pairs_of(a, spans, mine, closest);
         const Index more = static_cast<Index>(mine.entries.size()) - before;
-        require(static_cast<double>(pairs.fetch_add(more, std::memory_order_relaxed) + more) <= max_pairs,
-                "[neighbor_list] more than ", max_pairs, " pairs within ", cutoff, " Angstrom for ",
-                list.atoms, " atoms; use a smaller cutoff or check the positions");
+        require(static_cast<double>(pairs.fetch_add(more, std::memory_order_relaxed) + more) <= limit,
+                "[neighbor_list] more than ", limit, " pairs within ", cutoff, " Angstrom for ", list.atoms,
+                " atoms; use a smaller cutoff or check the positions");
       }
     }
     const std::lock_guard lock(mutex);

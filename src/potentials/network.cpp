@@ -1,6 +1,7 @@
 #include "cartan/potentials/network.hpp"
 
 #include "cartan/core/error.hpp"
+#include "cartan/core/memory.hpp"
 #include "cartan/data/config.hpp"
 
 namespace cartan::potentials {
@@ -54,6 +55,28 @@ std::unique_ptr<NetworkConfig> load_network_config(const data::Group& group) {
     throw FormatError(group.file(), kind, error.what());
   }
   return config;
+}
+
+std::unique_ptr<Network> draw_network(const NetworkConfig& config, std::uint64_t seed, double copies,
+                                      const StopFlag* stop) {
+  require(copies > 0, "[Network] ", copies, " copies of the parameters; give at least one");
+  config.validate();
+  const double memory = static_cast<double>(machine_memory());
+  nn::Init count = nn::Init::blank();
+  count.fill = false;
+  count.most = memory / copies;
+  count.stop = stop;
+  try {
+    config.make(count);
+  } catch (const std::invalid_argument&) {
+    if (!count.full) throw;
+    require(false, "[", config.kind(), "] ", config.summary(), ": the parameters ",
+            copies > 1 ? text("and what training keeps beside them (", copies, " times as much) ") : "",
+            "do not fit into the ", memory / (1 << 30), " GiB of this machine; make the network smaller");
+  }
+  nn::Init init{seed};
+  init.stop = stop;
+  return config.make(init);
 }
 
 Array Network::operator()(const Graph& graph, const Array& vectors) const {

@@ -308,6 +308,9 @@ TEST(NeighborList, RefusesWhatCannotBeRight) {
   EXPECT_HAS(message(good, 0), "cutoff is 0");
   EXPECT_HAS(message(good, std::nan("")), "cutoff is nan");
   EXPECT_HAS(message(good, 1e5), "images per atom");
+  // a few bytes that ask for much: 6e6 neighbours of one atom
+  Frame dense = random_frame({1.8, 0, 0, 0, 1.8, 0, 0, 0, 1.8}, {true, true, true}, 1, 4);
+  EXPECT_HAS(message(dense, 200), "images per atom");
   Frame f = good;
   f.positions[7] = std::nan("");
   EXPECT_HAS(message(f, 3), "coordinate 1 of atom 2");

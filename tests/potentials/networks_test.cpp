@@ -3,6 +3,7 @@
 #include <cartan/autodiff/ops.hpp>
 #include <cartan/autodiff/transforms.hpp>
 #include <cartan/core/error.hpp>
+#include <cartan/core/memory.hpp>
 #include <cartan/core/parallel.hpp>
 #include <cartan/core/random.hpp>
 #include <cartan/data/hdf5.hpp>
@@ -40,6 +41,30 @@ Frame turned(Frame f, bool mirror) {
 class Networks : public ::testing::TestWithParam<std::string> {};
 
 }  // namespace
+
+TEST_P(Networks, WhatDoesNotFitIsRefusedBeforeItIsMade) {
+  const std::unique_ptr<NetworkConfig> config = small::config(GetParam());
+  for (config::Field& f : config::fields_of(*config)) {
+    if (f.name() == "channels") f.set(std::int64_t{65536});
+    if (f.name() == "layers") f.set(std::int64_t{100});
+  }
+  const std::size_t before = memory_use().fresh;
+  try {
+    Model(*config, 1);
+    ADD_FAILURE() << "made";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("GiB of this machine"), std::string::npos) << error.what();
+  }
+  EXPECT_LT(memory_use().fresh, before + 1000);
+  EXPECT_THROW(draw_network(*small::config(GetParam()), 1, 1e12), std::invalid_argument);
+}
+
+TEST_P(Networks, HearsTheStopFlagWhileItIsMade) {
+  StopFlag stop{true};
+  EXPECT_THROW(draw_network(*small::config(GetParam()), 1, 1, &stop), Stopped);
+  stop = false;
+  EXPECT_GT(nn::count_parameters(draw_network(*small::config(GetParam()), 1, 1, &stop)->parameters()), 0);
+}
 
 TEST_P(Networks, RotationReflectionTranslationPermutation) {
   const Model m = small::model(GetParam());

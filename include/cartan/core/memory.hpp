@@ -20,6 +20,11 @@ struct MemoryUse {
 /// without it.
 MemoryUse memory_use(Device device = {});
 
+/// Bytes that this process may use: the memory of the machine, or less where its control group or a limit of
+/// the process (ulimit -v, -d) says so. Work whose needs can be told in advance is refused when it needs
+/// more.
+std::size_t machine_memory();
+
 /// Gives all that is kept back to the operating system or the device's driver. For a program that pauses its
 /// use of the library.
 void release_memory(Device device = {});

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -20,5 +21,13 @@ using ProgressCallback = std::function<void(const Progress&)>;
 /// Set from a signal handler or another thread; long work looks at it between steps and ends cleanly,
 /// after writing its checkpoint.
 using StopFlag = std::atomic<bool>;
+
+/// Thrown by work that was told to stop before it had a result to return.
+struct Stopped : std::exception {
+  const char* what() const noexcept override { return "stopped"; }
+};
+inline void stop_if_set(const StopFlag* stop) {
+  if (stop && stop->load(std::memory_order_relaxed)) throw Stopped();
+}
 
 }  // namespace cartan

@@ -3,10 +3,12 @@
 /// `collect(prefix, out)`, which lists their parameters under the names that torch gives them.
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include <cartan/autodiff/ops.hpp>
+#include <cartan/core/progress.hpp>
 #include <cartan/core/random.hpp>
 #include <cartan/data/group.hpp>
 
@@ -28,17 +30,27 @@ using ConstParameterRefs = std::vector<ConstNamedParameter>;
 ConstParameterRefs as_const(const ParameterRefs& parameters);
 
 /// Hands out one random stream per tensor, so that the n-th tensor of a model depends on seed and n alone.
-/// With `draw` off tensors are zeros: for a model that is about to be loaded.
+/// With `draw` off tensors are zeros: for a model that is about to be loaded. With `fill` off they hold
+/// anything, and their memory is asked for but not touched: to count what a model needs.
+/// Throws std::invalid_argument before the tensors have more than `most` bytes, Stopped when `stop` is set.
 struct Init {
   std::uint64_t seed = 0;
   std::uint64_t next = 0;
   bool draw = true;
+  bool fill = true;
+  double bytes = 0;  ///< of the tensors so far
+  double most = std::numeric_limits<double>::infinity();
+  bool full = false;  ///< a tensor was refused for `most`
+  const StopFlag* stop = nullptr;
   Random stream() { return Random(seed, next++); }
   /// The next tensor: uniform in [low, high).
   Array uniform(const Shape& shape, double low, double high, DType dtype);
   /// The next tensor: of mean 0 and variance 1.
   Array normal(const Shape& shape, DType dtype);
   static Init blank() { return {0, 0, false}; }
+
+ private:
+  void count(const Shape& shape, DType dtype);
 };
 
 enum class WeightInit {

@@ -94,6 +94,12 @@ class Network {
   virtual void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) = 0;
 };
 
+/// The network with parameters drawn from `seed`. Counts them before any memory is touched: throws
+/// std::invalid_argument when `copies` of them (training keeps several) do not fit into this machine's
+/// memory, Stopped when `stop` is set while the network is made.
+std::unique_ptr<Network> draw_network(const NetworkConfig& config, std::uint64_t seed, double copies = 1,
+                                      const StopFlag* stop = nullptr);
+
 /// A row of the table.
 struct NetworkKind {
   const char* name;
