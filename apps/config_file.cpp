@@ -1,5 +1,7 @@
 #include "config_file.hpp"
 
+#include "toml_text.hpp"
+
 #include <algorithm>
 #include <cartan/core/error.hpp>
 #include <fstream>
@@ -164,6 +166,7 @@ void read_toml(const std::string& path, const Describe& fields, const std::vecto
 
 void read_toml_text(const std::string& content, const std::string& path, const Describe& fields,
                     const std::vector<Override>& overrides) {
+  check_toml_text(content, path);
   toml::table root;
   try {
     root = toml::parse(content);

@@ -40,6 +40,9 @@ void train(Options& o) {
   };
   TrainingLog log(say);
   run.training.on_row = [&](const nn::HistoryRow& row, const nn::Metrics& metrics) { log.add(row, metrics); };
+  run.training.on_fallback = [&](const std::string& used, const std::string& damage) {
+    say("warning: " + damage + "\ngoing on from " + used + " instead");
+  };
   const TrainingResult r = train_potential(run, o.resume, say, bar.callback(), &context().stop);
   log.finish();
   bar.finish();

@@ -42,4 +42,14 @@ std::string printable(std::string_view words) {
   return out;
 }
 
+std::size_t first_not_utf8(std::string_view words) {
+  for (std::size_t at = 0; at < words.size();) {
+    const bool ascii = static_cast<unsigned char>(words[at]) < 0x80;
+    const std::size_t size = ascii ? 1 : character(words.substr(at));
+    if (size == 0) return at;
+    at += size;
+  }
+  return words.npos;
+}
+
 }  // namespace cartan

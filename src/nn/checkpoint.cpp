@@ -46,6 +46,13 @@ void keep_previous(const std::string& path) {
   if (error) throw IoError(kept, "cannot keep the previous checkpoint: " + error.message());
 }
 
+// A damaged checkpoint, which must not become the previous one.
+void set_aside(const std::string& path) {
+  std::error_code error;
+  std::filesystem::rename(path, path + ".damaged", error);
+  if (error) throw IoError(path, "is damaged and cannot be moved away: " + error.message());
+}
+
 }  // namespace
 
 void Trainer::State::save_history(data::Group& group) const {
@@ -228,6 +235,7 @@ Summary train(Task& task, const TrainerOptions& options, bool resume, const Prog
               const StopFlag* stop) {
   Trainer trainer(task, options);
   std::exception_ptr first_error;
+  std::string damage;
   bool loaded = false;
   if (resume && !options.checkpoint_path.empty())
     for (const char* suffix : {"", ".previous"}) {
@@ -237,8 +245,12 @@ Summary train(Task& task, const TrainerOptions& options, bool resume, const Prog
       try {
         trainer.load_checkpoint(path);
         loaded = true;
-      } catch (const FormatError&) {
+        if (damage.empty()) continue;
+        set_aside(options.checkpoint_path);
+        if (options.on_fallback) options.on_fallback(path, damage);
+      } catch (const FormatError& problem) {
         if (!first_error) first_error = std::current_exception();
+        damage = problem.what();
       }
     }
   if (!loaded && first_error) std::rethrow_exception(first_error);

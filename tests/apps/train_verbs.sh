@@ -111,6 +111,28 @@ bad 'seed = -1' 'line 11: training.seed: must be at least 0, not -1'
 bad 'qqqqqqqqqqqq = 1' 'line 11: training.qqqqqqqqqqqq: unknown key; \[training\] has epochs, max_steps'
 bad 'threads = 1.5' 'line 11: training.threads: must be a whole number'
 
+bad 'batch_size = [\n1, 2,\n]' 'line 11: training.batch_size'
+
+# what would bring down the parser of TOML
+for text in '[,x]' '[[ ,x]]' "$(printf '\357\263\277')" "$(printf 'a\357\263\277 = 1')" "$(printf 'a = \357\263\277')" "$(printf 'a = "\377"')" \
+  "$(printf 'a.%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34)b = 1"; do
+  { cat run.toml; printf '%s\n' "$text"; } > bad.toml
+  expect 3 'bad.toml: line 16: ' "$cartan" potential train bad.toml --out c
+done
+{ printf '\357\273\277# \303\205\n'; cat run.toml; printf '"\303\205" = "\357\263\277"\n'; } > bad.toml
+expect 3 'line 17: output.Å: unknown key' "$cartan" potential train bad.toml --out c
+
+# a model that no machine holds
+expect 2 'GiB of this machine' "$cartan" potential train run.toml --out c --model.channels 65536 --model.layers 1000
+expect 2 'model.layers must be' "$cartan" potential train run.toml --out c --model.layers 100000000
+
+# a damaged checkpoint is named, and the one before it used
+cp -r out damaged
+printf 'XXXX' | dd of=damaged/checkpoint.h5 bs=1 seek=3000 conv=notrunc 2> /dev/null
+expect 0 'warning: .*damaged/checkpoint.h5: .*' "$cartan" potential train run.toml --out damaged --resume --training.max_steps 40
+grep -q 'going on from .*checkpoint.h5.previous instead' stderr.txt || complain 'the fallback is not named'
+[ -s damaged/checkpoint.h5.damaged ] || complain 'the damaged checkpoint was not kept'
+
 # every field can be set: another optimiser, groups of parameters, several batches a step
 expect 0 'finished' "$cartan" potential train run.toml --out sgd --training.optimizer sgd --training.momentum 0.8 --training.accumulate 2 \
   --training.groups '*.bias,embedding.*' --training.group_rates 2,0.5 --training.max_steps 4 --threads 1

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+using cartan::first_not_utf8;
 using cartan::printable;
 
 TEST(Printable, KeepsTextsAndSpellsOutWhatATerminalWouldObey) {
@@ -17,4 +18,11 @@ TEST(Printable, SpellsOutBytesThatAreNoUtf8) {
   EXPECT_EQ(printable("\xc0\xaf\x80"), "\\xc0\\xaf\\x80");           // overlong, stray
   EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");           // half of a pair
   EXPECT_EQ(printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // past the last character
+}
+
+TEST(Printable, FindsTheFirstByteThatIsNoUtf8) {
+  EXPECT_EQ(first_not_utf8(""), std::string::npos);
+  EXPECT_EQ(first_not_utf8("a\tb\n Å 🜂"), std::string::npos);
+  EXPECT_EQ(first_not_utf8("ab\xff"), 2U);
+  EXPECT_EQ(first_not_utf8("Å\xc3"), 2U);
 }

@@ -136,8 +136,18 @@ TEST_F(Checkpoint, FileRoundTripAndPrevious) {
   }
   Toy third;
   std::int64_t first_step = -1;
+  std::string used, damage;
+  o.on_fallback = [&](const std::string& file, const std::string& what) { used = file, damage = what; };
   train(third, o, true, [&](const Progress& p) { first_step = first_step < 0 ? p.done : first_step; });
   EXPECT_EQ(first_step, 18);
+  EXPECT_EQ(used, path("run.h5.previous"));
+  EXPECT_NE(damage.find("run.h5"), std::string::npos) << damage;
+  // The damaged one has not taken the place of the good one.
+  EXPECT_TRUE(std::filesystem::exists(path("run.h5.damaged")));
+  for (const char* name : {"run.h5", "run.h5.previous"}) {
+    Toy probe;
+    Trainer(probe, o).load_checkpoint(path(name));
+  }
   EXPECT_TRUE(same(weights(straight), weights(third)));
 }
 

@@ -102,6 +102,8 @@ struct TrainerOptions {
 
   /// Called with every new row of the history and what its metrics are.
   std::function<void(const HistoryRow&, const Metrics&)> on_row;
+  /// Called when a damaged checkpoint was passed over: with the file used instead, and what was wrong.
+  std::function<void(const std::string& used, const std::string& damage)> on_fallback;
   /// Called once a step where several processes train one model, each on a Task with its own samples (as many
   /// as every other has) and the same seed, before clipping.
   GradientReduction reduce_gradients;
@@ -154,7 +156,8 @@ class Trainer {
 };
 
 /// Trainer(task, options).run(...), after loading options.checkpoint_path when `resume` and that file, or
-/// else the one before it, exists; a damaged checkpoint falls back to the one before it.
+/// else the one before it, exists. A damaged checkpoint falls back to the one before it and is kept as path +
+/// ".damaged", so that the next one does not put it in the place of the good one.
 Summary train(Task& task, const TrainerOptions& options, bool resume = false,
               const ProgressCallback& progress = {}, const StopFlag* stop = nullptr);
 

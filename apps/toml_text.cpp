@@ -1,0 +1,106 @@
+#include "toml_text.hpp"
+
+#include <cartan/core/error.hpp>
+#include <cartan/core/printable.hpp>
+
+#include <algorithm>
+#include <string_view>
+
+namespace cartan::app {
+namespace {
+
+constexpr int most_parts = 32;               // of a dotted key
+constexpr std::size_t most_bytes = 1 << 20;  // of a run file
+
+bool begins_key(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+         c == '"' || c == '\'';
+}
+
+class Text {
+ public:
+  Text(std::string_view content, const std::string& path) : s_(content), path_(path) {}
+
+  void check() {
+    if (s_.size() > most_bytes)
+      throw FormatError(path_, "", text("has ", s_.size(), " bytes; a run file has at most ", most_bytes));
+    if (const std::size_t bad = first_not_utf8(s_); bad != s_.npos) {
+      for (; at_ < bad; ++at_) count_line();
+      fail("the text is not UTF-8");
+    }
+    if (s_.substr(0, 3) == "\xef\xbb\xbf") at_ = 3;  // the mark of UTF-8
+    while (at_ < s_.size()) step();
+  }
+
+ private:
+  void step() {
+    const char c = s_[at_];
+    if (c == '#') return skip_to_newline();
+    if (c == '"' || c == '\'') {
+      fresh_ = false;
+      return skip_string(c);
+    }
+    if (c == '[' && fresh_) return header();
+    count_line();
+    ++at_;
+    if (static_cast<unsigned char>(c) >= 0x80)
+      fail("characters beyond ASCII stand between quotation marks or in a comment");
+    if (c == '\n') {
+      fresh_ = depth_ == 0;
+      parts_ = 1;
+    } else if (c != ' ' && c != '\t' && c != '\r') {
+      fresh_ = false;
+    }
+    if (c == '[' || c == '{') ++depth_;
+    if ((c == ']' || c == '}') && depth_ > 0) --depth_;
+    if (c == '=' || c == ',') parts_ = 1;
+    if (c == '.' && ++parts_ > most_parts) fail(text("a key has more than ", most_parts, " parts"));
+  }
+
+  void header() {
+    fresh_ = false;
+    for (int k = 0; k < 2 && at_ < s_.size() && s_[at_] == '['; ++k, ++at_) ++depth_;
+    while (at_ < s_.size() && (s_[at_] == ' ' || s_[at_] == '\t')) ++at_;
+    if (at_ < s_.size() && !begins_key(s_[at_])) fail("the name of a table is expected after [");
+  }
+
+  void skip_to_newline() {
+    while (at_ < s_.size() && s_[at_] != '\n') ++at_;
+  }
+
+  // Past a string of one line or, with three marks, of several. toml++ says what is wrong with it.
+  void skip_string(char mark) {
+    const std::string three(3, mark);
+    const bool block = s_.substr(at_, 3) == three;
+    at_ += block ? 3 : 1;
+    while (at_ < s_.size()) {
+      const char c = s_[at_];
+      if (!block && c == '\n') return;
+      if (block ? s_.substr(at_, 3) == three : c == mark) break;
+      if (c == '\\' && mark == '"' && at_ + 1 < s_.size() && s_[at_ + 1] != '\n') ++at_;
+      count_line();
+      ++at_;
+    }
+    at_ = std::min(s_.size(), at_ + (block ? 3 : 1));
+    for (int k = 0; block && k < 2 && at_ < s_.size() && s_[at_] == mark; ++k) ++at_;  // marks of the string
+  }
+
+  void count_line() { line_ += s_[at_] == '\n'; }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw FormatError(path_, text("line ", line_), what);
+  }
+
+  std::string_view s_;
+  const std::string& path_;
+  std::size_t at_ = 0;
+  int line_ = 1, depth_ = 0, parts_ = 1;
+  bool fresh_ = true;  // nothing has been said in this line, and it is not within brackets
+};
+
+}  // namespace
+
+void check_toml_text(const std::string& content, const std::string& path) {
+  Text(content, path).check();
+}
+
+}  // namespace cartan::app
