@@ -298,11 +298,13 @@ void run(const Options& o) {
   ordered_json j = fit_report(m.function, m.rel_error_max, m.rel_error_l2, seconds_since_start() - begin);
   for (const auto& [key, value] : m.more.items()) j[key] = value;
   j["converged"] = m.converged;
+  ordered_json stored = j;
+  stored.erase("seconds");  // equal runs give equal files
   data::Group root;
   m.function.save(root["function"]);
   root.attributes["source"] = o.input;
   root.attributes["rel_error_max"] = m.rel_error_max;
-  data::save(o.out, root, {function_format, 1, "", json_text(j)});
+  data::save(o.out, root, {function_format, 1, "", json_text(stored)});
   std::vector<Slice> slices;
   for (const std::string& s : o.slices) slices.push_back(parse_slice(s, m.function.box()));
   const std::vector<std::string> pictures = slice_paths(o.out, slices);

@@ -55,6 +55,12 @@ checks=$((checks + 1)); grep -q "$(printf '\033')" err && complain 'a control by
 : > empty.txt
 expect 3 'has no points' eval_ g.h5 empty.txt
 
+# equal runs give equal bytes, whenever they run
+expect 0 . fit "exp(-x*x-y)" --dim 2 --out same1.h5
+sleep 0.01
+expect 0 . fit "exp(-x*x-y)" --dim 2 --out same2.h5
+checks=$((checks + 1)); cmp -s same1.h5 same2.h5 || complain "two equal fits differ"
+
 # other dimensions, fixed degrees and ranks, crosses, single precision
 expect 0 . fit 'sin(3*x)' --tolerance 1e-12 --out one.h5
 expect 0 . fit 'x1*x2+x3*x4+cos(x5)' --dim 5 --tolerance 1e-6 --out five.h5
@@ -175,6 +181,9 @@ expect 0 'models.pqr: the first model alone is used: it ends with ENDMDL in line
 grep -q 'first model' err || complain 'the note is not on standard error'
 expect 0 'first model' charges end.pqr --out four.h5 --force --json
 grep -q 'first model' out || complain 'the note is not in --json'
+
+for k in 1 2; do expect 0 . charges plain.pqr --out same$k.h5 --force; done
+checks=$((checks + 1)); cmp -s same1.h5 same2.h5 || complain "two equal fields differ"
 
 # bad charges
 bad() { printf "$1" > bad.pqr; }
