@@ -44,6 +44,7 @@ MdCheckpoint MdCheckpoint::load(const std::string& path, const nlohmann::ordered
   MdCheckpoint c{potentials::DynamicsState::load(root.group("state")), MdRecord(1), root.integer("frames")};
   c.record = MdRecord(c.state.frame.size());
   c.record.load(root.group("record"));
+  c.state.sampled = c.state.sampled || c.record.started();  // files from before do not say so
   if (c.frames < 0) throw FormatError(path, "frames", text("is ", c.frames));
   return c;
 }

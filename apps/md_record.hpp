@@ -17,6 +17,7 @@ class MdRecord {
   /// Every step, the start included.
   void add(const potentials::Observables& now);
 
+  bool started() const { return started_; }  ///< has the start
   Index steps() const { return steps_; }
   double temperature() const { return mean(temperature_); }  ///< K
   double potential() const { return mean(potential_); }      ///< eV

@@ -116,8 +116,14 @@ TrajectoryOptions MdRun::trajectory() const {
 void MdRun::begin() {
   dynamics_.emplace(potential_, first_frame(o_, potential_), o_.dynamics);
   record_.emplace(dynamics_->state().frame.size());
-  if (!o_.out.empty()) writer_.emplace(o_.out, dynamics_->state().frame, trajectory());
+  const auto open = [&] {
+    if (!o_.out.empty()) writer_.emplace(o_.out, dynamics_->state().frame, trajectory());
+  };
+  // The checkpoint first, so that what is stopped from here on goes on. A log that is there already (--force)
+  // may belong to a run that is going on, which opening it tells.
+  if (!o_.out.empty() && std::filesystem::exists(o_.out + ".part")) open();
   if (!dynamics_->exploded()) save();
+  if (!writer_) open();
 }
 
 void MdRun::resume() {
@@ -125,7 +131,10 @@ void MdRun::resume() {
   check_model(potential_, c.state, o_.checkpoint);
   record_.emplace(std::move(c.record));
   dynamics_.emplace(potential_, std::move(c.state), o_.dynamics);
-  if (!o_.out.empty()) writer_.emplace(o_.out, dynamics_->state().frame, trajectory(), c.frames);
+  if (!o_.out.empty() && c.frames > 0)
+    writer_.emplace(o_.out, dynamics_->state().frame, trajectory(), c.frames);
+  else if (!o_.out.empty())  // nothing was recorded yet, and perhaps no file begun
+    writer_.emplace(o_.out, dynamics_->state().frame, trajectory());
   std::cerr << "going on after step " << dynamics_->state().step << " of " << o_.checkpoint << "\n";
 }
 

@@ -107,9 +107,10 @@ void add_options(CLI::App* verb, MdOptions& o) {
         return word[0] == '-' ? "expected 0 or more steps, found " + word : std::string();
       });
   verb->add_option("--out", o.out, "Trajectory (H5MD)");
-  add_field_options(verb, config::fields_of(o.dynamics),
-                    {"ensemble", "dt", "temperature", "thermostat", "friction", "tau", "chain",
-                     "pressure_tau", "barostat_every", "seed", "remove_rotation", "max_temperature"});
+  add_field_options(
+      verb, config::fields_of(o.dynamics),
+      {"ensemble", "dt", "temperature", "thermostat", "friction", "tau", "chain", "pressure_tau",
+       "barostat_every", "seed", "remove_rotation", "max_temperature", "max_drift"});
   verb->get_option("--ensemble")->required();
   config::Fields own;  // in the units of people
   own("pressure", o.pressure_gpa, "npt: pressure").unit("GPa");

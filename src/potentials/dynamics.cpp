@@ -56,7 +56,8 @@ Dynamics::Dynamics(Potential& potential, Frame start_frame, const DynamicsOption
   }
   start();
   state_.evaluation.forces.clear();
-  evaluate();
+  state_.start_energy = DynamicsState::not_known;
+  if (evaluate()) state_.start_energy = conserved(kinetic_energy(), state_.frame.volume());
 }
 
 Dynamics::Dynamics(Potential& potential, DynamicsState state, const DynamicsOptions& options)
@@ -67,6 +68,8 @@ Dynamics::Dynamics(Potential& potential, DynamicsState state, const DynamicsOpti
           "[Dynamics] a state of ", n, " coordinates, ", state_.frame.velocities.size(), " velocities and ",
           state_.evaluation.forces.size(), " forces; give one that a run has left");
   start();
+  if (std::isnan(state_.start_energy))
+    state_.start_energy = conserved(kinetic_energy(), state_.frame.volume());
 }
 
 void Dynamics::check(const DynamicsOptions& o) const {
@@ -79,6 +82,8 @@ void Dynamics::check(const DynamicsOptions& o) const {
           "[Dynamics] a periodic frame has no angular momentum to remove; leave remove_rotation off");
   require(o.ensemble == Ensemble::nve || o.temperature > 0,
           "[Dynamics] the thermostat's temperature is 0 K; give a positive number");
+  require(o.temperature < o.max_temperature, "[Dynamics] a temperature of ", o.temperature,
+          " K counts as exploded: max_temperature is ", o.max_temperature, " K; raise it");
   require(o.ensemble != Ensemble::npt || all_periodic(frame),
           "[Dynamics] npt needs pbc in three directions, got ", frame.pbc[0], " ", frame.pbc[1], " ",
           frame.pbc[2], "; use nvt");
@@ -268,11 +273,18 @@ bool Dynamics::step() {
   if (good) {
     kick(0.5 * dt);
     if (chained) chain_half_step();
-    const double temperature = 2 * kinetic_energy() / (static_cast<double>(freedom_) * units::boltzmann);
-    if (!(temperature <= options_.max_temperature)) {
-      failure_ = text("the temperature is ", temperature, " K");
-      good = false;
-    }
+    const double kinetic = kinetic_energy();
+    const double temperature = 2 * kinetic / (static_cast<double>(freedom_) * units::boltzmann);
+    const double change = (conserved(kinetic, state_.frame.volume()) - state_.start_energy) /
+                          static_cast<double>(state_.frame.size());
+    const double time = std::max(1.0, 1e-3 * (state_.time + dt));  // ps
+    if (!(temperature <= options_.max_temperature))
+      failure_ =
+          text("the temperature is ", temperature, " K, beyond max_temperature ", options_.max_temperature);
+    else if (!(std::abs(change) <= options_.max_drift * time))
+      failure_ = text("the conserved energy has changed by ", change,
+                      " eV/atom since the start, beyond max_drift ", options_.max_drift, " eV/atom/ps");
+    good = failure_.empty();
   }
   if (!good) {
     failure_ = text("step ", state_.step + 1, ": ", failure_);
@@ -291,6 +303,16 @@ bool Dynamics::step() {
   return true;
 }
 
+double Dynamics::conserved(double kinetic, double volume) const {
+  const double energy = state_.evaluation.energy + kinetic + chain_energy() - state_.heat;
+  return options_.ensemble == Ensemble::npt ? energy + options_.pressure * volume : energy;
+}
+
+bool Dynamics::sample_start() {
+  if (state_.sampled || state_.step > 0 || exploded()) return false;
+  return state_.sampled = true;
+}
+
 Observables Dynamics::observables() const {
   Observables o;
   o.step = state_.step;
@@ -304,8 +326,7 @@ Observables Dynamics::observables() const {
     o.pressure = (static_cast<double>(state_.frame.size()) * units::boltzmann * o.temperature +
                   trace(state_.evaluation.virial) / 3) /
                  o.volume;
-  o.conserved = o.potential + o.kinetic + chain_energy() - state_.heat;
-  if (options_.ensemble == Ensemble::npt) o.conserved += options_.pressure * o.volume;
+  o.conserved = conserved(o.kinetic, o.volume);
   return o;
 }
 

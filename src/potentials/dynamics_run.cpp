@@ -32,7 +32,7 @@ DynamicsSummary run(Dynamics& dynamics, Index steps, const DynamicsCallback& cal
   const Index every = dynamics.options().sample_every;
   const double atoms = static_cast<double>(dynamics.state().frame.size());
   const Observables first = dynamics.observables();
-  if (callback && first.step == 0 && !dynamics.exploded()) callback(dynamics, first);
+  if (callback && dynamics.sample_start()) callback(dynamics, first);
   Slope slope;
   slope.add(0, 0);
   double temperature = 0, potential = 0, pressure = 0, volume = 0;

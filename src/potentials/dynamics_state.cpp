@@ -50,6 +50,9 @@ void describe(config::Fields& f, DynamicsOptions& o) {
   f("remove_rotation", o.remove_rotation, "start without angular momentum (no pbc)");
   f("exact_temperature", o.exact_temperature, "scale start velocities to the temperature");
   f("max_temperature", o.max_temperature, "temperature beyond which the run has exploded").above(0).unit("K");
+  f("max_drift", o.max_drift, "change of the conserved energy beyond which the run has exploded")
+      .above(0)
+      .unit("eV/atom/ps");
   f("sample_every", o.sample_every, "steps between samples").from(1);
 }
 
@@ -59,6 +62,8 @@ void DynamicsState::save(data::Group& group) const {
   group.attributes["step"] = static_cast<std::int64_t>(step);
   group.attributes["time"] = time;
   group.attributes["heat"] = heat;
+  group.attributes["start_energy"] = start_energy;
+  group.attributes["sampled"] = std::int64_t{sampled};
   group.attributes["charge"] = frame.charge;
   group.attributes["energy"] = evaluation.energy;
   group.attributes["volume_moves"] = std::vector<std::int64_t>{volume_moves, volume_moves_accepted};
@@ -108,6 +113,10 @@ DynamicsState DynamicsState::load(const data::Group& group) {
   state.step = group.integer("step");
   state.time = group.number("time");
   state.heat = group.number("heat");
+  if (group.attributes.count("sampled")) {  // files from before do not say so
+    state.start_energy = group.number("start_energy");
+    state.sampled = group.integer("sampled") != 0;
+  }
   frame.charge = group.number("charge");
   state.evaluation.energy = group.number("energy");
   const auto& pbc = group.integers("pbc");

@@ -78,10 +78,28 @@ for ensemble in nve 'nvt --thermostat langevin' 'nvt --thermostat nose-hoover --
   same a.restart.h5 b.restart.h5
   same a.svg b.svg
 done
-expect 2 'seed 3, now 4' short ethanol.xyz --ensemble $ensemble --steps 50 --seed 4 --out b.h5 --resume
-expect 2 'dt_fs 0.2, now 0.1' md ethanol.xyz --ensemble $ensemble --dt 0.1 --steps 50 --seed 3 --out b.h5 --resume
+# a run stopped before its first step has its start once, before its first frame as well
+expect 0 . short ethanol.xyz --ensemble nve --steps 20 --out a.h5 --force
+rm -f b.*
+expect 0 . short ethanol.xyz --ensemble nve --steps 0 --out b.h5
+expect 0 'after step 0' short ethanol.xyz --ensemble nve --steps 20 --out b.h5 --resume
+same a.h5 b.h5
+same a.restart.h5 b.restart.h5
+for pause in 0.02 0.04 0.06 0.08 0.1 0.15; do
+  rm -f c.*
+  "$cartan" potential md model.h5 ethanol.xyz --dt 0.2 --ensemble nve --temperature 300 --steps 20 --out c.h5 --threads 1 > out 2> err &
+  run=$!
+  sleep $pause
+  kill -KILL $run 2> /dev/null
+  wait $run 2> /dev/null
+  expect 0 . short ethanol.xyz --ensemble nve --steps 20 --out c.h5 --resume
+  same a.h5 c.h5
+done
+rm -f b.* && expect 0 . short ethanol.xyz --ensemble nvt --steps 10 --seed 3 --out b.h5
+expect 2 'seed 3, now 4' short ethanol.xyz --ensemble nvt --steps 50 --seed 4 --out b.h5 --resume
+expect 2 'dt_fs 0.2, now 0.1' md ethanol.xyz --ensemble nvt --dt 0.1 --steps 50 --seed 3 --out b.h5 --resume
 expect 2 'precision "float64", now "float32"' \
-  short ethanol.xyz --ensemble $ensemble --steps 50 --seed 3 --out b.h5 --resume --precision float32
+  short ethanol.xyz --ensemble nvt --steps 50 --seed 3 --out b.h5 --resume --precision float32
 expect 3 'b.svg' short ethanol.xyz --ensemble nve --steps 50 --checkpoint b.svg --resume
 expect 0 'starts at its first step' short ethanol.xyz --ensemble nve --steps 5 --out fresh.h5 --resume
 
@@ -127,6 +145,10 @@ expect 1 '"status": "exploded"' boom --json
 steps=$(value steps)
 expect 0 "frames  *$((steps + 1))$" "$cartan" data info boom.h5
 expect 0 "position/value.*($((steps + 1)), 9, 3)" "$cartan" data info boom.h5 --config
+
+# so does one whose energy comes from nowhere, with the limits as they are
+expect 1 'beyond max_' md ethanol.xyz --dt 400 --ensemble nve --steps 100 --temperature 300
+expect 2 'max_temperature is 200 K' md ethanol.xyz --dt 0.2 --ensemble nve --steps 3 --max-temperature 200
 
 # velocities, precision, trajectories as starts
 expect 0 . short straight.h5 --frame -1 --keep-velocities --ensemble nve --steps 3 --json

@@ -367,6 +367,17 @@ TEST(Dynamics, StopsWhereItExplodesAndSaysWhy) {
   EXPECT_NE(h.message.find("temperature"), std::string::npos) << h.message;
   EXPECT_LT(h.steps, 1000);
 
+  DynamicsOptions far;  // energy that comes from nowhere: the well is left within a step
+  far.dt = 40;
+  far.temperature = 300;
+  LennardJones deep(0.4, 3.4, 8);
+  Dynamics drifts(deep, fcc(2, 5.3, 0.3), far);
+  const DynamicsSummary d = run(drifts, 1000);
+  EXPECT_EQ(d.status, DynamicsStatus::exploded);
+  EXPECT_NE(d.message.find("max_"), std::string::npos) << d.message;
+  far.temperature = 2e4;
+  EXPECT_THROW(Dynamics(deep, fcc(2, 5.3, 0.3), far), std::invalid_argument);
+
   IdealGas never(0);  // not finite from the start
   Dynamics none(never, f, DynamicsOptions{});
   EXPECT_TRUE(none.exploded());
@@ -384,6 +395,39 @@ TEST(Dynamics, StopsWhereItExplodesAndSaysWhy) {
   EXPECT_EQ(m.steps, 49);
   two.positions[3] = 0.001;
   EXPECT_THROW(Dynamics(weak, two, DynamicsOptions{}), std::invalid_argument);
+}
+
+TEST(Dynamics, DriftCountsFromTheStartOfTheRunAlsoWhenItGoesOn) {
+  IdealGas gas;
+  DynamicsOptions o;
+  Dynamics first(gas, fcc(1, 5), o);
+  run(first, 10);
+  data::Group group;
+  first.state().save(group);
+  DynamicsState state = DynamicsState::load(group);
+  EXPECT_EQ(state.start_energy, first.observables().conserved);  // of a gas without forces
+  state.start_energy -= 1.1 * static_cast<double>(state.frame.size());
+  Dynamics second(gas, state, o);
+  const DynamicsSummary s = run(second, 10);
+  EXPECT_EQ(s.status, DynamicsStatus::exploded);
+  EXPECT_NE(s.message.find("max_drift"), std::string::npos) << s.message;
+  EXPECT_EQ(s.steps, 0);
+}
+
+TEST(Dynamics, TheStartIsSampledOnce) {
+  IdealGas gas;
+  std::vector<Index> steps;
+  const auto note = [&](const Dynamics&, const Observables& o) { steps.push_back(o.step); };
+  DynamicsOptions o;
+  o.sample_every = 2;
+  Dynamics first(gas, fcc(1, 5), o);
+  run(first, 0, note);
+  data::Group group;
+  first.state().save(group);
+  Dynamics second(gas, DynamicsState::load(group), o);
+  run(second, 1, note);
+  run(second, 3, note);
+  EXPECT_EQ(steps, (std::vector<Index>{0, 2, 4}));
 }
 
 TEST(Dynamics, StopsWhenAsked) {

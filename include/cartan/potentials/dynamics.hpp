@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,10 @@ struct DynamicsOptions {
   bool remove_com = true;         ///< the centre of mass stays at rest: three degrees of freedom less
   bool remove_rotation = false;   ///< start velocities without angular momentum (no pbc)
   bool exact_temperature = true;  ///< start velocities scaled to the temperature asked for
-  double max_temperature = 1e6;   ///< K; beyond it the run counts as exploded
-  Index sample_every = 10;        ///< steps between calls of the callback
+  double max_temperature = 1e4;   ///< K; beyond it the run counts as exploded
+  double max_drift = 0.5;   ///< eV/atom/ps; so does a change of the conserved quantity since the start beyond
+                            ///< this for every picosecond that has passed, or for one at first
+  Index sample_every = 10;  ///< steps between calls of the callback
 };
 void describe(config::Fields& f, DynamicsOptions& options);
 
@@ -56,8 +59,11 @@ struct DynamicsState {
   Evaluation evaluation;                                  ///< of `frame`
   std::vector<double> chain_positions, chain_velocities;  ///< Nose-Hoover: 1 and 1/fs
   double heat = 0;                                        ///< eV, given by thermostat and barostat so far
+  double start_energy = not_known;                        ///< eV, the conserved quantity at the start
+  bool sampled = false;                                   ///< the callback of run() has had the start
   Index volume_moves = 0, volume_moves_accepted = 0;
 
+  static constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
   void save(data::Group& group) const;
   /// Throws FormatError.
   static DynamicsState load(const data::Group& group);
@@ -106,9 +112,11 @@ class Dynamics {
   /// Goes on from a state.
   Dynamics(Potential& potential, DynamicsState state, const DynamicsOptions& options);
 
-  /// One time step. False when energy or forces are not finite, the potential refuses the positions, or the
-  /// temperature passes max_temperature: then the state is that before the step, and stays so.
+  /// One time step. False when energy or forces are not finite, the potential refuses the positions, or
+  /// temperature or drift pass their limits: then the state is that before the step, and stays so.
   bool step();
+  /// Whether the start of the run has still to be sampled: true once, of a state at step 0.
+  bool sample_start();
   bool exploded() const { return !failure_.empty(); }
   const std::string& failure() const { return failure_; }  ///< why, when exploded
 
@@ -129,6 +137,7 @@ class Dynamics {
   void remove_com_velocity();
   double kinetic_energy() const;
   double chain_energy() const;
+  double conserved(double kinetic, double volume) const;
 
   Potential& potential_;
   DynamicsOptions options_;
@@ -158,8 +167,8 @@ struct DynamicsSummary {
   double us_per_atom_step = 0;
 };
 
-/// Called at steps that are multiples of `sample_every`: at the start only of a state at step 0, so that a
-/// run in pieces is sampled as one in a single piece.
+/// Called at steps that are multiples of `sample_every`, and once at step 0, so that a run in pieces is
+/// sampled as one in a single piece, whichever step it was stopped at.
 using DynamicsCallback = std::function<void(const Dynamics&, const Observables&)>;
 
 /// Takes `steps` steps. Ends early when the run explodes or `stop` is set.
