@@ -197,6 +197,11 @@ Field& Field::stored_as(std::string name) {
   stored_ = std::move(name);
   return *this;
 }
+
+Field& Field::added_later() {
+  added_later_ = true;
+  return *this;
+}
 Field& Field::may_change() {
   may_change_ = true;
   return *this;

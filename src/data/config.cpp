@@ -35,6 +35,7 @@ void save_fields(Group& group, config::Fields fields) {
 void load_fields(const Group& group, config::Fields fields) {
   for (config::Field& f : fields) {
     const auto it = group.attributes.find(f.stored_name());
+    if (it == group.attributes.end() && f.may_be_missing()) continue;
     if (it == group.attributes.end())
       throw FormatError(group.file(), f.stored_name(), "the attribute is missing");
     try {

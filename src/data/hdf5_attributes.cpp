@@ -26,6 +26,14 @@ hid_t stored_type(DType dtype) {
   throw std::invalid_argument("[hdf5] unknown element type");
 }
 
+// The enumeration FALSE, TRUE in which h5py writes booleans.
+static bool is_boolean(hid_t type) {
+  if (H5Tget_class(type) != H5T_ENUM || H5Tget_nmembers(type) != 2 || H5Tget_size(type) != 1) return false;
+  signed char no = 0, yes = 0;
+  return H5Tenum_valueof(type, "FALSE", &no) >= 0 && H5Tenum_valueof(type, "TRUE", &yes) >= 0 && no == 0 &&
+         yes == 1;
+}
+
 std::optional<DType> element_type(hid_t type, bool exact) {
   for (DType t : {DType::f32, DType::f64, DType::i32, DType::i64, DType::u8})
     if (H5Tequal(type, stored_type(t)) > 0) return t;
@@ -38,6 +46,7 @@ std::optional<DType> element_type(hid_t type, bool exact) {
   for (hid_t large : {H5T_STD_U32LE, H5T_STD_U32BE, H5T_STD_I64BE})
     if (H5Tequal(type, large) > 0) return DType::i64;
   if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) == 2) return DType::f32;
+  if (is_boolean(type)) return DType::i32;
   return complex_type(type);
 }
 

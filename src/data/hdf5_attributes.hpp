@@ -13,7 +13,8 @@ namespace cartan::data {
 /// The stored type of the elements (of the parts, for complex ones): little-endian, as in memory.
 hid_t stored_type(DType dtype);
 /// The element type that holds a stored type without loss, if there is one. `exact`: only types that
-/// Cartan writes; otherwise smaller integers, big-endian numbers, halves and complex_type() too.
+/// Cartan writes; otherwise smaller integers, big-endian numbers, halves, h5py's booleans and
+/// complex_type() too.
 std::optional<DType> element_type(hid_t type, bool exact);
 /// Of records {r, i} of equal parts, in which h5py writes complex numbers.
 std::optional<DType> complex_type(hid_t type);

@@ -89,6 +89,11 @@ Array polynomial_cutoff(const Array& d, double upper, int p) {
   return radial(PolynomialCutoff{upper, p}, d);
 }
 
+Array xplor_cutoff(const Array& d, double onset, double upper) {
+  check("xplor_cutoff", d, onset, upper);
+  return radial(XplorCutoff{onset, upper}, d);
+}
+
 RadialKind radial_kind(const std::string& name) {
   for (int k = 0; k < 3; ++k)
     if (name == kind_names[k]) return static_cast<RadialKind>(k);
@@ -114,8 +119,11 @@ RadialBasis::RadialBasis(const RadialOptions& o, DType dtype) : options(o) {
     centers = linspace(o.lower, o.upper, o.count).as(dtype);
     widths = Array::scalar(-0.5 / (step * step), dtype);
   } else {
-    require(!o.trainable && o.lower == 0, "[RadialBasis] the Bessel basis is not trainable and starts at 0");
+    require(o.lower == 0, "[RadialBasis] the Bessel basis starts at 0, not at ", o.lower);
     require(o.envelope >= 0, "[RadialBasis] envelope ", o.envelope, " must not be negative");
+    require(o.onset >= 0 && o.onset < o.upper && (o.onset == 0 || o.envelope == 0),
+            "[RadialBasis] a cutoff from ", o.onset, " to ", o.upper,
+            " must start before it ends, and needs envelope 0, not ", o.envelope);
     const double w = std::numbers::pi / o.upper;
     centers = linspace(w, count * w, o.count).as(dtype);
   }
@@ -125,12 +133,19 @@ Array RadialBasis::operator()(const Array& d) const {
   require(d.ndim() == 1 && d.dtype() == centers.dtype(), "[RadialBasis] distances are ", d.dtype(),
           " of shape ", d.shape(), ", expected ", centers.dtype(), " of rank 1");
   const double lower = options.lower, upper = options.upper;
-  if (options.kind == RadialKind::bessel) return radial(Bessel{upper, options.envelope, {}}, d, {centers});
+  if (options.kind == RadialKind::bessel && !centers.tracked())
+    return radial(Bessel{upper, options.envelope, options.onset, {}}, d, {centers});
   const bool expnorm = options.kind == RadialKind::expnorm;
   if (!centers.tracked() && !widths.tracked())
     return expnorm ? radial(ExpNorm{lower, upper, {}, {}}, d, {centers, widths})
                    : radial(Gauss{}, d, {centers, widths});
   const Array column = reshape(d, {-1, 1});
+  if (options.kind == RadialKind::bessel) {
+    const Array cut = options.onset > 0      ? xplor_cutoff(column, options.onset, upper)
+                      : options.envelope > 0 ? polynomial_cutoff(column, upper, options.envelope)
+                                             : less(column, Array::scalar(upper, d.dtype(), d.device()));
+    return scale(cut / column, std::sqrt(2 / upper)) * sin(column * centers);
+  }
   if (!expnorm) return exp(widths * square(column - centers));
   const Array u = exp((5 / (upper - lower)) * (lower - column));
   return cosine_cutoff(column, 0, upper) * exp(negative(widths * square(u - centers)));

@@ -80,6 +80,40 @@ struct PolynomialCutoff {
   }
 };
 
+// A polynomial in d^2, of which d + t has the coefficients sum_k a_k binom(k, j) d^(k - j).
+struct XplorCutoff {
+  static constexpr bool scalar = true;
+  double onset, upper;
+  Index count() const { return 1; }
+  void take(const Arrays&) {}
+
+  Series series(double d, int order) const {
+    Series c{};
+    if (!(d < upper)) return c;
+    c[0] = 1;
+    if (d < onset) return c;
+    const double u = upper * upper, n = onset * onset, cube = (u - n) * (u - n) * (u - n);
+    const double a[4] = {u * u * (u - 3 * n) / cube, 6 * u * n / cube, -3 * (u + n) / cube, 2 / cube};
+    c[0] = 0;
+    for (int k = 0; k <= 6; k += 2) {
+      double binomial = a[k / 2];
+      for (int j = 0; j <= order && j <= k; ++j) {
+        double power = 1;
+        for (int e = k - j; e > 0; --e) power *= d;
+        c[static_cast<std::size_t>(j)] += binomial * power;
+        binomial *= static_cast<double>(k - j) / (j + 1);
+      }
+    }
+    return c;
+  }
+  template <class T>
+  void fill(const T* d, Index n, int order, T* out) const {
+    const double f = factorial(order);
+    for (Index i = 0; i < n; ++i)
+      out[i] = static_cast<T>(f * series(static_cast<double>(d[i]), order)[static_cast<std::size_t>(order)]);
+  }
+};
+
 // exp(f) for f = factor_k (h_k0 + h_1 t + h_2 t^2 + ...)^2, for all k at once: with E = exp(f),
 // n E_n = sum_{j=1..n} j f_j E_{n-j}.
 template <class T>
@@ -177,6 +211,7 @@ struct Bessel {
   static constexpr bool scalar = false;
   double upper;
   int envelope;
+  double onset;
   Array frequencies;
   Index count() const { return frequencies.size(); }
   void take(const Arrays& in) { frequencies = in[0]; }
@@ -217,6 +252,7 @@ struct Bessel {
       Series cut{};
       if (r < upper) cut[0] = 1;
       if (envelope > 0) cut = PolynomialCutoff{upper, envelope}.series(r, order);
+      if (onset > 0) cut = XplorCutoff{onset, upper}.series(r, order);
       for (Index i = 0; i < k; ++i) {
         const Series q = r < upper ? sine_over_distance(static_cast<double>(w[i]), r, order) : Series{};
         double total = 0;

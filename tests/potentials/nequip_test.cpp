@@ -169,9 +169,9 @@ TEST(Nequip, WhatIsLeftToTheDataIsTakenFromIt) {
 
 TEST(Nequip, FeaturesAreReadAndChecked) {
   NequipConfig c = config_of("species");
-  EXPECT_EQ(c.features().text(), "2x0e+2x1o");
+  EXPECT_EQ(c.features(0).text(), "2x0e+2x1o");
   c.parity = false;
-  EXPECT_EQ(c.features().text(), "2x0e+2x1e");
+  EXPECT_EQ(c.features(0).text(), "2x0e+2x1e");
   c.irreps = "4x0e+3x0o+2x1o+2x1e+1x2e";
   EXPECT_THROW(c.validate(), std::invalid_argument);  // odd ones without parity
   c.parity = true;

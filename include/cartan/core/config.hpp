@@ -47,6 +47,7 @@ class Field {
   Field& optional(std::string meaning);  ///< what the default of a text, "", stands for
   /// Its name in files, where that is another one.
   Field& stored_as(std::string name);
+  Field& added_later();  ///< files of earlier versions do not have it: the default is what they mean
   ///@}
 
   const std::string& name() const { return name_; }
@@ -54,6 +55,7 @@ class Field {
   const std::string& unit() const { return unit_; }
   const std::vector<std::string>& choices() const { return choices_; }
   bool may_change_on_resume() const { return may_change_; }
+  bool may_be_missing() const { return added_later_; }
   const std::string& meaning_of_empty() const { return empty_; }
   const std::string& stored_name() const { return stored_.empty() ? name_ : stored_; }
   /// Setting it changes which fields there are: describe the struct again afterwards.
@@ -79,7 +81,7 @@ class Field {
   std::function<Value()> get_;
   std::function<void(const Value&)> set_;
   double low_ = -std::numeric_limits<double>::infinity(), high_ = std::numeric_limits<double>::infinity();
-  bool above_ = false, below_ = false, may_change_ = false, choice_ = false;
+  bool above_ = false, below_ = false, may_change_ = false, choice_ = false, added_later_ = false;
   std::vector<std::string> choices_;
 };
 

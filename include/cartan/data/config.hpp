@@ -12,8 +12,9 @@ Attribute to_attribute(const config::Value& value);
 /// One attribute a field, called field.stored_name(). Throws std::invalid_argument where the group has an
 /// attribute of that name already.
 void save_fields(Group& group, config::Fields fields);
-/// Sets every field from its attribute. Throws FormatError naming file and attribute for one that is missing,
-/// of another type or outside its limits; fields before it are set then.
+/// Sets every field from its attribute; fields that were added later may be missing. Throws FormatError
+/// naming file and attribute for another one that is missing, of another type or outside its limits; fields
+/// before it are set then.
 void load_fields(const Group& group, config::Fields fields);
 
 /// The same for a struct with describe(config::Fields&, Options&); load_options() checks nothing that joins

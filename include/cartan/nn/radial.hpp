@@ -17,6 +17,9 @@ Array cosine_cutoff(const Array& d, double lower, double upper);
 /// 1 - (p+1)(p+2)/2 x^p + p(p+2) x^(p+1) - p(p+1)/2 x^(p+2), x = d/upper: two continuous derivatives at the
 /// cutoff (Gasteiger et al., arXiv:2003.03123).
 Array polynomial_cutoff(const Array& d, double upper, int p = 6);
+/// 1 up to `onset`, then (u - s)^2 (u + 2 s - 3 n)/(u - n)^3, s = d^2, u = upper^2, n = onset^2: one
+/// continuous derivative at either end (X-PLOR's switching function).
+Array xplor_cutoff(const Array& d, double onset, double upper);
 ///@}
 
 enum class RadialKind {
@@ -33,8 +36,9 @@ struct RadialOptions {
   RadialKind kind = RadialKind::expnorm;
   Index count = 32;  ///< R; at least 2
   double lower = 0, upper = 5;
-  bool trainable = false;  ///< expnorm and gauss: the two arrays are parameters
+  bool trainable = false;  ///< the arrays are parameters
   int envelope = 0;        ///< bessel: p of the polynomial cutoff that multiplies it; 0: none
+  double onset = 0;        ///< bessel: of the cutoff of X-PLOR that multiplies it; 0: none
 };
 
 /// distances d (P) -> (P, R).
@@ -43,7 +47,7 @@ class RadialBasis {
   RadialBasis() = default;
   RadialBasis(const RadialOptions& options, DType dtype);
   Array operator()(const Array& d) const;
-  /// Nothing unless trainable. Names as in torchmd-net: means, betas; offset, coeff.
+  /// Nothing unless trainable. Names as in torchmd-net: means, betas; offset, coeff; and frequencies.
   void collect(const std::string& prefix, ParameterRefs& out);
   /// The arrays that a checkpoint holds although they are not trained; nothing when trainable.
   void collect_buffers(const std::string& prefix, ParameterRefs& out);

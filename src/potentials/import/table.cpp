@@ -1,0 +1,43 @@
+// The programs whose models are read.
+#include "cartan/core/error.hpp"
+#include "potentials/import/importer.hpp"
+
+namespace cartan::potentials {
+namespace {
+
+struct Row {
+  Importer importer;
+  bool (*recognises)(const std::string& path);
+  ImportedModel (*read)(const std::string& path, const ImportOptions& options);
+};
+
+const std::vector<Row>& table() {
+  static const std::vector<Row> rows{
+      {{"SevenNet", "checkpoints of SevenNet (.pth)"}, is_sevennet, import_sevennet},
+  };
+  return rows;
+}
+
+}  // namespace
+
+void describe(config::Fields& f, ImportOptions& o) {
+  f("task", o.task, "the kind of labels, where a file was trained on several (PBE, R2SCAN)")
+      .optional("the file has one");
+}
+
+std::vector<Importer> importers() {
+  std::vector<Importer> out;
+  for (const Row& row : table()) out.push_back(row.importer);
+  return out;
+}
+
+ImportedModel import_model(const std::string& path, const ImportOptions& options) {
+  std::string known;
+  for (const Row& row : table()) {
+    if (row.recognises(path)) return row.read(path, options);
+    known += (known.empty() ? "" : "; ") + std::string(row.importer.files);
+  }
+  throw FormatError(path, "", "is no model that is read. These are: " + known);
+}
+
+}  // namespace cartan::potentials
