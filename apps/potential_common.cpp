@@ -28,8 +28,9 @@ void add_model_options(CLI::App* verb, ModelOptions& o) {
 potentials::Model open_model(const ModelOptions& o) {
   const Device device = device_from_name(o.device);
   require_device(device);
-  potentials::Model model = potentials::Model::open(o.model);
-  if (!o.precision.empty()) model = model.as(dtype_from_name(o.precision));
+  std::optional<DType> dtype;
+  if (!o.precision.empty()) dtype = dtype_from_name(o.precision);
+  potentials::Model model = potentials::Model::open(o.model, dtype);
   model.to(device);
   return model;
 }

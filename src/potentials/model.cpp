@@ -15,7 +15,10 @@ Model::Model(std::unique_ptr<Network> network) : network_(std::move(network)) {
 }
 
 Model::Model(const Model& other)
-    : energy_scale(other.energy_scale), reference(other.reference), network_(other.network_->clone()) {}
+    : energy_scale(other.energy_scale),
+      reference(other.reference),
+      card(other.card),
+      network_(other.network_->clone()) {}
 
 Model& Model::operator=(const Model& other) {
   return *this = Model(other);
@@ -25,6 +28,7 @@ Model Model::as(DType dtype) const {
   Model out(network_->as(dtype));
   out.energy_scale = energy_scale;
   out.reference = reference;
+  out.card = card;
   return out;
 }
 
@@ -90,6 +94,7 @@ void Model::save_description(data::Group& group) const {
   }
   group.attributes["elements"] = elements;
   config().save(group);
+  if (!card.empty()) group["card"].attributes = card;
   group.set("reference_energy", Array::from(energies), "eV", "element");
 }
 
@@ -100,8 +105,9 @@ void Model::save(data::Group& group) const {
 
 namespace {
 // A network for the parameters that the file has: one that needs far more is not made.
-std::unique_ptr<Network> blank_network(const data::Group& group) {
+std::unique_ptr<Network> blank_network(const data::Group& group, std::optional<DType> dtype) {
   const std::unique_ptr<NetworkConfig> config = load_network_config(group);
+  if (dtype) config->dtype = *dtype;
   nn::Init init = nn::Init::blank();
   double elements = 0;
   for (const auto& [name, item] : group.group("parameters").items())
@@ -116,8 +122,8 @@ std::unique_ptr<Network> blank_network(const data::Group& group) {
 }
 }  // namespace
 
-Model Model::load(const data::Group& group) {
-  Model model(blank_network(group));
+Model Model::load(const data::Group& group, std::optional<DType> dtype) {
+  Model model(blank_network(group, dtype));
   model.energy_scale = group.number("scale");
   const auto& elements = group.strings("elements");
   const auto energies =
@@ -127,7 +133,8 @@ Model Model::load(const data::Group& group) {
     if (z == 0) throw FormatError(group.file(), "elements", "'" + elements[k] + "' is no chemical element");
     model.reference[z] = energies[k];
   }
-  nn::load_parameters(model.parameters(), group.group("parameters"));
+  nn::load_parameters(model.parameters(), group.group("parameters"), true);
+  if (group.has_group("card")) model.card = group.group("card").attributes;
   return model;
 }
 
@@ -137,9 +144,9 @@ void Model::save(const std::string& path, const std::string& config) const {
   data::save(path, root, {"cartan-model", 1, "", config});
 }
 
-Model Model::open(const std::string& path) {
+Model Model::open(const std::string& path, std::optional<DType> dtype) {
   const data::Group root = data::load(path, "cartan-model");
-  return load(root.group("model"));
+  return load(root.group("model"), dtype);
 }
 
 }  // namespace cartan::potentials

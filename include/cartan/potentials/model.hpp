@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,16 +58,20 @@ class Model {
 
   double energy_scale = 1;          ///< eV per unit of the network
   std::map<int, double> reference;  ///< eV, of every element the model knows
+  /// What is known of it besides: origin, licence, training set, errors (model_card.hpp).
+  data::Attributes card;
 
   /// Into and from a group of a file; the exact bits.
   void save(data::Group& group) const;
   void save_description(data::Group& group) const;  ///< all but the parameters
   /// Throws FormatError, for a network of an unknown kind too.
-  static Model load(const data::Group& group);
+  /// @param dtype  to compute with, rather than what the file says. Parameters may be stored in float64 for a
+  ///               model that computes in float32: nothing is lost then in float64.
+  static Model load(const data::Group& group, std::optional<DType> dtype = {});
   /// To a file of format "cartan-model", and from one.
   /// @param config  the resolved run description, kept in the file's header
   void save(const std::string& path, const std::string& config = "") const;
-  static Model open(const std::string& path);
+  static Model open(const std::string& path, std::optional<DType> dtype = {});
 
  private:
   std::unique_ptr<Network> network_;
