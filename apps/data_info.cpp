@@ -4,6 +4,7 @@
 #include <cartan/core/printable.hpp>
 #include <cartan/data/point_charges.hpp>
 #include <cartan/data/readers.hpp>
+#include <cartan/potentials/model_card.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -126,6 +127,21 @@ void show_tree(const Options& o, const data::Hdf5File& file) {
     std::cout << "  configuration of " << h.config.size() << " bytes: --config shows it\n";
 }
 
+// A model: its card, and then the tree.
+void show_model(const Options& o, const data::Hdf5File& file) {
+  const auto lines = potentials::model_card(potentials::Model::open(o.file));
+  if (o.json) {
+    ordered_json j{{"file", o.file}, {"format", file.header().format}, {"card", ordered_json::object()}};
+    for (const auto& [name, value] : lines) j["card"][name] = value;
+    list_group(file, file.outline(), "", j["objects"]);
+    std::cout << j.dump(2) << "\n";
+    return;
+  }
+  for (const auto& [name, value] : lines) std::cout << name << ": " << value << "\n";
+  std::cout << "\n";
+  show_tree(o, file);
+}
+
 void show_frames(const Options& o, const std::string& kind) {
   FrameSummary summary;
   ProgressBar bar("reading");
@@ -184,7 +200,9 @@ void run(const Options& o) {
   const bool hdf5 = format.name == "h5" || format.name == "h5md";
   if (!(o.config && hdf5) && data::holds_frames(o.file)) return show_frames(o, format.title);
   if (format.name == "npz") return show_arrays(o, data::read_npz(o.file), "npz");
-  show_tree(o, data::Hdf5File(o.file));
+  const data::Hdf5File file(o.file);
+  if (file.header().format == "cartan-model") return show_model(o, file);
+  show_tree(o, file);
 }
 
 }  // namespace

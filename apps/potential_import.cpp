@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app.hpp"
+#include "config_flags.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -26,7 +27,8 @@ void import_weights(const Options& o) {
   refuse_existing({o.out}, o.force);
   potentials::ImportedModel imported = potentials::import_model(o.weights, o.import);
   potentials::Model& model = imported.model;
-  model.card["origin"] = imported.source + ", imported from " + std::filesystem::path(o.weights).filename().string();
+  model.card["origin"] =
+      imported.source + ", imported from " + std::filesystem::path(o.weights).filename().string();
   model.card["licence"] = o.licence.empty() ? "not stated: that of the weights holds" : o.licence;
 
   // Parameters keep all their digits; the model computes as it was trained unless asked otherwise.
@@ -59,8 +61,7 @@ void add_potential_import(CLI::App& potential) {
     files += (files.empty() ? "" : "; ") + std::string(importer.files);
   verb->add_option("weights", o->weights, "One of: " + files)->required();
   verb->add_option("--out", o->out, "Model file to write")->required();
-  verb->add_option("--task", o->import.task,
-                   "the kind of labels, where the weights were trained on several (PBE, R2SCAN)");
+  add_field_options(verb, config::fields_of(o->import));
   verb->add_option("--licence", o->licence, "licence of the weights, kept in the model card");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);

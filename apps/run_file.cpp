@@ -37,6 +37,9 @@ void describe(config::Fields& f, Run& r) {
   describe(f, r.data);
   f.section("model");
   describe_model(f, r.model);
+  f("from", r.from, "a model whose parameters, scale and reference energies the run starts from")
+      .optional("new parameters");
+  f("keep_elements", r.keep_elements, "keep the elements of that model which the frames do not have");
   f("scale", r.scale, "eV per unit of the network: forces (their root mean square) or a number");
   f.section("loss");
   describe(f, r.loss);
@@ -102,6 +105,30 @@ void locate(const std::string& run_file, const std::vector<Override>& overrides,
   path = absolute((fs::exists(first) || !fs::exists(second) ? first : second).string());
 }
 
+// The network of the model that a run starts from. Other keys of [model] would be lost: they must be the
+// defaults, or the model's own; its precision may be chosen.
+void take_network(Run& r) {
+  const potentials::Model model = potentials::Model::open(r.from);
+  std::shared_ptr<potentials::NetworkConfig> network = model.config().clone();
+  const std::unique_ptr<potentials::NetworkConfig> defaults = potentials::network_config(r.model->kind());
+  const auto given = config::values_of(*r.model), usual = config::values_of(*defaults);
+  for (const config::Difference& d : config::differences(usual, given)) {
+    if (d.name == "precision") {
+      network->dtype = r.model->dtype;
+      continue;
+    }
+    std::string own = "nothing";
+    for (const auto& [name, value] : config::values_of(*network))
+      if (name == d.name && r.model->kind() == std::string(network->kind())) own = config::to_text(value);
+    require(own == d.now, "[run] model.", d.name, " is ", d.now, ", but model.from takes the network of ",
+            r.from, ", where it is ", own, "; leave the key out");
+  }
+  require(r.data.reference == "fit" || r.data.reference == "none",
+          "[run] data.reference must be fit or none with model.from, which has energies of atoms, not '",
+          r.data.reference, "'");
+  r.model = std::move(network);
+}
+
 }  // namespace
 
 Run read_run(const std::string& path, const std::vector<Override>& overrides) {
@@ -112,11 +139,15 @@ Run read_run(const std::string& path, const std::vector<Override>& overrides) {
   locate(path, overrides, "data.validation", r.data.validation);
   if (r.data.reference != "fit" && r.data.reference != "none")
     locate(path, overrides, "data.reference", r.data.reference);
+  if (!r.from.empty()) {
+    locate(path, overrides, "model.from", r.from);
+    take_network(r);
+  }
   require(!r.out.empty(), path, ": output.folder has no name; \".\" is the current folder");
   r.out = absolute(r.out);
 
   Run saved = r;  // what runs again from anywhere
-  for (std::string* file : {&saved.data.train, &saved.data.validation, &saved.data.reference})
+  for (std::string* file : {&saved.data.train, &saved.data.validation, &saved.data.reference, &saved.from})
     *file = with_dollars(*file);
   r.text = to_toml(described(saved));
   r.training.config = r.text;

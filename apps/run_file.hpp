@@ -25,6 +25,8 @@ void describe(config::Fields& f, DataOptions& options);
 struct Run {
   DataOptions data;
   std::shared_ptr<potentials::NetworkConfig> model = potentials::network_kinds().front().config();  // [model]
+  std::string from;              // a model to go on from; its network takes the place of the others' keys
+  bool keep_elements = true;     // of that model, those that the frames do not have
   std::string scale = "forces";  // "forces" (root mean square) or a number, eV
   potentials::LossOptions loss;  // [loss]
   nn::TrainerOptions training;   // [training]

@@ -5,6 +5,7 @@
 #include <cartan/data/hdf5.hpp>
 #include <cartan/data/readers.hpp>
 #include <cartan/nn/run_folder.hpp>
+#include <cartan/potentials/model_card.hpp>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -101,6 +102,44 @@ double number_of(const std::string& scale) {
   return value;
 }
 
+potentials::Model new_model(const Run& run, const FrameSet& train, const StopFlag* stop) {
+  const std::unique_ptr<potentials::NetworkConfig> config = run.model->clone();
+  config->adapt(train.frames);
+  // Weights, gradients, two arrays of the optimiser, averages, the best weights.
+  constexpr double copies = 6;
+  potentials::Model model(potentials::draw_network(*config, run.training.seed, copies, stop));
+  model.reference = references(run, train);
+  model.energy_scale =
+      run.scale == "forces" ? potentials::fit_scale(train, model.reference) : number_of(run.scale);
+  return model;
+}
+
+// A model to fine-tune: its elements as asked, its energies of atoms moved to where the energies of the
+// frames are.
+potentials::Model started_model(const Run& run, const FrameSet& train, const FrameSet& validation,
+                                const std::function<void(const std::string&)>& say) {
+  potentials::Model model = potentials::Model::open(run.from, run.model->dtype);
+  std::set<int> present;
+  for (const FrameSet* set : {&train, &validation})
+    for (const data::Frame& f : set->frames) present.insert(f.numbers.begin(), f.numbers.end());
+  model.check_elements({present.begin(), present.end()});
+  if (!run.keep_elements) model = model.with_elements({present.begin(), present.end()});
+  model.card["started_from"] = run.from;
+  if (run.scale != "forces") model.energy_scale = number_of(run.scale);
+  const potentials::EnergyShift shift = potentials::fit_shift(model, train);
+  if (shift.frames == 0) return model;
+  std::string by_element;
+  for (const auto& [z, energy] : shift.by_element) {
+    by_element += text(" ", data::element_symbol(z), " ", std::round(1e4 * energy) / 1e4);
+    if (run.data.reference == "fit") model.reference[z] += energy;
+  }
+  say(text("energies of ", train.name, " lie ", std::round(1e4 * shift.per_atom) / 1e4,
+           " eV/atom above those of ", run.from,
+           run.data.reference == "fit" ? "; energies of atoms are moved (eV):" : "; by element (eV):",
+           by_element, ", which leaves ", std::round(1e4 * shift.left_per_atom) / 1e4, " eV/atom RMS"));
+  return model;
+}
+
 }  // namespace
 
 TrainingResult train_potential(const Run& run, bool resume,
@@ -115,14 +154,8 @@ TrainingResult train_potential(const Run& run, bool resume,
   else
     keep_back(run, train, validation);
 
-  const std::unique_ptr<potentials::NetworkConfig> config = run.model->clone();
-  config->adapt(train.frames);
-  // Weights, gradients, two arrays of the optimiser, averages, the best weights.
-  constexpr double copies = 6;
-  potentials::Model model(potentials::draw_network(*config, run.training.seed, copies, stop));
-  model.reference = references(run, train);
-  model.energy_scale =
-      run.scale == "forces" ? potentials::fit_scale(train, model.reference) : number_of(run.scale);
+  potentials::Model model =
+      run.from.empty() ? new_model(run, train, stop) : started_model(run, train, validation, say);
   potentials::PotentialTask task(model, train, validation, run.loss);
 
   TrainingResult result;
@@ -148,11 +181,12 @@ TrainingResult train_potential(const Run& run, bool resume,
   }
   result.summary = nn::train(task, run.training, folder, resume, progress, stop);
 
-  model.save(result.model, run.text);
   if (!validation.frames.empty()) {
     const bool stress = run.loss.stress > 0;
     result.validation = potentials::compare(validation, potentials::predict(model, validation, stress));
   }
+  potentials::describe_training(model, train, validation, result.validation);
+  model.save(result.model, run.text);
   return result;
 }
 

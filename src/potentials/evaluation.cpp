@@ -49,6 +49,34 @@ std::map<int, double> fit_reference_energies(const FrameSet& set) {
   return reference;
 }
 
+EnergyShift fit_shift(const Model& model, const FrameSet& set) {
+  constexpr Index most = 200;
+  FrameSet some{set.name, {}};
+  Index labelled = 0;
+  for (const Frame& f : set.frames) labelled += f.energy && f.size() > 0;
+  const Index step = std::max<Index>(1, (labelled + most - 1) / most);
+  Index k = 0;
+  for (const Frame& f : set.frames)
+    if (f.energy && f.size() > 0 && k++ % step == 0) some.frames.push_back(f);
+  EnergyShift out;
+  out.frames = static_cast<Index>(some.frames.size());
+  if (some.frames.empty()) return out;
+  const Predictions p = predict(model, some, false);
+  for (std::size_t i = 0; i < some.frames.size(); ++i) {
+    Frame& f = some.frames[i];
+    *f.energy -= p.energy[i];
+    out.per_atom += *f.energy / static_cast<double>(f.size()) / static_cast<double>(out.frames);
+  }
+  out.by_element = fit_reference_energies(some);
+  for (const Frame& f : some.frames) {
+    double left = *f.energy;
+    for (const int z : f.numbers) left -= out.by_element.at(z);
+    out.left_per_atom += std::pow(left / static_cast<double>(f.size()), 2) / static_cast<double>(out.frames);
+  }
+  out.left_per_atom = std::sqrt(out.left_per_atom);
+  return out;
+}
+
 std::map<int, double> shifted_reference_energies(const FrameSet& set, const std::map<int, double>& given) {
   for (int z : elements_of(set))
     require(given.count(z) > 0, set.name, ": has ", data::element_symbol(z),

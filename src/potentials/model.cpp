@@ -32,6 +32,15 @@ Model Model::as(DType dtype) const {
   return out;
 }
 
+Model Model::with_elements(const std::vector<int>& numbers) const {
+  check_elements(numbers);
+  Model out(network_->with_elements(numbers));
+  out.energy_scale = energy_scale;
+  for (const int z : numbers) out.reference[z] = reference.at(z);
+  out.card = card;
+  return out;
+}
+
 void Model::check_elements(const std::vector<int>& numbers) const {
   for (int z : numbers) {
     if (reference.count(z) > 0) continue;

@@ -51,7 +51,8 @@ std::string digest(const std::vector<Frame>& frames) {
   return out;
 }
 
-void describe_training(Model& model, const FrameSet& train, const FrameSet& validation, const Errors& errors) {
+void describe_training(Model& model, const FrameSet& train, const FrameSet& validation,
+                       const Errors& errors) {
   model.card["training_set"] = set_line(train);
   if (validation.frames.empty()) return;
   model.card["validation_set"] = set_line(validation);
@@ -62,7 +63,8 @@ void describe_training(Model& model, const FrameSet& train, const FrameSet& vali
 
 std::vector<std::pair<std::string, std::string>> model_card(const Model& model) {
   std::string elements;
-  for (const auto& [z, energy] : model.reference) elements += (elements.empty() ? "" : " ") + data::element_symbol(z);
+  for (const auto& [z, energy] : model.reference)
+    elements += (elements.empty() ? "" : " ") + data::element_symbol(z);
   std::vector<std::pair<std::string, std::string>> lines{
       {"network", model.config().summary()},
       {"parameters", text(nn::count_parameters(model.parameters()))},

@@ -113,6 +113,10 @@ void Network::to(Device device) {
     for (const nn::NamedParameter& p : *refs) *p.value = p.value->to(device);
 }
 
+std::unique_ptr<Network> Network::with_elements(const std::vector<int>&) const {
+  return clone();
+}
+
 std::unique_ptr<Network> Network::as(DType dtype) const {
   require(is_real(dtype), "[", kind(), "] a network computes in float32 or float64, not ", dtype);
   const std::unique_ptr<NetworkConfig> converted = config().clone();

@@ -90,7 +90,8 @@ TEST(Import, SevenNetGivesItsEnergiesForcesAndStress) {
   expect_sevennet(path, "sevennet_0_11jul2024");
 }
 
-// The other checkpoints are in the wheel of sevenn 0.13: CARTAN_SEVENNET names its folder pretrained_potentials.
+// The other checkpoints are in the wheel of sevenn 0.13: CARTAN_SEVENNET names its folder
+// pretrained_potentials.
 TEST(Import, EverySevenNetOfTheWheel) {
   const char* folder = std::getenv("CARTAN_SEVENNET");
   if (!folder) GTEST_SKIP() << "CARTAN_SEVENNET is not set";

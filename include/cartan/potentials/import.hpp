@@ -11,7 +11,8 @@
 namespace cartan::potentials {
 
 struct ImportOptions {
-  /// Of a file that was trained on several kinds of labels (SevenNet-MF: "PBE", "R2SCAN"; MACE: a head): which.
+  /// Of a file that was trained on several kinds of labels (SevenNet-MF: "PBE", "R2SCAN"; MACE: a head):
+  /// which.
   std::string task;
 };
 void describe(config::Fields& fields, ImportOptions& options);

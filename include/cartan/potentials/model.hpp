@@ -51,6 +51,8 @@ class Model {
   nn::ConstParameterRefs parameters() const { return network().parameters(); }
   /// The same function in another precision (f32, f64): parameters converted, not tracked.
   Model as(DType dtype) const;
+  /// The same model without the other elements; throws std::invalid_argument for one that it does not know.
+  Model with_elements(const std::vector<int>& numbers) const;
   /// Moves the parameters; predictions are then computed there, and lie there.
   void to(Device device) { network_->to(device); }
   /// Throws std::invalid_argument naming the first element that the model was not made for.

@@ -13,8 +13,8 @@ namespace cartan::potentials {
 /// model.card holds: origin, licence, training set, errors.
 std::vector<std::pair<std::string, std::string>> model_card(const Model& model);
 
-/// XXH3 (64 bits, hexadecimal) of the numbers, positions, cells and labels of frames: the same for files of any
-/// kind that hold the same frames.
+/// XXH3 (64 bits, hexadecimal) of the numbers, positions, cells and labels of frames: the same for files of
+/// any kind that hold the same frames.
 std::string digest(const std::vector<Frame>& frames);
 
 /// Writes into model.card what a training run knows: sets with their digests, and the errors at its end.

@@ -78,6 +78,8 @@ class Network {
   Device device() const;
 
   virtual std::unique_ptr<Network> clone() const = 0;
+  /// The same function for these elements alone; the network itself where it has no parameters by element.
+  virtual std::unique_ptr<Network> with_elements(const std::vector<int>& numbers) const;
   /// The same function in another precision (f32, f64): parameters converted, not tracked, on the same
   /// device.
   std::unique_ptr<Network> as(DType dtype) const;

@@ -42,6 +42,16 @@ std::map<int, double> shifted_reference_energies(const FrameSet& set, const std:
 /// references. eV per unit of the network.
 double fit_scale(const FrameSet& set, const std::map<int, double>& reference);
 
+/// How the energies of frames differ from those of a model: by element, the least-squares fit on composition
+/// (of minimal norm), on up to 200 frames with energies.
+struct EnergyShift {
+  Index frames = 0;                  ///< that were looked at
+  std::map<int, double> by_element;  ///< eV
+  double per_atom = 0;               ///< mean difference, eV/atom
+  double left_per_atom = 0;          ///< root mean square after the shift, eV/atom
+};
+EnergyShift fit_shift(const Model& model, const FrameSet& set);
+
 /// Errors of a model on labelled frames. Labels that frames lack are left out; an absent value is NaN.
 struct Errors {
   Index n_frames = 0;

@@ -12,8 +12,8 @@ namespace cartan::potentials {
 /// A flat array of numbers as doubles.
 using Weights = std::vector<double>;
 
-/// The weights of a linear map of e3nn with one output term an irrep, as those of `to`: for every irrep, in the
-/// order of `to`'s inputs, a matrix (channels in, channels out) row by row, divided by the root of
+/// The weights of a linear map of e3nn with one output term an irrep, as those of `to`: for every irrep, in
+/// the order of `to`'s inputs, a matrix (channels in, channels out) row by row, divided by the root of
 /// `fan_in(rows)`. `maps` such maps are interleaved between rows and columns, (in, maps, out): that of `map`.
 /// Throws std::invalid_argument where the sizes do not agree.
 struct LinearMap {

@@ -1,5 +1,5 @@
-// SevenNet (Park et al., J. Chem. Theory Comput. 20, 4857 (2024)): its checkpoints hold the state dict of a NequIP
-// network on e3nn, and the configuration. Normalisations that differ from ours go into the weights.
+// SevenNet (Park et al., J. Chem. Theory Comput. 20, 4857 (2024)): its checkpoints hold the state dict of a
+// NequIP network on e3nn, and the configuration. Normalisations that differ from ours go into the weights.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -68,8 +68,7 @@ class State {
       bool empty = false;
       for (const Index n : value.shape()) empty = empty || n == 0;
       const bool known = empty || potentials::has(name, "output_mask") || potentials::has(name, "_w3j_");
-      if (!known && used_.count(name) == 0)
-        fail(name, "belongs to a part of SevenNet that is not read");
+      if (!known && used_.count(name) == 0) fail(name, "belongs to a part of SevenNet that is not read");
     }
   }
   [[noreturn]] void fail(const std::string& name, const std::string& what) const {
@@ -124,7 +123,7 @@ class SevenNet {
   NequipConfig made_;
   std::vector<int> version_{0, 0, 0};
   std::string version_text_ = "of an unknown version";
-  Index tasks_ = 0, task_ = 0;  // 0: one, without a name
+  Index tasks_ = 0, task_ = 0;                                                // 0: one, without a name
   Index in_rows_ = 0, out_rows_ = 0, embedding_rows_ = 0, readout_rows_ = 0;  // that tell the task
   std::string task_name_;
   nn::ParameterRefs parameters_;
@@ -156,7 +155,8 @@ void SevenNet::read_config() {
     made_.lmax = degree("lmax_node");
   } else {
     if (static_cast<Index>(irreps.size()) != made_.layers + 1)
-      throw FormatError(file_.path(), "config.irreps_manual", text("has ", irreps.size(), " entries for ", made_.layers, " layers"));
+      throw FormatError(file_.path(), "config.irreps_manual",
+                        text("has ", irreps.size(), " entries for ", made_.layers, " layers"));
     // The first is the embedding, whose channels are those of the first layer's scalars.
     for (std::size_t k = 1; k < irreps.size(); ++k) made_.irreps += (k > 1 ? ", " : "") + irreps[k];
   }
@@ -174,7 +174,8 @@ void SevenNet::read_config() {
   expect(config_["act_radial"], "silu");
   for (const char* name : {"act_scalar", "act_gate"}) expect(config_[name]["e"], "silu");
   if (const auto type = config_.find("interaction_type")) expect(*type, "nequip");
-  if (flag("readout_as_fcn")) throw FormatError(file_.path(), "config.readout_as_fcn", "such a readout is not read");
+  if (flag("readout_as_fcn"))
+    throw FormatError(file_.path(), "config.readout_as_fcn", "such a readout is not read");
 
   const TorchValue connection = config_["self_connection_type"];
   const std::vector<std::string> types = connection.kind() == TorchValue::Kind::list
@@ -182,7 +183,8 @@ void SevenNet::read_config() {
                                              : std::vector<std::string>{connection.string()};
   for (const std::string& type : types)
     if ((type != "linear" && type != "nequip") || type != types[0])
-      throw FormatError(file_.path(), connection.where(), "'" + type + "' is not read; linear or nequip, in all layers, is");
+      throw FormatError(file_.path(), connection.where(),
+                        "'" + type + "' is not read; linear or nequip, in all layers, is");
   made_.self_connection = types[0] == "linear" ? "linear" : "species";
   // Versions before the switch took the harmonics of the vectors as they are.
   const auto normalized = config_.find("_normalize_sph");
@@ -196,7 +198,8 @@ void SevenNet::read_config() {
   }
   for (const auto& [row, symbol] : rows) {
     if (row != static_cast<std::int64_t>(made_.species.size()))
-      throw FormatError(file_.path(), "config._type_map", text("row ", made_.species.size(), " has no element"));
+      throw FormatError(file_.path(), "config._type_map",
+                        text("row ", made_.species.size(), " has no element"));
     made_.species.push_back(symbol);
   }
 }
@@ -233,7 +236,8 @@ Weights SevenNet::by_element(const std::string& name) {
   const auto count = static_cast<Index>(all.size());
   if (count == 1) return Weights(kinds, all[0]);
   if (count == kinds && shape.size() == 1) return all;
-  if (tasks_ > 0 && shape == Shape{tasks_, kinds}) return {all.begin() + task_ * kinds, all.begin() + (task_ + 1) * kinds};
+  if (tasks_ > 0 && shape == Shape{tasks_, kinds})
+    return {all.begin() + task_ * kinds, all.begin() + (task_ + 1) * kinds};
   if (tasks_ > 0 && shape == Shape{tasks_}) return Weights(kinds, all[task_]);
   state_.fail(name, text("has shape ", shape, " for ", kinds, " elements and ", tasks_, " tasks"));
 }
@@ -251,11 +255,13 @@ void SevenNet::set(const std::string& name, const Weights& values) {
 }
 
 // What a task adds to scalars: the last rows of a linear map; and the bias of the map itself.
-Weights SevenNet::scalar_bias(const std::string& name, const Weights& weights, Index rows, Index fan_in, Index columns) {
+Weights SevenNet::scalar_bias(const std::string& name, const Weights& weights, Index rows, Index fan_in,
+                              Index columns) {
   Weights out(static_cast<std::size_t>(columns), 0.0);
   if (rows > 0) {
     const std::size_t first = weights.size() - (rows - task_) * columns;
-    for (Index w = 0; w < columns; ++w) out[w] = weights[first + w] / std::sqrt(static_cast<double>(fan_in + rows));
+    for (Index w = 0; w < columns; ++w)
+      out[w] = weights[first + w] / std::sqrt(static_cast<double>(fan_in + rows));
   }
   const std::string bias = name + ".bias";
   if (!state_.has(bias) || state_.shape(bias) == Shape{0}) return out;
@@ -278,8 +284,8 @@ Weights SevenNet::self_connection(const so3::Linear& to, Index t, double factor)
   return out;
 }
 
-// The columns of the file are paths in its order; ours are those of the product. e3nn 0.4 and 0.5 give 3j symbols of
-// the other sign than 0.6 for some degrees: the file tells by those that it holds.
+// The columns of the file are paths in its order; ours are those of the product. e3nn 0.4 and 0.5 give 3j
+// symbols of the other sign than 0.6 for some degrees: the file tells by those that it holds.
 Weights SevenNet::radial_columns(const Nequip::Layer& layer, Index t, const Weights& from, Index rows) {
   const so3::TensorProduct& product = layer.convolution.product();
   const so3::Irreps &a = product.irreps_in1(), &b = product.irreps_in2(), &c = product.irreps_out();
@@ -291,13 +297,15 @@ Weights SevenNet::radial_columns(const Nequip::Layer& layer, Index t, const Weig
     const so3::Irrep out = c[i.out].ir;
     return std::make_tuple(by_output ? out.l : 0, by_output ? out.p : 0, i.in1, i.in2, out.l, out.p);
   };
-  std::stable_sort(order.begin(), order.end(), [&](const auto* x, const auto* y) { return rank(*x) < rank(*y); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](const auto* x, const auto* y) { return rank(*x) < rank(*y); });
 
   const Index columns = product.weight_numel();
   Weights out(from.size());
   Index at = 0;
   for (const so3::Path* path : order) {
-    const int l1 = a[path->instruction.in1].ir.l, l2 = b[path->instruction.in2].ir.l, l3 = c[path->instruction.out].ir.l;
+    const int l1 = a[path->instruction.in1].ir.l, l2 = b[path->instruction.in2].ir.l,
+              l3 = c[path->instruction.out].ir.l;
     double sign = 1;
     if (const Weights theirs = state_.coupling(t, text(l1, "_", l2, "_", l3)); !theirs.empty()) {
       const std::vector<double>& ours = so3::wigner_3j(l1, l2, l3);
@@ -306,7 +314,8 @@ Weights SevenNet::radial_columns(const Nequip::Layer& layer, Index t, const Weig
       for (std::size_t k = 0; k < ours.size(); ++k) along += ours[k] * theirs[k];
       sign = along < 0 ? -1 : 1;
       for (std::size_t k = 0; k < ours.size(); ++k)
-        if (!(std::abs(theirs[k] - sign * ours[k]) < 1e-6)) state_.fail(text("3j symbol ", l1, l2, l3), "is not that of e3nn");
+        if (!(std::abs(theirs[k] - sign * ours[k]) < 1e-6))
+          state_.fail(text("3j symbol ", l1, l2, l3), "is not that of e3nn");
     } else if (l1 > 0 && l2 > 0 && l3 > 0) {
       state_.fail(text(t, "_convolution"), "holds no 3j symbols, whose signs depend on the version of e3nn");
     }
@@ -321,7 +330,7 @@ Weights SevenNet::radial_columns(const Nequip::Layer& layer, Index t, const Weig
 
 void SevenNet::fill_layer(const Nequip::Layer& layer, Index t) {
   const double silu = so3::second_moment_factor([](const Array& x) { return cartan::silu(x); });
-  const double ratio = e3nn_silu / silu;     // of their activations to ours
+  const double ratio = e3nn_silu / silu;    // of their activations to ours
   const double input = t == 0 ? 1 : ratio;  // features have come through one
   const std::string name = text("layers.", t, "."), theirs = text(t, "_");
   const so3::Irrep scalar{0, 1};
@@ -330,7 +339,8 @@ void SevenNet::fill_layer(const Nequip::Layer& layer, Index t) {
   const Weights in = state_.read(theirs + "self_interaction_1.linear.weight");
   set(name + "self_interaction_1.weight", linear_weights(layer.in, in, {1, 0, in_rows_, input}));
   const Index sent = layer.in.irreps_out().count(scalar);
-  set(name + "self_interaction_1.bias", scalar_bias(theirs + "self_interaction_1.linear", in, in_rows_, sent, sent));
+  set(name + "self_interaction_1.bias",
+      scalar_bias(theirs + "self_interaction_1.linear", in, in_rows_, sent, sent));
 
   Index width = made_.radial;
   for (std::size_t k = 0; k < layer.radial.size(); ++k) {
@@ -348,8 +358,8 @@ void SevenNet::fill_layer(const Nequip::Layer& layer, Index t) {
   const Weights out = state_.read(theirs + "self_interaction_2.linear.weight");
   set(name + "self_interaction_2.weight",
       linear_weights(layer.out, out, {1, 0, out_rows_, std::sqrt(made_.neighbors) / denominator}));
-  Weights bias = scalar_bias(theirs + "self_interaction_2.linear", out, out_rows_, layer.out.irreps_in().count(scalar),
-                             layer.out.irreps_out().count(scalar));
+  Weights bias = scalar_bias(theirs + "self_interaction_2.linear", out, out_rows_,
+                             layer.out.irreps_in().count(scalar), layer.out.irreps_out().count(scalar));
   const std::string more = theirs + "self_connection_intro.linear.bias";
   if (state_.has(more) && state_.shape(more) == Shape{static_cast<Index>(bias.size())}) {
     const Weights extra = state_.read(more);
@@ -370,7 +380,8 @@ void SevenNet::fill(Nequip& network) {
   const double norm = 1 / std::sqrt(static_cast<double>(rows));
   for (Index z = 0; z < kinds; ++z)
     for (Index c = 0; c < channels; ++c)
-      e[z * channels + c] = norm * (e[z * channels + c] + (rows > kinds ? e[(kinds + task_) * channels + c] : 0));
+      e[z * channels + c] =
+          norm * (e[z * channels + c] + (rows > kinds ? e[(kinds + task_) * channels + c] : 0));
   e.resize(kinds * channels);
   set("embedding.weight", e);
 
@@ -391,12 +402,14 @@ ImportedModel SevenNet::read() {
 
   // Readout: two linear maps of scalars.
   const double ratio = e3nn_silu / so3::second_moment_factor([](const Array& x) { return silu(x); });
-  const Index channels = network->layers().back().gate.irreps_out().count({0, 1}), half = std::max<Index>(1, channels / 2);
+  const Index channels = network->layers().back().gate.irreps_out().count({0, 1}),
+              half = std::max<Index>(1, channels / 2);
   const std::string hidden = "reduce_input_to_hidden.linear", last = "reduce_hidden_to_energy.linear";
   Weights w = state_.read(hidden + ".weight", {(channels + readout_rows_) * half});
   set("readout.0.bias", scalar_bias(hidden, w, readout_rows_, channels, half));
   w.resize(channels * half);
-  for (double& x : w) x *= ratio * std::sqrt(static_cast<double>(channels) / static_cast<double>(channels + readout_rows_));
+  for (double& x : w)
+    x *= ratio * std::sqrt(static_cast<double>(channels) / static_cast<double>(channels + readout_rows_));
   set("readout.0.weight", w);
   set("readout.1.weight", state_.read(last + ".weight", {half}));
   const bool constant = state_.has(last + ".bias") && state_.shape(last + ".bias") == Shape{1};
@@ -409,7 +422,10 @@ ImportedModel SevenNet::read() {
   model.energy_scale = scale[0];
   for (std::size_t z = 0; z < scale.size(); ++z)
     model.reference[data::element_number(made_.species[z])] = shift[z] + scale[z] * offset;
-  return {std::move(model), DType::f32, "SevenNet " + version_text_ + (task_name_.empty() ? "" : ", task " + task_name_), {}};
+  return {std::move(model),
+          DType::f32,
+          "SevenNet " + version_text_ + (task_name_.empty() ? "" : ", task " + task_name_),
+          {}};
 }
 
 }  // namespace

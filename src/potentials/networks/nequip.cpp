@@ -238,6 +238,28 @@ Nequip::Layer Nequip::make_layer(const so3::Irreps& in, const so3::Irreps& featu
   return layer;
 }
 
+std::unique_ptr<Network> Nequip::with_elements(const std::vector<int>& numbers) const {
+  NequipConfig config = config_;
+  config.species.clear();
+  std::vector<std::int32_t> rows;
+  for (std::size_t k = 0; k < numbers_.size(); ++k)
+    if (std::find(numbers.begin(), numbers.end(), numbers_[k]) != numbers.end()) {
+      config.species.push_back(config_.species[k]);
+      rows.push_back(static_cast<std::int32_t>(k));
+    }
+  nn::Init init = nn::Init::blank();
+  std::unique_ptr<Network> out = config.make(init);
+  const Indices kept(std::move(rows), static_cast<Index>(numbers_.size()));
+  const nn::ConstParameterRefs from = parameters();
+  const nn::ParameterRefs to = out->parameters();
+  for (std::size_t k = 0; k < to.size(); ++k) {
+    const Array value = from[k].value->to(Device::cpu);
+    *to[k].value = value.shape() == to[k].value->shape() ? value : gather(value, kept);  // a row an element
+  }
+  out->to(device());
+  return out;
+}
+
 void Nequip::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
   basis_.collect_buffers("radial_basis", constants);
   basis_.collect("radial_basis", out);

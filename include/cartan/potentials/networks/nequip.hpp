@@ -69,6 +69,7 @@ class Nequip : public Network {
 
   const NequipConfig& config() const override { return config_; }
   std::unique_ptr<Network> clone() const override { return std::make_unique<Nequip>(*this); }
+  std::unique_ptr<Network> with_elements(const std::vector<int>& numbers) const override;
 
   struct Layer {
     so3::Linear self_connection, in, out;
