@@ -105,20 +105,26 @@ void locate(const std::string& run_file, const std::vector<Override>& overrides,
   path = absolute((fs::exists(first) || !fs::exists(second) ? first : second).string());
 }
 
+config::Values values_of(potentials::NetworkConfig& config) {
+  config::Values out;
+  for (const config::Field& f : config::fields_of(config)) out.emplace_back(f.name(), f.value());
+  return out;
+}
+
 // The network of the model that a run starts from. Other keys of [model] would be lost: they must be the
 // defaults, or the model's own; its precision may be chosen.
 void take_network(Run& r) {
   const potentials::Model model = potentials::Model::open(r.from);
   std::shared_ptr<potentials::NetworkConfig> network = model.config().clone();
   const std::unique_ptr<potentials::NetworkConfig> defaults = potentials::network_config(r.model->kind());
-  const auto given = config::values_of(*r.model), usual = config::values_of(*defaults);
+  const auto given = values_of(*r.model), usual = values_of(*defaults);
   for (const config::Difference& d : config::differences(usual, given)) {
     if (d.name == "precision") {
       network->dtype = r.model->dtype;
       continue;
     }
     std::string own = "nothing";
-    for (const auto& [name, value] : config::values_of(*network))
+    for (const auto& [name, value] : values_of(*network))
       if (name == d.name && r.model->kind() == std::string(network->kind())) own = config::to_text(value);
     require(own == d.now, "[run] model.", d.name, " is ", d.now, ", but model.from takes the network of ",
             r.from, ", where it is ", own, "; leave the key out");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cartan/data/group.hpp"
 #include "cartan/potentials/import.hpp"
 #include "cartan/so3/layers.hpp"
 
@@ -26,5 +27,20 @@ Weights linear_weights(const so3::Linear& to, const Weights& from, const LinearM
 /// Importers: whether a file is theirs, and what it holds.
 bool is_sevennet(const std::string& path);
 ImportedModel import_sevennet(const std::string& path, const ImportOptions& options);
+
+bool is_mace(const std::string& path);
+ImportedModel import_mace(const std::string& path, const ImportOptions& options);
+/// Of a group with the attributes and the arrays of such a file.
+ImportedModel import_mace(const data::Group& group, const ImportOptions& options);
+
+/// MACE's couplings U (2 L + 1, d, .., d, P) of `nu` factors with degrees up to lmax, d = (lmax + 1)^2;
+/// without the first axis for L = 0. As e3nn 0.4.4 makes them, signs and linearly dependent columns included.
+Array mace_couplings(int lmax, int degree, int nu);
+
+/// e3nn's estimate of the factor of silu, which is in no file (0.4.4 and 0.6 draw the same numbers).
+inline constexpr double e3nn_silu = 0x1.adde87bf8e3e3p+0;
+/// Theirs over ours.
+double silu_ratio();
+void set_parameter(const nn::ParameterRefs& parameters, const std::string& name, const Weights& values);
 
 }  // namespace cartan::potentials

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <map>
 
+#include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "potentials/import/importer.hpp"
 
@@ -27,6 +28,21 @@ struct Side {
 };
 
 }  // namespace
+
+double silu_ratio() {
+  return e3nn_silu / so3::second_moment_factor([](const Array& x) { return silu(x); });
+}
+
+void set_parameter(const nn::ParameterRefs& parameters, const std::string& name, const Weights& values) {
+  for (const nn::NamedParameter& p : parameters) {
+    if (p.name != name) continue;
+    require(p.value->size() == static_cast<Index>(values.size()), name, " has ", p.value->size(),
+            " numbers, the file ", values.size());
+    *p.value = Array::from<double>(values, p.value->shape());
+    return;
+  }
+  require(false, "the network has no parameter ", name);
+}
 
 Weights linear_weights(const so3::Linear& to, const Weights& from, const LinearMap& how) {
   Side rows(to.irreps_in()), columns(to.irreps_out());

@@ -17,9 +17,6 @@ namespace {
 using data::TorchFile;
 using data::TorchValue;
 
-// e3nn's estimate for silu, which is in no file (0.4.4 and 0.6 draw the same numbers).
-constexpr double e3nn_silu = 0x1.adde87bf8e3e3p+0;
-
 // Names that older versions gave.
 std::string modern(std::string name) {
   static const std::vector<std::pair<std::string, std::string>> renamed{
@@ -243,15 +240,7 @@ Weights SevenNet::by_element(const std::string& name) {
 }
 
 void SevenNet::set(const std::string& name, const Weights& values) {
-  if (!made_.bias && has(name, ".bias")) return;
-  for (const nn::NamedParameter& p : parameters_) {
-    if (p.name != name) continue;
-    if (p.value->size() != static_cast<Index>(values.size()))
-      state_.fail(name, text("gets ", values.size(), " numbers, has ", p.value->size()));
-    *p.value = Array::from<double>(values, p.value->shape());
-    return;
-  }
-  state_.fail(name, "is no parameter of the network");
+  if (made_.bias || !has(name, ".bias")) set_parameter(parameters_, name, values);
 }
 
 // What a task adds to scalars: the last rows of a linear map; and the bias of the map itself.
@@ -329,8 +318,7 @@ Weights SevenNet::radial_columns(const Nequip::Layer& layer, Index t, const Weig
 }
 
 void SevenNet::fill_layer(const Nequip::Layer& layer, Index t) {
-  const double silu = so3::second_moment_factor([](const Array& x) { return cartan::silu(x); });
-  const double ratio = e3nn_silu / silu;    // of their activations to ours
+  const double ratio = silu_ratio();        // of their activations to ours
   const double input = t == 0 ? 1 : ratio;  // features have come through one
   const std::string name = text("layers.", t, "."), theirs = text(t, "_");
   const so3::Irrep scalar{0, 1};
@@ -401,7 +389,7 @@ ImportedModel SevenNet::read() {
   fill(*network);
 
   // Readout: two linear maps of scalars.
-  const double ratio = e3nn_silu / so3::second_moment_factor([](const Array& x) { return silu(x); });
+  const double ratio = silu_ratio();
   const Index channels = network->layers().back().gate.irreps_out().count({0, 1}),
               half = std::max<Index>(1, channels / 2);
   const std::string hidden = "reduce_input_to_hidden.linear", last = "reduce_hidden_to_energy.linear";

@@ -14,6 +14,7 @@ struct Row {
 const std::vector<Row>& table() {
   static const std::vector<Row> rows{
       {{"SevenNet", "checkpoints of SevenNet (.pth)"}, is_sevennet, import_sevennet},
+      {{"MACE", "arrays of MACE (.h5, by benchmarks/peers/export_mace.py)"}, is_mace, import_mace},
   };
   return rows;
 }

@@ -2,27 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/so3/spherical_harmonics.hpp"
+#include "potentials/networks/message_passing.hpp"
 
 namespace cartan::potentials {
 namespace {
-
-const so3::Activation& silu_activation() {
-  static const so3::Activation a = so3::normalized([](const Array& x) { return silu(x); });
-  return a;
-}
-const so3::Activation& tanh_activation() {
-  static const so3::Activation a = so3::normalized([](const Array& x) { return tanh(x); });
-  return a;
-}
-
-so3::Irreps even_scalars(Index count) {
-  return so3::Irreps(std::vector<so3::MulIrrep>{{count, {0, 1}}});
-}
 
 // The terms of `features` that a product of `in` with harmonics reaches.
 so3::Irreps reachable(const so3::Irreps& features, const so3::Irreps& in, const so3::Irreps& harmonics) {
@@ -59,10 +46,6 @@ so3::Convolution convolution_for(const so3::Irreps& in, const so3::Irreps& harmo
   so3::TensorProductOptions options;
   options.path_normalization = so3::PathNormalization::none;
   return so3::Convolution(so3::TensorProduct::channelwise(in, harmonics, target, true, options));
-}
-
-Array divided_by_fan_in(const Array& weight) {
-  return scale(weight, 1 / std::sqrt(static_cast<double>(weight.dim(0))));
 }
 
 }  // namespace
@@ -132,12 +115,7 @@ void NequipConfig::validate() const {
     require(all.count({0, 1}) > 0, "[nequip] irreps ", all.text(),
             " have no 0e, from which energies are read");
   }
-  std::set<int> seen;
-  for (const std::string& symbol : species) {
-    const int z = data::element_number(symbol);
-    require(z > 0, "[nequip] species: '", symbol, "' is no chemical element");
-    require(seen.insert(z).second, "[nequip] species names ", symbol, " twice");
-  }
+  check_species("nequip", species);
 }
 
 std::string NequipConfig::summary() const {
@@ -146,20 +124,7 @@ std::string NequipConfig::summary() const {
 }
 
 void NequipConfig::adapt(const std::vector<Frame>& frames) {
-  if (species.empty()) {
-    std::set<int> numbers;
-    for (const Frame& f : frames) numbers.insert(f.numbers.begin(), f.numbers.end());
-    for (const int z : numbers) species.push_back(data::element_symbol(z));
-  }
-  if (neighbors > 0 || frames.empty()) return;
-  // A hundred frames tell the mean well enough.
-  const std::size_t step = std::max<std::size_t>(1, frames.size() / 100);
-  double edges = 0, atoms = 0;
-  for (std::size_t k = 0; k < frames.size(); k += step) {
-    edges += 2 * static_cast<double>(neighbor_list(frames[k], cutoff).size());
-    atoms += static_cast<double>(frames[k].size());
-  }
-  neighbors = edges > 0 ? edges / atoms : 1;
+  adapt_to(frames, cutoff, species, neighbors);
 }
 
 std::unique_ptr<NetworkConfig> NequipConfig::clone() const {
@@ -170,13 +135,6 @@ std::unique_ptr<Network> NequipConfig::make(nn::Init& init) const {
   return std::make_unique<Nequip>(*this, init);
 }
 
-// Which atoms are of which element.
-struct Nequip::Species {
-  Indices kind;                                 // (owned) rows of the embedding
-  std::vector<std::pair<Index, Indices>> rows;  // the atoms of each element that is present
-  Indices back;                                 // where an atom is among those rows, one after another
-};
-
 Nequip::Nequip(const NequipConfig& config, nn::Init& init) : config_((config.validate(), config)) {
   require(!config.species.empty(),
           "[nequip] species is empty: name the elements (training takes those of its "
@@ -184,7 +142,7 @@ Nequip::Nequip(const NequipConfig& config, nn::Init& init) : config_((config.val
   require(config.neighbors > 0,
           "[nequip] neighbors is 0: give the mean number of neighbours of an atom (training "
           "takes that of its frames)");
-  for (const std::string& symbol : config.species) numbers_.push_back(data::element_number(symbol));
+  numbers_ = element_numbers(config.species);
   const so3::Irrep scalar{0, 1};
   Index channels = config.features(0).count(scalar);
   const Index kinds = static_cast<Index>(numbers_.size());
@@ -229,33 +187,19 @@ Nequip::Layer Nequip::make_layer(const so3::Irreps& in, const so3::Irreps& featu
     layer.in_bias = Array::zeros({first.bias_numel()}, t);
     layer.out_bias = Array::zeros({second.bias_numel()}, t);
   }
-  Index width = config_.radial;
-  for (const Index next : config_.radial_layers) {
-    layer.radial.push_back(init.normal({width, next}, t));
-    width = next;
-  }
-  layer.radial.push_back(init.normal({width, convolution.product().weight_numel()}, t));
+  layer.radial =
+      radial_weights(config_.radial, config_.radial_layers, convolution.product().weight_numel(), t, init);
   return layer;
 }
 
 std::unique_ptr<Network> Nequip::with_elements(const std::vector<int>& numbers) const {
   NequipConfig config = config_;
+  const std::vector<std::int32_t> kept = rows_of(numbers_, numbers);
   config.species.clear();
-  std::vector<std::int32_t> rows;
-  for (std::size_t k = 0; k < numbers_.size(); ++k)
-    if (std::find(numbers.begin(), numbers.end(), numbers_[k]) != numbers.end()) {
-      config.species.push_back(config_.species[k]);
-      rows.push_back(static_cast<std::int32_t>(k));
-    }
+  for (const std::int32_t k : kept) config.species.push_back(config_.species[k]);
   nn::Init init = nn::Init::blank();
   std::unique_ptr<Network> out = config.make(init);
-  const Indices kept(std::move(rows), static_cast<Index>(numbers_.size()));
-  const nn::ConstParameterRefs from = parameters();
-  const nn::ParameterRefs to = out->parameters();
-  for (std::size_t k = 0; k < to.size(); ++k) {
-    const Array value = from[k].value->to(Device::cpu);
-    *to[k].value = value.shape() == to[k].value->shape() ? value : gather(value, kept);  // a row an element
-  }
+  keep_rows(parameters(), out->parameters(), kept, static_cast<Index>(numbers_.size()));
   out->to(device());
   return out;
 }
@@ -280,53 +224,12 @@ void Nequip::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
   if (config_.species_scale) out.push_back({"species_scale", &scale_});
 }
 
-Nequip::Species Nequip::species_of(const Graph& graph) const {
-  const Index kinds = static_cast<Index>(numbers_.size());
-  std::vector<std::int32_t> kind, back(graph.owned);
-  for (const int z : graph.numbers) {
-    const auto it = std::find(numbers_.begin(), numbers_.end(), z);
-    if (it == numbers_.end()) {
-      std::string known;
-      for (const std::string& symbol : config_.species) known += " " + symbol;
-      require(false, "[nequip] the network has no ", data::element_symbol(z), ", it was made for", known);
-    }
-    kind.push_back(static_cast<std::int32_t>(it - numbers_.begin()));
-  }
-  kind.resize(graph.owned);
-  Species species;
-  std::int32_t next = 0;
-  for (Index k = 0; k < kinds; ++k) {
-    std::vector<std::int32_t> rows;
-    for (Index a = 0; a < graph.owned; ++a)
-      if (kind[a] == k) {
-        rows.push_back(static_cast<std::int32_t>(a));
-        back[a] = next++;
-      }
-    if (!rows.empty()) species.rows.emplace_back(k, Indices(std::move(rows), graph.owned));
-  }
-  species.kind = Indices(std::move(kind), kinds);
-  species.back = Indices(std::move(back), graph.owned);
-  return species;
-}
-
 Array Nequip::apply(const Layer& layer, const Graph& graph, const Species& species, const Array& x,
                     const Array& harmonics, const Array& basis) const {
-  const auto skip = [&](const Array& rows, Index k) {
-    const Array weight = reshape(slice(layer.self_connection_weight, 0, k, k + 1), {-1});
-    return layer.self_connection(rows, weight);
-  };
-  Array self;
-  if (config_.self_connection == "linear") {
-    self = skip(x, 0);
-  } else {
-    Arrays parts;
-    for (const auto& [k, rows] : species.rows) parts.push_back(skip(gather(x, rows), k));
-    self = gather(concatenate(parts, 0), species.back);
-  }
-
-  Array radial = basis;
-  for (std::size_t k = 0; k < layer.radial.size(); ++k)
-    radial = matmul(k == 0 ? radial : silu_activation()(radial), divided_by_fan_in(layer.radial[k]));
+  const Array self = config_.self_connection == "linear"
+                         ? layer.self_connection(x, reshape(layer.self_connection_weight, {-1}))
+                         : by_species(layer.self_connection, x, layer.self_connection_weight, species);
+  const Array radial = radial_network(basis, layer.radial);
   const Array messages = layer.convolution(
       graph.edges, spread_to_ghosts(graph, layer.in(x, layer.in_weight, layer.in_bias)), harmonics, radial);
   return layer.gate(
@@ -334,7 +237,7 @@ Array Nequip::apply(const Layer& layer, const Graph& graph, const Species& speci
 }
 
 Array Nequip::atomic_energies(const Graph& graph, const Array& vectors) const {
-  const Species species = species_of(graph);
+  const Species species = species_of(graph, numbers_, "nequip");
   const Array r = negative(vectors);  // from the centre to its neighbour
   const Array basis = basis_(sqrt(sum(square(r), 1)));
   Array x = gather(embedding_, species.kind);

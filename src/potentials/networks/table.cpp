@@ -1,4 +1,5 @@
 // The networks there are: a line each.
+#include "cartan/potentials/networks/mace.hpp"
 #include "cartan/potentials/networks/nequip.hpp"
 #include "cartan/potentials/networks/tensornet.hpp"
 
@@ -17,6 +18,7 @@ const std::vector<NetworkKind>& network_kinds() {
       {"tensornet", "Cartesian tensors of rank 0, 1, 2 (Simeon, De Fabritiis 2023)",
        defaults<TensorNetConfig>},
       {"nequip", "features of irreps, products with harmonics (Batzner et al. 2022)", defaults<NequipConfig>},
+      {"mace", "polynomials of all neighbours at once (Batatia et al. 2022)", defaults<MaceConfig>},
   };
   return kinds;
 }

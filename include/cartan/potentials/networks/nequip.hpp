@@ -48,6 +48,8 @@ struct NequipConfig : NetworkConfig {
   int harmonics_degree() const;
 };
 
+struct Species;
+
 /// Atomic energies, with r = x_sender - x_receiver (from the centre to its neighbour), species s, n =
 /// neighbors, normalised activations c f of second moment 1, and every weight divided by the root of its
 /// fan-in:
@@ -82,12 +84,9 @@ class Nequip : public Network {
   const std::vector<Layer>& layers() const { return layers_; }
 
  private:
-  struct Species;
-
   Layer make_layer(const so3::Irreps& in, const so3::Irreps& features, nn::Init& init) const;
   Array atomic_energies(const Graph& graph, const Array& vectors) const override;
   void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) override;
-  Species species_of(const Graph& graph) const;
   Array apply(const Layer& layer, const Graph& graph, const Species& species, const Array& x,
               const Array& harmonics, const Array& basis) const;
 

@@ -1,0 +1,281 @@
+// MACE (mace-torch): arrays of its state dict with the arguments of its constructor, which a .model file has only as
+// pickled classes. benchmarks/peers/export_mace.py writes them.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/data/hdf5.hpp"
+#include "cartan/potentials/networks/mace.hpp"
+#include "cartan/so3/symmetric_contraction.hpp"
+#include "potentials/import/importer.hpp"
+
+namespace cartan::potentials {
+namespace {
+
+class MaceArrays {
+ public:
+  MaceArrays(const data::Group& group, const ImportOptions& options)
+      : group_(group), weights_(group.group("weights")) {
+    choose_head(options.task);
+    read_config();
+  }
+  ImportedModel read();
+
+ private:
+  [[noreturn]] void fail(const std::string& where, const std::string& what) const {
+    throw FormatError(group_.file(), where, what);
+  }
+  Weights array(const std::string& name) {
+    used_.insert(name);
+    return weights_.array(name).as(DType::f64).to_vector<double>();
+  }
+  Weights array(const std::string& name, std::size_t size) {
+    Weights out = array(name);
+    if (out.size() != size) fail(name, text("has ", out.size(), " numbers, not ", size));
+    return out;
+  }
+  bool has(const std::string& name) const { return weights_.has(name); }
+  /// One number a head, or one for all.
+  double of_head(const std::string& name, double absent) {
+    if (!has(name)) return absent;
+    const Weights all = array(name);
+    if (all.size() == 1) return all[0];
+    if (static_cast<Index>(all.size()) != heads_) fail(name, text("has ", all.size(), " numbers for ", heads_, " heads"));
+    return all[head_];
+  }
+  void set(const std::string& name, const Weights& values) { set_parameter(parameters_, name, values); }
+  void choose_head(const std::string& task);
+  void read_config();
+  void read_blocks();
+  void fill_layer(const Mace::Layer& layer, Index t);
+  Weights contraction(Index t, int l_out);
+  void check_repulsion();
+  void check_all_used() const;
+
+  const data::Group& group_;
+  const data::Group& weights_;
+  std::set<std::string> used_;
+  MaceConfig made_;
+  Index heads_ = 1, head_ = 0;
+  std::string head_name_;
+  nn::ParameterRefs parameters_;
+};
+
+void MaceArrays::choose_head(const std::string& task) {
+  std::vector<std::string> names{"Default"};
+  if (group_.attributes.count("heads")) names = group_.strings("heads");
+  heads_ = static_cast<Index>(names.size());
+  std::string all;
+  for (const std::string& n : names) all += (all.empty() ? "" : ", ") + n;
+  const std::string wanted = task.empty() && heads_ == 1 ? names[0] : task;
+  const auto found = std::find(names.begin(), names.end(), wanted);
+  require(found != names.end(), "[import] ", group_.file(), " has the heads ", all,
+          task.empty() ? "; choose one as task" : ", not '" + task + "'");
+  head_ = found - names.begin();
+  if (heads_ > 1) head_name_ = wanted;
+}
+
+void MaceArrays::read_config() {
+  made_.dtype = DType::f64;
+  made_.cutoff = group_.number("r_max");
+  made_.layers = group_.integer("num_interactions");
+  made_.harmonics = static_cast<int>(group_.integer("max_ell"));
+  made_.correlation = static_cast<int>(group_.integer("correlation"));
+  made_.radial = group_.integer("num_bessel");
+  made_.envelope = static_cast<int>(group_.integer("num_polynomial_cutoff"));
+  made_.radial_layers = group_.integers("radial_MLP");
+  made_.neighbors = group_.number("avg_num_neighbors");
+  made_.repulsion = group_.integer("pair_repulsion") != 0;
+  const so3::Irreps hidden(group_.string("hidden_irreps")), last(group_.string("MLP_irreps"));
+  made_.channels = hidden.count({0, 1});
+  made_.lmax = std::max(0, hidden.lmax());
+  if (hidden.text() != made_.features(made_.lmax).text())
+    fail("hidden_irreps", hidden.text() + " are not read; equal channels of 0e, 1o, ... are");
+  made_.readout = last.count({0, 1});
+  if (last.dim() != made_.readout) fail("MLP_irreps", last.text() + " are not read; scalars are");
+  if (group_.attributes.count("gate") && group_.string("gate") != "silu") fail("gate", group_.string("gate") + " is not read; silu is");
+
+  const std::string& distance = group_.string("distance_transform");
+  const std::string transform = "radial_embedding.distance_transform.";
+  if (distance == "Agnesi") {
+    made_.distance = "agnesi";
+    for (const char* name : {"a", "q", "p"}) made_.distance_parameters.push_back(array(transform + name, 1)[0]);
+  } else if (distance == "Soft") {
+    made_.distance = "soft";
+    made_.distance_parameters = array(transform + "alpha", 1);
+  } else if (distance != "None") {
+    fail("distance_transform", distance + " is not read; None, Agnesi and Soft are");
+  }
+  read_blocks();
+  for (const double z : array("atomic_numbers")) made_.species.push_back(data::element_symbol(static_cast<int>(z)));
+  if (made_.repulsion) check_repulsion();
+}
+
+void MaceArrays::read_blocks() {
+  const std::string &first = group_.string("interaction_first"), &other = group_.string("interaction");
+  const auto is = [](const std::string& name, const char* kind) { return name == std::string("RealAgnostic") + kind + "InteractionBlock"; };
+  for (const std::string& name : {first, other})
+    if (!is(name, "") && !is(name, "Residual") && !is(name, "Density") && !is(name, "DensityResidual"))
+      fail("interaction", name + " is not read; RealAgnostic, with Density or Residual, is");
+  made_.first_residual = is(first, "Residual") || is(first, "DensityResidual");
+  made_.density = is(first, "Density") || is(first, "DensityResidual");
+  if (made_.layers > 1 && (is(other, "") || is(other, "Density") || made_.density != is(other, "DensityResidual")))
+    fail("interaction", other + " after " + first + " is not read");
+}
+
+void MaceArrays::check_repulsion() {
+  const auto near = [&](const std::string& name, const Weights& ours) {
+    const Weights theirs = array("pair_repulsion_fn." + name, ours.size());
+    for (std::size_t k = 0; k < ours.size(); ++k)
+      if (!(std::abs(theirs[k] - ours[k]) <= 1e-6)) fail("pair_repulsion_fn." + name, "is not as in mace-torch");
+  };
+  near("c", {0.1818, 0.5099, 0.2802, 0.02817});
+  near("a_exp", {0.3});
+  near("a_prefactor", {0.4543});
+  near("p", {static_cast<double>(made_.envelope)});
+}
+
+// Their couplings are linearly dependent and of another basis; what the file holds goes before what we make.
+Weights MaceArrays::contraction(Index t, int l_out) {
+  const so3::SymmetricContraction ours(made_.features(made_.harmonics), made_.features(l_out), made_.correlation);
+  const Index kinds = static_cast<Index>(made_.species.size()), channels = made_.channels;
+  Weights out(kinds * ours.num_paths() * channels, 0.0);
+  for (const auto& block : ours.paths()) {
+    const std::string p = text("products.", t, ".symmetric_contractions.contractions.", block.out, ".");
+    const int below = made_.correlation - block.nu;
+    const std::string name = below == 0 ? p + "weights_max" : text(p, "weights.", below - 1);
+    const std::string stored = text(p, "U_matrix_", block.nu);
+    Array u = has(stored) ? weights_.array(stored).as(DType::f64)
+                          : mace_couplings(made_.harmonics, static_cast<int>(block.out), block.nu);
+    if (has(stored)) used_.insert(stored);
+    const Array to_ours = ours.change_of_basis(block.out, block.nu, u);
+    const Index columns = to_ours.dim(1);
+    const Weights theirs = array(name);
+    // One row of weights serves all elements where the product does not depend on them.
+    const bool shared = static_cast<Index>(theirs.size()) == columns * channels && kinds > 1;
+    if (!shared && static_cast<Index>(theirs.size()) != kinds * columns * channels)
+      fail(name, text("has ", theirs.size(), " numbers for ", kinds, " elements, ", columns, " paths, ", channels, " channels"));
+    const Weights m = to_ours.as(DType::f64).to_vector<double>();
+    for (Index z = 0; z < kinds; ++z)
+      for (Index q = 0; q < block.count; ++q)
+        for (Index e = 0; e < columns; ++e)
+          for (Index c = 0; c < channels; ++c)
+            out[(z * ours.num_paths() + block.begin + q) * channels + c] +=
+                m[q * columns + e] * theirs[((shared ? 0 : z) * columns + e) * channels + c];
+  }
+  return out;
+}
+
+void MaceArrays::fill_layer(const Mace::Layer& layer, Index t) {
+  const std::string name = text("layers.", t, "."), theirs = text("interactions.", t, ".");
+  const Index kinds = static_cast<Index>(made_.species.size());
+  set(name + "up.weight", linear_weights(layer.up, array(theirs + "linear_up.weight"), {}));
+  for (std::size_t k = 0; k < layer.radial.size(); ++k) {
+    Weights w = array(text(theirs, "conv_tp_weights.layer", k, ".weight"), layer.radial[k].size());
+    if (k > 0)
+      for (double& x : w) x *= silu_ratio();
+    set(text(name, "radial.", k, ".weight"), w);
+  }
+  if (made_.density) set(name + "density.weight", array(theirs + "density_fn.layer0.weight"));
+  set(name + "mix.weight", linear_weights(layer.mix, array(theirs + "linear.weight"), {}));
+  const Weights skip = array(theirs + "skip_tp.weight");
+  Weights all;
+  for (Index z = 0; z < kinds; ++z) {
+    const Weights one = linear_weights(layer.skip, skip, {kinds, z, 0, 1});
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  set(name + "skip.weight", all);
+  const int l_out = layer.out.irreps_out().lmax();
+  set(name + "product.contraction", contraction(t, l_out));
+  set(name + "out.weight", linear_weights(layer.out, array(text("products.", t, ".linear.weight")), {}));
+  if (layer.readout.empty()) return;
+  const Weights readout = array(text("readouts.", t, ".linear.weight"), made_.channels * heads_);
+  Weights mine;
+  for (Index c = 0; c < made_.channels; ++c) mine.push_back(readout[c * heads_ + head_]);
+  set(name + "readout.weight", mine);
+}
+
+void MaceArrays::check_all_used() const {
+  for (const auto& [name, item] : weights_.items()) {
+    static const std::vector<std::string> known{"num_interactions", "r_max", "radial_embedding.bessel_fn", "radial_embedding.cutoff_fn",
+                                                "radial_embedding.distance_transform.covalent_radii", "pair_repulsion_fn", "heads"};
+    bool passed = used_.count(name) > 0 || item.array.size() == 0 || name.find("U_matrix") != std::string::npos ||
+                  name.find("output_mask") != std::string::npos || name.find("_zeroed") != std::string::npos;
+    for (const std::string& k : known) passed = passed || name.compare(0, k.size(), k) == 0;
+    if (!passed) fail(name, "belongs to a part of MACE that is not read");
+  }
+}
+
+ImportedModel MaceArrays::read() {
+  made_.validate();
+  nn::Init init = nn::Init::blank();
+  auto network = std::make_unique<Mace>(made_, init);
+  parameters_ = network->parameters();
+  const Index kinds = static_cast<Index>(made_.species.size()), last = made_.layers - 1;
+
+  Weights bessel = array("radial_embedding.bessel_fn.bessel_weights", made_.radial);
+  for (Index n = 0; n < made_.radial; ++n)
+    if (!(std::abs(bessel[n] * made_.cutoff / (M_PI * static_cast<double>(n + 1)) - 1) < 1e-5))
+      fail("radial_embedding.bessel_fn.bessel_weights", "were trained, which is not read");
+  Weights e = array("node_embedding.linear.weight", kinds * made_.channels);
+  for (double& x : e) x /= std::sqrt(static_cast<double>(kinds));
+  set("embedding.weight", e);
+  for (Index t = 0; t < made_.layers; ++t) fill_layer(network->layers()[t], t);
+
+  // The last readout: hidden units of head after head.
+  const std::string p = text("readouts.", last, ".");
+  const Index width = made_.readout, all = width * heads_;
+  const Weights first = array(p + "linear_1.weight", made_.channels * all), second = array(p + "linear_2.weight", all * heads_);
+  Weights hidden, out;
+  for (Index c = 0; c < made_.channels; ++c)
+    for (Index k = 0; k < width; ++k) hidden.push_back(first[c * all + head_ * width + k]);
+  for (Index k = 0; k < width; ++k)
+    out.push_back(silu_ratio() * second[(head_ * width + k) * heads_ + head_] / std::sqrt(static_cast<double>(heads_)));
+  set("readout.0.weight", hidden);
+  set("readout.1.weight", out);
+
+  const Weights energies = array("atomic_energies_fn.atomic_energies");
+  if (static_cast<Index>(energies.size()) != kinds * heads_ && static_cast<Index>(energies.size()) != kinds)
+    fail("atomic_energies_fn.atomic_energies", text("has ", energies.size(), " numbers for ", kinds, " elements"));
+  const Index row = static_cast<Index>(energies.size()) == kinds ? 0 : head_;
+  const double scale = of_head("scale_shift.scale", 1), shift = of_head("scale_shift.shift", 0);
+  check_all_used();
+
+  Model model(std::move(network));
+  model.energy_scale = scale;
+  for (Index z = 0; z < kinds; ++z)
+    model.reference[data::element_number(made_.species[z])] = energies[row * kinds + z] + shift;
+  const bool single = weights_.array("interactions.0.linear_up.weight").dtype() == DType::f32;
+  return {std::move(model), single ? DType::f32 : DType::f64,
+          "MACE" + (head_name_.empty() ? "" : ", head " + head_name_), {}};
+}
+
+}  // namespace
+
+bool is_mace(const std::string& path) {
+  try {
+    const data::Hdf5File file(path);
+    const data::Group outline = file.outline();
+    return outline.has_group("weights") && outline.attributes.count("hidden_irreps") > 0 &&
+           outline.attributes.count("max_ell") > 0;
+  } catch (const FormatError&) {
+    return false;
+  }
+}
+
+ImportedModel import_mace(const data::Group& group, const ImportOptions& options) {
+  try {
+    return MaceArrays(group, options).read();
+  } catch (const std::invalid_argument& error) {
+    if (std::string(error.what()).compare(0, 8, "[import]") == 0) throw;
+    throw FormatError(group.file(), "", error.what());
+  }
+}
+
+ImportedModel import_mace(const std::string& path, const ImportOptions& options) {
+  return import_mace(data::load(path), options);
+}
+
+}  // namespace cartan::potentials

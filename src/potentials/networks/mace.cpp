@@ -1,0 +1,201 @@
+#include "cartan/potentials/networks/mace.hpp"
+
+#include <cmath>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/so3/spherical_harmonics.hpp"
+#include "potentials/networks/many_body.hpp"
+#include "potentials/networks/message_passing.hpp"
+#include "potentials/networks/pair_terms.hpp"
+
+namespace cartan::potentials {
+namespace {
+
+so3::Convolution convolution_for(const so3::Irreps& in, const so3::Irreps& harmonics, const so3::Irreps& target) {
+  so3::TensorProductOptions options;
+  options.path_normalization = so3::PathNormalization::none;
+  return so3::Convolution(so3::TensorProduct::channelwise(in, harmonics, target, true, options));
+}
+
+}  // namespace
+
+void MaceConfig::describe(config::Fields& f) {
+  f("layers", layers, "interactions").from(1).to(64);
+  f("channels", channels, "features of every degree").from(1);
+  f("lmax", lmax, "largest degree of the features between layers").from(0).to(8);
+  f("harmonics", harmonics, "largest degree of harmonics and messages").from(0).to(8);
+  f("correlation", correlation, "neighbours that act at once").from(1).to(6);
+  f("product", product, "the many-body step")
+      .one_of({"contraction", "gaunt_grid", "gaunt_fourier", "gaunt_rank"});
+  f("rank", rank, "products that are summed in gaunt_rank").from(1).to(64);
+  f("first_residual", first_residual, "the first layer too adds its input");
+  f("density", density, "divide messages by a learned density, not by neighbors");
+  f("radial", radial, "radial basis functions").from(2);
+  f("envelope", envelope, "power of the polynomial cutoff").from(2).to(20);
+  f("distance", distance, "what the radial basis is of: the distance, or transformed by covalent radii")
+      .one_of({"none", "agnesi", "soft"});
+  f("distance_parameters", distance_parameters, "agnesi: a, q, p; soft: alpha; empty: the usual ones");
+  f("radial_layers", radial_layers, "hidden sizes of the radial network").from(1);
+  f("readout", readout, "hidden size of the last readout").from(1);
+  f("repulsion", repulsion, "add the screened repulsion of nuclei (ZBL)");
+  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
+  f("species", species, "elements; empty: those of the training frames");
+  f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
+  f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
+}
+
+so3::Irreps MaceConfig::features(int degree) const {
+  std::vector<so3::MulIrrep> terms;
+  for (int l = 0; l <= degree; ++l) terms.push_back({channels, {l, l % 2 ? -1 : 1}});
+  return so3::Irreps(std::move(terms));
+}
+
+void MaceConfig::validate() const {
+  NetworkConfig::validate();
+  require(lmax <= harmonics, "[mace] lmax is ", lmax, ", at most that of the harmonics, ", harmonics);
+  const std::size_t wanted = distance == "agnesi" ? 3 : distance == "soft" ? 1 : 0;
+  require(distance_parameters.empty() || distance_parameters.size() == wanted, "[mace] distance ", distance, " has ",
+          wanted, " parameters, not ", distance_parameters.size());
+  check_species("mace", species);
+}
+
+std::string MaceConfig::summary() const {
+  return text("MACE ", features(lmax).text(), ", harmonics to ", harmonics, ", correlation ", correlation, " (", product,
+              "), ", layers, " layers, cutoff ", cutoff, " A, ", dtype);
+}
+
+void MaceConfig::adapt(const std::vector<Frame>& frames) {
+  adapt_to(frames, cutoff, species, neighbors);
+}
+
+std::unique_ptr<NetworkConfig> MaceConfig::clone() const {
+  return std::make_unique<MaceConfig>(*this);
+}
+
+std::unique_ptr<Network> MaceConfig::make(nn::Init& init) const {
+  return std::make_unique<Mace>(*this, init);
+}
+
+Mace::Mace(const MaceConfig& config, nn::Init& init) : config_((config.validate(), config)) {
+  require(!config.species.empty(), "[mace] species is empty: name the elements (training takes those of its frames)");
+  require(config.neighbors > 0,
+          "[mace] neighbors is 0: give the mean number of neighbours of an atom (training takes that of its frames)");
+  numbers_ = element_numbers(config.species);
+  nn::RadialOptions radial;
+  radial.kind = nn::RadialKind::bessel;
+  radial.count = config.radial;
+  radial.upper = config.cutoff;
+  radial.envelope = config.distance == "none" ? config.envelope : 0;
+  basis_ = nn::RadialBasis(radial, config.dtype);
+  embedding_ = init.normal({static_cast<Index>(numbers_.size()), config.channels}, config.dtype);
+  so3::Irreps h = even_scalars(config.channels);
+  for (Index t = 0; t < config.layers; ++t) {
+    layers_.push_back(make_layer(h, t, init));
+    h = layers_.back().out.irreps_out();
+  }
+  hidden_ = init.normal({config.channels, config.readout}, config.dtype);
+  out_ = init.normal({config.readout, 1}, config.dtype);
+}
+
+Mace::Layer Mace::make_layer(const so3::Irreps& in, Index t, nn::Init& init) const {
+  const MaceConfig& c = config_;
+  const bool last = t + 1 == c.layers, residual = t > 0 || c.first_residual;
+  const int l_out = last ? 0 : c.lmax;
+  const so3::Irreps a = c.features(c.harmonics), out = c.features(l_out);
+  so3::Convolution convolution =
+      convolution_for(in, so3::Irreps::spherical_harmonics(c.harmonics, -1), a);
+  so3::Linear up(in, in), mix(convolution.product().irreps_out(), a), skip = residual ? so3::Linear(in, out) : so3::Linear(a, a),
+      after(out, out);
+  Layer layer{up, mix, skip, after, convolution, many_body(c, l_out), residual, {}, {}, {}, {}, {}, {}, {}, {}};
+  const auto normal = [&](const Shape& shape) { return init.normal(shape, c.dtype); };
+  layer.up_weight = normal({up.weight_numel()});
+  layer.radial = radial_weights(c.radial, c.radial_layers, convolution.product().weight_numel(), c.dtype, init);
+  if (c.density) layer.density = normal({c.radial, 1});
+  layer.mix_weight = normal({mix.weight_numel()});
+  layer.skip_weight = normal({static_cast<Index>(numbers_.size()), skip.weight_numel()});
+  for (const ManyBody::Weight& w : layer.product->weights()) {
+    Shape column(w.shape.size(), 1);
+    column[1] = w.shape[1];
+    layer.product_weights.push_back(normal(w.shape) * Array::from(w.deviation, column).as(c.dtype));
+  }
+  layer.out_weight = normal({after.weight_numel()});
+  if (!last) layer.readout = normal({c.channels, 1});
+  return layer;
+}
+
+void Mace::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
+  basis_.collect_buffers("radial_basis", constants);
+  out.push_back({"embedding.weight", &embedding_});
+  for (std::size_t t = 0; t < layers_.size(); ++t) {
+    const std::string p = text("layers.", t, ".");
+    Layer& layer = layers_[t];
+    out.push_back({p + "up.weight", &layer.up_weight});
+    for (std::size_t k = 0; k < layer.radial.size(); ++k) out.push_back({text(p, "radial.", k, ".weight"), &layer.radial[k]});
+    if (config_.density) out.push_back({p + "density.weight", &layer.density});
+    out.push_back({p + "mix.weight", &layer.mix_weight});
+    out.push_back({p + "skip.weight", &layer.skip_weight});
+    const std::vector<ManyBody::Weight> weights = layer.product->weights();
+    for (std::size_t k = 0; k < weights.size(); ++k)
+      out.push_back({text(p, "product.", weights[k].name), &layer.product_weights[k]});
+    out.push_back({p + "out.weight", &layer.out_weight});
+    if (!layer.readout.empty()) out.push_back({p + "readout.weight", &layer.readout});
+  }
+  out.push_back({"readout.0.weight", &hidden_});
+  out.push_back({"readout.1.weight", &out_});
+}
+
+std::unique_ptr<Network> Mace::with_elements(const std::vector<int>& numbers) const {
+  MaceConfig config = config_;
+  const std::vector<std::int32_t> kept = rows_of(numbers_, numbers);
+  config.species.clear();
+  for (const std::int32_t k : kept) config.species.push_back(config_.species[k]);
+  nn::Init init = nn::Init::blank();
+  std::unique_ptr<Network> out = config.make(init);
+  keep_rows(parameters(), out->parameters(), kept, static_cast<Index>(numbers_.size()));
+  out->to(device());
+  return out;
+}
+
+Array Mace::basis_of(const Graph& graph, const Array& lengths) const {
+  if (config_.distance == "none") return basis_(lengths);
+  const Array d = config_.distance == "agnesi" ? agnesi_distance(graph, lengths, config_.distance_parameters)
+                                               : soft_distance(graph, lengths, config_.distance_parameters);
+  return basis_(d) * reshape(nn::polynomial_cutoff(lengths, config_.cutoff, config_.envelope), {-1, 1});
+}
+
+Array Mace::apply(const Layer& layer, const Graph& graph, const Species& species, const Array& h,
+                  const Array& harmonics, const Array& basis) const {
+  const Array sent = spread_to_ghosts(graph, layer.up(h, layer.up_weight));
+  const Array messages = layer.convolution(graph.edges, sent, harmonics, radial_network(basis, layer.radial));
+  Array a = layer.mix(messages, layer.mix_weight);
+  if (config_.density) {
+    const Array d = tanh(square(matmul(basis, divided_by_fan_in(layer.density))));
+    a = a / shift(scatter_add(d, graph.edges.receivers()), 1);
+  } else {
+    a = scale(a, 1 / config_.neighbors);
+  }
+  if (!layer.residual) a = by_species(layer.skip, a, layer.skip_weight, species);
+  const Array b = layer.out((*layer.product)(a, species, layer.product_weights), layer.out_weight);
+  return layer.residual ? b + by_species(layer.skip, h, layer.skip_weight, species) : b;
+}
+
+Array Mace::atomic_energies(const Graph& graph, const Array& vectors) const {
+  const Species species = species_of(graph, numbers_, "mace");
+  const Array lengths = sqrt(sum(square(vectors), 1));
+  const Array basis = basis_of(graph, lengths);
+  const Array harmonics = so3::spherical_harmonics(vectors, config_.harmonics);
+  Array h = gather(embedding_, species.kind), energies;
+  const auto add = [&](const Array& more) { energies = energies.empty() ? more : energies + more; };
+  if (config_.repulsion) add(screened_repulsion(graph, lengths, config_.envelope));
+  for (const Layer& layer : layers_) {
+    h = apply(layer, graph, species, h, harmonics, basis);
+    if (!layer.readout.empty())
+      add(reshape(matmul(slice(h, 1, 0, config_.channels), divided_by_fan_in(layer.readout)), {graph.owned}));
+  }
+  const Array hidden = silu_activation()(matmul(h, divided_by_fan_in(hidden_)));
+  add(reshape(matmul(hidden, divided_by_fan_in(out_)), {graph.owned}));
+  return energies;
+}
+
+}  // namespace cartan::potentials

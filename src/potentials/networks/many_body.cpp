@@ -1,0 +1,154 @@
+#include "potentials/networks/many_body.hpp"
+
+#include <cmath>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/so3/symmetric_contraction.hpp"
+#include "cartan/so3/vector_signal.hpp"
+
+namespace cartan::potentials {
+namespace {
+
+Index rows(int degree) {
+  return Index{degree + 1} * (degree + 1);
+}
+
+// All polynomials, by coupling coefficients.
+class Contraction : public ManyBody {
+ public:
+  Contraction(const MaceConfig& c, int l_out)
+      : species_(static_cast<Index>(c.species.size())),
+        contraction_(c.features(c.harmonics), c.features(l_out), c.correlation) {}
+
+  std::vector<Weight> weights() const override {
+    Weight w{"contraction", {species_, contraction_.num_paths(), contraction_.channels()}, {}};
+    for (const auto& block : contraction_.paths())
+      w.deviation.insert(w.deviation.end(), block.count, 1 / static_cast<double>(block.count));
+    return {w};
+  }
+  Array operator()(const Array& a, const Species& species, const std::vector<Array>& weights) const override {
+    return contraction_(a, species.kind, weights[0]);
+  }
+
+ private:
+  Index species_;
+  so3::SymmetricContraction contraction_;
+};
+
+// Powers of functions on the sphere.
+class Powers : public ManyBody {
+ public:
+  Powers(const MaceConfig& c, int l_out, const std::string& engine)
+      : shape_{static_cast<Index>(c.species.size()), c.correlation, l_out + 1, c.channels},
+        product_(c.harmonics, c.correlation, l_out, plan(engine)) {}
+
+  std::vector<Weight> weights() const override {
+    return {{"powers", shape_, std::vector<double>(shape_[1], 1 / static_cast<double>(shape_[1]))}};
+  }
+  Array operator()(const Array& a, const Species& species, const std::vector<Array>& weights) const override {
+    return product_(a, gather(weights[0], species.kind));
+  }
+
+ private:
+  static PlanOptions plan(const std::string& engine) {
+    PlanOptions options;
+    options.engine = engine;
+    return options;
+  }
+  Shape shape_;
+  so3::ManyBodyProduct product_;
+};
+
+// One factor after another: y_k = y_(k-1) a + {z_(k-1), a} and z_k = {y_(k-1), a} + z_(k-1) a, every product a sum of
+// `rank` with weights by degree. y are functions, z pseudo-functions (odd under reflections): two brackets give
+// a function again, so odd paths take part.
+class RankProducts : public ManyBody {
+ public:
+  RankProducts(const MaceConfig& c, int l_out)
+      : species_(static_cast<Index>(c.species.size())),
+        channels_(c.channels),
+        rank_(c.rank),
+        degree_(c.harmonics),
+        order_(c.correlation),
+        l_out_(l_out),
+        product_(c.harmonics, c.harmonics, c.harmonics, {}, c.rank),
+        bracket_(c.harmonics, c.harmonics, c.harmonics) {}
+
+  std::vector<Weight> weights() const override {
+    std::vector<Weight> out;
+    const double deviation = 1 / std::sqrt(static_cast<double>(rank_));
+    for (const Step& s : steps())
+      for (const char* side : {".first", ".second"})
+        out.push_back({s.name() + side,
+                       {species_, rank_, degree_ + 1, channels_},
+                       std::vector<double>(rank_, side[1] == 'f' ? deviation : 1.0)});
+    out.push_back({"orders", {species_, order_, l_out_ + 1, channels_},
+                   std::vector<double>(order_, 1 / static_cast<double>(order_))});
+    return out;
+  }
+
+  Array operator()(const Array& a, const Species& species, const std::vector<Array>& weights) const override {
+    const Array orders = gather(weights.back(), species.kind);
+    Array y = a, z, out = part(y, orders, 0);
+    std::size_t next = 0;
+    for (int k = 2; k <= order_; ++k) {
+      Array new_y, new_z;
+      for (const Step& s : steps()) {
+        if (s.order != k) continue;
+        so3::GauntWeights w;
+        w.first = gather(weights[next], species.kind);
+        w.second = gather(weights[next + 1], species.kind);
+        next += 2;
+        const Array& from = s.from_functions ? y : z;
+        const Array term = s.bracket ? bracket_(from, a, w) : product_(from, a, w);
+        Array& to = s.from_functions != s.bracket ? new_y : new_z;
+        to = to.empty() ? term : to + term;
+      }
+      y = new_y;
+      z = new_z;
+      out = out + part(y, orders, k - 1);
+    }
+    return out;
+  }
+
+ private:
+  struct Step {
+    int order;
+    bool from_functions, bracket;
+    std::string name() const {
+      return text("order", order, from_functions != bracket ? ".y" : ".z", bracket ? ".bracket" : ".product");
+    }
+  };
+  // What the last order needs, and nothing that ends there.
+  std::vector<Step> steps() const {
+    std::vector<Step> out;
+    for (int k = 2; k <= order_; ++k) {
+      out.push_back({k, true, false});
+      if (k > 2) out.push_back({k, false, true});
+      if (k == order_) continue;
+      out.push_back({k, true, true});
+      if (k > 2) out.push_back({k, false, false});
+    }
+    return out;
+  }
+  Array part(const Array& y, const Array& orders, int k) const {
+    const Array w = reshape(slice(orders, 1, k, k + 1), {-1, l_out_ + 1, channels_});
+    return so3::scale_degrees(slice(y, 1, 0, rows(l_out_) * channels_), l_out_, w);
+  }
+
+  Index species_, channels_, rank_;
+  int degree_, order_, l_out_;
+  so3::GauntProduct product_;
+  so3::BracketProduct bracket_;
+};
+
+}  // namespace
+
+std::shared_ptr<const ManyBody> many_body(const MaceConfig& c, int l_out) {
+  if (c.product == "contraction") return std::make_shared<Contraction>(c, l_out);
+  if (c.product == "gaunt_rank") return std::make_shared<RankProducts>(c, l_out);
+  return std::make_shared<Powers>(c, l_out, c.product == "gaunt_fourier" ? "fourier" : "grid");
+}
+
+}  // namespace cartan::potentials
