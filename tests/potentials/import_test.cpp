@@ -7,7 +7,9 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
+#include "potentials/import/importer.hpp"
 #include "real_data.hpp"
 #include "temporary.hpp"
 #include "worst.hpp"
@@ -101,4 +103,68 @@ TEST(Import, EverySevenNetOfTheWheel) {
   for (const std::string task : {"PBE", "R2SCAN"})
     expect_sevennet(f + "/SevenNet_MF_0/checkpoint_sevennet_mf_0.pth", "sevennet_mf_0_" + task, task);
   EXPECT_THROW(import_model(f + "/SevenNet_MF_0/checkpoint_sevennet_mf_0.pth"), std::invalid_argument);
+}
+
+namespace {
+
+// A model of the reference file as export_mace.py writes it: the arguments as attributes.
+data::Group exported(const data::Group& model) {
+  data::Group out;
+  const auto config = nlohmann::json::parse(model.string("config"));
+  for (const auto& [key, value] : config.items()) {
+    if (value.is_boolean())
+      out.attributes[key] = std::int64_t{value.get<bool>()};
+    else if (value.is_number_integer())
+      out.attributes[key] = value.get<std::int64_t>();
+    else if (value.is_number())
+      out.attributes[key] = value.get<double>();
+    else if (value.is_string())
+      out.attributes[key] = value.get<std::string>();
+    else if (value.is_array() && value[0].is_string())
+      out.attributes[key] = value.get<std::vector<std::string>>();
+    else
+      out.attributes[key] = value.get<std::vector<std::int64_t>>();
+  }
+  for (const auto& [name, item] : model.group("weights").items()) out["weights"].items()[name] = item;
+  return out;
+}
+
+}  // namespace
+
+TEST(Import, MaceGivesItsEnergiesForcesAndStress) {
+  CARTAN_REAL_DATA(path, "../reference/mace_reference.h5");
+  const data::Group all = data::load(path);
+  int models = 0;
+  for (const auto& [name, group] : all.group("models").groups()) {
+    SCOPED_TRACE(name);
+    const ImportedModel imported = import_mace(exported(group), {});
+    expect_agreement(imported.model, all.group("structures"), group.group("results"), "", 1e-10);
+    ++models;
+  }
+  EXPECT_EQ(models, 6);
+}
+
+TEST(Import, CouplingsOfMace) {
+  CARTAN_REAL_DATA(path, "../reference/mace_reference.h5");
+  const data::Group all = data::load(path).group("U");
+  for (const auto& [name, group] : all.groups()) {
+    SCOPED_TRACE(name);
+    int lmax = 0, degree = 0, nu = 0;
+    ASSERT_EQ(std::sscanf(name.c_str(), "lmax%d_L%d_nu%d", &lmax, &degree, &nu), 3);
+    const Array u = mace_couplings(lmax, degree, nu);
+    std::vector<double> want(u.size(), 0.0);
+    const std::vector<double> index = doubles(group.array("index")), value = doubles(group.array("value"));
+    const Index rank = static_cast<Index>(u.shape().size());
+    ASSERT_EQ(index.size(), value.size() * rank);
+    for (std::size_t k = 0; k < value.size(); ++k) {
+      Index at = 0;
+      for (Index axis = 0; axis < rank; ++axis)
+        at = at * u.shape()[axis] + static_cast<Index>(index[k * rank + axis]);
+      want[at] = value[k];
+    }
+    const std::vector<double> have = doubles(u);
+    double worst = 0;
+    for (std::size_t k = 0; k < have.size(); ++k) worst = std::max(worst, std::abs(have[k] - want[k]));
+    EXPECT_TRUE(worst <= 1e-10) << worst;
+  }
 }

@@ -24,17 +24,60 @@ inline Frame crystal() {
   return f;
 }
 
+// Kinds with other options than their defaults, under names of their own.
+struct Variant {
+  std::string name, kind;
+  std::vector<std::pair<std::string, config::Value>> values;
+};
+inline const std::vector<Variant>& variants() {
+  static const std::vector<Variant> all{
+      {"nequip_sevennet",
+       "nequip",
+       {{"parity", false},
+        {"irreps", std::string("6x0e+3x1e, 4x0e")},
+        {"harmonics", std::int64_t{2}},
+        {"normalize_harmonics", false},
+        {"self_connection", std::string("linear")},
+        {"train_radial", true},
+        {"onset", 2.5},
+        {"bias", true},
+        {"species_scale", true}}},
+      {"mace_grid", "mace", {{"product", std::string("gaunt_grid")}, {"harmonics", std::int64_t{2}}}},
+      {"mace_fourier", "mace", {{"product", std::string("gaunt_fourier")}, {"harmonics", std::int64_t{2}}}},
+      {"mace_rank",
+       "mace",
+       {{"product", std::string("gaunt_rank")},
+        {"harmonics", std::int64_t{2}},
+        {"first_residual", false},
+        {"density", true},
+        {"distance", std::string("agnesi")}}},
+      {"mace_soft",
+       "mace",
+       {{"distance", std::string("soft")},
+        {"repulsion", true},
+        {"lmax", std::int64_t{0}},
+        {"correlation", std::int64_t{2}}}}};
+  return all;
+}
+inline std::string kind_of(const std::string& name) {
+  for (const Variant& v : variants())
+    if (v.name == name) return v.kind;
+  return name;
+}
+
 // A small one; fields that a network does not have are left out.
-inline std::unique_ptr<NetworkConfig> config(const std::string& kind) {
-  std::unique_ptr<NetworkConfig> c = network_config(kind);
-  const std::vector<std::pair<std::string, config::Value>> values{{"channels", std::int64_t{6}},
-                                                                  {"layers", std::int64_t{2}},
-                                                                  {"radial", std::int64_t{5}},
-                                                                  {"cutoff", 3.6},
-                                                                  {"precision", std::string("float64")}};
+inline std::unique_ptr<NetworkConfig> config(const std::string& name) {
+  std::unique_ptr<NetworkConfig> c = network_config(kind_of(name));
+  std::vector<std::pair<std::string, config::Value>> values{{"channels", std::int64_t{6}},
+                                                            {"layers", std::int64_t{2}},
+                                                            {"radial", std::int64_t{5}},
+                                                            {"cutoff", 3.6},
+                                                            {"precision", std::string("float64")}};
+  for (const Variant& v : variants())
+    if (v.name == name) values.insert(values.end(), v.values.begin(), v.values.end());
   for (config::Field& f : config::fields_of(*c))
-    for (const auto& [name, value] : values)
-      if (f.name() == name) f.set(value);
+    for (const auto& [field, value] : values)
+      if (f.name() == field) f.set(value);
   c->adapt({molecule(), crystal()});
   return c;
 }
@@ -49,6 +92,7 @@ inline Model model(const std::string& kind, std::uint64_t seed = 3) {
 inline std::vector<std::string> kinds() {
   std::vector<std::string> names;
   for (const NetworkKind& k : network_kinds()) names.push_back(k.name);
+  for (const Variant& v : variants()) names.push_back(v.name);
   return names;
 }
 

@@ -1,5 +1,5 @@
-// MACE (mace-torch): arrays of its state dict with the arguments of its constructor, which a .model file has only as
-// pickled classes. benchmarks/peers/export_mace.py writes them.
+// MACE (mace-torch): arrays of its state dict with the arguments of its constructor, which a .model file has
+// only as pickled classes. benchmarks/peers/export_mace.py writes them.
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -42,7 +42,8 @@ class MaceArrays {
     if (!has(name)) return absent;
     const Weights all = array(name);
     if (all.size() == 1) return all[0];
-    if (static_cast<Index>(all.size()) != heads_) fail(name, text("has ", all.size(), " numbers for ", heads_, " heads"));
+    if (static_cast<Index>(all.size()) != heads_)
+      fail(name, text("has ", all.size(), " numbers for ", heads_, " heads"));
     return all[head_];
   }
   void set(const std::string& name, const Weights& values) { set_parameter(parameters_, name, values); }
@@ -95,13 +96,15 @@ void MaceArrays::read_config() {
     fail("hidden_irreps", hidden.text() + " are not read; equal channels of 0e, 1o, ... are");
   made_.readout = last.count({0, 1});
   if (last.dim() != made_.readout) fail("MLP_irreps", last.text() + " are not read; scalars are");
-  if (group_.attributes.count("gate") && group_.string("gate") != "silu") fail("gate", group_.string("gate") + " is not read; silu is");
+  if (group_.attributes.count("gate") && group_.string("gate") != "silu")
+    fail("gate", group_.string("gate") + " is not read; silu is");
 
   const std::string& distance = group_.string("distance_transform");
   const std::string transform = "radial_embedding.distance_transform.";
   if (distance == "Agnesi") {
     made_.distance = "agnesi";
-    for (const char* name : {"a", "q", "p"}) made_.distance_parameters.push_back(array(transform + name, 1)[0]);
+    for (const char* name : {"a", "q", "p"})
+      made_.distance_parameters.push_back(array(transform + name, 1)[0]);
   } else if (distance == "Soft") {
     made_.distance = "soft";
     made_.distance_parameters = array(transform + "alpha", 1);
@@ -109,19 +112,23 @@ void MaceArrays::read_config() {
     fail("distance_transform", distance + " is not read; None, Agnesi and Soft are");
   }
   read_blocks();
-  for (const double z : array("atomic_numbers")) made_.species.push_back(data::element_symbol(static_cast<int>(z)));
+  for (const double z : array("atomic_numbers"))
+    made_.species.push_back(data::element_symbol(static_cast<int>(z)));
   if (made_.repulsion) check_repulsion();
 }
 
 void MaceArrays::read_blocks() {
   const std::string &first = group_.string("interaction_first"), &other = group_.string("interaction");
-  const auto is = [](const std::string& name, const char* kind) { return name == std::string("RealAgnostic") + kind + "InteractionBlock"; };
+  const auto is = [](const std::string& name, const char* kind) {
+    return name == std::string("RealAgnostic") + kind + "InteractionBlock";
+  };
   for (const std::string& name : {first, other})
     if (!is(name, "") && !is(name, "Residual") && !is(name, "Density") && !is(name, "DensityResidual"))
       fail("interaction", name + " is not read; RealAgnostic, with Density or Residual, is");
   made_.first_residual = is(first, "Residual") || is(first, "DensityResidual");
   made_.density = is(first, "Density") || is(first, "DensityResidual");
-  if (made_.layers > 1 && (is(other, "") || is(other, "Density") || made_.density != is(other, "DensityResidual")))
+  if (made_.layers > 1 &&
+      (is(other, "") || is(other, "Density") || made_.density != is(other, "DensityResidual")))
     fail("interaction", other + " after " + first + " is not read");
 }
 
@@ -129,7 +136,8 @@ void MaceArrays::check_repulsion() {
   const auto near = [&](const std::string& name, const Weights& ours) {
     const Weights theirs = array("pair_repulsion_fn." + name, ours.size());
     for (std::size_t k = 0; k < ours.size(); ++k)
-      if (!(std::abs(theirs[k] - ours[k]) <= 1e-6)) fail("pair_repulsion_fn." + name, "is not as in mace-torch");
+      if (!(std::abs(theirs[k] - ours[k]) <= 1e-6))
+        fail("pair_repulsion_fn." + name, "is not as in mace-torch");
   };
   near("c", {0.1818, 0.5099, 0.2802, 0.02817});
   near("a_exp", {0.3});
@@ -139,7 +147,8 @@ void MaceArrays::check_repulsion() {
 
 // Their couplings are linearly dependent and of another basis; what the file holds goes before what we make.
 Weights MaceArrays::contraction(Index t, int l_out) {
-  const so3::SymmetricContraction ours(made_.features(made_.harmonics), made_.features(l_out), made_.correlation);
+  const so3::SymmetricContraction ours(made_.features(made_.harmonics), made_.features(l_out),
+                                       made_.correlation);
   const Index kinds = static_cast<Index>(made_.species.size()), channels = made_.channels;
   Weights out(kinds * ours.num_paths() * channels, 0.0);
   for (const auto& block : ours.paths()) {
@@ -156,7 +165,8 @@ Weights MaceArrays::contraction(Index t, int l_out) {
     // One row of weights serves all elements where the product does not depend on them.
     const bool shared = static_cast<Index>(theirs.size()) == columns * channels && kinds > 1;
     if (!shared && static_cast<Index>(theirs.size()) != kinds * columns * channels)
-      fail(name, text("has ", theirs.size(), " numbers for ", kinds, " elements, ", columns, " paths, ", channels, " channels"));
+      fail(name, text("has ", theirs.size(), " numbers for ", kinds, " elements, ", columns, " paths, ",
+                      channels, " channels"));
     const Weights m = to_ours.as(DType::f64).to_vector<double>();
     for (Index z = 0; z < kinds; ++z)
       for (Index q = 0; q < block.count; ++q)
@@ -199,9 +209,15 @@ void MaceArrays::fill_layer(const Mace::Layer& layer, Index t) {
 
 void MaceArrays::check_all_used() const {
   for (const auto& [name, item] : weights_.items()) {
-    static const std::vector<std::string> known{"num_interactions", "r_max", "radial_embedding.bessel_fn", "radial_embedding.cutoff_fn",
-                                                "radial_embedding.distance_transform.covalent_radii", "pair_repulsion_fn", "heads"};
-    bool passed = used_.count(name) > 0 || item.array.size() == 0 || name.find("U_matrix") != std::string::npos ||
+    static const std::vector<std::string> known{"num_interactions",
+                                                "r_max",
+                                                "radial_embedding.bessel_fn",
+                                                "radial_embedding.cutoff_fn",
+                                                "radial_embedding.distance_transform.covalent_radii",
+                                                "pair_repulsion_fn",
+                                                "heads"};
+    bool passed = used_.count(name) > 0 || item.array.size() == 0 ||
+                  name.find("U_matrix") != std::string::npos ||
                   name.find("output_mask") != std::string::npos || name.find("_zeroed") != std::string::npos;
     for (const std::string& k : known) passed = passed || name.compare(0, k.size(), k) == 0;
     if (!passed) fail(name, "belongs to a part of MACE that is not read");
@@ -227,18 +243,21 @@ ImportedModel MaceArrays::read() {
   // The last readout: hidden units of head after head.
   const std::string p = text("readouts.", last, ".");
   const Index width = made_.readout, all = width * heads_;
-  const Weights first = array(p + "linear_1.weight", made_.channels * all), second = array(p + "linear_2.weight", all * heads_);
+  const Weights first = array(p + "linear_1.weight", made_.channels * all),
+                second = array(p + "linear_2.weight", all * heads_);
   Weights hidden, out;
   for (Index c = 0; c < made_.channels; ++c)
     for (Index k = 0; k < width; ++k) hidden.push_back(first[c * all + head_ * width + k]);
   for (Index k = 0; k < width; ++k)
-    out.push_back(silu_ratio() * second[(head_ * width + k) * heads_ + head_] / std::sqrt(static_cast<double>(heads_)));
+    out.push_back(silu_ratio() * second[(head_ * width + k) * heads_ + head_] /
+                  std::sqrt(static_cast<double>(heads_)));
   set("readout.0.weight", hidden);
   set("readout.1.weight", out);
 
   const Weights energies = array("atomic_energies_fn.atomic_energies");
   if (static_cast<Index>(energies.size()) != kinds * heads_ && static_cast<Index>(energies.size()) != kinds)
-    fail("atomic_energies_fn.atomic_energies", text("has ", energies.size(), " numbers for ", kinds, " elements"));
+    fail("atomic_energies_fn.atomic_energies",
+         text("has ", energies.size(), " numbers for ", kinds, " elements"));
   const Index row = static_cast<Index>(energies.size()) == kinds ? 0 : head_;
   const double scale = of_head("scale_shift.scale", 1), shift = of_head("scale_shift.shift", 0);
   check_all_used();
@@ -248,8 +267,10 @@ ImportedModel MaceArrays::read() {
   for (Index z = 0; z < kinds; ++z)
     model.reference[data::element_number(made_.species[z])] = energies[row * kinds + z] + shift;
   const bool single = weights_.array("interactions.0.linear_up.weight").dtype() == DType::f32;
-  return {std::move(model), single ? DType::f32 : DType::f64,
-          "MACE" + (head_name_.empty() ? "" : ", head " + head_name_), {}};
+  return {std::move(model),
+          single ? DType::f32 : DType::f64,
+          "MACE" + (head_name_.empty() ? "" : ", head " + head_name_),
+          {}};
 }
 
 }  // namespace

@@ -54,9 +54,8 @@ Array mace_couplings(int lmax, int degree, int nu) {
           next.push_back(std::move(made));
         }
     // By degree, odd first: e3nn's order.
-    std::stable_sort(next.begin(), next.end(), [](const Coupling& x, const Coupling& y) {
-      return x.l != y.l ? x.l < y.l : x.p < y.p;
-    });
+    std::stable_sort(next.begin(), next.end(),
+                     [](const Coupling& x, const Coupling& y) { return x.l != y.l ? x.l < y.l : x.p < y.p; });
     all = std::move(next);
   }
   std::vector<const Coupling*> kept;

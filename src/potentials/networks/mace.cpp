@@ -12,7 +12,8 @@
 namespace cartan::potentials {
 namespace {
 
-so3::Convolution convolution_for(const so3::Irreps& in, const so3::Irreps& harmonics, const so3::Irreps& target) {
+so3::Convolution convolution_for(const so3::Irreps& in, const so3::Irreps& harmonics,
+                                 const so3::Irreps& target) {
   so3::TensorProductOptions options;
   options.path_normalization = so3::PathNormalization::none;
   return so3::Convolution(so3::TensorProduct::channelwise(in, harmonics, target, true, options));
@@ -55,14 +56,14 @@ void MaceConfig::validate() const {
   NetworkConfig::validate();
   require(lmax <= harmonics, "[mace] lmax is ", lmax, ", at most that of the harmonics, ", harmonics);
   const std::size_t wanted = distance == "agnesi" ? 3 : distance == "soft" ? 1 : 0;
-  require(distance_parameters.empty() || distance_parameters.size() == wanted, "[mace] distance ", distance, " has ",
-          wanted, " parameters, not ", distance_parameters.size());
+  require(distance_parameters.empty() || distance_parameters.size() == wanted, "[mace] distance ", distance,
+          " has ", wanted, " parameters, not ", distance_parameters.size());
   check_species("mace", species);
 }
 
 std::string MaceConfig::summary() const {
-  return text("MACE ", features(lmax).text(), ", harmonics to ", harmonics, ", correlation ", correlation, " (", product,
-              "), ", layers, " layers, cutoff ", cutoff, " A, ", dtype);
+  return text("MACE ", features(lmax).text(), ", harmonics to ", harmonics, ", correlation ", correlation,
+              " (", product, "), ", layers, " layers, cutoff ", cutoff, " A, ", dtype);
 }
 
 void MaceConfig::adapt(const std::vector<Frame>& frames) {
@@ -78,9 +79,11 @@ std::unique_ptr<Network> MaceConfig::make(nn::Init& init) const {
 }
 
 Mace::Mace(const MaceConfig& config, nn::Init& init) : config_((config.validate(), config)) {
-  require(!config.species.empty(), "[mace] species is empty: name the elements (training takes those of its frames)");
+  require(!config.species.empty(),
+          "[mace] species is empty: name the elements (training takes those of its frames)");
   require(config.neighbors > 0,
-          "[mace] neighbors is 0: give the mean number of neighbours of an atom (training takes that of its frames)");
+          "[mace] neighbors is 0: give the mean number of neighbours of an atom (training takes that of its "
+          "frames)");
   numbers_ = element_numbers(config.species);
   nn::RadialOptions radial;
   radial.kind = nn::RadialKind::bessel;
@@ -103,14 +106,15 @@ Mace::Layer Mace::make_layer(const so3::Irreps& in, Index t, nn::Init& init) con
   const bool last = t + 1 == c.layers, residual = t > 0 || c.first_residual;
   const int l_out = last ? 0 : c.lmax;
   const so3::Irreps a = c.features(c.harmonics), out = c.features(l_out);
-  so3::Convolution convolution =
-      convolution_for(in, so3::Irreps::spherical_harmonics(c.harmonics, -1), a);
-  so3::Linear up(in, in), mix(convolution.product().irreps_out(), a), skip = residual ? so3::Linear(in, out) : so3::Linear(a, a),
-      after(out, out);
-  Layer layer{up, mix, skip, after, convolution, many_body(c, l_out), residual, {}, {}, {}, {}, {}, {}, {}, {}};
+  so3::Convolution convolution = convolution_for(in, so3::Irreps::spherical_harmonics(c.harmonics, -1), a);
+  so3::Linear up(in, in), mix(convolution.product().irreps_out(), a),
+      skip = residual ? so3::Linear(in, out) : so3::Linear(a, a), after(out, out);
+  Layer layer{up, mix, skip, after, convolution, many_body(c, l_out), residual, {}, {}, {},
+              {}, {},  {},   {},    {}};
   const auto normal = [&](const Shape& shape) { return init.normal(shape, c.dtype); };
   layer.up_weight = normal({up.weight_numel()});
-  layer.radial = radial_weights(c.radial, c.radial_layers, convolution.product().weight_numel(), c.dtype, init);
+  layer.radial =
+      radial_weights(c.radial, c.radial_layers, convolution.product().weight_numel(), c.dtype, init);
   if (c.density) layer.density = normal({c.radial, 1});
   layer.mix_weight = normal({mix.weight_numel()});
   layer.skip_weight = normal({static_cast<Index>(numbers_.size()), skip.weight_numel()});
@@ -131,7 +135,8 @@ void Mace::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
     const std::string p = text("layers.", t, ".");
     Layer& layer = layers_[t];
     out.push_back({p + "up.weight", &layer.up_weight});
-    for (std::size_t k = 0; k < layer.radial.size(); ++k) out.push_back({text(p, "radial.", k, ".weight"), &layer.radial[k]});
+    for (std::size_t k = 0; k < layer.radial.size(); ++k)
+      out.push_back({text(p, "radial.", k, ".weight"), &layer.radial[k]});
     if (config_.density) out.push_back({p + "density.weight", &layer.density});
     out.push_back({p + "mix.weight", &layer.mix_weight});
     out.push_back({p + "skip.weight", &layer.skip_weight});

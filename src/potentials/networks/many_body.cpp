@@ -60,9 +60,9 @@ class Powers : public ManyBody {
   so3::ManyBodyProduct product_;
 };
 
-// One factor after another: y_k = y_(k-1) a + {z_(k-1), a} and z_k = {y_(k-1), a} + z_(k-1) a, every product a sum of
-// `rank` with weights by degree. y are functions, z pseudo-functions (odd under reflections): two brackets give
-// a function again, so odd paths take part.
+// One factor after another: y_k = y_(k-1) a + {z_(k-1), a} and z_k = {y_(k-1), a} + z_(k-1) a, every product
+// a sum of `rank` with weights by degree. y are functions, z pseudo-functions (odd under reflections): two
+// brackets give a function again, so odd paths take part.
 class RankProducts : public ManyBody {
  public:
   RankProducts(const MaceConfig& c, int l_out)
@@ -83,7 +83,8 @@ class RankProducts : public ManyBody {
         out.push_back({s.name() + side,
                        {species_, rank_, degree_ + 1, channels_},
                        std::vector<double>(rank_, side[1] == 'f' ? deviation : 1.0)});
-    out.push_back({"orders", {species_, order_, l_out_ + 1, channels_},
+    out.push_back({"orders",
+                   {species_, order_, l_out_ + 1, channels_},
                    std::vector<double>(order_, 1 / static_cast<double>(order_))});
     return out;
   }

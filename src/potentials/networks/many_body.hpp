@@ -14,7 +14,7 @@ class ManyBody {
  public:
   struct Weight {
     std::string name;
-    Shape shape;              ///< the first axis is of elements
+    Shape shape;                    ///< the first axis is of elements
     std::vector<double> deviation;  ///< of the initial values, one for every entry of the second axis
   };
 
@@ -22,7 +22,8 @@ class ManyBody {
   /// The arrays that operator() takes.
   virtual std::vector<Weight> weights() const = 0;
   /// a (atoms, features of all degrees) -> (atoms, features up to the degree asked for)
-  virtual Array operator()(const Array& a, const Species& species, const std::vector<Array>& weights) const = 0;
+  virtual Array operator()(const Array& a, const Species& species,
+                           const std::vector<Array>& weights) const = 0;
 };
 
 /// As config.product says, up to degree l_out.

@@ -67,7 +67,8 @@ Species species_of(const Graph& graph, const std::vector<int>& numbers, const ch
     if (it == numbers.end()) {
       std::string known;
       for (const int n : numbers) known += " " + data::element_symbol(n);
-      require(false, "[", network, "] the network has no ", data::element_symbol(z), ", it was made for", known);
+      require(false, "[", network, "] the network has no ", data::element_symbol(z), ", it was made for",
+              known);
     }
     kind.push_back(static_cast<std::int32_t>(it - numbers.begin()));
   }
@@ -98,7 +99,8 @@ Array by_species(const so3::Linear& map, const Array& x, const Array& weights, c
 std::vector<std::int32_t> rows_of(const std::vector<int>& all, const std::vector<int>& wanted) {
   std::vector<std::int32_t> rows;
   for (std::size_t k = 0; k < all.size(); ++k)
-    if (std::find(wanted.begin(), wanted.end(), all[k]) != wanted.end()) rows.push_back(static_cast<std::int32_t>(k));
+    if (std::find(wanted.begin(), wanted.end(), all[k]) != wanted.end())
+      rows.push_back(static_cast<std::int32_t>(k));
   return rows;
 }
 

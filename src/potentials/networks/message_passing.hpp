@@ -21,7 +21,8 @@ Array divided_by_fan_in(const Array& weight);
 /// Throws std::invalid_argument for a symbol that is no element and for one that stands twice.
 void check_species(const char* network, const std::vector<std::string>& species);
 /// Fills what is left empty: the elements of the frames, and the mean number of neighbours (0: to be found).
-void adapt_to(const std::vector<Frame>& frames, double cutoff, std::vector<std::string>& species, double& neighbors);
+void adapt_to(const std::vector<Frame>& frames, double cutoff, std::vector<std::string>& species,
+              double& neighbors);
 std::vector<int> element_numbers(const std::vector<std::string>& species);
 
 /// The owned atoms of a graph by element.
@@ -37,10 +38,10 @@ Array by_species(const so3::Linear& map, const Array& x, const Array& weights, c
 
 /// The rows of those of `all` that are among `wanted`.
 std::vector<std::int32_t> rows_of(const std::vector<int>& all, const std::vector<int>& wanted);
-/// Copies parameters from one network into the same of fewer elements: where shapes differ the first axis is of
-/// elements, of which the rows `kept` stay.
-void keep_rows(const nn::ConstParameterRefs& from, const nn::ParameterRefs& to, const std::vector<std::int32_t>& kept,
-               Index elements);
+/// Copies parameters from one network into the same of fewer elements: where shapes differ the first axis is
+/// of elements, of which the rows `kept` stay.
+void keep_rows(const nn::ConstParameterRefs& from, const nn::ParameterRefs& to,
+               const std::vector<std::int32_t>& kept, Index elements);
 
 /// A perceptron without biases, silu between its maps: weights (in, hidden), ..., (hidden, out).
 std::vector<Array> radial_weights(Index in, const std::vector<std::int64_t>& hidden, Index out, DType dtype,

@@ -1,5 +1,6 @@
 #pragma once
-/// MACE (Batatia et al., NeurIPS 2022): message passing whose messages are polynomials of all neighbours at once.
+/// MACE (Batatia et al., NeurIPS 2022): message passing whose messages are polynomials of all neighbours at
+/// once.
 
 #include <string>
 #include <vector>
@@ -14,14 +15,15 @@ namespace cartan::potentials {
 struct MaceConfig : NetworkConfig {
   MaceConfig() { cutoff = 5; }
 
-  Index layers = 2;      ///< interactions
-  Index channels = 64;   ///< of every degree
-  int lmax = 1;          ///< largest degree of the features between layers; the last has scalars alone
-  int harmonics = 3;     ///< largest degree of the harmonics and of the summed messages
-  int correlation = 3;   ///< largest degree of the polynomials: neighbours at once
+  Index layers = 2;     ///< interactions
+  Index channels = 64;  ///< of every degree
+  int lmax = 1;         ///< largest degree of the features between layers; the last has scalars alone
+  int harmonics = 3;    ///< largest degree of the harmonics and of the summed messages
+  int correlation = 3;  ///< largest degree of the polynomials: neighbours at once
   /// How the polynomials are made. "contraction": all of them, by coupling coefficients (MACE's own).
-  /// "gaunt_grid", "gaunt_fourier": powers of functions on the sphere, weights by order and degree (Luo et al., ICLR
-  /// 2024). "gaunt_rank": products and brackets of such functions, each a sum of `rank` with weights by degree.
+  /// "gaunt_grid", "gaunt_fourier": powers of functions on the sphere, weights by order and degree (Luo et
+  /// al., ICLR 2024). "gaunt_rank": products and brackets of such functions, each a sum of `rank` with
+  /// weights by degree.
   std::string product = "contraction";
   int rank = 2;
   bool first_residual = true;  ///< the first layer too adds its input (mace-torch: RealAgnosticResidual...)
@@ -31,10 +33,11 @@ struct MaceConfig : NetworkConfig {
   std::string distance = "none";  ///< of the Bessel functions: "none", "agnesi" or "soft" (by covalent radii)
   std::vector<double> distance_parameters;  ///< agnesi: a, q, p; soft: alpha; empty: those of mace-torch
   std::vector<std::int64_t> radial_layers{64, 64, 64};  ///< hidden sizes of the radial network
-  Index readout = 16;             ///< hidden size of the last readout
-  bool repulsion = false;         ///< the screened nuclear repulsion of Ziegler, Biersack and Littmark
-  std::vector<std::string> species;  ///< symbols of the elements it knows; empty: those of the training frames
-  double neighbors = 0;              ///< mean number of neighbours of an atom; 0: that of the training frames
+  Index readout = 16;                                   ///< hidden size of the last readout
+  bool repulsion = false;  ///< the screened nuclear repulsion of Ziegler, Biersack and Littmark
+  std::vector<std::string>
+      species;           ///< symbols of the elements it knows; empty: those of the training frames
+  double neighbors = 0;  ///< mean number of neighbours of an atom; 0: that of the training frames
 
   const char* kind() const override { return "mace"; }
   void describe(config::Fields& fields) override;
@@ -50,8 +53,8 @@ struct MaceConfig : NetworkConfig {
 struct Species;
 class ManyBody;
 
-/// Atomic energies, with r = x_receiver - x_sender, species s, n = neighbors, normalised activations of second
-/// moment 1, and every weight divided by the root of its fan-in:
+/// Atomic energies, with r = x_receiver - x_sender, species s, n = neighbors, normalised activations of
+/// second moment 1, and every weight divided by the root of its fan-in:
 ///
 ///   h_i    = embedding[s_i]                                               channels x 0e
 ///   R_ij   = MLP(Bessel(d) f(|r|/rc))                                     d = |r|, or transformed
@@ -77,11 +80,11 @@ class Mace : public Network {
     std::shared_ptr<const ManyBody> product;
     bool residual;
     Array up_weight, mix_weight, out_weight;
-    Array skip_weight;                  ///< (species, ...)
+    Array skip_weight;  ///< (species, ...)
     std::vector<Array> product_weights;
-    std::vector<Array> radial;          ///< (in, out)
-    Array density;                      ///< (radial, 1)
-    Array readout;                      ///< (channels, 1); not in the last layer
+    std::vector<Array> radial;  ///< (in, out)
+    Array density;              ///< (radial, 1)
+    Array readout;              ///< (channels, 1); not in the last layer
   };
   const std::vector<Layer>& layers() const { return layers_; }
 
