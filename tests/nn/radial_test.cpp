@@ -204,7 +204,8 @@ TEST(Radial, NamesAndErrors) {
   EXPECT_THROW(radial_kind("gaussian"), std::invalid_argument);
   EXPECT_THROW(RadialBasis({RadialKind::expnorm, 1, 0, 5}, DType::f32), std::invalid_argument);
   EXPECT_THROW(RadialBasis({RadialKind::expnorm, 8, 5, 5}, DType::f32), std::invalid_argument);
-  EXPECT_THROW(RadialBasis({RadialKind::bessel, 8, 0, 5, true}, DType::f32), std::invalid_argument);
+  EXPECT_THROW(RadialBasis({RadialKind::bessel, 8, 0, 5, false, 0, 6.0}, DType::f32), std::invalid_argument);
+  EXPECT_THROW(RadialBasis({RadialKind::bessel, 8, 0, 5, false, 6, 4.0}, DType::f32), std::invalid_argument);
   RadialBasis e({RadialKind::bessel, 8, 0, 5}, DType::f32);
   ParameterRefs p;
   e.collect("r", p);
@@ -213,4 +214,26 @@ TEST(Radial, NamesAndErrors) {
   ASSERT_EQ(p.size(), 1u);
   EXPECT_EQ(p[0].name, "r.frequencies");
   EXPECT_THROW(e(Array::zeros({3}, DType::f64)), std::invalid_argument);
+}
+
+// 1 up to the onset, 0 at the end, and between as written out; trained frequencies give the same basis.
+TEST(Radial, CutoffOfXplorAndTrainedFrequencies) {
+  const Array d = Array::of({0.5, 2, 2.5, 3, 3.9, 4, 5});
+  const std::vector<double> f = xplor_cutoff(d, 2, 4).to_vector<double>();
+  const auto at = [](double x) {
+    const double s = x * x, u = 16, n = 4;
+    return (u - s) * (u - s) * (u + 2 * s - 3 * n) / std::pow(u - n, 3);
+  };
+  const std::vector<double> want{1, 1, at(2.5), at(3), at(3.9), 0, 0};
+  for (std::size_t k = 0; k < want.size(); ++k) EXPECT_NEAR(f[k], want[k], 1e-14) << k;
+  for (const auto& [envelope, onset] : {std::pair{0, 0.0}, {6, 0.0}, {0, 3.0}}) {
+    RadialOptions o{RadialKind::bessel, 5, 0, 4, true, envelope, onset};
+    RadialBasis trained(o, DType::f64);
+    o.trainable = false;
+    const RadialBasis fixed(o, DType::f64);
+    const std::vector<double> plain = fixed(d).to_vector<double>();
+    trained.centers = track(trained.centers);
+    const std::vector<double> tape = trained(d).to_vector<double>();
+    for (std::size_t k = 0; k < plain.size(); ++k) EXPECT_NEAR(tape[k], plain[k], 1e-13) << k;
+  }
 }

@@ -47,6 +47,7 @@ TEST_P(Networks, WhatDoesNotFitIsRefusedBeforeItIsMade) {
   for (config::Field& f : config::fields_of(*config)) {
     if (f.name() == "channels") f.set(std::int64_t{65536});
     if (f.name() == "layers") f.set(std::int64_t{100});
+    if (f.name() == "irreps") f.set(std::string());
   }
   const std::size_t before = memory_use().fresh;
   try {

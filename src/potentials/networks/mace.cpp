@@ -22,7 +22,7 @@ so3::Convolution convolution_for(const so3::Irreps& in, const so3::Irreps& harmo
 }  // namespace
 
 void MaceConfig::describe(config::Fields& f) {
-  f("layers", layers, "interactions").from(1).to(64);
+  f("layers", layers, "interactions").from(1);
   f("channels", channels, "features of every degree").from(1);
   f("lmax", lmax, "largest degree of the features between layers").from(0).to(8);
   f("harmonics", harmonics, "largest degree of harmonics and messages").from(0).to(8);

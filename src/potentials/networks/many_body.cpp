@@ -41,10 +41,15 @@ class Powers : public ManyBody {
  public:
   Powers(const MaceConfig& c, int l_out, const std::string& engine)
       : shape_{static_cast<Index>(c.species.size()), c.correlation, l_out + 1, c.channels},
+        degree_(c.harmonics),
         product_(c.harmonics, c.correlation, l_out, plan(engine)) {}
 
   std::vector<Weight> weights() const override {
-    return {{"powers", shape_, std::vector<double>(shape_[1], 1 / static_cast<double>(shape_[1]))}};
+    // A function of unit coefficients has the mean square (l + 1)^2.
+    std::vector<double> deviation;
+    for (Index n = 0; n < shape_[1]; ++n)
+      deviation.push_back(std::pow(degree_ + 1, -n) / static_cast<double>(shape_[1]));
+    return {{"powers", shape_, deviation}};
   }
   Array operator()(const Array& a, const Species& species, const std::vector<Array>& weights) const override {
     return product_(a, gather(weights[0], species.kind));
@@ -57,6 +62,7 @@ class Powers : public ManyBody {
     return options;
   }
   Shape shape_;
+  int degree_;
   so3::ManyBodyProduct product_;
 };
 
@@ -77,7 +83,7 @@ class RankProducts : public ManyBody {
 
   std::vector<Weight> weights() const override {
     std::vector<Weight> out;
-    const double deviation = 1 / std::sqrt(static_cast<double>(rank_));
+    const double deviation = 1 / (std::sqrt(static_cast<double>(rank_)) * (degree_ + 1));
     for (const Step& s : steps())
       for (const char* side : {".first", ".second"})
         out.push_back({s.name() + side,
