@@ -102,7 +102,8 @@ void split(std::string_view line, char separator, std::vector<std::string>& fiel
       at = std::min(line.size(), at + 1);
       while (at < line.size() && line[at] != separator) ++at;
     } else {
-      const std::size_t end = std::min(line.find(separator, at), line.size());
+      const std::size_t end =
+          std::min(separator == ' ' ? line.find_first_of(" \t", at) : line.find(separator, at), line.size());
       field = trimmed(line.substr(at, end - at));
       at = end;
     }

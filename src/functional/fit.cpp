@@ -66,7 +66,7 @@ void scale_modes(std::vector<Mode>& modes, const Array& x) {
 Kernel kernel_of(const Mode& m, const FitOptions& o, bool main) {
   const double length = main ? 0.1 : 0.3, variance = main ? 0.5 : 1;
   if (m.kind == ModeKind::categorical) return Kernel::independent(variance);
-  if (m.kernel.empty() && m.kind == ModeKind::periodic) return Kernel::periodic(1, 1, variance);
+  if (m.kernel.empty() && m.kind == ModeKind::periodic) return Kernel::periodic(1, 1, variance, 4);
   const std::string& words = m.kernel.empty() ? o.kernel : m.kernel;
   const Kernel k = Kernel::parse(words);
   if (words.find('(') != std::string::npos) return k.rescaled(m.shift, m.scale);
@@ -285,7 +285,7 @@ class Fitter {
     converged = done;
   }
 
-  static constexpr int starts = 4, trial_sweeps = 6, grow_sweeps = 12;
+  static constexpr int starts = 3, trial_sweeps = 5, grow_sweeps = 10;
   std::vector<bool> refused_;
   const Prepared& data_;
   const std::vector<Mode>& modes_;
@@ -317,7 +317,9 @@ Fit published_cp(const Prepared& data, const std::vector<Mode>& modes, const Fit
     for (std::size_t r = 0; r < components.size(); ++r) {
       const Random random(o.seed, 64 * r + k);
       std::vector<double> values(data.coordinates[k].size());
-      for (std::size_t i = 0; i < values.size(); ++i) values[i] = random.normal(i);
+      // one draw for all coordinates: draws for each would mean out over a coordinate's observations
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = random.normal(0) + 0.1 * random.normal(i + 1);
       state.set_function(static_cast<int>(k), static_cast<int>(r), values, 1);
     }
   for (std::size_t k = 0; k < all && o.site_prior > 0; ++k) {

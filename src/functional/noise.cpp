@@ -7,7 +7,7 @@
 namespace cartan::functional {
 namespace {
 
-constexpr int table_size = 241;
+constexpr int table_size = 121;
 constexpr double table_low = -6, table_high = 6;  // decimal logarithm of variance over noise
 
 }  // namespace
@@ -19,8 +19,8 @@ NoiseMixture::NoiseMixture(double nu) {
   }
   factor_ = nu > 2 ? nu / (nu - 2) : std::numeric_limits<double>::infinity();
   const double a = nu / 2;
-  const double low = -36 / a - 2, high = std::log(1 + 12 / std::sqrt(a) + 40 / a);
-  const int n = 96;
+  const double low = -36 / a - 12, high = std::log(1 + 12 / std::sqrt(a) + 40 / a);
+  const int n = 160;
   double sum = 0;
   for (int k = 0; k < n; ++k) {
     const double log_omega = low + (high - low) * k / (n - 1);

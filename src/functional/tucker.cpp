@@ -49,7 +49,7 @@ class Tucker {
       std::vector<double> mean(n * c), cov(n * c * c, 0.0);
       const Random random(o.seed, static_cast<std::uint64_t>(k));
       for (std::size_t i = 0; i < mean.size(); ++i) {
-        mean[i] = random.normal(i);
+        mean[i] = random.normal(i % c) + 0.1 * random.normal(i + c);
         cov[i * c + i % c] = 1;
       }
       mean_.push_back(std::move(mean)), cov_.push_back(std::move(cov));

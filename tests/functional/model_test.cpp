@@ -29,11 +29,14 @@ struct Set {
 };
 // N points in the unit cube, a sum of main effects and `rank` products.
 Set make(Index n, int rank, std::uint64_t seed, double noise = 0.1, bool main = true, double outliers = 0) {
+  constexpr double places = 100;  // of each coordinate
   const Random random(seed);
   Table x, y, truth;
   for (Index i = 0; i < n; ++i) {
     const auto u = static_cast<std::uint64_t>(i) * 8;
-    const double a = random.uniform(u), b = random.uniform(u + 1), c = random.uniform(u + 2);
+    const double a = std::floor(places * random.uniform(u)) / places,
+                 b = std::floor(places * random.uniform(u + 1)) / places,
+                 c = std::floor(places * random.uniform(u + 2)) / places;
     double f = main ? std::sin(6 * a) + 2 * b * b - std::cos(9 * c) : 0;
     if (rank > 0) f += 1.5 * std::cos(5 * a + 1) * std::sin(4 * b) * std::cos(7 * c);
     if (rank > 1) f += 1.2 * std::sin(8 * a) * std::cos(9 * b) * std::sin(3 * c + 0.5);
@@ -203,11 +206,12 @@ TEST(FunctionalModel, FilesHoldAllOfIt) {
 
 TEST(FunctionalModel, CategoriesPeriodsOutputsAndMissingValues) {
   const Random random(9);
-  const Index n = 3000;
+  const Index n = 1500;
   Table x, y;
   for (Index i = 0; i < n; ++i) {
     const auto u = static_cast<std::uint64_t>(i) * 8;
-    const double angle = 3 * random.uniform(u) * 24, place = random.uniform(u + 1);
+    const double angle = std::floor(3 * random.uniform(u) * 48) / 2,
+                 place = std::floor(40 * random.uniform(u + 1)) / 40;
     const double kind = std::floor(4 * random.uniform(u + 2));
     const double f = std::sin(2 * M_PI * angle / 24) + 0.5 * kind + (kind == 2 ? place : 0);
     x.insert(x.end(), {angle, place, kind});
@@ -257,7 +261,10 @@ TEST(FunctionalModel, StreamsLearnWhatOneFitLearns) {
 }
 
 TEST(FunctionalModel, PublishedMethodsRunWithTheirUpdates) {
-  const Set train = make(2500, 2, 12, 0.1, false), test = make(500, 2, 13, 0.1, false);
+  const Set train = make(2500, 1, 12), test = make(500, 1, 13);
+  double mean = 0;
+  for (Index i = 0; i < 500; ++i) mean += test.f(i) / 500;
+  const double nothing = rmse(Array::full({500}, mean, DType::f64), test.f);
   FitOptions o;
   o.rank = 3, o.length = 0.5, o.damping = 0.3, o.noise_damping = 0.5, o.epochs = 100;
   for (const Method method : {Method::funbat_cp, Method::funbat}) {
@@ -269,8 +276,13 @@ TEST(FunctionalModel, PublishedMethodsRunWithTheirUpdates) {
       EXPECT_EQ(made.sweeps, 100);
       best = std::min(best, rmse(made.model.predict(test.x).mean, test.f));
     }
-    EXPECT_LE(best, 0.2);
+    EXPECT_LE(best, (method == Method::funbat ? 0.5 : 0.8) * nothing);
   }
+  // without damping each update is the best of its block: the bound of the Tucker form never falls
+  o.damping = o.noise_damping = 0, o.epochs = 60, o.rank = 2;
+  const Fit plain = fit(train.x, train.y, {}, o);
+  for (std::size_t s = 1; s < plain.elbo.size(); ++s)
+    EXPECT_GE(plain.elbo[s], plain.elbo[s - 1] - 1e-8 * std::abs(plain.elbo[s])) << s;
 }
 
 TEST(FunctionalModel, SaysWhatIsWrong) {
@@ -284,9 +296,7 @@ TEST(FunctionalModel, SaysWhatIsWrong) {
     return std::string("nothing");
   };
   const Array one = Array::of({{0.5, 1, 2}});
-  EXPECT_NE(message([&] { fit(one, Array::of({1}), {}); }).find("one observation") == std::string::npos
-                ? message([&] { fit(one, Array::of({1}), {}); }).find("1 observation")
-                : 0,
+  EXPECT_NE(message([&] { fit(one, Array::of({1}), {}); }).find("1 observation; a fit needs two"),
             std::string::npos);
   Array constant = set.x.as(DType::f64);
   for (Index i = 0; i < 50; ++i) constant.mutable_data<double>()[3 * i + 1] = 7;
