@@ -8,6 +8,7 @@ namespace cartan::app {
 void add_data_verbs(CLI::App& app);
 void add_potential_verbs(CLI::App& app);
 void add_chebyshev_verbs(CLI::App& app);
+void add_functional_verbs(CLI::App& app);
 
 /// Adds a verb to its group.
 using AddVerb = void(CLI::App& group);

@@ -112,6 +112,13 @@ class Drawing {
         range = {std::min(range[0], x), std::max(range[1], x), std::min(range[2], y), std::max(range[3], y)};
         ++points_;
       }
+      require(s.low.size() == s.high.size() && (s.low.empty() || s.low.size() == s.x.size()),
+              "[Figure] series '", s.name, "' has ", s.x.size(), " x and a band of ", s.low.size(), " and ",
+              s.high.size());
+      for (const auto* edge : {&s.low, &s.high})
+        for (const double y : *edge)
+          if (std::isfinite(y) && !(figure_.log_y && y <= 0))
+            range[2] = std::min(range[2], y), range[3] = std::max(range[3], y);
     }
     const HeatMap& map = figure_.map;
     if (has_map()) {
@@ -261,6 +268,17 @@ class Drawing {
   void draw_series(std::size_t index) {
     const Series& s = figure_.series[index];
     const std::string colour = colours[index % std::size(colours)];
+    if (!s.low.empty()) {  // there along the lower edge, back along the upper one
+      std::string band;
+      for (std::size_t i = 0; i < 2 * s.x.size(); ++i) {
+        const std::size_t at = i < s.x.size() ? i : 2 * s.x.size() - 1 - i;
+        const double y = i < s.x.size() ? s.low[at] : s.high[at];
+        if (!std::isfinite(s.x[at]) || !std::isfinite(y)) continue;
+        add(band, {band.empty() ? "M" : "L", number(px(s.x[at])), " ", number(py(y))});
+      }
+      if (!band.empty())
+        out_ += "<path d=\"" + band + "Z\" fill=\"" + colour + "\" fill-opacity=\"0.15\" stroke=\"none\"/>\n";
+    }
     std::string path, dots;
     std::unordered_set<std::int64_t> seen;
     for (const auto& run : runs(s)) {

@@ -11,30 +11,40 @@
 namespace cartan::functional {
 namespace {
 
-// body(S{}) with the sizes of the chain, known to the compiler where it is one state a component.
+// body(S{}) with the sizes of the chain, known to the compiler for components of one or two states each.
 template <class Body>
-auto with_sizes(const Chain& chain, bool diagonal, Body&& body) {
-  if (diagonal) switch (chain.components()) {
+auto with_sizes(const Chain& chain, int block, Body&& body) {
+  if (block == 1) switch (chain.components()) {
       case 1:
-        return body(Scalars<1>(chain));
+        return body(Uniform<1, 1>(chain));
       case 2:
-        return body(Scalars<2>(chain));
+        return body(Uniform<1, 2>(chain));
       case 3:
-        return body(Scalars<3>(chain));
+        return body(Uniform<1, 3>(chain));
       case 4:
-        return body(Scalars<4>(chain));
+        return body(Uniform<1, 4>(chain));
       case 5:
-        return body(Scalars<5>(chain));
+        return body(Uniform<1, 5>(chain));
       case 6:
-        return body(Scalars<6>(chain));
+        return body(Uniform<1, 6>(chain));
       case 7:
-        return body(Scalars<7>(chain));
+        return body(Uniform<1, 7>(chain));
       case 8:
-        return body(Scalars<8>(chain));
-      case 9:
-        return body(Scalars<9>(chain));
-      case 10:
-        return body(Scalars<10>(chain));
+        return body(Uniform<1, 8>(chain));
+      default:
+        break;
+    }
+  if (block == 2) switch (chain.components()) {
+      case 1:
+        return body(Uniform<2, 1>(chain));
+      case 2:
+        return body(Uniform<2, 2>(chain));
+      case 3:
+        return body(Uniform<2, 3>(chain));
+      case 4:
+        return body(Uniform<2, 4>(chain));
+      case 5:
+        return body(Uniform<2, 5>(chain));
       default:
         break;
     }
@@ -46,13 +56,12 @@ auto with_sizes(const Chain& chain, bool diagonal, Body&& body) {
 Chain::Chain(std::vector<Kernel> components, std::vector<double> coordinates)
     : kernels_(std::move(components)), coordinates_(std::move(coordinates)) {
   require(!kernels_.empty(), "[Chain] no kernel");
-  diagonal_ = true;
   for (const Kernel& k : kernels_) {
     require(k.states() > 0, "[Chain] a component has no kernel");
     first_.push_back(states_), place_.push_back(block_);
     states_ += k.states(), block_ += k.states() * k.states();
     parameters_ += k.parameters().size();
-    diagonal_ = diagonal_ && k.scalar();
+    uniform_ = k.reads_first() && (first_.size() == 1 || k.states() == uniform_) ? k.states() : 0;
     fixed_observation_ = fixed_observation_ && k.reads_first();
   }
   for (std::size_t i = 0; i < coordinates_.size(); ++i)
@@ -106,7 +115,7 @@ void Chain::find_transitions() {
 
 double Chain::forward(const double* precision, const double* shift) {
   if (size() == 0) return 0;
-  return with_sizes(*this, diagonal_, [&](auto sizes) {
+  return with_sizes(*this, uniform_, [&](auto sizes) {
     Pass<decltype(sizes)> pass(*this);
     std::vector<double> m(static_cast<std::size_t>(states_), 0.0), p(m.size() * m.size(), 0.0);
     pass.add_stationary(1, p.data());
@@ -122,7 +131,7 @@ void Chain::backward(const double* precision, const double* shift, double* mean,
   if (n == 0) return;
   std::vector<double> slopes;
   if (gradient) slopes.assign(transition_.size() + stationary_.size(), 0.0);
-  with_sizes(*this, diagonal_, [&](auto sizes) {
+  with_sizes(*this, uniform_, [&](auto sizes) {
     Pass<decltype(sizes)> pass(*this);
     std::vector<double> r(d, 0.0), big(d * d, 0.0);
     pass.backward(0, size(), r.data(), big.data(), precision, shift, mean, covariance,

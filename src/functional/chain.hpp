@@ -71,7 +71,7 @@ class Chain {
   std::vector<int> place_;      // of its blocks within the transitions of one step
   int states_ = 0, block_ = 0;  // numbers in the blocks of one transition
   std::size_t parameters_ = 0;
-  bool diagonal_ = false;            // every component is its one state
+  int uniform_ = 0;  // states of every component where these are equal and h is the first of them; else 0
   std::vector<double> transition_;   // (n, block): from i - 1 to i; row 0 is not used
   std::vector<double> stationary_;   // (block)
   std::vector<double> observation_;  // (n, D) where a component does not read its first state, else (D)

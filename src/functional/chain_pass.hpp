@@ -10,15 +10,19 @@
 
 namespace cartan::functional {
 
-/// C components of one state each: H = 1, A diagonal.
-template <int N>
-struct Scalars {
-  static constexpr bool diagonal = true;
-  static constexpr Fixed<N> d{}, c{};
-  explicit Scalars(const Chain&) {}
+/// C components of B states each that read their first one: sizes that the compiler knows. B = 1: A is
+/// diagonal, H = 1.
+template <int B, int C>
+struct Uniform {
+  static constexpr int block = B;
+  static constexpr bool diagonal = B == 1;
+  static constexpr Fixed<B * C> d{};
+  static constexpr Fixed<C> c{};
+  explicit Uniform(const Chain&) {}
 };
 /// Any blocks.
 struct Blocks {
+  static constexpr int block = 0;
   static constexpr bool diagonal = false;
   int d, c;
   explicit Blocks(const Chain& chain) : d(chain.states()), c(chain.components()) {}
@@ -42,7 +46,13 @@ struct Chain::Pass {
     return chain.observation_.data() + (chain.fixed_observation_ ? 0 : i * chain.states_);
   }
   const double* a(Index i) const { return chain.transition_.data() + i * chain.block_; }
-  int size(int k) const { return chain.kernels_[static_cast<std::size_t>(k)].states(); }
+  int size(int k) const { return S::block ? S::block : chain.kernels_[static_cast<std::size_t>(k)].states(); }
+  int first(int k) const { return S::block ? S::block * k : chain.first_[static_cast<std::size_t>(k)]; }
+  int place(int k) const {
+    return S::block ? S::block * S::block * k : chain.place_[static_cast<std::size_t>(k)];
+  }
+  // The last state that component k reads, and one more.
+  int read_end(int k) const { return S::block ? first(k) + 1 : first(k) + size(k); }
 
   // out (C, columns) = H in, in (D, columns)
   template <class Columns>
@@ -51,9 +61,9 @@ struct Chain::Pass {
     const double* w = h(i);
     for (int k = 0; k < s.c; ++k) {
       double* row = out + k * columns;
-      const int first = chain.first_[static_cast<std::size_t>(k)];
-      for (int j = 0; j < columns; ++j) row[j] = w[first] * in[first * columns + j];
-      for (int e = first + 1; e < first + size(k); ++e) {
+      const int f = first(k);
+      for (int j = 0; j < columns; ++j) row[j] = w[f] * in[f * columns + j];
+      for (int e = f + 1; e < read_end(k); ++e) {
         if (w[e] == 0) continue;
         for (int j = 0; j < columns; ++j) row[j] += w[e] * in[e * columns + j];
       }
@@ -68,8 +78,8 @@ struct Chain::Pass {
     for (int r = 0; r < rows; ++r)
       for (int k = 0; k < s.c; ++k) {
         double sum = 0;
-        const int first = chain.first_[static_cast<std::size_t>(k)];
-        for (int e = first; e < first + size(k); ++e) sum += w[e] * in[r * s.d + e];
+        const int f = first(k);
+        for (int e = f; e < read_end(k); ++e) sum += w[e] * in[r * s.d + e];
         out[r * s.c + k] = sum;
       }
     return out;
@@ -81,8 +91,8 @@ struct Chain::Pass {
     const double* w = h(i);
     for (int r = 0; r < rows; ++r)
       for (int k = 0; k < s.c; ++k) {
-        const int first = chain.first_[static_cast<std::size_t>(k)];
-        for (int e = first; e < first + size(k); ++e) out[r * s.d + e] = w[e] * in[r * s.c + k];
+        const int f = first(k);
+        for (int e = f; e < f + size(k); ++e) out[r * s.d + e] = w[e] * in[r * s.c + k];
       }
     return out;
   }
@@ -93,8 +103,8 @@ struct Chain::Pass {
       for (int j = 0; j < s.d; ++j) to[j] = at[j] * from[j];
     } else {
       for (int k = 0; k < s.c; ++k) {
-        const int f = chain.first_[static_cast<std::size_t>(k)], d = size(k);
-        functional::apply(d, d, at + chain.place_[static_cast<std::size_t>(k)], from + f, to + f);
+        const int f = first(k), d = size(k);
+        functional::apply(d, d, at + place(k), from + f, to + f);
       }
     }
   }
@@ -103,8 +113,8 @@ struct Chain::Pass {
       for (int j = 0; j < s.d; ++j) to[j] = at[j] * from[j];
     } else {
       for (int k = 0; k < s.c; ++k) {
-        const int f = chain.first_[static_cast<std::size_t>(k)], d = size(k);
-        const double* m = at + chain.place_[static_cast<std::size_t>(k)];
+        const int f = first(k), d = size(k);
+        const double* m = at + place(k);
         for (int j = 0; j < d; ++j) {
           double sum = 0;
           for (int e = 0; e < d; ++e) sum += m[e * d + j] * from[f + e];
@@ -120,8 +130,8 @@ struct Chain::Pass {
         for (int j = 0; j < s.d; ++j) to[i * s.d + j] = at[i] * at[j] * from[i * s.d + j];
     } else {
       for (int k = 0; k < s.c; ++k) {  // rows
-        const int f = chain.first_[static_cast<std::size_t>(k)], d = size(k);
-        const double* m = at + chain.place_[static_cast<std::size_t>(k)];
+        const int f = first(k), d = size(k);
+        const double* m = at + place(k);
         for (int i = 0; i < d; ++i) {
           double* row = work + (f + i) * s.d;
           for (int j = 0; j < s.d; ++j) row[j] = 0;
@@ -134,8 +144,8 @@ struct Chain::Pass {
       }
       for (int i = 0; i < s.d; ++i)
         for (int k = 0; k < s.c; ++k) {
-          const int f = chain.first_[static_cast<std::size_t>(k)], d = size(k);
-          const double* m = at + chain.place_[static_cast<std::size_t>(k)];
+          const int f = first(k), d = size(k);
+          const double* m = at + place(k);
           for (int j = 0; j < d; ++j) {
             double sum = 0;
             for (int e = 0; e < d; ++e)
@@ -148,8 +158,8 @@ struct Chain::Pass {
   // p += sign * P at rest
   void add_stationary(double sign, double* p) const {
     for (int k = 0; k < s.c; ++k) {
-      const int f = chain.first_[static_cast<std::size_t>(k)], d = S::diagonal ? 1 : size(k);
-      const double* m = chain.stationary_.data() + chain.place_[static_cast<std::size_t>(k)];
+      const int f = first(k), d = size(k);
+      const double* m = chain.stationary_.data() + place(k);
       for (int i = 0; i < d; ++i)
         for (int j = 0; j < d; ++j) p[(f + i) * s.d + f + j] += sign * m[i * d + j];
     }
@@ -330,8 +340,8 @@ struct Chain::Pass {
         }
       add_stationary(-1, b);
       for (int k = 0; k < c; ++k) {
-        const int f = chain.first_[static_cast<std::size_t>(k)], size_ = S::diagonal ? 1 : size(k);
-        const double* m = at + chain.place_[static_cast<std::size_t>(k)];
+        const int f = first(k), size_ = size(k);
+        const double* m = at + place(k);
         for (int row = 0; row < size_; ++row)
           for (int col = 0; col < d; ++col) {
             double sum = 0;
@@ -343,21 +353,21 @@ struct Chain::Pass {
     const double* post = i > 0 ? chain.m_post_.data() + (i - 1) * d : nullptr;
     double* by_a = slopes.data() + i * chain.block_;
     for (int k = 0; k < c; ++k) {
-      const int f = chain.first_[static_cast<std::size_t>(k)], size_ = S::diagonal ? 1 : size(k);
-      const int place = chain.place_[static_cast<std::size_t>(k)];
+      const int f = first(k), size_ = size(k);
+      const int at_k = place(k);
       for (int row = 0; row < size_; ++row)
         for (int col = 0; col < size_; ++col) {
           double rest = tt[(f + row) * d + f + col];
           if (i > 0) {
             double sum = r[f + row] * post[f + col];
             for (int e = 0; e < d; ++e) sum += 2 * tt[(f + row) * d + e] * hp[e * d + f + col];
-            by_a[place + row * size_ + col] = sum;
-            const double* m = at + place;
+            by_a[at_k + row * size_ + col] = sum;
+            const double* m = at + at_k;
             for (int e = 0; e < size_; ++e)
               for (int g = 0; g < size_; ++g)
                 rest -= m[e * size_ + row] * tt[(f + e) * d + f + g] * m[g * size_ + col];
           }
-          by_rest[place + row * size_ + col] += rest;
+          by_rest[at_k + row * size_ + col] += rest;
         }
     }
   }

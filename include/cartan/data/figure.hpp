@@ -13,6 +13,7 @@ struct Series {
   std::string name;
   std::vector<double> x, y;
   bool line = true;
+  std::vector<double> low{}, high{};  ///< a band behind a line, as long as x; empty: none
 };
 
 /// Values on a grid of cells, drawn in colours with a bar that explains them, under the series of a figure.
