@@ -116,7 +116,8 @@ void ExtxyzReader::read_header(std::string_view line, Index atoms, Frame& frame,
     column.name = fields[i];
     std::int64_t width = 0;
     std::string type = fields[i + 1];
-    if (type.size() == 1 && type[0] >= 'a' && type[0] <= 'z') type[0] = static_cast<char>(type[0] - 'a' + 'A');
+    if (type.size() == 1 && type[0] >= 'a' && type[0] <= 'z')
+      type[0] = static_cast<char>(type[0] - 'a' + 'A');
     if (column.name.empty()) fail("Properties: expected the name of a column before ':" + type + ":'");
     if (type != "S" && type != "R" && type != "I" && type != "L")
       fail("Properties: type of column " + column.name + ": expected S, R, I or L, found '" + type + "'");
@@ -165,7 +166,8 @@ void ExtxyzReader::place_columns(Frame& frame, std::vector<Column>& columns) {
   bool has_species = false, has_positions = false;
   for (Column& column : columns) {
     column.meaning = column.name == keys_.forces ? ColumnName::forces : column_of(column.name);
-    if (const std::string meant = column.name == keys_.forces ? "" : meant_column(column.name); !meant.empty())
+    if (const std::string meant = column.name == keys_.forces ? "" : meant_column(column.name);
+        !meant.empty())
       fail("Properties: the column " + column.name + " is not known; " + meant +
            " is meant? Correct it, or give it a name that is not so near");
     // A mass, a mask or a letter that is a label by its name alone is a column like others.
@@ -197,7 +199,8 @@ void ExtxyzReader::place_columns(Frame& frame, std::vector<Column>& columns) {
       default:
         break;
     }
-    has_species = has_species || column.meaning == ColumnName::species || column.meaning == ColumnName::numbers;
+    has_species =
+        has_species || column.meaning == ColumnName::species || column.meaning == ColumnName::numbers;
     has_positions = has_positions || column.meaning == ColumnName::positions;
   }
   for (Column& column : columns)  // where nothing is called species, the symbols may be types or names
@@ -215,8 +218,8 @@ void ExtxyzReader::place_columns(Frame& frame, std::vector<Column>& columns) {
       column.role = Column::species;
       continue;
     }
-    const bool vectors = m == ColumnName::positions || m == ColumnName::forces || m == ColumnName::velocities ||
-                         m == ColumnName::momenta;
+    const bool vectors = m == ColumnName::positions || m == ColumnName::forces ||
+                         m == ColumnName::velocities || m == ColumnName::momenta;
     column.label = vectors || m == ColumnName::masses;
     if (column.label) column.role = Column::reals;
     if (column.role == Column::texts) {
@@ -245,7 +248,8 @@ std::vector<Frame> read_extxyz(const std::string& path, const LabelKeys& keys) {
 
 namespace {
 
-void read_slice(const std::string& path, const Slice& slice, const ReadOptions& options, const FrameSink& sink) {
+void read_slice(const std::string& path, const Slice& slice, const ReadOptions& options,
+                const FrameSink& sink) {
   read_in_order(path, slice, sink, [&] { return ExtxyzReader(path, options.labels); });
 }
 

@@ -11,7 +11,8 @@ namespace cartan::data {
 
 class ExtxyzReader {
  public:
-  explicit ExtxyzReader(const std::string& path, LabelKeys keys = {}) : lines_(path), keys_(std::move(keys)) {}
+  explicit ExtxyzReader(const std::string& path, LabelKeys keys = {})
+      : lines_(path), keys_(std::move(keys)) {}
   /// Reads the next frame; false at the end of the file.
   bool next(Frame& frame);
   /// Passes over the next frame; false at the end of the file.

@@ -218,7 +218,8 @@ void ExtxyzReader::finish_masses(Frame& frame, std::vector<Column>& columns) con
   Array masses;
   for (Column& c : columns) {
     if (c.meaning != ColumnName::masses) continue;
-    if (!masses.empty() && difference(masses.data<double>(), c.array.data<double>(), frame.numbers.size()) > 1e-6)
+    if (!masses.empty() &&
+        difference(masses.data<double>(), c.array.data<double>(), frame.numbers.size()) > 1e-6)
       fail("two columns of masses, and " + c.name + " contradicts the one before; keep one");
     masses = std::move(c.array);
   }
@@ -271,8 +272,8 @@ void ExtxyzReader::finish_vectors(Frame& frame, std::vector<Column>& columns) co
     const double factor = 1 / std::sqrt(units::mass_velocity2);
     std::vector<double> velocities(3 * n);
     for (std::size_t i = 0; i < n; ++i) {
-      const double mass = masses != frame.arrays.end() ? masses->second.data<double>()[i]
-                                                       : element_mass(frame.numbers[i]);
+      const double mass =
+          masses != frame.arrays.end() ? masses->second.data<double>()[i] : element_mass(frame.numbers[i]);
       if (!(mass > 0)) fail(text("atom ", i, ": momenta need a positive mass, found ", mass));
       for (std::size_t k = 3 * i; k < 3 * i + 3; ++k)
         velocities[k] = c.array.data<double>()[k] / mass * factor;

@@ -44,7 +44,8 @@ std::array<double, 9> from_lengths(const std::vector<double>& p) {
 bool read_ipi(std::string_view comment, Frame& frame, double& positions) {
   const std::size_t cell = comment.find("CELL");
   const std::size_t colon = comment.find(':', cell == none ? 0 : cell);
-  if (cell == none || colon == none || comment.substr(0, cell).find_first_not_of("# \t") != none) return false;
+  if (cell == none || colon == none || comment.substr(0, cell).find_first_not_of("# \t") != none)
+    return false;
   const std::string_view form = comment.substr(cell + 4, colon - cell - 4);
   const auto unit = [&](std::string_view what) {
     const std::size_t at = comment.find(std::string(what) + "{");
@@ -57,7 +58,8 @@ bool read_ipi(std::string_view comment, Frame& frame, double& positions) {
   };
   for (const char* other : {"velocities{", "forces{", "momenta{", "v_", "f_"})
     if (comment.find(other) != none)
-      throw HeaderError(text("i-PI: the file holds ", other, "..., not positions; give the file of positions"));
+      throw HeaderError(
+          text("i-PI: the file holds ", other, "..., not positions; give the file of positions"));
   const double length = unit("cell");
   positions = unit("positions");
   if (form == "(abcABC)") {

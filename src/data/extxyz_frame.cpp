@@ -212,11 +212,12 @@ void read_stress(Sorted& entries, const LabelKeys& keys, Frame& frame) {
   if (frame.stress && !same_tensor(*frame.stress, from_virial, 1e-7)) {
     std::size_t k = 0;
     for (std::size_t i = 0; i < 9; ++i)
-      if (std::abs((*frame.stress)[i] - from_virial[i]) > std::abs((*frame.stress)[k] - from_virial[k])) k = i;
+      if (std::abs((*frame.stress)[i] - from_virial[i]) > std::abs((*frame.stress)[k] - from_virial[k]))
+        k = i;
     static constexpr const char* names[] = {"xx", "xy", "xz", "yx", "yy", "yz", "zx", "zy", "zz"};
-    throw HeaderError(text(*stresses[0].name, " and ", *virials[0].name, " contradict each other: the stress ",
-                           names[k], " is ", (*frame.stress)[k], " eV/A^3, -virial/volume ", from_virial[k],
-                           " (virial = -volume stress)", option));
+    throw HeaderError(text(*stresses[0].name, " and ", *virials[0].name,
+                           " contradict each other: the stress ", names[k], " is ", (*frame.stress)[k],
+                           " eV/A^3, -virial/volume ", from_virial[k], " (virial = -volume stress)", option));
   }
   if (!frame.stress) frame.stress = from_virial;
 }

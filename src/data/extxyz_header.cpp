@@ -377,8 +377,7 @@ std::vector<bool> header_bools(const std::string& key, const HeaderValue& value)
   for (const std::string& word : parts) {
     bool b = word == "1" || word == "t" || word == ".true." || word == ".TRUE.";
     const bool no = word == "0" || word == "f" || word == ".false." || word == ".FALSE.";
-    if (!b && !no && !parse_bool(word, b))
-      throw HeaderError(key + ": expected T or F, found '" + word + "'");
+    if (!b && !no && !parse_bool(word, b)) throw HeaderError(key + ": expected T or F, found '" + word + "'");
     out.push_back(b);
   }
   return out;

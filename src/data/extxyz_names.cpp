@@ -18,33 +18,52 @@ bool is_one_of(std::string_view name, const Names& names) {
 // Where labels come from: they may stand before or behind the name of a label.
 const Names& methods() {
   static const Names names{
-      "ref",      "reference", "target", "label",   "true",    "train",     "data",    "calc",     "calculated",
-      "pred",     "predicted", "model",  "dft",     "qm",      "qc",        "ab_initio", "abinitio", "ml",
-      "mlip",     "mlff",      "nn",     "nnp",     "gap",     "mace",      "nequip",  "allegro",  "ace",
-      "pace",     "nep",       "gpumd",  "mtp",     "snap",    "dp",        "deepmd",  "schnet",   "painn",
-      "ani",      "torchani",  "aimnet", "sevennet", "orb",    "chgnet",    "m3gnet",  "mattersim", "uma",
-      "eqv2",     "emt",       "eam",    "lj",      "tersoff", "classical", "ff",      "lammps",   "xtb",
-      "gfn1",     "gfn2",      "gfn2_xtb", "gfn1_xtb", "dftb", "dftb+",     "dftbplus", "vasp",    "castep",
-      "cp2k",     "qe",        "espresso", "pwscf", "aims",    "fhi_aims",  "fhiaims", "siesta",   "abinit",
-      "gpaw",     "orca",      "psi4",   "pyscf",   "gaussian", "turbomole", "molpro", "nwchem",   "qchem",
-      "crystal",  "openmx",    "onetep", "wien2k",  "quip",    "ase",       "lda",     "pbe",      "pbe0",
-      "pbe_d3",   "pbesol",    "revpbe", "rpbe",    "blyp",    "b3lyp",     "bp86",    "tpss",     "scan",
-      "r2scan",   "rscan",     "hse",    "hse06",   "wb97x",   "wb97x_d",   "wb97x_d3", "wb97m",   "wb97m_v",
-      "wb97m_d3", "hf",        "mp2",    "ccsd",    "ccsdt",   "ccsd_t",    "ccsd(t)", "dmc",      "rpa",
-      "corrected", "uncorrected", "md",  "ev"};
+      "ref",       "reference",  "target",   "label",     "true",     "train",     "data",
+      "calc",      "calculated", "pred",     "predicted", "model",    "dft",       "qm",
+      "qc",        "ab_initio",  "abinitio", "ml",        "mlip",     "mlff",      "nn",
+      "nnp",       "gap",        "mace",     "nequip",    "allegro",  "ace",       "pace",
+      "nep",       "gpumd",      "mtp",      "snap",      "dp",       "deepmd",    "schnet",
+      "painn",     "ani",        "torchani", "aimnet",    "sevennet", "orb",       "chgnet",
+      "m3gnet",    "mattersim",  "uma",      "eqv2",      "emt",      "eam",       "lj",
+      "tersoff",   "classical",  "ff",       "lammps",    "xtb",      "gfn1",      "gfn2",
+      "gfn2_xtb",  "gfn1_xtb",   "dftb",     "dftb+",     "dftbplus", "vasp",      "castep",
+      "cp2k",      "qe",         "espresso", "pwscf",     "aims",     "fhi_aims",  "fhiaims",
+      "siesta",    "abinit",     "gpaw",     "orca",      "psi4",     "pyscf",     "gaussian",
+      "turbomole", "molpro",     "nwchem",   "qchem",     "crystal",  "openmx",    "onetep",
+      "wien2k",    "quip",       "ase",      "lda",       "pbe",      "pbe0",      "pbe_d3",
+      "pbesol",    "revpbe",     "rpbe",     "blyp",      "b3lyp",    "bp86",      "tpss",
+      "scan",      "r2scan",     "rscan",    "hse",       "hse06",    "wb97x",     "wb97x_d",
+      "wb97x_d3",  "wb97m",      "wb97m_v",  "wb97m_d3",  "hf",       "mp2",       "ccsd",
+      "ccsdt",     "ccsd_t",     "ccsd(t)",  "dmc",       "rpa",      "corrected", "uncorrected",
+      "md",        "ev"};
   return names;
 }
 
-const Names energies{"energy",       "e",        "en",       "etot",     "e_tot",     "toten",
-                     "total_energy", "totalenergy", "tot_energy", "totenergy", "energy_total", "energytotal",
-                     "potential_energy", "potentialenergy", "pot_energy", "epot", "e_pot", "scf_energy"};
+const Names energies{"energy",
+                     "e",
+                     "en",
+                     "etot",
+                     "e_tot",
+                     "toten",
+                     "total_energy",
+                     "totalenergy",
+                     "tot_energy",
+                     "totenergy",
+                     "energy_total",
+                     "energytotal",
+                     "potential_energy",
+                     "potentialenergy",
+                     "pot_energy",
+                     "epot",
+                     "e_pot",
+                     "scf_energy"};
 const Names free_energies{"free_energy", "freeenergy", "energy_free"};
 const Names forces{"forces", "force", "f", "frc", "atomic_forces", "total_forces", "force_total"};
 const Names stresses{"stress", "stress_tensor", "total_stress", "stress_voigt", "cauchy_stress"};
 const Names virials{"virial", "virials", "virial_tensor", "total_virial"};
-const Names charges{"charge",       "total_charge",     "totalcharge",     "tot_charge",    "charge_total",
-                    "net_charge",   "netcharge",        "system_charge",   "molecular_charge",
-                    "molecule_charge", "mol_charge",    "qtot",            "q_tot",         "total_q"};
+const Names charges{"charge",     "total_charge", "totalcharge",   "tot_charge",       "charge_total",
+                    "net_charge", "netcharge",    "system_charge", "molecular_charge", "molecule_charge",
+                    "mol_charge", "qtot",         "q_tot",         "total_q"};
 const Names lattices{"lattice", "cell", "unit_cell", "lattice_vectors", "cell_vectors", "cell_vector"};
 const Names periodics{"pbc", "periodic", "periodicity", "periodic_boundary_conditions"};
 
@@ -111,8 +130,9 @@ std::string meant(const std::string& name, const Names& words) {
 
 // Words of their own that are one letter from a key.
 const Names& own_words() {
-  static const Names names{"change", "changes", "charges", "charged", "energies", "stresses", "forced", "forces_",
-                           "energy0", "energys", "force_", "lattices", "masses", "stressed", "periodical"};
+  static const Names names{"change",   "changes",  "charges", "charged",  "energies",
+                           "stresses", "forced",   "forces_", "energy0",  "energys",
+                           "force_",   "lattices", "masses",  "stressed", "periodical"};
   return names;
 }
 
@@ -158,13 +178,14 @@ ColumnName column_of(std::string_view given) {
        {"move_mask", "movemask", "moves", "mobile", "movable", "moveable", "free", "is_free",
         "selective_dynamics"}},
       {ColumnName::frozen,
-       {"fixed", "fix", "frozen", "is_fixed", "is_frozen", "fix_mask", "fixed_mask", "fixed_atoms", "frozen_atoms",
-        "freeze", "constrained"}},
+       {"fixed", "fix", "frozen", "is_fixed", "is_frozen", "fix_mask", "fixed_mask", "fixed_atoms",
+        "frozen_atoms", "freeze", "constrained"}},
   }};
   const std::string name = plain(given);
   for (const Row& row : table)
     if (is_one_of(name, row.names)) return row.meaning;
-  if (label_of(name) == Key::forces || label_of(without_method(name)) == Key::forces) return ColumnName::forces;
+  if (label_of(name) == Key::forces || label_of(without_method(name)) == Key::forces)
+    return ColumnName::forces;
   return ColumnName::other;
 }
 
@@ -187,8 +208,8 @@ std::string meant_key(std::string_view given) {
 }
 
 std::string meant_column(std::string_view given) {
-  static const Names words{"species",  "numbers", "positions", "forces", "velocities", "momenta",
-                           "masses",   "move_mask", "atomic_numbers", "velocity", "symbols"};
+  static const Names words{"species", "numbers",   "positions",      "forces",   "velocities", "momenta",
+                           "masses",  "move_mask", "atomic_numbers", "velocity", "symbols"};
   const std::string name = plain(given);
   if (column_of(given) != ColumnName::other || is_one_of(name, own_words())) return "";
   if (std::string near = meant(name, words); !near.empty()) return near;

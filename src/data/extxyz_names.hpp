@@ -1,6 +1,7 @@
 #pragma once
-// What keys and columns of extended XYZ are called: names of one meaning in the programs that write such files
-// (ASE, QUIP and GAP, MACE, nequip, GPUMD, CP2K and their kin), in any case of letters, and slips of the pen.
+// What keys and columns of extended XYZ are called: names of one meaning in the programs that write such
+// files (ASE, QUIP and GAP, MACE, nequip, GPUMD, CP2K and their kin), in any case of letters, and slips of
+// the pen.
 
 #include <string>
 #include <string_view>
@@ -13,7 +14,18 @@ enum class Key { other, properties, lattice, periodic, charge, energy, free_ener
 Key key_of(std::string_view name);
 
 /// What a column of the atom lines means; `frozen`: F or 0 where the atom moves.
-enum class ColumnName { other, species, numbers, positions, forces, velocities, momenta, masses, moves, frozen };
+enum class ColumnName {
+  other,
+  species,
+  numbers,
+  positions,
+  forces,
+  velocities,
+  momenta,
+  masses,
+  moves,
+  frozen
+};
 ColumnName column_of(std::string_view name);
 
 /// The known key (column) that a name differs from by one slip: a letter too many, too few, wrong, or two

@@ -35,12 +35,13 @@ void check_finite(const char* what, const double* x, std::size_t n, Index frame)
 // Names that the writer uses itself, or that would come back as something else.
 void check_name(const std::string& name, Index frame) {
   bool good = !name.empty() && name.find_first_of(": \t\r\n\"'=\\") == std::string::npos;
-  for (const char* reserved : {"species", "z", "pos", "forces", "momenta"}) good = good && lower(name) != reserved;
+  for (const char* reserved : {"species", "z", "pos", "forces", "momenta"})
+    good = good && lower(name) != reserved;
   require(good, "[write_extxyz] frame ", frame, ": a column cannot be called '", name, "'; rename it");
 }
 
-// The momenta that ASE reads, amu Angstrom / (Angstrom sqrt(amu/eV)), which give the same velocities again to a
-// unit in the last place.
+// The momenta that ASE reads, amu Angstrom / (Angstrom sqrt(amu/eV)), which give the same velocities again to
+// a unit in the last place.
 std::vector<double> momenta_of(const Frame& frame) {
   const double factor = std::sqrt(units::mass_velocity2);
   const auto masses = frame.arrays.find("masses");

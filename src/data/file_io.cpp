@@ -88,9 +88,10 @@ void LineReader::check_first(std::string_view& line) const {
   if (line.substr(0, 2) == "\xFF\xFE" || line.substr(0, 2) == "\xFE\xFF")
     throw FormatError(path(), "line 1", "is UTF-16: convert the file to UTF-8 (iconv -f UTF-16 -t UTF-8)");
   if (line.find('\r') != std::string_view::npos)
-    throw FormatError(path(), "line 1",
-                      "has carriage returns (CR) for line ends, as old Macintosh files: convert them to newlines "
-                      "(tr '\\r' '\\n')");
+    throw FormatError(
+        path(), "line 1",
+        "has carriage returns (CR) for line ends, as old Macintosh files: convert them to newlines "
+        "(tr '\\r' '\\n')");
 }
 
 bool LineReader::next(std::string_view& line) {

@@ -47,7 +47,7 @@ struct Format : FrameFormat {
   void (*read)(const std::string& path, const Slice& slice, const ReadOptions& options,
                const FrameSink& sink) = nullptr;
   bool names_labels = false;  ///< `read` looks for the names of options.labels itself
-  Keeps keeps;  ///< where not `complete`
+  Keeps keeps;                ///< where not `complete`
   /// Absent where frames of this kind are read only.
   void (*write)(const std::string& path, const std::vector<Frame>& frames) = nullptr;
   /// For containers that may hold something else than frames.

@@ -42,8 +42,8 @@ class Labels {
       frame.info.erase(at);
     }
     if (const auto at = frame.arrays.find(keys.forces); at != frame.arrays.end()) {
-      require(at->second.shape() == Shape{frame.size(), 3}, keys.forces, " has the shape ", at->second.shape(),
-              ", not three numbers an atom");
+      require(at->second.shape() == Shape{frame.size(), 3}, keys.forces, " has the shape ",
+              at->second.shape(), ", not three numbers an atom");
       frame.forces = at->second.as(DType::f64).to_vector<double>();
       frame.arrays.erase(at);
     }
@@ -62,7 +62,8 @@ class Labels {
   void finish(const std::string& path) const {
     for (const Wanted& w : wanted_)
       if (!w.found && !first_.empty())
-        throw FormatError(path, "", text("no frame has ", w.name, ", which ", w.option, " names; the first has ", first_));
+        throw FormatError(
+            path, "", text("no frame has ", w.name, ", which ", w.option, " names; the first has ", first_));
   }
 
  private:

@@ -137,7 +137,9 @@ std::vector<Unused> not_used(const Frame& frame) {
 
 std::string stated(const Frame& frame) {
   std::string out, keys, columns;
-  const auto add = [](std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; };
+  const auto add = [](std::string& list, const std::string& name) {
+    list += (list.empty() ? "" : ", ") + name;
+  };
   if (frame.energy) add(out, "energy");
   if (!frame.forces.empty()) add(out, "forces");
   if (frame.stress) add(out, "stress");

@@ -13,8 +13,8 @@
 namespace cartan::data {
 
 /// The names under which a file has its labels, where they are not known or where two of them differ: keys of
-/// the frame (energy in eV, stress in eV/Angstrom^3, virial in eV) and a column of the atoms (forces). "": the
-/// usual names, see read_extxyz.
+/// the frame (energy in eV, stress in eV/Angstrom^3, virial in eV) and a column of the atoms (forces). "":
+/// the usual names, see read_extxyz.
 struct LabelKeys {
   std::string energy, forces, stress, virial;
 };
@@ -64,12 +64,13 @@ void for_each_frame(const std::string& path, const std::function<bool(Frame&&)>&
 std::vector<std::string> write_frames(const std::string& path, const std::vector<Frame>& frames);
 
 /// Extended XYZ, the whole dialect; errors name file, frame (from 0) and line (from 1). Without `Properties`
-/// plain XYZ, with what CP2K, i-PI, xtb and ORCA write into its comment. Keys and columns are known in any case
-/// of letters and under many names (docs/data.md lists them): energy, total_energy, free_energy, E; forces,
-/// force; stress; virial (-volume*stress), each also with the name of a method (REF_energy, dft_forces,
-/// energy_pbe); charge; masses; isotopes such as D and 13C; velo, velocities, vel (Angstrom/fs) or momenta (ASE's
-/// unit). Two that differ are an error, as is a key one slip away from a known one. What is written reads back
-/// with the same bits, but for velocities, which are written as ASE's momenta: to rounding.
+/// plain XYZ, with what CP2K, i-PI, xtb and ORCA write into its comment. Keys and columns are known in any
+/// case of letters and under many names (docs/data.md lists them): energy, total_energy, free_energy, E;
+/// forces, force; stress; virial (-volume*stress), each also with the name of a method (REF_energy,
+/// dft_forces, energy_pbe); charge; masses; isotopes such as D and 13C; velo, velocities, vel (Angstrom/fs)
+/// or momenta (ASE's unit). Two that differ are an error, as is a key one slip away from a known one. What is
+/// written reads back with the same bits, but for velocities, which are written as ASE's momenta: to
+/// rounding.
 std::vector<Frame> read_extxyz(const std::string& path, const LabelKeys& keys = {});
 void write_extxyz(const std::string& path, const std::vector<Frame>& frames);
 
