@@ -15,6 +15,7 @@
 #include <numeric>
 
 #include "app.hpp"
+#include "config_flags.hpp"
 #include "frame_files.hpp"
 #include "json_text.hpp"
 #include "verbs.hpp"
@@ -205,7 +206,9 @@ void add_data_split(CLI::App& data) {
         return none ? "expected 1 frame or more, found " + word : std::string();
       })
       ->excludes(fractions);
-  verb->add_option("--seed", o->seed, "Seed of the random order (default 0)")->type_name("N");
+  config::Fields own;
+  own("seed", o->seed, "seed of the random order");
+  add_field_options(verb, own);
   verb->add_option("--out-prefix", o->prefix, "The files are PREFIX_train.h5, ...")
       ->required()
       ->type_name("PREFIX");

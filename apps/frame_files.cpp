@@ -4,6 +4,8 @@
 
 #include <iostream>
 
+#include "config_flags.hpp"
+
 namespace cartan::app {
 
 void add_read_options(CLI::App* verb, data::ReadOptions& o) {
@@ -17,6 +19,7 @@ void add_read_options(CLI::App* verb, data::ReadOptions& o) {
   verb->add_option("--atom-style", o.atom_style,
                    "LAMMPS data files that do not say theirs: atomic, charge, full, ...")
       ->type_name("STYLE");
+  add_field_options(verb, config::fields_of(o.labels));
 }
 
 void save_frames(const std::string& path, const std::vector<data::Frame>& frames) {

@@ -10,7 +10,7 @@
 
 namespace cartan::app {
 
-/// Adds `--elements`, `--lammps-units` and `--atom-style`.
+/// Adds `--elements`, `--lammps-units`, `--atom-style`, and the names of labels (`--energy-key`, ...).
 void add_read_options(CLI::App* verb, data::ReadOptions& options);
 
 /// data::write_frames, with a warning on standard error of what the kind of file does not keep.

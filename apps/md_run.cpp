@@ -68,7 +68,7 @@ void relax_start(ModelPotential& potential, data::Frame& frame) {
 data::Frame first_frame(const MdOptions& o, ModelPotential& potential) {
   data::Frame frame = read_start(o.start, potential.model());
   if (o.keep_velocities)
-    require(!frame.velocities.empty(), o.start.file, ": frame ", o.start.frame,
+    require(!frame.velocities.empty(), o.start.file, ": frame ", frame.index,
             " has no velocities; leave --keep-velocities away to draw them");
   else
     frame.velocities.clear();

@@ -88,7 +88,8 @@ void eval(const Options& o) {
   const potentials::Errors errors = potentials::compare(set, p);
   for (std::size_t k = 0; k < p.energy.size(); ++k)
     if (!std::isfinite(p.energy[k])) {
-      std::cerr << "cartan: " << o.frames << ": frame " << k << ": the predicted energy is not finite\n";
+      std::cerr << "cartan: " << o.frames << ": frame " << potentials::place(set, k)
+                << ": the predicted energy is not finite\n";
       context().exit_code = not_reached;
     }
   std::vector<std::string> files;
@@ -97,7 +98,9 @@ void eval(const Options& o) {
     for (std::size_t k = 0; k < predicted.size(); ++k) {
       predicted[k].energy = p.energy[k];
       predicted[k].forces = p.forces[k];
-      if (predicted[k].periodic()) predicted[k].stress = p.stress[k];
+      predicted[k].info.erase("free_energy");  // of the labels, not of the model
+      predicted[k].stress.reset();
+      if (predicted[k].periodic() && predicted[k].volume() > 0) predicted[k].stress = p.stress[k];
     }
     save_frames(o.out, predicted);
     files.push_back(o.out);

@@ -84,7 +84,7 @@ void run(Options& o) {
   frame.velocities.clear();
   const RelaxSummary s = minimize(o, frame, potential);
   if (s.status == RelaxStatus::failed && s.evaluations <= 1)
-    throw FormatError(o.start.file, text("frame ", o.start.frame), s.message);
+    throw FormatError(o.start.file, text("frame ", frame.index), s.message);
   save_frames(o.out, {frame});
   if (o.json)
     std::cout << json_text(report(o, s, frame)) << "\n";

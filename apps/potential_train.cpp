@@ -1,5 +1,6 @@
 // cartan potential train RUN.toml: a potential from quantum-chemical data.
 
+#include <cartan/core/error.hpp>
 #include <cartan/core/parallel.hpp>
 #include <cartan/nn/run_folder.hpp>
 #include <iostream>
@@ -80,6 +81,14 @@ void add_potential_train(CLI::App& potential) {
   verb->add_option("run", o->run, "Run file (TOML), see --help-keys")->required();
   verb->add_option("--data", o->data, "Frames to train on, instead of data.train");
   verb->add_option("--out", o->out, "Folder for the results, instead of output.folder");
+  for (const char* label : {"energy", "forces", "stress", "virial"})
+    verb->add_option_function<std::string>(
+            text("--", label, "-key"),
+            [o, label](const std::string& name) {
+              o->overrides.push_back({text("data.", label, "_key"), name});
+            },
+            text("Name of the ", label, " in the data, instead of data.", label, "_key"))
+        ->type_name("NAME");
   verb->add_flag(
       "--resume", o->resume,
       "Go on from the folder's checkpoint, bit for bit; without one the run starts at its first step");

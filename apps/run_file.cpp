@@ -8,14 +8,17 @@ namespace cartan::app {
 
 void describe(config::Fields& f, DataOptions& o) {
   f("train", o.train, "frames to train on: .xyz .extxyz .h5 .npz, deepmd folder");
-  f("train_range", o.train_range, "which of them, as a Python slice such as 0:1000").optional("all");
+  f("train_range", o.train_range, "which of them, as a Python slice such as 0:1000")
+      .optional("all")
+      .or_number();
   f("validation", o.validation, "frames to validate on").optional("some of data.train are kept back");
-  f("validation_range", o.validation_range, "which of them, as a Python slice").optional("all");
+  f("validation_range", o.validation_range, "which of them, as a Python slice").optional("all").or_number();
   f("validation_fraction", o.validation_fraction, "part of data.train that is kept back").from(0).below(1);
   f("validation_frames", o.validation_frames, "number of frames kept back (0: by the fraction)").from(0);
   f("split_by", o.split_by, "info key of frames; those with one value are kept back together or not at all")
       .optional("single frames");
   f("reference", o.reference, "energies of atoms: fit, none, or a file of isolated atoms");
+  describe(f, o.labels);
 }
 
 namespace {
@@ -40,7 +43,7 @@ void describe(config::Fields& f, Run& r) {
   f("from", r.from, "a model whose parameters, scale and reference energies the run starts from")
       .optional("new parameters");
   f("keep_elements", r.keep_elements, "keep the elements of that model which the frames do not have");
-  f("scale", r.scale, "eV per unit of the network: forces (their root mean square) or a number");
+  f("scale", r.scale, "eV per unit of the network: forces (their root mean square) or a number").or_number();
   f.section("loss");
   describe(f, r.loss);
   f.section("training");

@@ -2,6 +2,7 @@
 // The description of a training run: one TOML file, any key of it overridable by a flag. docs/run_file.md is
 // the reference.
 
+#include <cartan/data/readers.hpp>
 #include <cartan/potentials/training.hpp>
 #include <memory>
 #include <string>
@@ -19,6 +20,7 @@ struct DataOptions {
   Index validation_frames = 0;    // > 0: overrides the fraction
   std::string split_by;           // an info key: frames with one value stay on one side
   std::string reference = "fit";  // "fit", "none", or a file of isolated atoms
+  data::LabelKeys labels;         // names of labels in all of these files
 };
 void describe(config::Fields& f, DataOptions& options);
 

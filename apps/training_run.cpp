@@ -8,6 +8,7 @@
 #include <cartan/potentials/model_card.hpp>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -41,11 +42,13 @@ void keep_back(const Run& run, FrameSet& train, FrameSet& validation) {
   require(wanted < total, train.name, ": ", total, " frames, and ", wanted, " of them wanted for validation");
   std::map<std::string, std::vector<Index>> groups;
   for (Index k = 0; k < total; ++k) {
+    if (potentials::is_isolated_atom(train.frames[static_cast<std::size_t>(k)]))
+      continue;  // for the references
     std::string key = text(k);
     if (!run.data.split_by.empty()) {
       key = value_text(train.frames[static_cast<std::size_t>(k)], run.data.split_by);
-      require(!key.empty(), train.name, ": frame ", k, " has no '", run.data.split_by,
-              "', by which data.split_by splits");
+      require(!key.empty(), train.name, ": frame ", potentials::place(train, static_cast<std::size_t>(k)),
+              " has no '", run.data.split_by, "', by which data.split_by splits");
     }
     groups[key].push_back(k);
   }
@@ -75,7 +78,9 @@ std::map<int, double> references(const Run& run, const FrameSet& train) {
       for (int z : f.numbers) given[z] = 0;
     return potentials::shifted_reference_energies(train, given);
   }
-  for (const data::Frame& f : data::read_frames(run.data.reference)) {
+  data::ReadOptions atoms;
+  atoms.labels.energy = run.data.labels.energy;
+  for (const data::Frame& f : data::read_frames(run.data.reference, "", atoms)) {
     require(f.size() == 1 && f.energy, run.data.reference,
             ": isolated atoms are frames of one atom with an energy");
     given[f.numbers[0]] = *f.energy;
@@ -92,6 +97,19 @@ void say_changes(const std::string& checkpoint, const Run& run,
     return;  // damaged or gone: the trainer falls back to the one before, or says what is wrong
   }
   for (const std::string& line : changes_since(config, run)) say("changed since the checkpoint: " + line);
+}
+
+// What of the labels is not as in most sets.
+void say_labels(const FrameSet& train, const potentials::LossOptions& loss,
+                const std::function<void(const std::string&)>& say) {
+  std::string atoms;
+  for (const auto& [z, energy] : potentials::isolated_energies(train))
+    atoms += (atoms.empty() ? "" : ", ") + text(data::element_symbol(z), " ", energy, " eV");
+  if (!atoms.empty()) say("isolated atoms among the frames: " + atoms);
+  std::size_t forces = 0;
+  for (const data::Frame& f : train.frames) forces += !f.forces.empty();
+  if (loss.forces > 0 && forces < train.frames.size())
+    say(text(forces, " of ", train.frames.size(), " frames have forces; the others count by their energies"));
 }
 
 double number_of(const std::string& scale) {
@@ -124,7 +142,7 @@ potentials::Model started_model(const Run& run, const FrameSet& train, const Fra
     for (const data::Frame& f : set->frames) present.insert(f.numbers.begin(), f.numbers.end());
   model.check_elements({present.begin(), present.end()});
   if (!run.keep_elements) model = model.with_elements({present.begin(), present.end()});
-  model.card["started_from"] = run.from;
+  model.card["started_from"] = std::filesystem::path(run.from).filename().string();
   if (run.scale != "forces") model.energy_scale = number_of(run.scale);
   const potentials::EnergyShift shift = potentials::fit_shift(model, train);
   if (shift.frames == 0) return model;
@@ -146,11 +164,13 @@ TrainingResult train_potential(const Run& run, bool resume,
                                const std::function<void(const std::string&)>& say,
                                const ProgressCallback& progress, const StopFlag* stop) {
   const DataOptions& data = run.data;
-  FrameSet train{data.train, data::read_frames(data.train, data.train_range)};
+  data::ReadOptions read;
+  read.labels = data.labels;
+  FrameSet train{data.train, data::read_frames(data.train, data.train_range, read)};
   warn_unused(data.train, train.frames);
   FrameSet validation;
   if (!data.validation.empty())
-    validation = {data.validation, data::read_frames(data.validation, data.validation_range)};
+    validation = {data.validation, data::read_frames(data.validation, data.validation_range, read)};
   else
     keep_back(run, train, validation);
 
@@ -166,6 +186,7 @@ TrainingResult train_potential(const Run& run, bool resume,
   for (const auto& [z, e] : model.reference) elements += " " + data::element_symbol(z);
   say(text("training on ", result.train_frames, " frames of ", data.train, ", validation on ",
            result.validation_frames, "; elements", elements));
+  say_labels(train, run.loss, say);
   say(text(model.config().summary(), ": ", result.parameters, " parameters; ", threads(), " threads"));
 
   const nn::RunFolder folder(run.out);

@@ -18,7 +18,8 @@ void UnusedList::add(const data::Frame& frame) {
 }
 
 void UnusedList::add_lost(const data::Frame& frame) {
-  for (const data::Unused& u : frame.unused) count(u, false);
+  for (const data::Unused& u : frame.unused)
+    if (frame.info.count(u.name) + frame.arrays.count(u.name) == 0) count(u, false);
 }
 
 nlohmann::ordered_json UnusedList::json() const {

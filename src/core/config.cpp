@@ -231,8 +231,15 @@ void Field::check(const Value& value) const {
   }
 }
 
+Field& Field::or_number() {
+  or_number_ = true;
+  return *this;
+}
+
 void Field::set(const Value& value) {
-  const Value v = converted(value, get_());
+  Value v = converted(value, get_());
+  if (or_number_ && (std::holds_alternative<double>(v) || std::holds_alternative<std::int64_t>(v)))
+    v = number_text(numbers_of(v)[0]);
   require(v.index() == get_().index(), name_, " must be ", kind_of(get_()), ", not ", to_text(value));
   check(v);
   set_(v);

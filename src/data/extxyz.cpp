@@ -6,6 +6,7 @@
 #include "cartan/data/readers.hpp"
 #include "data/extxyz_column.hpp"
 #include "data/extxyz_frame.hpp"
+#include "data/extxyz_names.hpp"
 #include "data/read_in_order.hpp"
 
 namespace cartan::data {
@@ -14,10 +15,28 @@ namespace {
 
 constexpr std::uint64_t shortest_atom_line = 7;  // "H 0 0 0"
 
+// True for a line with a key that a frame must not lose, whatever else is wrong with it.
+bool states_something(std::string_view line) {
+  const std::string low = lower(line);
+  for (const char* key : {"properties", "lattice", "energy", "pbc", "virial", "stress", "cell"})
+    for (std::size_t at = low.find(key); at != std::string::npos; at = low.find(key, at + 1)) {
+      const std::size_t next = low.find_first_not_of(" \t", at + std::string_view(key).size());
+      if (next != std::string::npos && low[next] == '=') return true;
+    }
+  return false;
+}
+
 std::string_view trimmed(std::string_view line) {
   const auto first = line.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
   return line.substr(first, line.find_last_not_of(" \t") - first + 1);
+}
+
+template <class Columns>
+std::string names_of(const Columns& columns) {
+  std::string out;
+  for (const auto& c : columns) out += (out.empty() ? "" : ", ") + c.name;
+  return out;
 }
 
 }  // namespace
@@ -60,24 +79,27 @@ void ExtxyzReader::read_header(std::string_view line, Index atoms, Frame& frame,
   HeaderEntries entries;
   std::string properties = "species:S:1:pos:R:3";
   plain = true;
+  length_ = 1;
+  const std::string_view comment = trimmed(line);
+  bool program = false;
   try {
-    if (line.find('=') != std::string_view::npos) entries = parse_header(line);
+    program = read_program_comment(comment, frame, length_);
+    if (!program && line.find('=') != std::string_view::npos) entries = parse_header(line);
   } catch (const HeaderError& error) {  // a comment of plain XYZ may look a little like keys
-    if (line.find("Properties=") != std::string_view::npos || line.find("Lattice=") != std::string_view::npos)
-      fail(error.what());
+    if (program || states_something(line) || length_ != 1) fail(error.what());
   }
   try {
     for (const auto& [key, value] : entries)
-      if (key == "Properties") {
+      if (key_of(key) == Key::properties) {
+        if (!plain) fail("Properties is given twice");
         properties = value.text;
         plain = false;
       }
-    apply_entries(entries, frame);
+    if (!program) apply_entries(entries, keys_, frame);
   } catch (const HeaderError& error) {
     fail(error.what());
   }
-  if (const auto comment = trimmed(line); entries.empty() && !comment.empty())
-    frame.info["comment"] = std::string(comment);
+  if (entries.empty() && !comment.empty()) frame.info["comment"] = std::string(comment);
 
   std::vector<std::string> fields(1);
   for (const char c : properties) {
@@ -93,7 +115,9 @@ void ExtxyzReader::read_header(std::string_view line, Index atoms, Frame& frame,
     Column column;
     column.name = fields[i];
     std::int64_t width = 0;
-    const std::string& type = fields[i + 1];
+    std::string type = fields[i + 1];
+    if (type.size() == 1 && type[0] >= 'a' && type[0] <= 'z')
+      type[0] = static_cast<char>(type[0] - 'a' + 'A');
     if (column.name.empty()) fail("Properties: expected the name of a column before ':" + type + ":'");
     if (type != "S" && type != "R" && type != "I" && type != "L")
       fail("Properties: type of column " + column.name + ": expected S, R, I or L, found '" + type + "'");
@@ -126,62 +150,97 @@ bool ExtxyzReader::next(Frame& frame) {
   std::string_view line;
   read_line(line, atoms, -1);
   read_header(line, atoms, frame, columns, plain);
-
-  const auto n = static_cast<std::size_t>(atoms);
-  const auto named = [&](const auto& names) -> const Column* {
-    for (const char* name : names)
-      for (const Column& c : columns)
-        if (c.name == name) return &c;
-    return nullptr;
-  };
-  const Column* const force = named(force_names);
-  const Column* const velocity = named(velocity_names);
-  bool has_species = false, has_positions = false;
-  for (Column& column : columns) {
-    std::vector<double>* field = nullptr;
-    if (column.name == "pos") field = &frame.positions;
-    if (&column == force) field = &frame.forces;
-    if (&column == velocity) field = &frame.velocities;
-    column.label = field || column.name == "momenta";
-    if (field) {
-      if (column.width != 3 || (column.role != Column::reals && column.role != Column::integers))
-        fail("Properties: expected " + column.name + ":R:3");
-      column.role = Column::reals;
-      field->resize(3 * n);
-      column.real = field->data();
-      has_positions = has_positions || column.name == "pos";
-    } else if (column.name == "species" && column.width == 1 &&
-               (column.role == Column::texts || column.role == Column::integers)) {
-      column.role = Column::species;
-      has_species = true;
-    } else if (column.role == Column::texts) {
-      column.words = &frame.labels[column.name];
-    } else {
-      Shape shape{atoms};
-      if (column.width > 1) shape.push_back(column.width);
-      const DType type = column.role == Column::reals   ? DType::f64
-                         : column.role == Column::bools ? DType::u8
-                                                        : DType::i64;
-      column.array = Array::uninitialized(shape, type);
-      if (type == DType::f64) column.real = column.array.mutable_data<double>();
-      if (type == DType::u8) column.boolean = column.array.mutable_data<std::uint8_t>();
-      if (type == DType::i64) column.integer = column.array.mutable_data<std::int64_t>();
-      if (column.name == "Z" && type == DType::i64 && column.width == 1) {
-        column.role = Column::number;
-        has_species = true;
-      }
-    }
-  }
-  if (!has_positions || !has_species)
-    fail("Properties: expected the columns species:S:1 (or Z:I:1) and pos:R:3");
-  frame.numbers.assign(n, 0);
+  frame.numbers.assign(static_cast<std::size_t>(atoms), 0);
+  place_columns(frame, columns);
+  isotopes_.clear();
+  extra_ = false;
   read_atoms(atoms, frame, columns, plain);
   finish(frame, columns);
   return true;
 }
 
-std::vector<Frame> read_extxyz(const std::string& path) {
-  ExtxyzReader reader(path);
+// Where the values of each column go.
+void ExtxyzReader::place_columns(Frame& frame, std::vector<Column>& columns) {
+  const Index atoms = static_cast<Index>(frame.numbers.size());
+  const std::string all = names_of(columns);
+  bool has_species = false, has_positions = false;
+  for (Column& column : columns) {
+    column.meaning = column.name == keys_.forces ? ColumnName::forces : column_of(column.name);
+    if (const std::string meant = column.name == keys_.forces ? "" : meant_column(column.name);
+        !meant.empty())
+      fail("Properties: the column " + column.name + " is not known; " + meant +
+           " is meant? Correct it, or give it a name that is not so near");
+    // A mass, a mask or a letter that is a label by its name alone is a column like others.
+    const bool whole = column.role == Column::integers, real = column.role == Column::reals || whole;
+    const bool mask = column.role == Column::bools || whole;
+    switch (column.meaning) {
+      case ColumnName::species:
+        if (column.width != 1 || !(column.role == Column::texts || whole)) column.meaning = ColumnName::other;
+        break;
+      case ColumnName::numbers:
+        if (column.width != 1 || !whole) column.meaning = ColumnName::other;
+        break;
+      case ColumnName::masses:
+        if (column.width != 1 || !real) fail("Properties: expected " + column.name + ":R:1");
+        break;
+      case ColumnName::moves:
+      case ColumnName::frozen:
+        if (!mask || (column.width != 1 && column.width != 3)) column.meaning = ColumnName::other;
+        break;
+      case ColumnName::positions:
+      case ColumnName::forces:
+      case ColumnName::velocities:
+      case ColumnName::momenta:
+        if (column.name.size() < 3 && (column.width != 3 || !real))
+          column.meaning = ColumnName::other;
+        else if (column.width != 3 || !real)
+          fail("Properties: expected " + column.name + ":R:3");
+        break;
+      default:
+        break;
+    }
+    has_species =
+        has_species || column.meaning == ColumnName::species || column.meaning == ColumnName::numbers;
+    has_positions = has_positions || column.meaning == ColumnName::positions;
+  }
+  for (Column& column : columns)  // where nothing is called species, the symbols may be types or names
+    if (!has_species && column.role == Column::texts && column.width == 1)
+      for (const char* name : {"type", "types", "atom_type", "atom_types", "atom", "atoms", "name", "names"})
+        if (!has_species && lower(column.name) == name) {
+          column.meaning = ColumnName::species;
+          has_species = true;
+        }
+  if (!has_positions || !has_species)
+    fail("Properties: expected the columns species:S:1 (or numbers:I:1) and pos:R:3, found " + all);
+  for (Column& column : columns) {
+    const ColumnName m = column.meaning;
+    if (m == ColumnName::species) {
+      column.role = Column::species;
+      continue;
+    }
+    const bool vectors = m == ColumnName::positions || m == ColumnName::forces ||
+                         m == ColumnName::velocities || m == ColumnName::momenta;
+    column.label = vectors || m == ColumnName::masses;
+    if (column.label) column.role = Column::reals;
+    if (column.role == Column::texts) {
+      column.words = &frame.labels[column.name];
+      continue;
+    }
+    Shape shape{atoms};
+    if (column.width > 1) shape.push_back(column.width);
+    const DType type = column.role == Column::reals   ? DType::f64
+                       : column.role == Column::bools ? DType::u8
+                                                      : DType::i64;
+    column.array = Array::uninitialized(shape, type);
+    if (type == DType::f64) column.real = column.array.mutable_data<double>();
+    if (type == DType::u8) column.boolean = column.array.mutable_data<std::uint8_t>();
+    if (type == DType::i64) column.integer = column.array.mutable_data<std::int64_t>();
+    if (m == ColumnName::numbers) column.role = Column::number;
+  }
+}
+
+std::vector<Frame> read_extxyz(const std::string& path, const LabelKeys& keys) {
+  ExtxyzReader reader(path, keys);
   std::vector<Frame> frames;
   for (Frame frame; reader.next(frame);) frames.push_back(std::move(frame));
   return frames;
@@ -189,8 +248,9 @@ std::vector<Frame> read_extxyz(const std::string& path) {
 
 namespace {
 
-void read_slice(const std::string& path, const Slice& slice, const ReadOptions&, const FrameSink& sink) {
-  read_in_order(path, slice, sink, [&] { return ExtxyzReader(path); });
+void read_slice(const std::string& path, const Slice& slice, const ReadOptions& options,
+                const FrameSink& sink) {
+  read_in_order(path, slice, sink, [&] { return ExtxyzReader(path, options.labels); });
 }
 
 // The first line that is not blank is the number of atoms.
@@ -214,6 +274,7 @@ Format extxyz_format() {
   f.lines = true;
   f.sniff = sniff;
   f.read = read_slice;
+  f.names_labels = true;
   f.write = write_extxyz;
   return f;
 }

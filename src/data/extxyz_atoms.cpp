@@ -1,11 +1,13 @@
 // The atom lines of extended XYZ: the part that must be fast.
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include "cartan/core/error.hpp"
 #include "cartan/core/units.hpp"
 #include "data/extxyz_column.hpp"
+#include "data/isotopes.hpp"
 
 namespace cartan::data {
 namespace {
@@ -138,7 +140,16 @@ void ExtxyzReader::read_atoms(Index atoms, Frame& frame, std::vector<Column>& co
     for (Column& column : columns) {
       switch (column.role) {
         case Column::species: {
-          const int z = species_number(take_word(p, end));
+          const std::string_view symbol = take_word(p, end);
+          int z = species_number(symbol);
+          double mass = 0;
+          if (!z && isotope(symbol, z, mass)) {
+            if (mass == 0)
+              fail(text("the mass of the isotope ", symbol, " is not known here; write ", element_symbol(z),
+                        " and a column masses:R:1"));
+            isotopes_.resize(static_cast<std::size_t>(atoms), 0);
+            isotopes_[static_cast<std::size_t>(i)] = mass;
+          }
           if (!z) fail_field(columns, line, field);
           frame.numbers[static_cast<std::size_t>(i)] = z;
           ++field;
@@ -180,11 +191,98 @@ void ExtxyzReader::read_atoms(Index atoms, Frame& frame, std::vector<Column>& co
           break;
       }
     }
-    if (!plain && skip_blanks(p, end) != end) fail_field(columns, line, field);
+    if (skip_blanks(p, end) != end) {
+      if (!plain) fail_field(columns, line, field);
+      extra_ = true;
+    }
   }
 }
 
-// Atomic numbers, momenta and the columns that the frame keeps under their names.
+namespace {
+
+// The largest difference between two lists, relative to the largest number of either.
+double difference(const double* a, const double* b, std::size_t n) {
+  double worst = 0, largest = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    worst = std::max(worst, std::abs(a[k] - b[k]));
+    largest = std::max({largest, std::abs(a[k]), std::abs(b[k])});
+  }
+  return largest > 0 ? worst / largest : 0;
+}
+
+}  // namespace
+
+// The masses of a column, of isotopes, or both.
+void ExtxyzReader::finish_masses(Frame& frame, std::vector<Column>& columns) const {
+  const auto n = static_cast<Index>(frame.numbers.size());
+  Array masses;
+  for (Column& c : columns) {
+    if (c.meaning != ColumnName::masses) continue;
+    if (!masses.empty() &&
+        difference(masses.data<double>(), c.array.data<double>(), frame.numbers.size()) > 1e-6)
+      fail("two columns of masses, and " + c.name + " contradicts the one before; keep one");
+    masses = std::move(c.array);
+  }
+  if (!isotopes_.empty()) {
+    const bool given = !masses.empty();
+    if (!given) masses = Array::uninitialized({n}, DType::f64);
+    double* m = masses.mutable_data<double>();
+    for (std::size_t i = 0; i < frame.numbers.size(); ++i) {
+      const double isotope = isotopes_[i];
+      if (!given)
+        m[i] = isotope > 0 ? isotope : element_mass(frame.numbers[i]);
+      else if (isotope > 0 && !(std::abs(m[i] - isotope) < 0.1))
+        fail(text("atom ", i, ": the isotope has a mass of ", isotope, " amu, the column says ", m[i]));
+    }
+  }
+  if (!masses.empty()) frame.arrays["masses"] = masses;
+}
+
+// Positions, forces and velocities, each of which may be given under several names if these agree.
+void ExtxyzReader::finish_vectors(Frame& frame, std::vector<Column>& columns) const {
+  const std::size_t n = frame.numbers.size();
+  const bool restricted = !keys_.forces.empty();
+  std::string names[3];
+  const auto take = [&](std::vector<double>& field, std::string& name, const Column& c, const double* values,
+                        double tolerance, const char* advice) {
+    if (!field.empty()) {
+      if (difference(field.data(), values, 3 * n) > tolerance)
+        fail("the columns " + name + " and " + c.name + " contradict each other; " + advice);
+      return;
+    }
+    field.assign(values, values + 3 * n);
+    name = c.name;
+  };
+  for (const Column& c : columns) {
+    if (c.array.empty() || !c.label) continue;
+    const double* values = c.array.data<double>();
+    if (c.meaning == ColumnName::positions) take(frame.positions, names[0], c, values, 1e-6, "keep one");
+    if (c.meaning == ColumnName::velocities) take(frame.velocities, names[1], c, values, 1e-6, "keep one");
+    if (c.meaning != ColumnName::forces) continue;
+    if (restricted && c.name != keys_.forces)
+      frame.unused.push_back({c.name, "the options take the forces under another name", false});
+    else
+      take(frame.forces, names[2], c, values, 1e-5, "--forces-key (data.forces_key) says which is meant");
+  }
+  for (double& x : frame.positions) x *= length_;
+  // ASE's momenta: amu * Angstrom / (Angstrom sqrt(amu/eV)).
+  for (const Column& c : columns) {
+    if (c.array.empty() || c.meaning != ColumnName::momenta) continue;
+    const auto masses = frame.arrays.find("masses");
+    const double factor = 1 / std::sqrt(units::mass_velocity2);
+    std::vector<double> velocities(3 * n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double mass =
+          masses != frame.arrays.end() ? masses->second.data<double>()[i] : element_mass(frame.numbers[i]);
+      if (!(mass > 0)) fail(text("atom ", i, ": momenta need a positive mass, found ", mass));
+      for (std::size_t k = 3 * i; k < 3 * i + 3; ++k)
+        velocities[k] = c.array.data<double>()[k] / mass * factor;
+    }
+    take(frame.velocities, names[1], c, velocities.data(), 1e-3, "keep one");
+  }
+}
+
+// Atomic numbers, masses, vectors, and the columns that the frame keeps under their names.
 void ExtxyzReader::finish(Frame& frame, std::vector<Column>& columns) const {
   const std::size_t n = frame.numbers.size();
   for (const Column& column : columns) {
@@ -193,30 +291,25 @@ void ExtxyzReader::finish(Frame& frame, std::vector<Column>& columns) const {
     for (std::size_t i = 0; i < n; ++i) {
       const int given = static_cast<int>(z[i]);
       if (frame.numbers[i] != 0 && frame.numbers[i] != given)
-        fail(text("atom ", i, ": species is ", element_symbol(frame.numbers[i]), " but Z is ", given));
+        fail(text("atom ", i, ": species is ", element_symbol(frame.numbers[i]), " but ", column.name, " is ",
+                  given));
       frame.numbers[i] = given;
     }
   }
+  finish_masses(frame, columns);
+  finish_vectors(frame, columns);
   for (Column& column : columns) {
-    if (column.array.empty() || column.role == Column::number) continue;
-    if (column.name != "momenta" || column.width != 3 || column.role != Column::reals ||
-        !frame.velocities.empty()) {
-      frame.arrays[column.name] = std::move(column.array);
-      continue;
-    }
-    // ASE's momenta: amu * Angstrom / (Angstrom sqrt(amu/eV)).
-    const double* p = column.array.data<double>();
-    const auto masses = frame.arrays.find("masses");
-    const bool own = masses != frame.arrays.end() && masses->second.dtype() == DType::f64 &&
-                     masses->second.size() == static_cast<Index>(n);
-    const double factor = 1 / std::sqrt(units::mass_velocity2);
-    frame.velocities.resize(3 * n);
-    for (std::size_t i = 0; i < n; ++i) {
-      const double mass = own ? masses->second.data<double>()[i] : element_mass(frame.numbers[i]);
-      if (!(mass > 0)) fail(text("atom ", i, ": momenta need a positive mass, found ", mass));
-      for (std::size_t k = 3 * i; k < 3 * i + 3; ++k) frame.velocities[k] = p[k] / mass * factor;
-    }
+    if (column.array.empty() || column.label || column.role == Column::number) continue;
+    const std::string name = column.meaning == ColumnName::moves    ? "move_mask"
+                             : column.meaning == ColumnName::frozen ? "fixed"
+                                                                    : column.name;
+    if (frame.arrays.count(name) > 0 && !identical(frame.arrays.at(name), column.array))
+      fail("two columns say which atoms move, and " + column.name + " contradicts the one before; keep one");
+    frame.arrays[name] = std::move(column.array);
   }
+  if (extra_)
+    frame.unused.push_back(
+        {"columns after x y z", "plain XYZ does not say what they are; Properties=... would", true});
 }
 
 }  // namespace cartan::data

@@ -2,12 +2,14 @@
 // Columns of the atom lines of an extended XYZ frame.
 
 #include "data/extxyz.hpp"
+#include "data/extxyz_names.hpp"
 
 namespace cartan::data {
 
 /// One column of `Properties` and where its values go.
 struct ExtxyzReader::Column {
   enum Role { species, number, reals, integers, bools, texts } role = reals;
+  ColumnName meaning = ColumnName::other;
   std::string name;
   int width = 1;
   bool label = false;  // must be finite

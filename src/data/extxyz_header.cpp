@@ -78,12 +78,55 @@ class HeaderParser {
         skip_blanks();
         value.kind = HeaderValue::quoted;
         value.text += ' ';
-        value.text += at_ < line_.size() && (line_[at_] == '[' || line_[at_] == '{') ? brackets(key) : "null";
+        value.text += json(key);
+      } else {
+        more_words(value);
       }
     }
     if (at_ < line_.size() && !is_blank(line_[at_]))
       throw HeaderError("expected a blank after the value of " + key + ", found '" + line_[at_] + "'");
     return value;
+  }
+
+  // What follows a bare _JSON: a list, an object, a text or one word.
+  std::string json(const std::string& key) {
+    if (at_ == line_.size()) return "null";
+    if (line_[at_] == '[' || line_[at_] == '{') return brackets(key);
+    if (line_[at_] == '"') return quote(quoted().text);
+    const std::size_t start = at_;
+    const std::string_view word = next_word();
+    if (word.find('=') == std::string_view::npos) return std::string(word);
+    at_ = start;
+    return "null";
+  }
+
+  std::string_view next_word() {
+    const std::size_t start = at_;
+    while (at_ < line_.size() && !is_blank(line_[at_])) ++at_;
+    return line_.substr(start, at_ - start);
+  }
+
+  // "pbc=T T F": numbers or truth values after one of their kind belong to it; none of them is a key.
+  void more_words(HeaderValue& value) {
+    double x = 0;
+    bool b = false;
+    const bool number = parse_real(value.text, x), truth = parse_bool(value.text, b);
+    while (number || truth) {
+      const std::size_t start = at_;
+      skip_blanks();
+      const std::string_view word = next_word();
+      const std::size_t end = at_;
+      skip_blanks();
+      const bool key = at_ < line_.size() && line_[at_] == '=';
+      at_ = end;
+      if (key || !(number ? parse_real(word, x) : parse_bool(word, b))) {
+        at_ = start;
+        return;
+      }
+      value.text += ' ';
+      value.text += word;
+      value.kind = HeaderValue::quoted;
+    }
   }
 
   HeaderValue quoted() {
@@ -252,8 +295,29 @@ std::string list_as_json(const std::string& text) {
   return out;
 }
 
-std::vector<std::string_view> value_words(const HeaderValue& value) {
-  return value.kind == HeaderValue::list ? List(value.text).leaves : words(value.text);
+// The words of a value that must be numbers or truth values, in whatever brackets, quotes or JSON.
+std::vector<std::string> value_words(const HeaderValue& value) {
+  std::string plain = value.text;
+  if (plain.rfind("_JSON", 0) == 0) plain.erase(0, 5);
+  for (char& c : plain)
+    if (std::string_view("[](){},;\"'").find(c) != std::string_view::npos) c = ' ';
+  std::vector<std::string> out;
+  for (const auto word : words(plain)) out.emplace_back(word);
+  return out;
+}
+
+// A number, truth value or text of JSON; anything else stays "_JSON ...".
+InfoValue json_value(const std::string& text) {
+  const auto parts = words(std::string_view(text).substr(5));
+  bool b = false;
+  std::int64_t i = 0;
+  double x = 0;
+  if (parts.size() == 1) {
+    if (parse_bool(parts[0], b)) return b;
+    if (parse_integer(parts[0], i)) return i;
+    if (parse_real(parts[0], x)) return x;
+  }
+  return text;
 }
 
 }  // namespace
@@ -276,7 +340,8 @@ InfoValue info_value(const HeaderValue& value) {
       return value.text;
     }
     case HeaderValue::quoted: {
-      if (value.escaped || value.text.rfind("_JSON ", 0) == 0) return value.text;
+      if (value.escaped) return value.text;
+      if (value.text.rfind("_JSON ", 0) == 0) return json_value(value.text);
       const auto parts = words(value.text);
       Array array;
       if (parts.size() > 1 && typed_array(parts, {static_cast<Index>(parts.size())}, array)) return array;
@@ -294,10 +359,10 @@ InfoValue info_value(const HeaderValue& value) {
 
 std::vector<double> header_numbers(const std::string& key, const HeaderValue& value) {
   std::vector<double> numbers;
-  for (const auto word : value_words(value)) {
+  for (const std::string& word : value_words(value)) {
     double x = 0;
     if (!parse_real(word, x) || !std::isfinite(x))
-      throw HeaderError(key + ": expected a finite number, found '" + std::string(word) + "'");
+      throw HeaderError(key + ": expected a finite number, found '" + word + "'");
     numbers.push_back(x);
   }
   return numbers;
@@ -306,10 +371,13 @@ std::vector<double> header_numbers(const std::string& key, const HeaderValue& va
 std::vector<bool> header_bools(const std::string& key, const HeaderValue& value) {
   std::vector<bool> out;
   if (value.kind == HeaderValue::flag) return {true};
-  for (const auto word : value_words(value)) {
-    bool b = word == "1";
-    if (!b && word != "0" && !parse_bool(word, b))
-      throw HeaderError(key + ": expected T or F, found '" + std::string(word) + "'");
+  std::vector<std::string> parts = value_words(value);
+  if (parts.size() == 1 && parts[0].size() == 3 && parts[0].find_first_not_of("TFtf01") == std::string::npos)
+    parts = {parts[0].substr(0, 1), parts[0].substr(1, 1), parts[0].substr(2, 1)};  // TTF
+  for (const std::string& word : parts) {
+    bool b = word == "1" || word == "t" || word == ".true." || word == ".TRUE.";
+    const bool no = word == "0" || word == "f" || word == ".false." || word == ".FALSE.";
+    if (!b && !no && !parse_bool(word, b)) throw HeaderError(key + ": expected T or F, found '" + word + "'");
     out.push_back(b);
   }
   return out;

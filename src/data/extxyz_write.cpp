@@ -1,9 +1,11 @@
 #include <cmath>
 
 #include "cartan/core/error.hpp"
+#include "cartan/core/units.hpp"
 #include "cartan/data/readers.hpp"
 #include "data/atomic_file.hpp"
 #include "data/extxyz.hpp"
+#include "data/extxyz_names.hpp"
 
 namespace cartan::data {
 namespace {
@@ -33,11 +35,26 @@ void check_finite(const char* what, const double* x, std::size_t n, Index frame)
 // Names that the writer uses itself, or that would come back as something else.
 void check_name(const std::string& name, Index frame) {
   bool good = !name.empty() && name.find_first_of(": \t\r\n\"'=\\") == std::string::npos;
-  for (const char* reserved : {"species", "Z", "pos", "forces", "velo"}) good = good && name != reserved;
+  for (const char* reserved : {"species", "z", "pos", "forces", "momenta"})
+    good = good && lower(name) != reserved;
   require(good, "[write_extxyz] frame ", frame, ": a column cannot be called '", name, "'; rename it");
 }
 
-std::vector<Output> columns_of(const Frame& frame, Index index) {
+// The momenta that ASE reads, amu Angstrom / (Angstrom sqrt(amu/eV)), which give the same velocities again to
+// a unit in the last place.
+std::vector<double> momenta_of(const Frame& frame) {
+  const double factor = std::sqrt(units::mass_velocity2);
+  const auto masses = frame.arrays.find("masses");
+  const bool own = masses != frame.arrays.end() && masses->second.size() == frame.size();
+  const std::vector<double> given =
+      own ? masses->second.as(DType::f64).to_vector<double>() : std::vector<double>();
+  std::vector<double> out(frame.velocities);
+  for (std::size_t k = 0; k < out.size() && k / 3 < frame.numbers.size(); ++k)
+    out[k] *= (own ? given[k / 3] : element_mass(frame.numbers[k / 3])) * factor;
+  return out;
+}
+
+std::vector<Output> columns_of(const Frame& frame, const std::vector<double>& momenta, Index index) {
   const std::size_t n = frame.numbers.size();
   std::vector<Output> columns;
   const auto vectors = [&](const char* name, const std::vector<double>& values) {
@@ -50,7 +67,7 @@ std::vector<Output> columns_of(const Frame& frame, Index index) {
     columns.push_back(column);
   };
   vectors("pos", frame.positions);
-  if (!frame.velocities.empty()) vectors("velo", frame.velocities);
+  if (!frame.velocities.empty()) vectors("momenta", momenta);
   if (!frame.forces.empty()) vectors("forces", frame.forces);
   for (const auto& [name, array] : frame.arrays) {
     check_name(name, index);
@@ -126,7 +143,8 @@ void append_tensor(std::string& out, const char* key, const std::array<double, 9
 }  // namespace
 
 void format_extxyz(std::string& out, const Frame& frame, Index index) {
-  const auto columns = columns_of(frame, index);
+  const std::vector<double> momenta = momenta_of(frame);
+  const auto columns = columns_of(frame, momenta, index);
   require(!frame.numbers.empty(), "[write_extxyz] frame ", index, " has no atoms");
   check_finite("lattice component", frame.cell.data(), 9, index);
   check_finite("charge", &frame.charge, 1, index);
@@ -152,10 +170,11 @@ void format_extxyz(std::string& out, const Frame& frame, Index index) {
     out += ' ';
   }
   for (const auto& [key, value] : frame.info) {
-    bool free = key != "Lattice" && key != "Properties" && key != "pbc";
-    if (frame.energy) free = free && key != "energy";
-    if (frame.stress) free = free && key != "stress";
-    free = free && key != "charge";
+    const Key meaning = key_of(key);
+    bool free = meaning != Key::lattice && meaning != Key::properties && meaning != Key::periodic &&
+                lower(key) != "charge";
+    if (frame.energy) free = free && lower(key) != "energy";
+    if (frame.stress) free = free && lower(key) != "stress";
     require(free, "[write_extxyz] frame ", index, ": an info key cannot be called '", key, "'; rename it");
     out += format_entry(key, value);
     out += ' ';
@@ -173,7 +192,7 @@ void write_extxyz(const std::string& path, const std::vector<Frame>& frames) {
   AtomicFile file(path);
   std::string buffer;
   for (std::size_t i = 0; i < frames.size(); ++i) {
-    format_extxyz(buffer, frames[i], static_cast<Index>(i));
+    format_extxyz(buffer, frames[i], frames[i].index >= 0 ? frames[i].index : static_cast<Index>(i));
     if (buffer.size() < (1 << 20) && i + 1 < frames.size()) continue;
     file.write(buffer.data(), buffer.size());
     buffer.clear();

@@ -82,6 +82,18 @@ bool LineReader::fill() {
   return n > 0;
 }
 
+// Text of other systems: a byte order mark is passed over, what cannot be read as lines is named.
+void LineReader::check_first(std::string_view& line) const {
+  if (line.substr(0, 3) == "\xEF\xBB\xBF") line.remove_prefix(3);
+  if (line.substr(0, 2) == "\xFF\xFE" || line.substr(0, 2) == "\xFE\xFF")
+    throw FormatError(path(), "line 1", "is UTF-16: convert the file to UTF-8 (iconv -f UTF-16 -t UTF-8)");
+  if (line.find('\r') != std::string_view::npos)
+    throw FormatError(
+        path(), "line 1",
+        "has carriage returns (CR) for line ends, as old Macintosh files: convert them to newlines "
+        "(tr '\\r' '\\n')");
+}
+
 bool LineReader::next(std::string_view& line) {
   std::size_t searched = 0;
   for (;;) {
@@ -102,6 +114,7 @@ bool LineReader::next(std::string_view& line) {
     ++number_;
     if (length > 0 && start[length - 1] == '\r') --length;
     line = std::string_view(start, length);
+    if (number_ == 1) check_first(line);
     return true;
   }
 }

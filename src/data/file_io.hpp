@@ -86,6 +86,7 @@ class LineReader {
 
  private:
   bool fill();
+  void check_first(std::string_view& line) const;
 
   TextInput input_;
   std::vector<char> buffer_;

@@ -68,6 +68,7 @@ FileStart start_of(const std::string& path) {
     }
     start.bytes.resize(size);
   }
+  if (start.begins_with("\xEF\xBB\xBF")) start.bytes.erase(0, 3);  // a byte order mark
   return start;
 }
 

@@ -46,7 +46,8 @@ struct Format : FrameFormat {
   /// Calls `sink` for the frames of `slice` in ascending order.
   void (*read)(const std::string& path, const Slice& slice, const ReadOptions& options,
                const FrameSink& sink) = nullptr;
-  Keeps keeps;  ///< where not `complete`
+  bool names_labels = false;  ///< `read` looks for the names of options.labels itself
+  Keeps keeps;                ///< where not `complete`
   /// Absent where frames of this kind are read only.
   void (*write)(const std::string& path, const std::vector<Frame>& frames) = nullptr;
   /// For containers that may hold something else than frames.

@@ -42,6 +42,8 @@ struct TrajectoryReader::State {
     frame.numbers.assign(numbers.begin(), numbers.end());
     if (file.has(atoms_group + "/mass"))
       frame.arrays["masses"] = fixed(atoms_group + "/mass", {n}).as(DType::f64);
+    if (file.has(atoms_group + "/move_mask"))
+      frame.arrays["move_mask"] = fixed(atoms_group + "/move_mask", {n, 3});
     const Group& particles = outline.group(atoms_group);
     if (particles.attributes.count("total_charge") > 0) frame.charge = particles.number("total_charge");
     const auto& boundary = particles.group("box").strings("boundary");

@@ -135,4 +135,22 @@ std::vector<Unused> not_used(const Frame& frame) {
   return out;
 }
 
+std::string stated(const Frame& frame) {
+  std::string out, keys, columns;
+  const auto add = [](std::string& list, const std::string& name) {
+    list += (list.empty() ? "" : ", ") + name;
+  };
+  if (frame.energy) add(out, "energy");
+  if (!frame.forces.empty()) add(out, "forces");
+  if (frame.stress) add(out, "stress");
+  if (!frame.velocities.empty()) add(out, "velocities");
+  for (const auto& [name, value] : frame.info) add(keys, name);
+  for (const auto& [name, value] : frame.arrays) add(columns, name);
+  for (const auto& [name, value] : frame.labels) add(columns, name);
+  if (out.empty()) out = "no label";
+  if (!keys.empty()) out += "; keys " + keys;
+  if (!columns.empty()) out += "; columns " + columns;
+  return out;
+}
+
 }  // namespace cartan::data

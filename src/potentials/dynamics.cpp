@@ -51,7 +51,10 @@ Dynamics::Dynamics(Potential& potential, Frame start_frame, const DynamicsOption
             frame.velocities.size(), " velocity components for ", frame.size(), " atoms, ",
             finite(frame.velocities) ? "all" : "not all", " finite; give three an atom or none");
     const auto masses = masses_of(frame);
-    if (options.remove_com) remove_com_motion(masses, frame.velocities);
+    const auto moving = moving_components(frame);
+    for (std::size_t c = 0; c < moving.size(); ++c)
+      if (!moving[c]) frame.velocities[c] = 0;
+    if (options.remove_com && moving.empty() && frame.size() > 1) remove_com_motion(masses, frame.velocities);
     if (options.remove_rotation) potentials::remove_rotation(masses, frame.positions, frame.velocities);
   }
   start();
@@ -80,6 +83,10 @@ void Dynamics::check(const DynamicsOptions& o) const {
           " coordinates; give at least one atom and three coordinates an atom");
   require(!(o.remove_rotation && frame.periodic()),
           "[Dynamics] a periodic frame has no angular momentum to remove; leave remove_rotation off");
+  require(moving_components(frame).empty() || (o.ensemble != Ensemble::npt && !o.remove_rotation),
+          "[Dynamics] the frame has fixed atoms (move_mask), which npt and remove_rotation would move; use "
+          "nvt or "
+          "nve, or take the column away");
   require(o.ensemble == Ensemble::nve || o.temperature > 0,
           "[Dynamics] the thermostat's temperature is 0 K; give a positive number");
   require(o.temperature < o.max_temperature, "[Dynamics] a temperature of ", o.temperature,
@@ -93,10 +100,14 @@ void Dynamics::start() {
   masses_ = masses_of(state_.frame);
   const bool langevin_used =
       options_.ensemble != Ensemble::nve && options_.thermostat == Thermostat::langevin;
-  freedom_ =
-      count_freedom(state_.frame.size(), options_.remove_com, options_.remove_rotation && !langevin_used);
+  moving_ = moving_components(state_.frame);
+  without_com_ = options_.remove_com && moving_.empty() && state_.frame.size() > 1;
+  freedom_ = moving_.empty() ? count_freedom(state_.frame.size(), without_com_,
+                                             options_.remove_rotation && !langevin_used)
+                             : std::count(moving_.begin(), moving_.end(), std::uint8_t{1});
   require(freedom_ > 0, "[Dynamics] ", state_.frame.size(),
-          " atoms have no degree of freedom left; switch remove_com or remove_rotation off");
+          moving_.empty() ? " atoms have no degree of freedom left; switch remove_com or remove_rotation off"
+                          : " atoms, all of them fixed by their move_mask; leave some free");
   if (options_.ensemble != Ensemble::nve && options_.thermostat == Thermostat::nose_hoover &&
       state_.chain_positions.size() != static_cast<std::size_t>(options_.chain)) {
     state_.chain_positions.assign(static_cast<std::size_t>(options_.chain), 0);
@@ -129,6 +140,12 @@ bool Dynamics::evaluate() {
   return failure_.empty();
 }
 
+// Fixed atoms have no velocity.
+void Dynamics::hold() {
+  for (std::size_t c = 0; c < moving_.size(); ++c)
+    if (!moving_[c]) state_.frame.velocities[c] = 0;
+}
+
 void Dynamics::kick(double time) {
   const double* f = state_.evaluation.forces.data();
   double* v = state_.frame.velocities.data();
@@ -138,6 +155,7 @@ void Dynamics::kick(double time) {
       for (Index c = 3 * a; c < 3 * a + 3; ++c) v[c] += scale * f[c];
     }
   });
+  hold();
 }
 
 void Dynamics::drift(double time) {
@@ -161,7 +179,8 @@ void Dynamics::langevin() {
         v[c] = keep * v[c] + width * random.normal(static_cast<std::uint64_t>(c));
     }
   });
-  if (options_.remove_com) remove_com_motion(masses_, state_.frame.velocities);
+  hold();
+  if (without_com_) remove_com_motion(masses_, state_.frame.velocities);
   state_.heat += kinetic_energy() - before;
 }
 

@@ -26,7 +26,48 @@ double residual(const Frame& f, const std::map<int, double>& reference) {
 
 }  // namespace
 
+bool is_isolated_atom(const Frame& f) {
+  if (f.size() != 1 || !f.energy || f.charge != 0) return false;
+  const auto type = f.info.find("config_type");
+  const auto* word = type == f.info.end() ? nullptr : std::get_if<std::string>(&type->second);
+  const bool said = word && (*word == "IsolatedAtom" || *word == "isolated_atom" || *word == "isolatedatom");
+  return said || !f.periodic();
+}
+
+std::map<int, double> isolated_energies(const FrameSet& set) {
+  std::map<int, double> out;
+  for (const Frame& f : set.frames) {
+    if (!is_isolated_atom(f)) continue;
+    const auto [at, fresh] = out.emplace(f.numbers[0], *f.energy);
+    if (!fresh) at->second = std::min(at->second, *f.energy);
+  }
+  return out;
+}
+
 std::map<int, double> fit_reference_energies(const FrameSet& set) {
+  const std::map<int, double> given = isolated_energies(set);
+  if (!given.empty()) {
+    FrameSet rest{set.name, {}};  // what the isolated atoms leave to explain, by the other elements
+    for (const Frame& f : set.frames) {
+      Frame left;
+      left.energy = f.energy;
+      for (const int z : f.numbers) {
+        const auto known = given.find(z);
+        if (known == given.end())
+          left.numbers.push_back(z);
+        else if (left.energy)
+          *left.energy -= known->second;
+      }
+      if (left.numbers.size() > 1 || (left.numbers.size() == 1 && f.size() > 1)) {
+        left.pbc = {true, true, true};  // a lone atom that is left is not isolated
+        rest.frames.push_back(std::move(left));
+      }
+    }
+    std::map<int, double> all = fit_reference_energies(rest);
+    all.insert(given.begin(), given.end());
+    for (const int z : elements_of(set)) all.emplace(z, 0.0);
+    return shifted_reference_energies(set, all);
+  }
   const std::vector<int> elements = elements_of(set);
   std::vector<const Frame*> labelled;
   for (const Frame& f : set.frames)
@@ -117,7 +158,7 @@ Predictions predict(const Model& model, const FrameSet& set, bool stress, Index 
            (end == begin || atoms + set.frames[static_cast<std::size_t>(end)].size() <= atoms_per_batch);
          ++end) {
       const Frame& f = set.frames[static_cast<std::size_t>(end)];
-      const std::string where = "frame " + std::to_string(end);
+      const std::string where = text("frame ", place(set, static_cast<std::size_t>(end)));
       if (f.size() == 0) throw FormatError(set.name, where, "has no atoms");
       try {
         model.check_elements(f.numbers);
@@ -155,7 +196,7 @@ void ErrorSums::add(const Frame& f, const double* e, const double* force, const 
     energy_per_atom.add((*e - *f.energy) / static_cast<double>(f.size()));
   }
   if (force) forces.add(force, f.forces.data(), static_cast<Index>(f.forces.size()));
-  if (sigma && f.stress && f.periodic()) stress.add(sigma, f.stress->data(), 9);
+  if (sigma && f.stress && f.periodic() && f.volume() > 0) stress.add(sigma, f.stress->data(), 9);
 }
 
 Errors ErrorSums::errors() const {

@@ -2,6 +2,7 @@
 
 #include <cartan/core/error.hpp>
 #include <cartan/core/parallel.hpp>
+#include <cartan/potentials/dynamics.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -45,7 +46,11 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 Surface::Surface(Potential& potential, const Frame& frame, const RelaxOptions& options)
-    : potential_(potential), options_(options), reference_(frame), cell_(options.cell != CellFreedom::fixed) {
+    : potential_(potential),
+      options_(options),
+      reference_(frame),
+      moving_(moving_components(frame)),
+      cell_(options.cell != CellFreedom::fixed) {
   if (!cell_) return;
   const Lattice lattice = reduced_lattice(frame, "relax");
   require(lattice.periodic > 0, "[relax] the frame has no pbc; leave the cell fixed");
@@ -106,8 +111,10 @@ bool Surface::measure(SurfacePoint& point, const Mat3& f) {
   point.enthalpy = e.energy + (cell_ ? options_.pressure * volume : 0);
   point.force = e.forces;
   point.fmax = point.smax = 0;
+  const auto free = [&](std::size_t c) { return moving_.empty() || moving_[c] ? 1.0 : 0.0; };
   for (std::size_t c = 0; c < n; c += 3)
-    point.fmax = std::max(point.fmax, std::hypot(e.forces[c], e.forces[c + 1], e.forces[c + 2]));
+    point.fmax = std::max(point.fmax, std::hypot(free(c) * e.forces[c], free(c + 1) * e.forces[c + 1],
+                                                 free(c + 2) * e.forces[c + 2]));
   if (cell_) {
     Mat3 w{}, transposed{};
     for (std::size_t i = 0; i < 3; ++i)
@@ -131,6 +138,8 @@ bool Surface::measure(SurfacePoint& point, const Mat3& f) {
     for (const auto& row : on_f)
       for (const double v : row) point.force.push_back(v / weight_);
   }
+  for (std::size_t c = 0; c < moving_.size(); ++c)
+    if (!moving_[c]) point.force[c] = 0;
   point.frame.energy = e.energy;
   point.frame.forces = std::move(e.forces);
   point.frame.stress.reset();

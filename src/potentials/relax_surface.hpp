@@ -41,6 +41,7 @@ class Surface {
   Potential& potential_;
   const RelaxOptions& options_;
   Frame reference_;
+  std::vector<std::uint8_t> moving_;  // components of atoms that may move; empty: all
   bool cell_ = false;
   Matrix projector_{};  // onto the periodic directions
   double weight_ = 1;

@@ -5,6 +5,7 @@
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
+#include "cartan/data/unused.hpp"
 #include "cartan/nn/loss.hpp"
 
 namespace cartan::potentials {
@@ -17,6 +18,11 @@ Array label_loss(const LossOptions& o, const Array& prediction, const Array& tar
   return nn::huber(prediction, target, o.huber_delta, weight);
 }
 
+// What there is instead of a label that is missing, and what to do.
+std::string instead(const Frame& f, const char* key) {
+  return text(" (it has ", data::stated(f), "); data.", key, " names it, or set its weight to 0");
+}
+
 bool finite(const std::vector<double>& v) {
   for (double x : v)
     if (!std::isfinite(x)) return false;
@@ -25,30 +31,53 @@ bool finite(const std::vector<double>& v) {
 
 // A frame of the set is at fault: its file, or the program that made the set, must be mended.
 void demand(bool condition, const FrameSet& set, std::size_t frame, const std::string& what) {
-  if (!condition) throw FormatError(set.name, "frame " + std::to_string(frame), what);
+  if (!condition) throw FormatError(set.name, text("frame ", place(set, frame)), what);
 }
 
 void check_labels(const FrameSet& set, const LossOptions& loss, const Model& model) {
   for (std::size_t k = 0; k < set.frames.size(); ++k) {
     const Frame& f = set.frames[k];
     demand(f.size() > 0, set, k, "has no atoms");
-    if (loss.energy > 0) {
-      demand(f.energy.has_value(), set, k, "has no energy; mend the data or set its weight to 0");
-      demand(std::isfinite(*f.energy), set, k, "the energy is not finite");
-    }
-    if (loss.forces > 0) {
-      demand(!f.forces.empty(), set, k, "has no forces; mend the data or set their weight to 0");
-      demand(finite(f.forces), set, k, "a force is not finite");
-    }
-    if (loss.stress > 0 && f.periodic()) {
-      demand(f.stress.has_value(), set, k,
-             "is periodic and has no stress; mend the data or set its weight to 0");
-      demand(finite({f.stress->begin(), f.stress->end()}), set, k, "the stress is not finite");
-    }
     for (int z : f.numbers)
       demand(model.reference.count(z) > 0, set, k,
              "has " + data::element_symbol(z) + ", which the model does not know");
+    if (loss.energy > 0) {
+      demand(f.energy.has_value(), set, k, "has no energy" + instead(f, "energy_key"));
+      demand(std::isfinite(*f.energy), set, k, "the energy is not finite");
+    }
+    if (loss.forces > 0) {
+      demand(!f.forces.empty() || loss.energy > 0, set, k, "has no forces" + instead(f, "forces_key"));
+      demand(finite(f.forces), set, k, "a force is not finite");
+    }
+    if (loss.stress > 0) {
+      demand(f.stress || !f.periodic() || loss.energy + loss.forces > 0, set, k,
+             "is periodic and has no stress" + instead(f, "stress_key"));
+      for (const data::Unused& u : f.unused)
+        demand(f.volume() > 0 || u.why.rfind("a virial", 0) != 0, set, k,
+               "has a virial, and a cell without a volume: a stress needs three lattice vectors");
+      if (!f.stress) continue;
+      demand(finite({f.stress->begin(), f.stress->end()}), set, k, "the stress is not finite");
+      const bool zero = *f.stress == std::array<double, 9>{};
+      demand(f.volume() > 0 || (zero && !f.periodic()), set, k,
+             "has a stress, and a cell without a volume: a stress needs three lattice vectors");
+    }
   }
+}
+
+bool has_stress(const Frame& f) {
+  return f.stress && f.periodic() && f.volume() > 0;
+}
+
+// A label with a weight is there in some frame at least.
+void check_some(const FrameSet& set, const LossOptions& loss) {
+  bool forces = loss.forces == 0, stress = loss.stress == 0;
+  for (const Frame& f : set.frames) {
+    forces = forces || !f.forces.empty();
+    stress = stress || has_stress(f);
+  }
+  const Frame& first = set.frames.front();
+  demand(forces, set, 0, "has no forces, nor has any other" + instead(first, "forces_key"));
+  demand(stress, set, 0, "has no stress, nor has any other" + instead(first, "stress_key"));
 }
 
 std::vector<NeighborList> lists_of(const FrameSet& set, double cutoff) {
@@ -66,6 +95,11 @@ std::vector<NeighborList> lists_of(const FrameSet& set, double cutoff) {
 }
 
 }  // namespace
+
+Index place(const FrameSet& set, std::size_t frame) {
+  const Index index = set.frames[frame].index;
+  return index >= 0 ? index : static_cast<Index>(frame);
+}
 
 void describe(config::Fields& f, LossOptions& o) {
   f("energy", o.energy, "weight of the energies (0: not used)").from(0);
@@ -85,6 +119,7 @@ PotentialTask::PotentialTask(Model& model, FrameSet train, FrameSet validation, 
           "give one that is positive");
   require(!train_.frames.empty(), train_.name, ": has no frames to train on");
   check_labels(train_, loss, model);
+  check_some(train_, loss);
   check_labels(validation_, loss, model);
   train_lists_ = lists_of(train_, model.cutoff());
   validation_lists_ = lists_of(validation_, model.cutoff());
@@ -108,16 +143,24 @@ Array PotentialTask::loss_of(const FrameSet& set, const std::vector<NeighborList
   };
   Array total = Array::scalar(0, DType::f64, device);
   const Index molecules = graph.molecules;
-  std::vector<double> energy, per_atom, forces, minus_inverse_volume, sigma, periodic, predicted_stress;
+  std::vector<double> energy, per_atom, forces, forces_given, minus_inverse_volume, sigma, stress_given,
+      predicted_stress;
+  bool all_forces = true;
   for (const Frame* f : frames) {
     energy.push_back(loss_.energy > 0 ? *f->energy : 0);
     per_atom.push_back(1 / static_cast<double>(f->size()));
-    if (loss_.forces > 0) forces.insert(forces.end(), f->forces.begin(), f->forces.end());
+    if (loss_.forces > 0) {
+      const bool given = !f->forces.empty();
+      all_forces = all_forces && given;
+      forces_given.insert(forces_given.end(), 3 * f->numbers.size(), given ? 1 : 0);
+      forces.insert(forces.end(), f->forces.begin(), f->forces.end());
+      forces.resize(forces_given.size(), 0);
+    }
     if (!stress) continue;
-    minus_inverse_volume.push_back(f->periodic() ? -1 / f->volume() : 0);
+    minus_inverse_volume.push_back(f->periodic() && f->volume() > 0 ? -1 / f->volume() : 0);
     for (std::size_t k = 0; k < 9; ++k) {
-      sigma.push_back(f->periodic() ? (*f->stress)[k] : 0);
-      periodic.push_back(f->periodic() ? 1 : 0);
+      sigma.push_back(has_stress(*f) ? (*f->stress)[k] : 0);
+      stress_given.push_back(has_stress(*f) ? 1 : 0);
     }
   }
   const auto add_term = [&](double weight, const Array& term) {
@@ -130,13 +173,15 @@ Array PotentialTask::loss_of(const FrameSet& set, const std::vector<NeighborList
     add_term(loss_.energy, label_loss(loss_, difference, Array::zeros({molecules}, DType::f64, device)));
   }
   if (loss_.forces > 0) {
-    add_term(loss_.forces, label_loss(loss_, p.forces, there(forces, {graph.atoms(), 3}, p.forces.dtype())));
+    const Shape shape{graph.atoms(), 3};
+    const Array given = all_forces ? Array() : there(forces_given, shape, p.forces.dtype());
+    add_term(loss_.forces, label_loss(loss_, p.forces, there(forces, shape, p.forces.dtype()), given));
   }
   if (stress) {
     const DType t = p.virial.dtype();
     const Array predicted = p.virial * there(minus_inverse_volume, {molecules, 1}, t);
     add_term(loss_.stress, label_loss(loss_, predicted, there(sigma, {molecules, 9}, t),
-                                      there(periodic, {molecules, 9}, t)));
+                                      there(stress_given, {molecules, 9}, t)));
     if (sums) predicted_stress = predicted.to_vector<double>();
   }
   if (sums) {
@@ -178,7 +223,7 @@ nn::Metrics PotentialTask::validate() {
   nn::Metrics m{{"loss", loss / weight}};
   const Errors e = sums.errors();
   if (loss_.energy > 0) m.push_back({"energy_rmse_ev", e.energy_rmse, "eV", "E", 1e3, "meV"});
-  if (loss_.forces > 0) {
+  if (loss_.forces > 0 && e.has_forces) {
     m.push_back({"forces_rmse_ev_per_ang", e.forces_rmse, "eV/A", "F", 1e3, "meV/A"});
     m.push_back({"forces_mae_ev_per_ang", e.forces_mae, "eV/A", "F MAE", 1e3, "meV/A"});
   }

@@ -84,6 +84,8 @@ struct TrajectoryWriter::State {
           Array::from(std::vector<std::int32_t>(frame.numbers.begin(), frame.numbers.end())), "");
     fixed(atoms + "/mass", Array::from(masses_of(frame)), "u");
     if (frame.charge != 0) file.set_attribute(atoms, "total_charge", frame.charge);
+    if (const auto moving = moving_components(frame); !moving.empty())
+      fixed(atoms + "/move_mask", Array::from(moving, {n, 3}), "");
     file.flush();
   }
 

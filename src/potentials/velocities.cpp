@@ -29,6 +29,32 @@ std::vector<double> masses_of(const Frame& frame) {
   return masses;
 }
 
+std::vector<std::uint8_t> moving_components(const Frame& frame) {
+  std::vector<std::uint8_t> moving;
+  for (const char* name : {"move_mask", "fixed"}) {
+    const auto at = frame.arrays.find(name);
+    if (at == frame.arrays.end()) continue;
+    const Array& a = at->second;
+    const Index n = frame.size();
+    require(a.shape() == Shape{n} || a.shape() == Shape({n, 1}) || a.shape() == Shape({n, 3}),
+            "[moving_components] ", name, " has the shape ", a.shape(), " for ", n,
+            " atoms; give one value an atom, or three");
+    const std::vector<double> values = a.as(DType::f64).to_vector<double>();
+    const std::size_t width = values.size() / frame.numbers.size();
+    const double moves = std::string(name) == "fixed" ? 0 : 1;
+    moving.resize(3 * frame.numbers.size(), 1);
+    for (std::size_t c = 0; c < moving.size(); ++c) {
+      const double v = values[width == 3 ? c : c / 3];
+      require(v == 0 || v == 1, "[moving_components] ", name, " of atom ", c / 3, " is ", v,
+              "; give T or F, 1 or 0");
+      if (v != moves) moving[c] = 0;
+    }
+  }
+  for (const std::uint8_t m : moving)
+    if (!m) return moving;
+  return {};
+}
+
 double kinetic_energy(const std::vector<double>& masses, const std::vector<double>& v,
                       std::vector<double>& work) {
   work.resize(masses.size());
@@ -104,9 +130,19 @@ Index set_velocities(Frame& frame, double temperature, std::uint64_t seed, bool 
   frame.velocities.resize(frame.positions.size());
   for (std::size_t c = 0; c < frame.velocities.size(); ++c)
     frame.velocities[c] = std::sqrt(kt / (masses[c / 3] * units::mass_velocity2)) * random.normal(c);
-  if (without_com) remove_com_motion(masses, frame.velocities);
-  if (without_rotation) remove_rotation(masses, frame.positions, frame.velocities);
-  const Index freedom = count_freedom(n, without_com, without_rotation);
+  const std::vector<std::uint8_t> moving = moving_components(frame);
+  Index freedom = 0;
+  if (moving.empty()) {
+    without_com = without_com && n > 1;
+    if (without_com) remove_com_motion(masses, frame.velocities);
+    if (without_rotation) remove_rotation(masses, frame.positions, frame.velocities);
+    freedom = count_freedom(n, without_com, without_rotation);
+  } else {
+    for (std::size_t c = 0; c < moving.size(); ++c) {
+      freedom += moving[c];
+      if (!moving[c]) frame.velocities[c] = 0;
+    }
+  }
   if (exact && kt > 0 && freedom > 0) {
     std::vector<double> work;
     const double kinetic = kinetic_energy(masses, frame.velocities, work);

@@ -51,6 +51,27 @@ expect 0 'charges  216, 0 e in all, with radii' "$cartan" data info "$root/data/
 expect 0 '"n_charges": 216' "$cartan" data info "$root/data/salt.pqr" --json
 expect 2 'expected 1 frame or more, found -3' "$cartan" data split good.xyz --counts -3 --out-prefix n
 
+# names that are not UTF-8, control bytes: JSON stays JSON, nothing raw reaches the terminal
+printf '3\nProperties=species:S:1:pos:R:3 energy=-4.5 gr\366sse=1 b\033[1m=2\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n' > latin.xyz
+expect 0 'gr.*xf6sse' "$cartan" data info latin.xyz --json
+expect 0 'gr.*xf6sse' "$cartan" data info latin.xyz
+LC_ALL=C grep -q "$(printf '[\366\033]')" out && complain "data info prints raw bytes of a file"
+odd=$(printf 'l\366.xyz') && cp latin.xyz "$odd"
+expect 0 '"n_frames": 1' "$cartan" data info "$odd" --json
+LC_ALL=C grep -q "$(printf '\366')" out && complain "data info --json prints bytes that are not UTF-8"
+
+# what a file states and nothing uses is listed; names of labels are options
+printf '1\nProperties=species:S:1:pos:R:3:magmoms:R:1 spin=2 step=3 mine=-7\nO 0 0 0 1.5\n' > spin.xyz
+expect 0 'not used .*spin: a spin' "$cartan" data info spin.xyz
+expect 0 'magmoms: a spin' "$cartan" data info spin.xyz
+expect 0 '"name": "step"' "$cartan" data info spin.xyz --json
+expect 0 'energy  *-7 to -7 eV' "$cartan" data info spin.xyz --energy-key mine
+expect 3 'no frame has yours, which energy_key names; the first has no label; keys mine, spin, step; columns magmoms' "$cartan" data info spin.xyz --energy-key yours
+expect 0 'energy=-7' sh -c '"$0" data convert spin.xyz own.xyz --energy-key mine && cat own.xyz' "$cartan"
+sed 's/energy=5 /& REF_energy=6 /' good.xyz > two.xyz
+expect 3 'two.xyz: frame 5, line 22: energy (5) and REF_energy (6) contradict each other; --energy-key' "$cartan" data info two.xyz
+expect 2 'has no such key' "$cartan" data split good.xyz --by step --fractions 0.5,0.5 --out-prefix n
+
 # convert, there and back
 for kind in h5 npz extxyz; do
   expect 0 '20 frames' "$cartan" data convert good.xyz a.$kind
@@ -106,6 +127,7 @@ expect 0 'g_train.xyz: 12 frames' "$cartan" data split --by run good.xyz --fract
 for part in train valid test; do grep -o 'run=[0-9]*' g_$part.xyz | sort -u; done > runs
 [ "$(sort runs | uniq -d | wc -l)" = 0 ] && [ "$(wc -l < runs)" = 5 ] || complain "--by run takes runs apart"
 expect 2 'no such key' "$cartan" data split good.xyz --by nothing --fractions 0.5,0.5 --out-prefix n
+for bad in -1 1.5 x 99999999999999999999; do expect 2 'seed' "$cartan" data split good.xyz --fractions 0.5,0.5 --out-prefix n --seed $bad; done
 expect 2 'more than 1' "$cartan" data split good.xyz --fractions 0.9,0.9 --out-prefix n
 expect 2 'has 20' "$cartan" data split good.xyz --counts 30 --out-prefix n
 expect 2 'one of' "$cartan" data split good.xyz --out-prefix n

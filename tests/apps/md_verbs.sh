@@ -164,7 +164,7 @@ expect 0 'relaxed in' short ethanol.xyz --relax-first --ensemble nve --steps 3
 
 # trajectories are frames: into text and back, evaluated, split
 expect 0 "from straight.h5" "$cartan" data convert straight.h5 straight.xyz
-expect 0 'velo:R:3' cat straight.xyz
+expect 0 'momenta:R:3' cat straight.xyz
 frames=$(grep -c energy= straight.xyz)
 for file in straight.h5 straight.xyz; do
   expect 0 "\"n_frames\": $frames" "$cartan" potential eval model.h5 $file --json
@@ -204,6 +204,34 @@ expect 3 'which element is type 1.*--elements' short ethanol.dump --ensemble nve
 expect 0 'H6 C2 O' short ethanol.dump --elements C,H,O --keep-velocities --ensemble nve --steps 3
 expect 0 'eV' "$cartan" potential relax model.h5 ethanol.dump --elements C,H,O --out relaxed.xyz
 expect 0 'velocities  *all frames' "$cartan" data info ethanol.dump --elements C,H,O
+
+# masses, fixed atoms, one atom
+awk 'NF == 4 { $5 = $1 == "H" ? 2.014 : 13 } 1' ethanol.xyz | sed 's/pos:R:3/&:mass:R:1/' > heavy.xyz
+expect 0 . short heavy.xyz --ensemble nve --steps 3 --out heavy.h5
+expect 0 '^H .* 2.014$' sh -c '"$0" data convert heavy.h5 heavier.xyz > log && cat heavier.xyz' "$cartan"
+sed 's/^H/D/' ethanol.xyz > d.xyz
+expect 0 . short d.xyz --ensemble nve --steps 3 --out d.h5
+expect 0 '^H .* 2.0141$' sh -c '"$0" data convert d.h5 dd.xyz > log && cat dd.xyz' "$cartan"
+awk 'NF == 4 { $5 = NR < 6 ? "F" : "T" } 1' ethanol.xyz | sed 's/pos:R:3/&:move_mask:L:1/' > fixed.xyz
+for ensemble in "nve" "nvt" "nvt --thermostat nose-hoover"; do
+  # shellcheck disable=SC2086
+  expect 0 . short fixed.xyz --ensemble $ensemble --steps 20 --out fixed.h5 --force --relax-first
+done
+expect 2 'has fixed atoms (move_mask)' short fixed.xyz --ensemble nve --steps 3 --remove-rotation
+expect 0 'written' "$cartan" potential relax model.h5 fixed.xyz --out held.xyz --threads 1
+checks=$((checks + 3))
+for line in 3 4 5; do
+  [ "$(sed -n "${line}p" held.xyz | cut -d' ' -f2-4)" = "$(sed -n "${line}p" fixed.xyz | cut -d' ' -f2-4)" ] || complain "a fixed atom was relaxed"
+done
+checks=$((checks + 1))
+[ "$(sed -n 6p held.xyz | cut -d' ' -f2-4)" != "$(sed -n 6p fixed.xyz | cut -d' ' -f2-4)" ] || complain "a free atom was not relaxed"
+printf '1\n\nC 0 0 0\n' > atom.xyz
+expect 0 '"status": "finished"' short atom.xyz --ensemble nvt --steps 20 --json
+holds "$(value temperature_mean_k) > 1"
+expect 0 '"status": "finished"' short atom.xyz --ensemble nve --steps 3 --json
+for bad in -1 1.5; do expect 2 'seed' short atom.xyz --ensemble nvt --steps 3 --seed $bad; done
+sed 's/pbc=/spin=2 &/' ethanol.xyz > spin.xyz
+expect 0 'warning: spin.xyz: not used: spin' short spin.xyz --ensemble nve --steps 1
 
 # bad input names file and frame
 expect 3 'bad.xyz: frame 1: .*Si' short bad.xyz --frame 1 --ensemble nve --steps 3

@@ -190,6 +190,53 @@ expect 4 'absent.xyz' "$cartan" potential train run.toml --out c --data absent.x
 echo 'x = [' > broken.toml
 expect 3 'broken.toml: line' "$cartan" potential train broken.toml
 
+# numbers where a run file has texts that may be numbers
+sed 's/^channels = 8/&\nscale = 2.5/; s/^validation_frames = 6/train_range = 3/' run.toml > scale.toml
+expect 0 'finished' "$cartan" potential train scale.toml --out s1 --training.max_steps 2
+expect 0 'finished' "$cartan" potential train run.toml --out s2 --training.max_steps 2 --model.scale 2 --data.train_range 3 --data.validation_frames 0 --data.validation_fraction 0
+expect 0 'finished' "$cartan" potential train s1/run.toml --out s3 --training.max_steps 2
+bad 'seed = 1.5' 'line 11: training.seed: must be a whole number, not 1.5'
+
+# labels under other names, and the name of the option where they are not known
+sed 's/energy=/DFT_Energy=/; s/:forces:/:dft_force:/' frames.xyz > known.xyz
+expect 0 'finished' "$cartan" potential train run.toml --data known.xyz --out l1 --training.max_steps 2
+sed 's/energy=/my_e=/; s/:forces:/:my_f:/' frames.xyz > mine.xyz
+expect 3 'mine.xyz: frame [0-9]*: has no energy (it has no label; keys .*my_e.*; columns my_f); data.energy_key names it' "$cartan" potential train run.toml --data mine.xyz --out c
+expect 0 'finished' "$cartan" potential train run.toml --data mine.xyz --out l2 --training.max_steps 2 --energy-key my_e --data.forces_key my_f
+expect 0 'forces' "$cartan" potential eval straight.h5 mine.xyz --energy-key my_e --forces-key my_f
+expect 0 'finished' "$cartan" potential train run.toml --out l3 --training.max_steps 2
+for l in l1 l2 l3; do "$cartan" potential eval $l/model.h5 frames.xyz --json > $l.txt; done
+checks=$((checks + 2))
+for l in l1 l2; do cmp -s $l.txt l3.txt || complain "labels under other names gave another model"; done
+
+# errors name frames by their place in the file, whatever is read, kept back or drawn
+awk '/energy=/ { if (n++ == 20) sub(/ energy=[^ ]*/, "") } 1' frames.xyz > gap.xyz
+for more in "--training.seed 1" "--training.seed 2" "--data.train_range 5:30" "--data.validation_frames 2"; do
+  # shellcheck disable=SC2086
+  expect 3 'gap.xyz: frame 20: has no energy' "$cartan" potential train run.toml --data gap.xyz --out c $more
+done
+expect 2 'frame 7 has no .colour' "$cartan" potential train run.toml --data.split_by colour --data.train_range 7: --out c
+
+# frames with energies alone, isolated atoms among the frames
+awk '/Properties/ { n++; if (n % 3 == 0) { sub(/:forces:R:3/, ""); cut = 1 } else cut = 0 } cut && NF == 7 { print $1, $2, $3, $4; next } 1' frames.xyz > partial.xyz
+printf '1\nProperties=species:S:1:pos:R:3 config_type=IsolatedAtom energy=-13\nH 0 0 0\n' >> partial.xyz
+expect 0 'isolated atoms among the frames: H -13 eV' "$cartan" potential train run.toml --data partial.xyz --out p1
+expect 0 'of [0-9]* frames have forces; the others count by their energies' "$cartan" potential train run.toml --data partial.xyz --out p2
+expect 0 'forces' "$cartan" potential eval p1/model.h5 partial.xyz
+
+# a stress without a volume
+cat > slab.awk <<'END'
+/energy=/ { sub(/ pbc="F F F"/, ""); $0 = $0 " Lattice=\"30 0 0 0 30 0 0 0 0\" pbc=\"T T F\" stress=\"0.01 0 0 0 0.01 0 0 0 0\"" } 1
+END
+awk -f slab.awk frames.xyz > slab.xyz
+expect 3 'slab.xyz: frame 0: has a stress, and a cell without a volume' "$cartan" potential train run.toml --data slab.xyz --out c --loss.stress 1 --data.validation_frames 0 --data.validation_fraction 0
+
+# physics that training does not use is said once
+sed 's/energy=/spin=1 &/' frames.xyz > spin.xyz
+expect 0 'warning: .*spin.xyz: not used: spin: a spin' "$cartan" potential train run.toml --data spin.xyz --out w --training.max_steps 1
+checks=$((checks + 1))
+[ "$(grep -c 'warning: ' stderr.txt)" = 1 ] || complain "a warning is said more than once"
+
 # data that cannot be trained on: file, frame and object are named
 sed '0,/energy=/s/energy=[^ ]*/energy=nan/' frames.xyz > nan.xyz
 expect 3 'nan.xyz: frame 0' "$cartan" potential train run.toml --out c --data nan.xyz

@@ -1,12 +1,12 @@
-// Damages a file in every byte, or cuts it off there, and reads it: a reader must refuse the copy or give what
-// the undamaged file holds.
+// Damages a file in every byte, or cuts it off there, and reads it: a reader must refuse the copy or give
+// what the undamaged file holds.
 //
 //   attack_damage KIND FILE [--stride N] [--first K] [--workers N] [--stop-after SECONDS]
 //
 // KIND is how the file is read: frames (whole), range (frames by range and one by one), tree (every object:
-// checkpoints, fields), model, trajectory (frame by frame), log (a trajectory that was not finished: resumed and
-// closed). Changes of the byte at K, K + N, K + 2N, ...: all bits inverted, one bit, this byte and the next
-// inverted (what a sum modulo 65535 does not see), the file cut off before it. One line of counts:
+// checkpoints, fields), model, trajectory (frame by frame), log (a trajectory that was not finished: resumed
+// and closed). Changes of the byte at K, K + N, K + 2N, ...: all bits inverted, one bit, this byte and the
+// next inverted (what a sum modulo 65535 does not see), the file cut off before it. One line of counts:
 //
 //   refused    FormatError or IoError
 //   same       the content is that of the undamaged file
@@ -222,7 +222,8 @@ class Attack {
       running.emplace_back(launch(w, k + static_cast<std::size_t>(o_.workers)), w);
     }
     long tried = 0, bad = 0;
-    for (int k = 0; k < outcomes; ++k) tried += shared_->counts[k].load(), bad += k >= different ? shared_->counts[k].load() : 0;
+    for (int k = 0; k < outcomes; ++k)
+      tried += shared_->counts[k].load(), bad += k >= different ? shared_->counts[k].load() : 0;
     std::printf("%s %s: %zu bytes, %ld of %zu changes tried", o_.kind.c_str(),
                 std::filesystem::path(o_.file).filename().c_str(), bytes_.size(), tried, cases_.size());
     for (int k = 0; k < outcomes; ++k) std::printf(", %s %ld", names[k], shared_->counts[k].load());
@@ -299,12 +300,14 @@ class Attack {
   }
   void put(std::size_t at, const char* from, std::size_t count) {
     const int fd = ::open(path_.c_str(), O_WRONLY);
-    const bool good = fd >= 0 && ::pwrite(fd, from, count, static_cast<off_t>(at)) == static_cast<ssize_t>(count);
+    const bool good =
+        fd >= 0 && ::pwrite(fd, from, count, static_cast<off_t>(at)) == static_cast<ssize_t>(count);
     ::close(fd);
     if (!good) throw IoError(path_, "cannot be changed");
   }
   void write(const std::vector<char>& bytes) {
-    if (!std::ofstream(path_, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size())))
+    if (!std::ofstream(path_, std::ios::binary)
+             .write(bytes.data(), static_cast<std::streamsize>(bytes.size())))
       throw IoError(path_, "cannot be written");
     whole_ = true;
     dirty_ = none;
@@ -313,8 +316,8 @@ class Attack {
   void note(Outcome outcome, std::size_t k, const std::string& what = "") {
     const long n = ++shared_->counts[outcome];
     if (outcome < different || n > 20) return;
-    std::printf("%s: %s %s, byte %zu %s%s%s\n", names[outcome], o_.kind.c_str(), o_.file.c_str(), cases_[k].at,
-                change_names[cases_[k].change], what.empty() ? "" : ": ", what.c_str());
+    std::printf("%s: %s %s, byte %zu %s%s%s\n", names[outcome], o_.kind.c_str(), o_.file.c_str(),
+                cases_[k].at, change_names[cases_[k].change], what.empty() ? "" : ": ", what.c_str());
     std::fflush(stdout);
   }
 
@@ -335,8 +338,9 @@ class Attack {
 int main(int argc, char** argv) try {
   Options o;
   if (argc < 3 || kinds.count(argv[1]) == 0) {
-    std::fprintf(stderr, "usage: attack_damage KIND FILE [--stride N] [--first K] [--workers N] "
-                         "[--stop-after SECONDS]\nkinds:");
+    std::fprintf(stderr,
+                 "usage: attack_damage KIND FILE [--stride N] [--first K] [--workers N] "
+                 "[--stop-after SECONDS]\nkinds:");
     for (const auto& [name, read] : kinds) std::fprintf(stderr, " %s", name.c_str());
     return std::fprintf(stderr, "\n"), 2;
   }
@@ -344,11 +348,16 @@ int main(int argc, char** argv) try {
   o.file = argv[2];
   for (int k = 3; k + 1 < argc; k += 2) {
     const std::string word = argv[k];
-    if (word == "--stride") o.stride = std::max(1ul, std::stoul(argv[k + 1]));
-    else if (word == "--first") o.first = std::stoul(argv[k + 1]);
-    else if (word == "--workers") o.workers = std::clamp(std::stoi(argv[k + 1]), 1, 64);
-    else if (word == "--stop-after") o.seconds = std::stod(argv[k + 1]);
-    else return std::fprintf(stderr, "attack_damage: unknown option %s\n", word.c_str()), 2;
+    if (word == "--stride")
+      o.stride = std::max(1ul, std::stoul(argv[k + 1]));
+    else if (word == "--first")
+      o.first = std::stoul(argv[k + 1]);
+    else if (word == "--workers")
+      o.workers = std::clamp(std::stoi(argv[k + 1]), 1, 64);
+    else if (word == "--stop-after")
+      o.seconds = std::stod(argv[k + 1]);
+    else
+      return std::fprintf(stderr, "attack_damage: unknown option %s\n", word.c_str()), 2;
   }
   return Attack(o).run();
 } catch (const std::exception& error) {

@@ -142,9 +142,6 @@ TEST(Extxyz, FindsLabelsUnderTheirCommonNames) {
     EXPECT_EQ(parse("1\n" + properties + ":" + name + ":R:3\nH 0 0 0 1 2 3\n").at(0).forces,
               (std::vector<double>{1, 2, 3}))
         << name;
-  const Frame two = parse("1\n" + properties + ":dft_forces:R:3:forces:R:3\nH 0 0 0 1 2 3 4 5 6\n").at(0);
-  EXPECT_EQ(two.forces, (std::vector<double>{4, 5, 6}));
-  EXPECT_EQ(two.arrays.at("dft_forces").shape(), (Shape{1, 3}));
   EXPECT_EQ(header(properties + " charge=-1").charge, -1);
   EXPECT_EQ(header(properties + " total_charge=2").charge, 2);
 }

@@ -464,5 +464,64 @@ TEST(Dynamics, RefusesWhatMakesNoSense) {
   EXPECT_THROW(thermostat_from_name("berendsen"), std::invalid_argument);
 }
 
+TEST(Dynamics, FixedAtomsStayAndTheOthersHaveTheTemperature) {
+  Harmonic harmonic(1);
+  Frame f = oscillators(40);
+  for (std::size_t c = 0; c < 120; ++c) f.positions[c] = 0.2 * std::sin(double(c));
+  std::vector<std::uint8_t> mask(40, 1);
+  for (std::size_t a = 0; a < 10; ++a) mask[a] = 0;
+  f.arrays["move_mask"] = Array::from(mask);
+  for (const Thermostat thermostat : {Thermostat::langevin, Thermostat::nose_hoover}) {
+    DynamicsOptions o;
+    o.ensemble = Ensemble::nvt;
+    o.thermostat = thermostat;
+    o.friction = 0.05;
+    o.tau = 40;
+    Dynamics md(harmonic, f, o);
+    EXPECT_EQ(md.degrees_of_freedom(), 90);
+    run(md, 500);
+    const DynamicsSummary s = run(md, 5000);
+    EXPECT_NEAR_TO(s.temperature_mean / 300, 1, 0.1);
+    for (std::size_t c = 0; c < 120; ++c) {
+      if (c < 30) EXPECT_EQ(md.state().frame.positions[c], f.positions[c]);
+      if (c >= 30) EXPECT_NE(md.state().frame.positions[c], f.positions[c]);
+    }
+  }
+  DynamicsOptions nve;  // the energy is conserved with fixed atoms too
+  Dynamics md(harmonic, f, nve);
+  EXPECT_LE(run(md, 500).energy_deviation, 1e-3);
+  // the same from a mask of components, and from the atoms that are fixed
+  std::vector<std::uint8_t> components(120, 1), fixed(40, 0);
+  std::fill_n(components.begin(), 30, std::uint8_t{0});
+  std::fill_n(fixed.begin(), 10, std::uint8_t{1});
+  const auto wanted = moving_components(f);
+  f.arrays = {{"move_mask", Array::from(components, {40, 3})}};
+  EXPECT_EQ(moving_components(f), wanted);
+  f.arrays = {{"fixed", Array::from(fixed)}};
+  EXPECT_EQ(moving_components(f), wanted);
+  f.arrays["fixed"] = Array::from(std::vector<std::int64_t>(40, 2));
+  EXPECT_THROW(moving_components(f), std::invalid_argument);
+  f.arrays["fixed"] = Array::from(std::vector<std::uint8_t>(40, 1));
+  EXPECT_THROW(Dynamics(harmonic, f, nve), std::invalid_argument);  // nothing moves
+  f.arrays.clear();
+  EXPECT_TRUE(moving_components(f).empty());
+}
+
+TEST(Dynamics, OneAtomMoves) {
+  Harmonic harmonic(1);
+  Frame f = oscillators(1);
+  for (const Ensemble ensemble : {Ensemble::nve, Ensemble::nvt}) {
+    DynamicsOptions o;
+    o.ensemble = ensemble;
+    o.friction = 0.05;
+    Dynamics md(harmonic, f, o);
+    EXPECT_EQ(md.degrees_of_freedom(), 3);
+    EXPECT_NEAR_TO(md.observables().temperature, 300, 1e-6);
+    const DynamicsSummary s = run(md, ensemble == Ensemble::nvt ? 60000 : 100);
+    if (ensemble == Ensemble::nvt) EXPECT_NEAR_TO(s.temperature_mean / 300, 1, 0.1);
+    EXPECT_EQ(s.status, DynamicsStatus::finished);
+  }
+}
+
 }  // namespace
 }  // namespace cartan::potentials

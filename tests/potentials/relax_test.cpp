@@ -261,5 +261,26 @@ TEST(Relax, SaysWhyItEnded) {
   EXPECT_THROW(optimizer_from_name("adam"), std::invalid_argument);
 }
 
+TEST(Relax, FixedAtomsStay) {
+  for (const Optimizer optimizer : both) {
+    LennardJones lj(0.0104, 1.0, 2.5);
+    Frame f = icosahedron(0.05);
+    const std::vector<double> start = f.positions;
+    std::vector<std::uint8_t> mask(13, 1);
+    mask[0] = mask[5] = 0;
+    f.arrays["move_mask"] = Array::from(mask);
+    RelaxOptions o;
+    o.optimizer = optimizer;
+    o.fmax = 1e-3;
+    const RelaxSummary s = relax(lj, f, o);
+    EXPECT_TRUE(s.converged) << s.message;
+    EXPECT_LT(s.energy, s.energy_start);
+    for (std::size_t c = 0; c < 39; ++c) {
+      const bool fixed = c / 3 == 0 || c / 3 == 5;
+      EXPECT_EQ(f.positions[c] == start[c], fixed) << c;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace cartan::potentials

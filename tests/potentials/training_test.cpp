@@ -225,14 +225,33 @@ TEST(Training, PredictionsDoNotDependOnTheBatch) {
 TEST(Training, BadLabelsAreNamed) {
   FrameSet set = small_set();
   set.frames[4].forces.clear();
-  EXPECT_EQ(message_of(set).substr(0, 40), "made-up: frame 4: has no forces; mend th");
+  EXPECT_EQ(message_of(set), "");  // it counts by its energy
+  EXPECT_NE(message_of(set, {0, 1, 0}).find("made-up: frame 4: has no forces (it has energy)"),
+            std::string::npos);
+  set.frames[4].index = 40;  // its place in a file
+  EXPECT_NE(message_of(set, {0, 1, 0}).find("made-up: frame 40: has no forces"), std::string::npos);
+  for (Frame& f : set.frames) f.forces.clear();
+  EXPECT_NE(message_of(set).find("has no forces, nor has any other"), std::string::npos);
+  set = small_set();
+  set.frames[5].energy.reset();
+  set.frames[5].info["my_e"] = -3.0;
+  EXPECT_NE(
+      message_of(set).find("frame 5: has no energy (it has forces; keys my_e); data.energy_key names it"),
+      std::string::npos);
   set = small_set();
   set.frames[2].energy = std::nan("");
   EXPECT_NE(message_of(set).find("frame 2: the energy is not finite"), std::string::npos);
   set = small_set();
   set.frames[3].stress.reset();
   EXPECT_EQ(message_of(set), "");
-  EXPECT_NE(message_of(set, {1, 1, 1}).find("frame 3: is periodic and has no stress"), std::string::npos);
+  EXPECT_EQ(message_of(set, {1, 1, 1}), "");
+  EXPECT_NE(message_of(set, {0, 0, 1}).find("frame 3: is periodic and has no stress"), std::string::npos);
+  set = small_set();
+  for (std::size_t c = 6; c < 9; ++c) set.frames[0].cell[c] = 0;
+  set.frames[0].pbc[2] = false;
+  EXPECT_EQ(message_of(set), "");
+  EXPECT_NE(message_of(set, {1, 1, 1}).find("frame 0: has a stress, and a cell without a volume"),
+            std::string::npos);
   set = small_set();
   set.frames[1].numbers[0] = 9;
   EXPECT_NE(message_of(set).find("frame 1: has F, which the model does not know"), std::string::npos);
@@ -241,4 +260,68 @@ TEST(Training, BadLabelsAreNamed) {
   set.frames[1].positions[4] = set.frames[1].positions[1];
   set.frames[1].positions[5] = set.frames[1].positions[2];
   EXPECT_NE(message_of(set).find("made-up: frame 1: "), std::string::npos) << message_of(set);
+}
+
+// The loss of a set in which some frames lack forces or stress is that of the labels that are there.
+TEST(Training, FramesCountByTheLabelsThatTheyHave) {
+  const FrameSet full = small_set();
+  FrameSet partial = full;
+  for (const std::size_t k : {1u, 6u, 7u}) partial.frames[k].forces.clear();
+  partial.frames[3].stress.reset();
+  Model model(small_config(DType::f64), 3);
+  model.reference = fit_reference_energies(full);
+  const Predictions p = predict(model, full, true);
+  double energy = 0, forces = 0, stress = 0, atoms = 0, cells = 0;
+  nn::Batch batch;
+  for (std::size_t k = 0; k < full.frames.size(); ++k) {
+    const Frame& f = partial.frames[k];
+    batch.samples.push_back(static_cast<Index>(k));
+    energy += std::pow((p.energy[k] - *f.energy) / static_cast<double>(f.size()), 2);
+    if (!f.forces.empty()) atoms += 3 * static_cast<double>(f.size());
+    for (std::size_t c = 0; c < f.forces.size(); ++c) forces += std::pow(p.forces[k][c] - f.forces[c], 2);
+    if (!f.stress) continue;
+    cells += 9;
+    for (std::size_t c = 0; c < 9; ++c) stress += std::pow(p.stress[k][c] - (*f.stress)[c], 2);
+  }
+  PotentialTask task(model, partial, {}, {1, 2, 3});
+  const double wanted =
+      energy / static_cast<double>(full.frames.size()) + 2 * forces / atoms + 3 * stress / cells;
+  EXPECT_LE(std::abs(task.loss(batch).item() / wanted - 1), 1e-10);
+  batch.samples = {1, 6};  // no forces at all
+  EXPECT_TRUE(std::isfinite(task.loss(batch).item()));
+}
+
+TEST(Training, IsolatedAtomsGiveTheReferenceEnergies) {
+  const auto atom = [](int z, double energy) {
+    Frame f;
+    f.numbers = {z};
+    f.positions = {0, 0, 0};
+    f.energy = energy;
+    return f;
+  };
+  FrameSet set{"made-up", {}};
+  for (int k = 1; k < 5; ++k) {  // H2O_k: -10 eV an O and -2 an H, less 0.25 eV an atom of binding
+    Frame f;
+    f.numbers = {1, 1};
+    f.numbers.insert(f.numbers.end(), static_cast<std::size_t>(k), 8);
+    f.energy = -4 - 10.0 * k - 0.25 * (2 + k);
+    set.frames.push_back(f);
+  }
+  EXPECT_TRUE(isolated_energies(set).empty());
+  set.frames.push_back(atom(1, -2));
+  set.frames.push_back(atom(8, -10));
+  Frame ion = atom(8, -3);
+  ion.charge = 1;
+  set.frames.push_back(ion);
+  EXPECT_EQ(isolated_energies(set), (std::map<int, double>{{1, -2}, {8, -10}}));
+  const auto reference = fit_reference_energies(set);
+  EXPECT_NEAR(reference.at(1) - reference.at(8), 8, 1e-12);  // the shift is the same for all
+  set.frames.resize(5);                                      // hydrogen alone: oxygen is fitted
+  const auto one = fit_reference_energies(set);
+  EXPECT_NEAR(one.at(8) - one.at(1), -8.25 - 0.25 * 2 / 3, 0.3);
+  Frame crystal = atom(1, -7);
+  crystal.pbc = {true, true, true};
+  EXPECT_FALSE(is_isolated_atom(crystal));
+  crystal.info["config_type"] = std::string("IsolatedAtom");
+  EXPECT_TRUE(is_isolated_atom(crystal));
 }

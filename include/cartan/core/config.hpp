@@ -43,6 +43,7 @@ class Field {
   Field& below(double high);  ///< value < high
   Field& unit(std::string text);
   Field& one_of(std::vector<std::string> names);
+  Field& or_number();                    ///< a text that a run file may give as a number: scale = 2.5
   Field& may_change();                   ///< a run that goes on may have another value
   Field& optional(std::string meaning);  ///< what the default of a text, "", stands for
   /// Its name in files, where that is another one.
@@ -81,7 +82,8 @@ class Field {
   std::function<Value()> get_;
   std::function<void(const Value&)> set_;
   double low_ = -std::numeric_limits<double>::infinity(), high_ = std::numeric_limits<double>::infinity();
-  bool above_ = false, below_ = false, may_change_ = false, choice_ = false, added_later_ = false;
+  bool above_ = false, below_ = false, may_change_ = false, choice_ = false, added_later_ = false,
+       or_number_ = false;
   std::vector<std::string> choices_;
 };
 

@@ -6,10 +6,19 @@
 #include <string>
 #include <vector>
 
+#include <cartan/core/config.hpp>
 #include <cartan/data/frame.hpp>
 #include <cartan/data/hdf5.hpp>
 
 namespace cartan::data {
+
+/// The names under which a file has its labels, where they are not known or where two of them differ: keys of
+/// the frame (energy in eV, stress in eV/Angstrom^3, virial in eV) and a column of the atoms (forces). "":
+/// the usual names, see read_extxyz.
+struct LabelKeys {
+  std::string energy, forces, stress, virial;
+};
+void describe(config::Fields& f, LabelKeys& keys);
 
 /// A kind of file that holds frames.
 struct FrameFormat {
@@ -37,6 +46,7 @@ struct ReadOptions {
   std::vector<std::string> elements;  ///< LAMMPS: symbols of the atom types 1, 2, ...
   std::string units;                  ///< LAMMPS, where the file has none: metal (default), real, electron
   std::string atom_style;  ///< LAMMPS data files, where the file has none: atomic, charge, full, ...
+  LabelKeys labels;        ///< names of labels; FormatError when no frame has such a name
 };
 
 /// Reads every frame of a file or folder; text formats may be compressed by gzip.
@@ -54,11 +64,14 @@ void for_each_frame(const std::string& path, const std::function<bool(Frame&&)>&
 std::vector<std::string> write_frames(const std::string& path, const std::vector<Frame>& frames);
 
 /// Extended XYZ, the whole dialect; errors name file, frame (from 0) and line (from 1). Without `Properties`
-/// plain XYZ. Labels under energy, Energy, REF_energy, dft_energy, free_energy (the first that is there),
-/// forces, force, REF_forces, dft_forces, stress, virial, virials (-volume*stress), charge, total_charge;
-/// velocities under velo, velocities (Angstrom/fs) or momenta (ASE's unit). What is written reads back with
-/// the same bits.
-std::vector<Frame> read_extxyz(const std::string& path);
+/// plain XYZ, with what CP2K, i-PI, xtb and ORCA write into its comment. Keys and columns are known in any
+/// case of letters and under many names (docs/data.md lists them): energy, total_energy, free_energy, E;
+/// forces, force; stress; virial (-volume*stress), each also with the name of a method (REF_energy,
+/// dft_forces, energy_pbe); charge; masses; isotopes such as D and 13C; velo, velocities, vel (Angstrom/fs)
+/// or momenta (ASE's unit). Two that differ are an error, as is a key one slip away from a known one. What is
+/// written reads back with the same bits, but for velocities, which are written as ASE's momenta: to
+/// rounding.
+std::vector<Frame> read_extxyz(const std::string& path, const LabelKeys& keys = {});
 void write_extxyz(const std::string& path, const std::vector<Frame>& frames);
 
 /// Cartan's frame layout in a Group (format "cartan-frames"), F frames with N atoms in all: /offset (F+1),

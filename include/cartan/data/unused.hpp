@@ -1,6 +1,7 @@
 #pragma once
 /// What a file states of a frame and nothing uses: one list, whatever the format.
 
+#include <string>
 #include <vector>
 
 #include <cartan/data/frame.hpp>
@@ -13,5 +14,8 @@ namespace cartan::data {
 /// Masses ("masses") and fixed atoms ("move_mask", "fixed") are used by dynamics and relaxation and are not
 /// in the list; nor is a comment.
 std::vector<Unused> not_used(const Frame& frame);
+
+/// The names of what a frame has besides atoms, for errors: "energy, forces; keys DFT_Energy; columns q".
+std::string stated(const Frame& frame);
 
 }  // namespace cartan::data

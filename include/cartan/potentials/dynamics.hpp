@@ -84,9 +84,15 @@ struct Observables {
 /// Masses used by dynamics, amu: `frame.arrays["masses"]` where given, standard atomic weights otherwise.
 std::vector<double> masses_of(const Frame& frame);
 
+/// What fixed atoms say: 3n, 1 where a component moves; empty where all of them move. From
+/// `frame.arrays["move_mask"]` (T or 1: moves) and `["fixed"]` (T or 1: does not), n or n x 3. Throws
+/// std::invalid_argument for other shapes and numbers.
+std::vector<std::uint8_t> moving_components(const Frame& frame);
+
 /// Velocities from the Maxwell-Boltzmann distribution at `temperature` (K): Philox, keyed by (seed, atom).
 /// `remove_com` takes away the total momentum, `remove_rotation` the angular momentum about the centre of
-/// mass; `exact` scales the rest so that 2 K = dof k_B T. Returns the degrees of freedom that are left.
+/// mass; `exact` scales the rest so that 2 K = dof k_B T. Components that are fixed stay at rest, and then
+/// nothing is taken away; nor is the momentum of a single atom. Returns the degrees of freedom that are left.
 Index set_velocities(Frame& frame, double temperature, std::uint64_t seed, bool remove_com = true,
                      bool remove_rotation = false, bool exact = false);
 
@@ -103,7 +109,9 @@ Index set_velocities(Frame& frame, double temperature, std::uint64_t seed, bool 
 /// The conserved quantity is potential + kinetic energy, + pressure V (npt), + the energy of the chain
 /// (Nose-Hoover), - the heat given by Langevin noise and barostat.
 /// Degrees of freedom: 3 n, 3 less with remove_com, and those of rotation less where they are conserved
-/// (remove_rotation with nve or Nose-Hoover).
+/// (remove_rotation with nve or Nose-Hoover). One atom alone keeps its momentum. With fixed atoms (see
+/// moving_components) they are the components that move, the centre of mass is left alone, and npt and
+/// remove_rotation are refused.
 class Dynamics {
  public:
   /// Starts from a frame; velocities it lacks are drawn at options.temperature. Evaluates the potential once.
@@ -134,7 +142,7 @@ class Dynamics {
   void langevin();
   void chain_half_step();
   void change_volume();
-  void remove_com_velocity();
+  void hold();
   double kinetic_energy() const;
   double chain_energy() const;
   double conserved(double kinetic, double volume) const;
@@ -143,6 +151,8 @@ class Dynamics {
   DynamicsOptions options_;
   DynamicsState state_, before_;
   std::vector<double> masses_;
+  std::vector<std::uint8_t> moving_;  // empty: all
+  bool without_com_ = true;
   mutable std::vector<double> work_;
   Index freedom_ = 0;
   std::string failure_;

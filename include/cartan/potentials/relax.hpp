@@ -71,6 +71,9 @@ using RelaxCallback = std::function<void(const RelaxProgress&)>;
 /// derivatives of one enthalpy. A step strains by at most 0.05. Without pbc in some directions only strains
 /// within the periodic ones act.
 ///
+/// Fixed atoms (moving_components in <cartan/potentials/dynamics.hpp>) stay, with the cell where it moves,
+/// and their forces do not count.
+///
 /// Throws std::invalid_argument for options or frames that make no sense.
 RelaxSummary relax(Potential& potential, Frame& frame, const RelaxOptions& options = {},
                    const RelaxCallback& callback = {}, const StopFlag* stop = nullptr);

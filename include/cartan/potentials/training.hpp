@@ -32,8 +32,17 @@ struct LossOptions {
 };
 void describe(config::Fields& f, LossOptions& options);
 
+/// The number by which errors name a frame of the set: its place in the file, where it is from one.
+Index place(const FrameSet& set, std::size_t frame);
+
+/// Energies of the isolated atoms among the frames: one neutral atom with an energy, not periodic or with a
+/// config_type of IsolatedAtom. The lowest where an element has several.
+std::map<int, double> isolated_energies(const FrameSet& set);
+bool is_isolated_atom(const Frame& frame);
+
 /// Energies of the elements that fit the frames best: least squares on composition, of minimal norm where
-/// compositions do not tell elements apart.
+/// compositions do not tell elements apart. Elements with an isolated atom among the frames have its energy,
+/// the others are fitted to what is left; then one shift an atom, as shifted_reference_energies() does.
 std::map<int, double> fit_reference_energies(const FrameSet& set);
 /// Given energies (of isolated atoms), and one shift an atom so that the mean residual of the frames is zero.
 /// Throws std::invalid_argument when an element of the frames has none.
@@ -87,8 +96,10 @@ Errors compare(const FrameSet& set, const Predictions& predictions);
 /// A Model under training; validation metrics are the loss and the errors on the validation set.
 class PotentialTask : public nn::Task {
  public:
-  /// Searches all neighbours once. Throws FormatError naming set and frame where a label with a
-  /// non-zero weight is missing or not finite, or an element is unknown to the model.
+  /// Searches all neighbours once. Frames without forces or stress count by the labels that they have. Throws
+  /// FormatError naming set and frame where the energy (its weight not zero) is missing, where no frame has a
+  /// label that has a weight, or a frame has none at all, where one is not finite, a stress has no volume, or
+  /// an element is unknown to the model.
   PotentialTask(Model& model, FrameSet train, FrameSet validation, const LossOptions& loss);
 
   nn::ParameterRefs parameters() override { return model_.parameters(); }
