@@ -269,8 +269,8 @@ TEST(ExtxyzPhysics, VelocitiesAreWrittenForAse) {
   EXPECT_NE(text.find(":momenta:R:3"), std::string::npos) << text;
   const Frame back = read_extxyz(folder.path("b.xyz")).at(0);
   for (std::size_t c = 0; c < 3; ++c) {
-    EXPECT_NEAR(f.velocities[c] * 15.999 * std::sqrt(units::mass_velocity2), std::array{1.0, -2.0, 0.5}[c],
-                1e-14);
+    const double momentum = f.velocities[c] * 15.999 * std::sqrt(units::mass_velocity2);
+    EXPECT_NEAR(momentum, (std::array{1.0, -2.0, 0.5}[c]), 1e-14);
     EXPECT_LE(std::abs(back.velocities[c] / f.velocities[c] - 1), 5e-16);
   }
   // p = m v with the masses of the column, whatever its name

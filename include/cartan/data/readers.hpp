@@ -46,7 +46,7 @@ struct ReadOptions {
   std::vector<std::string> elements;  ///< LAMMPS: symbols of the atom types 1, 2, ...
   std::string units;                  ///< LAMMPS, where the file has none: metal (default), real, electron
   std::string atom_style;  ///< LAMMPS data files, where the file has none: atomic, charge, full, ...
-  LabelKeys labels;        ///< names of labels; FormatError when no frame has such a name
+  LabelKeys labels = {};   ///< names of labels; FormatError when no frame has such a name
 };
 
 /// Reads every frame of a file or folder; text formats may be compressed by gzip.
