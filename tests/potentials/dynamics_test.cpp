@@ -456,8 +456,7 @@ TEST(Dynamics, RefusesWhatMakesNoSense) {
   refuses(f, [](DynamicsOptions& o) { o.barostat_every = 0; });
   refuses(f, [](DynamicsOptions& o) { o.remove_rotation = true; });
   refuses(Frame{}, [](DynamicsOptions&) {});
-  refuses(oscillators(3), [](DynamicsOptions&) {});                                 // npt without a cell
-  refuses(oscillators(1), [](DynamicsOptions& o) { o.ensemble = Ensemble::nve; });  // nothing left to move
+  refuses(oscillators(3), [](DynamicsOptions&) {});  // npt without a cell
   EXPECT_EQ(ensemble_from_name("npt"), Ensemble::npt);
   EXPECT_EQ(thermostat_from_name("nose-hoover"), Thermostat::nose_hoover);
   EXPECT_THROW(ensemble_from_name("NVE!"), std::invalid_argument);
@@ -483,8 +482,7 @@ TEST(Dynamics, FixedAtomsStayAndTheOthersHaveTheTemperature) {
     const DynamicsSummary s = run(md, 5000);
     EXPECT_NEAR_TO(s.temperature_mean / 300, 1, 0.1);
     for (std::size_t c = 0; c < 120; ++c) {
-      if (c < 30) EXPECT_EQ(md.state().frame.positions[c], f.positions[c]);
-      if (c >= 30) EXPECT_NE(md.state().frame.positions[c], f.positions[c]);
+      EXPECT_EQ(md.state().frame.positions[c] == f.positions[c], c < 30);
     }
   }
   DynamicsOptions nve;  // the energy is conserved with fixed atoms too
@@ -518,7 +516,9 @@ TEST(Dynamics, OneAtomMoves) {
     EXPECT_EQ(md.degrees_of_freedom(), 3);
     EXPECT_NEAR_TO(md.observables().temperature, 300, 1e-6);
     const DynamicsSummary s = run(md, ensemble == Ensemble::nvt ? 60000 : 100);
-    if (ensemble == Ensemble::nvt) EXPECT_NEAR_TO(s.temperature_mean / 300, 1, 0.1);
+    if (ensemble == Ensemble::nvt) {
+      EXPECT_NEAR_TO(s.temperature_mean / 300, 1, 0.1);
+    }
     EXPECT_EQ(s.status, DynamicsStatus::finished);
   }
 }
