@@ -42,9 +42,8 @@ void lower_to_groups(std::size_t& bytes) {
 
 std::size_t machine_memory() {
   const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
-  std::size_t bytes = pages > 0 && page > 0
-                          ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page)
-                          : std::size_t{1} << 40;
+  std::size_t bytes = pages > 0 && page > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page)
+                                            : std::size_t{1} << 40;
   lower_to_groups(bytes);
   for (const auto kind : {RLIMIT_AS, RLIMIT_DATA}) {
     rlimit limit{};
