@@ -9,6 +9,7 @@
 
 #include "app.hpp"
 #include "functional_common.hpp"
+#include "json_text.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -64,7 +65,7 @@ void evaluate(const Options& o) {
   if (!o.json) return;
   ordered_json total = score_json(joined(all));
   if (j.contains("outputs")) total["outputs"] = j["outputs"];
-  std::cout << total.dump(2) << "\n";
+  std::cout << json_text(total) << "\n";
 }
 
 void predict(const Options& o) {
@@ -111,7 +112,7 @@ void predict(const Options& o) {
     if (std::fclose(to) != 0 || failed) throw IoError(o.out, "cannot be written");
   }
   if (o.json)
-    std::cout << ordered_json{{"n", n}, {"coverage", o.coverage}, {"files", {o.out}}}.dump(2) << "\n";
+    std::cout << json_text(ordered_json{{"n", n}, {"coverage", o.coverage}, {"files", {o.out}}}) << "\n";
   else
     std::printf("%-16s %lld\n%-16s %s\n", "rows", static_cast<long long>(n), "written", o.out.c_str());
 }

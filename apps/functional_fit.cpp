@@ -13,6 +13,7 @@
 #include "app.hpp"
 #include "config_flags.hpp"
 #include "functional_common.hpp"
+#include "json_text.hpp"
 #include "verbs.hpp"
 
 namespace cartan::app {
@@ -213,11 +214,13 @@ void run(const Options& o) {
     scaling[m.name] = {{"kind", name_of(m.kind)}, {"shift", m.shift}, {"scale", m.scale}};
   }
   j["inputs"] = scaling;
-  save_functional(o.out, made.model, times, j.dump(2));
+  ordered_json stored = j;  // without what differs between equal runs
+  stored.erase("seconds");
+  save_functional(o.out, made.model, times, json_text(stored));
   for (std::size_t k = 1; k < files.size(); ++k) made.model.figure(static_cast<int>(k) - 1).save(files[k]);
   j["files"] = files;
   if (o.json) {
-    std::cout << j.dump(2) << "\n";
+    std::cout << json_text(j) << "\n";
   } else {
     for (std::size_t m = 0; m < scores.size(); ++m) {
       print_score_head(o.folds ? text(targets[m], ", ", o.folds, " folds")

@@ -33,6 +33,11 @@ expect 0 'written  *p.h5' "$cartan" functional predict river.h5 "$river" --out p
 expect 0 '(1500)' "$cartan" data info p.h5
 expect 2 'exists; --force' fit "$river" --inputs day --target temperature --out river.h5
 
+# equal fits give equal files
+expect 0 . fit "$river" --inputs day --target temperature --rank 0 --tolerance 1e-3 --out one.h5
+expect 0 . fit "$river" --inputs day --target temperature --rank 0 --tolerance 1e-3 --out two.h5 --threads 1
+expect 0 'same' sh -c 'cmp one.h5 two.h5 && echo same'
+
 # one table as text and as HDF5: the same model
 expect 0 . fit p.h5 --inputs row --target temperature --out h.h5 $quick
 # times, several outputs, missing values
