@@ -234,7 +234,7 @@ void apply_entries(const HeaderEntries& list, const LabelKeys& keys, Frame& fram
     frame.charge = *charge;
   for (const Entry& e : entries.rest) {
     frame.info[*e.name] = info_value(*e.value);
-    if (key_of(*e.name) == Key::forces)
+    if (e.value->kind != HeaderValue::flag && key_of(*e.name) == Key::forces)
       frame.unused.push_back({*e.name, "forces are read as a column of Properties, forces:R:3", true});
   }
 }

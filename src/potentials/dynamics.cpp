@@ -84,9 +84,8 @@ void Dynamics::check(const DynamicsOptions& o) const {
   require(!(o.remove_rotation && frame.periodic()),
           "[Dynamics] a periodic frame has no angular momentum to remove; leave remove_rotation off");
   require(moving_components(frame).empty() || (o.ensemble != Ensemble::npt && !o.remove_rotation),
-          "[Dynamics] the frame has fixed atoms (move_mask), which npt and remove_rotation would move; use "
-          "nvt or "
-          "nve, or take the column away");
+          "[Dynamics] the frame has fixed atoms (move_mask), which npt and remove_rotation would "
+          "move; use nvt or nve, or take the column away");
   require(o.ensemble == Ensemble::nve || o.temperature > 0,
           "[Dynamics] the thermostat's temperature is 0 K; give a positive number");
   require(o.temperature < o.max_temperature, "[Dynamics] a temperature of ", o.temperature,

@@ -62,8 +62,8 @@ LC_ALL=C grep -q "$(printf '\366')" out && complain "data info --json prints byt
 
 # what a file states and nothing uses is listed; names of labels are options
 printf '1\nProperties=species:S:1:pos:R:3:magmoms:R:1 spin=2 step=3 mine=-7\nO 0 0 0 1.5\n' > spin.xyz
-expect 0 'not used .*spin: a spin' "$cartan" data info spin.xyz
-expect 0 'magmoms: a spin' "$cartan" data info spin.xyz
+expect 0 'not used  *magmoms: a spin' "$cartan" data info spin.xyz
+expect 0 '^  *spin: a spin' "$cartan" data info spin.xyz
 expect 0 '"name": "step"' "$cartan" data info spin.xyz --json
 expect 0 'energy  *-7 to -7 eV' "$cartan" data info spin.xyz --energy-key mine
 expect 3 'no frame has yours, which energy_key names; the first has no label; keys mine, spin, step; columns magmoms' "$cartan" data info spin.xyz --energy-key yours
