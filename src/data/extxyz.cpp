@@ -84,6 +84,10 @@ void ExtxyzReader::read_header(std::string_view line, Index atoms, Frame& frame,
   bool program = false;
   try {
     program = read_program_comment(comment, frame, length_);
+  } catch (const HeaderError& error) {
+    fail(error.what());
+  }
+  try {
     if (!program && line.find('=') != std::string_view::npos) entries = parse_header(line);
   } catch (const HeaderError& error) {  // a comment of plain XYZ may look a little like keys
     if (program || states_something(line) || length_ != 1) fail(error.what());

@@ -47,6 +47,7 @@ bool read_ipi(std::string_view comment, Frame& frame, double& positions) {
   if (cell == none || colon == none || comment.substr(0, cell).find_first_not_of("# \t") != none)
     return false;
   const std::string_view form = comment.substr(cell + 4, colon - cell - 4);
+  if (form != "(abcABC)" && form != "(H)" && form != "(GENH)") return false;
   const auto unit = [&](std::string_view what) {
     const std::size_t at = comment.find(std::string(what) + "{");
     if (at == none) return units::bohr;
@@ -66,13 +67,11 @@ bool read_ipi(std::string_view comment, Frame& frame, double& positions) {
     const auto p = numbers_at(comment, colon + 1, 6);
     if (p.size() != 6) throw HeaderError("CELL(abcABC): expected three lengths and three angles");
     frame.cell = from_lengths(p);
-  } else if (form == "(H)" || form == "(GENH)") {
+  } else {
     const auto p = numbers_at(comment, colon + 1, 9);
     if (p.size() != 9) throw HeaderError(text("CELL", form, ": expected nine numbers"));
     for (std::size_t i = 0; i < 3; ++i)
       for (std::size_t j = 0; j < 3; ++j) frame.cell[3 * i + j] = p[3 * j + i];
-  } else {
-    return false;
   }
   for (double& x : frame.cell) x *= length;
   frame.pbc = {true, true, true};

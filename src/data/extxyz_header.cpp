@@ -110,7 +110,8 @@ class HeaderParser {
   void more_words(HeaderValue& value) {
     double x = 0;
     bool b = false;
-    const bool number = parse_real(value.text, x), truth = parse_bool(value.text, b);
+    const auto is_truth = [&](std::string_view w) { return parse_bool(w, b) || w == "t" || w == "f"; };
+    const bool number = parse_real(value.text, x), truth = is_truth(value.text);
     while (number || truth) {
       const std::size_t start = at_;
       skip_blanks();
@@ -119,7 +120,7 @@ class HeaderParser {
       skip_blanks();
       const bool key = at_ < line_.size() && line_[at_] == '=';
       at_ = end;
-      if (key || !(number ? parse_real(word, x) : parse_bool(word, b))) {
+      if (key || !(number ? parse_real(word, x) : is_truth(word))) {
         at_ = start;
         return;
       }

@@ -351,7 +351,7 @@ TEST(Readers, WritersSayWhatTheyDoNotKeep) {
   frames[1].charge = 1;
   for (Frame& f : frames) f.velocities.assign(f.positions.size(), 0.5);
   frames[0].info["run"] = std::int64_t{3};
-  frames[0].arrays["masses"] = Array::zeros({frames[0].size()}, DType::f64);
+  frames[0].arrays["masses"] = Array::full({frames[0].size()}, 2, DType::f64);
   using V = std::vector<std::string>;
   EXPECT_EQ(write_frames(t.path("a.npz"), frames),
             (V{"column masses (1 of 3 frames)", "info run (1 of 3 frames)", "velocities"}));
