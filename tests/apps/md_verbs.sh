@@ -133,7 +133,7 @@ for signal in INT TERM KILL; do
   expect 0 "after step $step " md ethanol.xyz --dt 0.2 --ensemble nvt --steps $steps --out c.h5 --resume
   absent c.h5.part
   rm -f d.*
-  expect 0 . md ethanol.xyz --dt 0.2 --ensemble nvt --steps $steps --out deuterium.h5
+  expect 0 . md ethanol.xyz --dt 0.2 --ensemble nvt --steps $steps --out d.h5
   same c.h5 d.h5
   same c.restart.h5 d.restart.h5
 done
