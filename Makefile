@@ -30,6 +30,11 @@ clang:  ## compile every source of `make test` with clang as well, without makin
 	@tools/packages.sh clang
 	@tools/clang.sh build/$(PRESET) $(JOBS)
 
+attack:  ## damage, kill and starve what the project promises to keep
+	@tools/packages.sh build test
+	@tools/build.sh $(PRESET) $(JOBS)
+	@bash tests/attack/attack.sh build/$(PRESET)
+
 bench:  ## build and run the benchmarks; results also as JSON in build/release/benchmarks
 	@tools/packages.sh build bench
 	@tools/build.sh release $(JOBS) -DCARTAN_BENCHMARKS=ON -DCARTAN_TESTS=OFF

@@ -113,7 +113,7 @@ std::vector<char> AppendLog::read(std::uint64_t position) const {
 
 bool AppendLog::commit_after(std::uint64_t position, std::uint64_t size) const {
   constexpr std::size_t window = std::size_t{1} << 20;
-  std::vector<char> buffer(window + sizeof(Head));
+  std::vector<char> buffer(std::min<std::uint64_t>(window + sizeof(Head), size));
   for (; position + sizeof(Head) <= size; position += window) {
     const std::size_t count = std::min<std::uint64_t>(buffer.size(), size - position);
     if (!get(position, buffer.data(), count)) return false;

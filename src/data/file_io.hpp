@@ -76,7 +76,7 @@ class TextInput {
 /// Lines of a text file, with "\n" or "\r\n" line ends, the last with or without one; of a gzip file too.
 class LineReader {
  public:
-  explicit LineReader(const std::string& path) : input_(path), buffer_(1 << 20) {}
+  explicit LineReader(const std::string& path) : input_(path), buffer_(1 << 16) {}
   /// The next line without its end, valid until the next call; false at the end of the file.
   bool next(std::string_view& line);
   Index number() const { return number_; }  ///< of the last line returned, from 1

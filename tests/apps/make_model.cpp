@@ -1,5 +1,5 @@
-// make_model OUT.h5 [CHANNELS LAYERS DTYPE]: a TensorNet with random weights for H, C, N, O, whose forces are
-// those of a soft molecule: a model file for tests and timings that need no training.
+// make_model OUT.h5 [CHANNELS LAYERS DTYPE RADIAL]: a TensorNet with random weights for H, C, N, O, whose
+// forces are those of a soft molecule: a model file for tests and timings that need no training.
 
 #include <cartan/potentials/model.hpp>
 #include <cartan/potentials/networks/tensornet.hpp>
@@ -15,7 +15,7 @@ int main(int argc, char** argv) try {
   config.channels = argc > 2 ? std::stol(argv[2]) : 8;
   config.layers = argc > 3 ? std::stol(argv[3]) : 1;
   config.dtype = dtype_from_name(argc > 4 ? argv[4] : "float64");
-  config.radial = argc > 2 ? 32 : 8;
+  config.radial = argc > 5 ? std::stol(argv[5]) : argc > 2 ? 32 : 8;
   config.cutoff = 4.5;
   potentials::Model model(config, 7);
   model.energy_scale = 0.2;
