@@ -99,7 +99,9 @@ Handle text_type(std::size_t bytes, const Place& place) {
   return type;
 }
 
-/// Text of any length: H5MD readers in Python (MDAnalysis) know the attribute `unit` in this form only.
+/// Text of any length: H5MD readers in Python (MDAnalysis) know the attribute `unit` in this form only. Such
+/// texts lie in a heap that has no checksum, and HDF5 1.10 trusts every byte of it. Therefore a text of fixed
+/// length, `unit_text`, stands beside it, and of files that have it the heap is never read.
 Handle variable_type(const Place& place) {
   Handle type = checked(H5Tcopy(H5T_C_S1), H5Tclose, place, "out of memory");
   checked(H5Tset_size(type.get(), H5T_VARIABLE), place, "text type");
@@ -122,7 +124,9 @@ struct Writer {
     if (name == unit_name) {
       const Handle type = variable_type(place);
       const char* text = v.c_str();
-      return write(object, name, type.get(), scalar_space(place).get(), &text, place);
+      write(object, name, type.get(), scalar_space(place).get(), &text, place);
+      return write(object, unit_text_name, text_type(v.size(), place).get(), scalar_space(place).get(), text,
+                   place);
     }
     write(object, name, text_type(v.size(), place).get(), scalar_space(place).get(), v.c_str(), place);
   }
@@ -164,7 +168,8 @@ Attribute read_texts(hid_t attribute, hid_t type, bool list, std::size_t count, 
   return texts.at(0);
 }
 
-/// Texts of variable length: `unit`, and other programs' attributes.
+/// Texts of variable length: `unit` of files from before there was `unit_text`, and other programs'
+/// attributes.
 Attribute read_variable_texts(hid_t attribute, hid_t space, bool list, std::size_t count,
                               const Place& place) {
   const Handle type = variable_type(place);
@@ -236,8 +241,13 @@ Attributes AttributeReader::read_all(hid_t object, const Place& place) const {
               &names),
           place, "damaged attributes");
   Attributes attributes;
+  const auto among = [&](const char* name) { return std::count(names.begin(), names.end(), name) > 0; };
+  const bool unit_beside = !foreign && among(unit_text_name);
+  // Trajectories from before there was `unit_text` say the same under `units`.
+  const bool unit_as_units = !foreign && !unit_beside && among(unit_name) && among("units");
   for (const std::string& name : names) {
     if (!foreign && (name == digest_name || name == block_digests_name)) continue;
+    if ((unit_beside || unit_as_units) && name == unit_name) continue;  // see variable_type
     const Place here{place.file, place.object + "@" + name};
     const Handle attribute =
         checked(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose, here, "cannot be opened");
@@ -260,12 +270,13 @@ Attributes AttributeReader::read_all(hid_t object, const Place& place) const {
     }
     if (size == 0 || count > file_size / size) here.fail("an attribute larger than the file");
     const auto n = static_cast<std::size_t>(count);
-    attributes[name] = variable             ? read_variable_texts(attribute.get(), space.get(), list, n, here)
-                       : kind == H5T_STRING ? read_texts(attribute.get(), type.get(), list, n, here)
-                       : kind == H5T_INTEGER
-                           ? read_numbers<std::int64_t>(attribute.get(), H5T_NATIVE_INT64, list, n, here)
-                           : read_numbers<double>(attribute.get(), H5T_NATIVE_DOUBLE, list, n, here);
+    attributes[unit_beside && name == unit_text_name ? unit_name : name] =
+        variable              ? read_variable_texts(attribute.get(), space.get(), list, n, here)
+        : kind == H5T_STRING  ? read_texts(attribute.get(), type.get(), list, n, here)
+        : kind == H5T_INTEGER ? read_numbers<std::int64_t>(attribute.get(), H5T_NATIVE_INT64, list, n, here)
+                              : read_numbers<double>(attribute.get(), H5T_NATIVE_DOUBLE, list, n, here);
   }
+  if (unit_as_units) attributes[unit_name] = attributes.at("units");
   return attributes;
 }
 

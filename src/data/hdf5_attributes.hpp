@@ -47,6 +47,7 @@ herr_t guarded(Body&& body) noexcept {
   }
 }
 
+inline constexpr const char* unit_text_name = "unit_text";
 inline constexpr const char* digest_name = "digest";
 /// So many that the list fits in an object header, of which no message may exceed 64 KiB.
 inline constexpr std::size_t most_block_digests = 4096;

@@ -190,8 +190,8 @@ void check_attributes(const std::string& path, const Attributes& attributes) {
   for (const auto& [name, value] : attributes) {
     require(!name.empty() && name.find('\0') == std::string::npos, "[save] ", path, ": bad attribute name '",
             name, "'");
-    require(name != digest_name && name != block_digests_name, "[save] ", path, ": the attribute '", name,
-            "' is reserved");
+    require(name != digest_name && name != block_digests_name && name != unit_text_name, "[save] ", path,
+            ": the attribute '", name, "' is reserved");
     if (path.empty())
       for (const char* taken : header_names)
         require(name != taken, "[save] the root attribute '", name, "' is reserved");

@@ -69,24 +69,28 @@ checkpoint_every_steps = 3
 folder = "straight"
 END
 quiet "$cartan" potential train run.toml --threads 1 || { cat err; exit 2; }
-md() {  # FILE and options: dynamics whose checkpoint is written every few steps
-  local out=$1
-  shift
-  "$cartan" potential md model.h5 frames.xyz --ensemble nvt --dt 0.2 --steps 200 --seed 5 --sample-every 20 --threads 1 \
+md() {  # STEPS, FILE and options: dynamics whose checkpoint is written every few steps
+  local steps=$1 out=$2
+  shift 2
+  "$cartan" potential md model.h5 frames.xyz --ensemble nvt --dt 0.2 --steps $steps --seed 5 --sample-every 20 --threads 1 \
     --checkpoint-seconds 0.004 --out "$out" "$@"
 }
-quiet md whole.h5 || { cat err; exit 2; }
+quiet md 200 whole.h5 || { cat err; exit 2; }
 quiet "$cartan" chebyshev electrostatics "$root/data/salt.pqr" --tolerance 1e-2 --out field.h5 || { cat err; exit 2; }
 
 if part damage; then
-  # A run killed on its way leaves a log; this one has frames and checkpoint.
+  # A run that is killed leaves a log; one with some frames is wanted.
   for try in 1 2 3 4 5 6 7 8 9; do
     rm -f cut.*
-    md cut.h5 > /dev/null 2>&1 & victim=$!
-    sleep 0.$((1 + RANDOM % 3))
+    md 1000000 cut.h5 > /dev/null 2>&1 &
+    victim=$!
+    for wait in 1 2 3 4 5 6 7 8 9; do
+      sleep 0.05
+      [ "$(stat -c %s cut.h5.part 2> /dev/null || echo 0)" -gt 8000 ] && break
+    done
     kill -KILL $victim 2> /dev/null
     wait $victim 2> /dev/null
-    [ -s cut.h5.part ] && [ "$(stat -c %s cut.h5.part)" -gt 4000 ] && break
+    [ -s cut.h5.part ] && [ "$(stat -c %s cut.h5.part)" -gt 8000 ] && break
   done
   # KIND FILE and the stride of --short
   damage() {
@@ -107,7 +111,7 @@ if part damage; then
   damage trajectory whole.h5 397
   damage tree whole.restart.h5 97
   damage tree field.h5 397 3
-  [ -s cut.h5.part ] && damage log cut.h5.part 397
+  if [ -s cut.h5.part ]; then damage log cut.h5.part 397; else fault "no log was left"; fi
 fi
 
 # Kills a run again and again until it ends by itself: killed COMMAND FIRST REST, where COMMAND takes --resume, or
@@ -137,7 +141,7 @@ killed() {
 }
 if part kills; then
   train() { "$cartan" potential train run.toml --threads 1 --out killed "$@"; }
-  move() { md killed.h5 "$@"; }
+  move() { md 200 killed.h5 "$@"; }
   quiet train --out straight2 || exit 2
   rm -rf killed killed.*
   quiet train || exit 2

@@ -8,6 +8,7 @@
 
 #include "cartan/data/hdf5.hpp"
 #include "cartan/data/readers.hpp"
+#include "cartan/data/torch_file.hpp"
 
 using namespace cartan;
 using namespace cartan::data;
@@ -90,6 +91,26 @@ void log_seeds() {
   std::filesystem::rename(path + ".part", place("log", "trajectory.part"));
 }
 
+// The older stream of torch.save: {"w": a tensor of 2 x 3 floats, "n": [1, 2.5, None]}.
+void torch_seed() {
+  const auto bytes = [](std::uint64_t value, int width) {
+    std::string out;
+    for (int k = 0; k < width; ++k) out += static_cast<char>(value >> 8 * k & 255);
+    return out;
+  };
+  const auto word = [&](const std::string& s) { return "X" + bytes(s.size(), 4) + s; };
+  const std::string begin = "\x80\x02";
+  const std::string storage = "(" + word("storage") + "ctorch\nFloatStorage\n" + word("0") + word("cpu") + "K\6NtQ";
+  const std::string tensor = "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + std::string("K\0", 2) +
+                             "K\2K\3\x86K\3K\1\x86\x89" + "ccollections\nOrderedDict\n)RtR";
+  const std::string real = "G\x40\x04" + std::string(6, '\0');
+  text("torch", "stream.pt",
+       begin + "\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." + begin + "M\xe9\x03." + begin + "}(" +
+           word("little_endian") + "\x88u." + begin + "}(" + word("w") + tensor + word("n") + "](K\1" + real + "Neu." +
+           begin + "](" + word("0") + "e." + bytes(6, 8) + std::string(24, '\1'));
+  data::TorchFile(place("torch", "stream.pt")).root()["w"].array();  // throws when it is none
+}
+
 void text_seeds() {
   write_frames(root + "/extxyz-seed.xyz", molecules());
   std::filesystem::create_directories(root + "/extxyz");
@@ -147,11 +168,15 @@ a.b."c" = 1979-05-27T07:32:00Z
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   if (argc != 2) return 2;
   root = argv[1];
   hdf5_seeds();
   numpy_seeds();
   log_seeds();
+  torch_seed();
   text_seeds();
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "make_seeds: %s\n", error.what());
+  return 1;
 }

@@ -9,8 +9,10 @@
 /// Every dataset has the attribute `digest`, XXH3-64 of its elements; one in chunks also `block_digests`, a
 /// list of uint64: the rows of a block, then the XXH3-64 of each block of so many rows, by which parts are
 /// verified. The root has `digest`, the same over header, names, types, shapes, attributes and digests. Links
-/// and attributes stay in object headers. These attributes do not show in a Group and may not be set.
-/// Attributes are int64, float64, or UTF-8 text of fixed length, single or in a list; no zero bytes in texts.
+/// and attributes stay in object headers. A text attribute `unit` is of variable length, for readers of H5MD,
+/// and beside it stands `unit_text`, of fixed length, by which it is read. The attributes named here, `unit`
+/// apart, do not show in a Group and may not be set. Attributes are int64, float64, or UTF-8 text of fixed
+/// length, single or in a list; no zero bytes in texts.
 
 #include <map>
 #include <memory>
