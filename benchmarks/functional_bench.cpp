@@ -45,7 +45,8 @@ double seconds(const Set& set, FitOptions o, int sweeps) {
 void run(benchmark::State& state, const Set& set, FitOptions o, int few, int many) {
   set_threads(static_cast<int>(state.range(1)));
   o.calibrate = false, o.tolerance = 1e-300;
-  for (auto _ : state) state.SetIterationTime(std::max(1e-9, (seconds(set, o, many) - seconds(set, o, few)) / (many - few)));
+  for (auto _ : state)
+    state.SetIterationTime(std::max(1e-9, (seconds(set, o, many) - seconds(set, o, few)) / (many - few)));
   set_threads(0);
 }
 
@@ -81,4 +82,6 @@ void arguments(benchmark::internal::Benchmark* b, const std::vector<std::int64_t
 BENCHMARK(FunbatCpEpoch)->Apply([](auto* b) { arguments(b, {2, 3, 5, 7}); });
 BENCHMARK(FunbatTuckerEpoch)->Apply([](auto* b) { arguments(b, {2, 3, 5}); });
 BENCHMARK(AdditiveSweep)->Apply([](auto* b) { arguments(b, {0}); });
-BENCHMARK(CpEpochByObservations)->Iterations(1)->Apply([](auto* b) { arguments(b, {10000, 100000, 1000000, 10000000}); });
+BENCHMARK(CpEpochByObservations)->Iterations(1)->Apply([](auto* b) {
+  arguments(b, {10000, 100000, 1000000, 10000000});
+});
