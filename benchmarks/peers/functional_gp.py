@@ -44,7 +44,7 @@ def svgp(x, y, xt, epochs, inducing=500):
         def forward(self, v):
             return gpytorch.distributions.MultivariateNormal(self.mean_module(v), self.covar_module(v))
     model, likelihood = Model(X[torch.randperm(len(X))[:inducing]].clone()), gpytorch.likelihoods.GaussianLikelihood()
-    optimizer = torch.optim.Adam(list(model.parameters()) + list(likelihood.parameters()), lr=0.01)
+    optimizer = torch.optim.Adam(list(model.parameters()) + list(likelihood.parameters()), lr=0.03)
     bound = gpytorch.mlls.VariationalELBO(likelihood, model, num_data=len(Y))
     for _ in range(epochs):
         for batch in torch.randperm(len(X)).split(1024):

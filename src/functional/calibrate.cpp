@@ -9,7 +9,7 @@
 namespace cartan::functional {
 namespace {
 
-constexpr int folds = 5, sweeps = 5;
+constexpr int folds = 5, sweeps = 8;
 
 // Mean log density of residuals under noise of nu degrees of freedom and squared scale noise exp(polynomial
 // of the place t of the prediction), the variance of f taken into the scale; x = (coefficients.., log(nu -

@@ -329,8 +329,15 @@ void Variational::left_out(const std::vector<char>& mask, int sweeps, const std:
   if (copy.weight_.empty()) copy.weight_.assign(mask.size(), precision());
   for (std::size_t e = 0; e < mask.size(); ++e)
     if (mask[e]) copy.weight_[e] = 0;
-  for (int s = 0; s < sweeps; ++s)
+  for (int s = 0; s < sweeps; ++s) {
     for (const int k : order) copy.update(k);
+    if (!options_.student || s + 1 == sweeps) continue;
+    // weights forget those left out too; the noise itself is not fitted again
+    copy.update_noise();
+    copy.shape_ = shape_, copy.rate_ = rate_;
+    for (std::size_t e = 0; e < mask.size(); ++e)
+      if (mask[e]) copy.weight_[e] = 0;
+  }
   entries_->moments(copy.table_, mean, variance);
 }
 

@@ -26,7 +26,7 @@ struct FitOptions {
   Noise noise = Noise::student;
   bool prune = true;  ///< terms go whose absence does not lower the bound
   int max_sweeps = 300;
-  double tolerance = 1e-6;  ///< of the bound's change in a sweep, per observation
+  double tolerance = 3e-5;  ///< of the bound's change in a sweep, per observation
   bool calibrate = true;    ///< noise of predictions from what each fifth of the data is without it
   bool conformal = true;    ///< and intervals by the quantiles of these residuals (one output)
   std::uint64_t seed = 0;
