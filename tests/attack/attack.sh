@@ -69,20 +69,22 @@ checkpoint_every_steps = 3
 folder = "straight"
 END
 quiet "$cartan" potential train run.toml --threads 1 || { cat err; exit 2; }
-md() {  # STEPS, FILE and options: dynamics whose checkpoint is written every few steps
-  local steps=$1 out=$2
-  shift 2
-  "$cartan" potential md model.h5 frames.xyz --ensemble nvt --dt 0.2 --steps $steps --seed 5 --sample-every 20 --threads 1 \
-    --checkpoint-seconds 0.004 --out "$out" "$@"
+# Dynamics whose checkpoint is written every few steps. In the array `command`, so that a signal meets the program and
+# no shell around it.
+md() {  # STEPS OUT
+  command=("$cartan" potential md model.h5 frames.xyz --ensemble nvt --dt 0.2 --steps "$1" --seed 5 --sample-every 20
+    --threads 1 --checkpoint-seconds 0.004 --out "$2")
 }
-quiet md 200 whole.h5 || { cat err; exit 2; }
+md 200 whole.h5
+quiet "${command[@]}" || { cat err; exit 2; }
 quiet "$cartan" chebyshev electrostatics "$root/data/salt.pqr" --tolerance 1e-2 --out field.h5 || { cat err; exit 2; }
 
 if part damage; then
   # A run that is killed leaves a log; one with some frames is wanted.
+  md 100000 cut.h5
   for try in 1 2 3 4 5 6 7 8 9; do
     rm -f cut.*
-    md 1000000 cut.h5 > /dev/null 2>&1 &
+    "${command[@]}" > /dev/null 2>&1 &
     victim=$!
     for wait in 1 2 3 4 5 6 7 8 9; do
       sleep 0.05
@@ -114,13 +116,13 @@ if part damage; then
   if [ -s cut.h5.part ]; then damage log cut.h5.part 397; else fault "no log was left"; fi
 fi
 
-# Kills a run again and again until it ends by itself: killed COMMAND FIRST REST, where COMMAND takes --resume, or
-# FIRST where there is nothing to go on from. Adds to `delivered`.
+# Starts `command` with --resume again and again and kills it, at most $1 times, until it ends by itself. Adds to
+# `delivered`.
 killed() {
-  local command=$1 most=$2 number=0 victim signal before
+  local most=$1 number=0 victim signal before
   while :; do
     before=$delivered
-    $command --resume > killed.out 2> killed.err &
+    "${command[@]}" --resume > killed.out 2> killed.err &
     victim=$!
     if [ $number -lt "$most" ]; then
       signal=KILL
@@ -134,24 +136,22 @@ killed() {
     case $code in
       0) return 0 ;;
       130 | 137) ;;
-      *) fault "$command --resume ended with $code: $(tail -2 killed.err)"; return 1 ;;
+      *) fault "$what --resume ended with $code: $(tail -2 killed.err)"; return 1 ;;
     esac
     [ $before -eq $delivered ] && return 1
   done
 }
 if part kills; then
-  train() { "$cartan" potential train run.toml --threads 1 --out killed "$@"; }
-  move() { md 200 killed.h5 "$@"; }
-  quiet train --out straight2 || exit 2
-  rm -rf killed killed.*
-  quiet train || exit 2
+  train=("$cartan" potential train run.toml --threads 1 --out killed)
+  quiet "${train[@]}" || exit 2
   cp killed/model.h5 straight.model
-  for what in train move; do
+  for what in train md; do
     delivered=0 runs=0
+    [ $what = train ] && command=("${train[@]}") || md 200 killed.h5
     longest=$( [ $what = train ] && echo 600 || echo 250)
     while [ $delivered -lt $kills ]; do
       rm -rf killed killed.h5* killed.restart* killed.svg
-      killed $what $((1 + RANDOM % 5)) || break
+      killed $((1 + RANDOM % 5)) || break
       runs=$((runs + 1))
       if [ $what = train ]; then
         cmp -s killed/model.h5 straight.model || fault "a training that was killed gives other bits"

@@ -285,6 +285,27 @@ TEST(Hdf5, NothingLiesInHeaps) {
     EXPECT_EQ(bytes.find(heap), std::string::npos) << heap;
 }
 
+// The heap of `unit`, which HDF5 1.10 reads without looking, is left alone: damage there changes nothing.
+TEST(Hdf5, TheHeapOfUnitsIsNotRead) {
+  const Folder folder;
+  const std::string path = folder / "a.h5";
+  Group g;
+  g.set("x", Array::full({3}, 1, DType::f64), "Angstrom");
+  g.items().at("x").attributes["unit"] = std::string("Angstrom");
+  g["sub"].attributes["unit"] = std::string("fs");
+  save(path, g, header);
+  std::string bytes = read_bytes(path);
+  const std::size_t heap = find_once(bytes, "GCOL");
+  for (std::size_t at = heap; at < std::min(bytes.size(), heap + 200); ++at) {
+    std::string damaged = bytes;
+    damaged[at] = static_cast<char>(~damaged[at]);
+    write_bytes(path, damaged);
+    EXPECT_TRUE(same(load(path), g)) << at - heap;
+  }
+  g.items().at("x").attributes["unit_text"] = std::string("reserved");
+  EXPECT_THROW(save(path, g, header), std::invalid_argument);
+}
+
 TEST(Hdf5, SeveralThreads) {
   const Folder folder;
   const Group g = full_sample();

@@ -19,7 +19,7 @@ for name in "$@"; do
   [ -x "$programs/fuzz_$name" ] || continue
   mkdir -p "$build/corpus/$name"
   start=$(date +%s)
-  if "$programs/fuzz_$name" -runs="$runs" -max_len=8192 -timeout=20 -rss_limit_mb=3000 -seed=1 -print_final_stats=1 \
+  if "$programs/fuzz_$name" -runs="$runs" -max_len=8192 -timeout=300 -rss_limit_mb=3000 -seed=1 -print_final_stats=1 \
       -artifact_prefix="$build/found/$name-" "$build/corpus/$name" "$build/seeds/$name" > "$build/$name.log" 2>&1; then
     result=clean
   else
