@@ -100,14 +100,15 @@ void torch_seed() {
   };
   const auto word = [&](const std::string& s) { return "X" + bytes(s.size(), 4) + s; };
   const std::string begin = "\x80\x02";
-  const std::string storage = "(" + word("storage") + "ctorch\nFloatStorage\n" + word("0") + word("cpu") + "K\6NtQ";
+  const std::string storage =
+      "(" + word("storage") + "ctorch\nFloatStorage\n" + word("0") + word("cpu") + "K\6NtQ";
   const std::string tensor = "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + std::string("K\0", 2) +
                              "K\2K\3\x86K\3K\1\x86\x89" + "ccollections\nOrderedDict\n)RtR";
   const std::string real = "G\x40\x04" + std::string(6, '\0');
   text("torch", "stream.pt",
        begin + "\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." + begin + "M\xe9\x03." + begin + "}(" +
-           word("little_endian") + "\x88u." + begin + "}(" + word("w") + tensor + word("n") + "](K\1" + real + "Neu." +
-           begin + "](" + word("0") + "e." + bytes(6, 8) + std::string(24, '\1'));
+           word("little_endian") + "\x88u." + begin + "}(" + word("w") + tensor + word("n") + "](K\1" + real +
+           "Neu." + begin + "](" + word("0") + "e." + bytes(6, 8) + std::string(24, '\1'));
   data::TorchFile(place("torch", "stream.pt")).root()["w"].array();  // throws when it is none
 }
 
