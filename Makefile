@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 DEMO_OUT ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test clang bench format check-format clean
+.PHONY: help demo test sanitize clang bench format check-format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,10 @@ test:  ## build with warnings as errors and run every test
 	@tools/packages.sh build test $(if $(filter asan tsan,$(PRESET)),sanitize)
 	@tools/build.sh $(PRESET) $(JOBS)
 	@tools/test.sh $(PRESET) $(JOBS)
+
+sanitize:  ## build with the sanitizers, address with undefined behaviour and threads, and run every test with each
+	@$(MAKE) --no-print-directory test PRESET=asan
+	@$(MAKE) --no-print-directory test PRESET=tsan
 
 clang:  ## compile every source of `make test` with clang as well, without making code
 	@tools/packages.sh clang

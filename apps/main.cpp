@@ -38,12 +38,13 @@ void catch_signals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-// Threads that wait for the next loop should spin for a moment only: libgomp's default, milliseconds, makes
-// programs that share the cores wait for each other. libgomp reads this when it is loaded, hence the new
-// start.
+// Threads that wait for the next loop should spin for a moment only: the default of libgomp, milliseconds,
+// and that of clang's libomp, 200 of them, make programs that share the cores wait for each other. Both read
+// this when they are loaded, hence the new start.
 void limit_spinning(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT") || std::getenv("KMP_BLOCKTIME")) return;
   setenv("GOMP_SPINCOUNT", "300", 1);
+  setenv("KMP_BLOCKTIME", "1", 1);
   execv("/proc/self/exe", argv);  // on failure: as it was
 }
 

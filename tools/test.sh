@@ -10,6 +10,13 @@ cd "$(dirname "$0")/.."
 report=$PWD/build/$preset/tests.xml
 rm -f "$report"
 echo "== Testing build/$preset"
+if [ "$preset" = tsan ] && [ -z "${OMP_TOOL_LIBRARIES:-}" ]; then
+  # Archer, beside the OpenMP runtime, tells the sanitizer what barriers order: without it every loop is an alarm.
+  runtime=$(ldd build/tsan/libcartan.so | awk '$1 ~ /^libomp/ { print $3 }')
+  OMP_TOOL_LIBRARIES=$(dirname "$(readlink -f "$runtime")")/libarcher.so
+  [ -e "$OMP_TOOL_LIBRARIES" ] || { echo "test.sh: no $OMP_TOOL_LIBRARIES; install clang's OpenMP: tools/packages.sh sanitize" >&2; exit 1; }
+  export OMP_TOOL_LIBRARIES
+fi
 code=0
 ctest --preset "$preset" --parallel "$jobs" --progress --output-junit "$report" "$@" || code=$?
 

@@ -19,6 +19,7 @@
 #include "cartan/core/random.hpp"
 #include "data/files.hpp"
 #include "real_data.hpp"
+#include "sanitized.hpp"
 
 namespace cartan::data {
 namespace {
@@ -331,10 +332,8 @@ std::array<int, 3> outcomes(
   const std::string bytes = read_bytes(path);
   Child child([&](int out) {
     ::alarm(100);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     rlimit memory{std::size_t{3} << 30, std::size_t{3} << 30};
-    ::setrlimit(RLIMIT_AS, &memory);
-#endif
+    if (!sanitized) ::setrlimit(RLIMIT_AS, &memory);
     std::array<int, 3> count{};
     damage(bytes, [&](const std::string& damaged) {
       write_bytes(path, damaged);

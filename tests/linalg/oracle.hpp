@@ -2,6 +2,7 @@
 // Brute force for tests of linalg: index by index, in float64.
 
 #include <cmath>
+#include <stdexcept>
 #include <vector>
 
 #include "cartan/core/random.hpp"
@@ -24,7 +25,11 @@ inline std::vector<Index> multi_index(Index e, const Shape& s) {
   return i;
 }
 
+inline void require_same_size(const Array& a, const Array& b) {
+  if (a.size() != b.size()) throw std::invalid_argument("oracle: arrays of different sizes");
+}
 inline double dot(const Array& a, const Array& b) {
+  require_same_size(a, b);
   long double sum = 0;
   for (Index e = 0; e < a.size(); ++e) sum += static_cast<long double>(value(a, e)) * value(b, e);
   return static_cast<double>(sum);
@@ -34,11 +39,13 @@ inline double size(const Array& a) {
 }
 /// p a + q b
 inline Array combine(const Array& a, const Array& b, double p, double q) {
+  require_same_size(a, b);
   std::vector<double> out;
   for (Index e = 0; e < a.size(); ++e) out.push_back(p * value(a, e) + q * value(b, e));
   return Array::from(out, a.shape());
 }
 inline Array times(const Array& a, const Array& b) {
+  require_same_size(a, b);
   std::vector<double> out;
   for (Index e = 0; e < a.size(); ++e) out.push_back(value(a, e) * value(b, e));
   return Array::from(out, a.shape());
