@@ -80,7 +80,7 @@ std::string draw_cells(const HeatMap& map, const MapColours& colours, const Plot
   const auto shade = [&](Index row, Index column) {
     const double v = map.values[static_cast<std::size_t>(row * map.columns + column)];
     if (std::isnan(v)) return -1;
-    return std::clamp(static_cast<int>(colours.axis.place(v) * shades), 0, shades - 1);
+    return static_cast<int>(std::clamp(colours.axis.place(v) * shades, 0.0, shades - 1.0));
   };
   std::array<std::string, shades> paths;
   for (Index row = 0; row < map.rows; ++row)

@@ -180,6 +180,21 @@ TEST(Figure, MapsAreDrawnInColours) {
   EXPECT_THROW(f.svg(), std::invalid_argument);
 }
 
+// An infinite value has the colour of its end: here it lies in one strip with its neighbour, the largest.
+TEST(Figure, InfiniteValuesOfMapsHaveTheColourOfTheirEnd) {
+  Figure f;
+  f.map.rows = 1;
+  f.map.columns = 5;
+  f.map.x_high = f.map.y_high = 1;
+  const double inf = std::numeric_limits<double>::infinity();
+  f.map.values = {-inf, 0, 0.5, 1, inf};
+  const std::string ends = f.svg();
+  f.map.values = {0, 0, 0.5, 1, 1};
+  EXPECT_EQ(count(ends, "h-"), count(f.svg(), "h-"));
+  f.map.values = {1, 0, 0.5, 1, 0};
+  EXPECT_LT(count(ends, "h-"), count(f.svg(), "h-"));
+}
+
 namespace {
 
 // The widest line of text whose anchor is in the middle, against the picture.

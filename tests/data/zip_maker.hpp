@@ -12,7 +12,7 @@ namespace cartan::testing {
 
 inline std::string number(std::uint64_t value, int width) {
   std::string out;
-  for (int k = 0; k < width; ++k) out += static_cast<char>(value >> 8 * k & 255);
+  for (int k = 0; k < width; ++k, value >>= 8) out += static_cast<char>(value & 255);
   return out;
 }
 
