@@ -2,6 +2,7 @@
 
 #include <cartan/core/error.hpp>
 #include <cartan/core/parallel.hpp>
+#include <cartan/core/printable.hpp>
 #include <cartan/core/units.hpp>
 #include <cartan/potentials/relax.hpp>
 
@@ -70,8 +71,10 @@ data::Frame first_frame(const MdOptions& o, ModelPotential& potential) {
   if (o.keep_velocities)
     require(!frame.velocities.empty(), o.start.file, ": frame ", frame.index,
             " has no velocities; leave --keep-velocities away to draw them");
-  else
-    frame.velocities.clear();
+  else if (!frame.velocities.empty())
+    std::cerr << "cartan: warning: " << printable(o.start.file)
+              << ": not used: velocities, which are drawn anew; --keep-velocities starts with them\n";
+  if (!o.keep_velocities) frame.velocities.clear();
   if (o.relax_first) relax_start(potential, frame);
   return frame;
 }

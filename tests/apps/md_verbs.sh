@@ -234,6 +234,11 @@ for bad in -1 1.5; do expect 2 'seed' short atom.xyz --ensemble nvt --steps 3 --
 sed 's/pbc=/spin=2 &/' ethanol.xyz > spin.xyz
 expect 0 'warning: spin.xyz: not used: spin' short spin.xyz --ensemble nve --steps 1
 
+expect 0 'warning: straight.h5: not used: velocities' short straight.h5 --ensemble nve --steps 1
+expect 0 . short straight.h5 --ensemble nve --steps 1 --keep-velocities
+checks=$((checks + 1))
+grep -q 'not used: velocities' err && complain "velocities that are kept are said not to be used"
+
 # bad input names file and frame
 expect 3 'bad.xyz: frame 1: .*Si' short bad.xyz --frame 1 --ensemble nve --steps 3
 expect 3 'bad.xyz: frame 2: ' short bad.xyz --frame 2 --ensemble nve --steps 3
