@@ -2,6 +2,7 @@
 #include <cartan/data/readers.hpp>
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cmath>
 

@@ -1,5 +1,6 @@
 // Formats against brute force.
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cmath>
 

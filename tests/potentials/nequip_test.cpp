@@ -1,5 +1,6 @@
 // NequIP against its equations, written out with loops.
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <cartan/potentials/networks/nequip.hpp>
 
 #include <array>

@@ -124,7 +124,7 @@ TEST_P(TensorNetOn, GoldenGradientOfAForceLoss) {
     const std::string name = group == "O(3)" ? "force_loss" : "so3_force_loss";
     EXPECT_LE(golden::difference({loss.item()}, golden::value(name)), 1e-12);
     const Arrays g = gradients(loss, nn::values_of(refs));
-    const auto& expected = golden::value(name + "_gradient.sumsq_of_each_t");
+    const auto expected = golden::value(name + "_gradient.sumsq_of_each_t");
     const auto pieces = golden::pieces();
     for (const auto& piece : pieces)
       for (std::size_t k = 0; k < refs.size(); ++k) {

@@ -109,7 +109,7 @@ TEST(Training, LossCurveOfThePeer) {
   o.clip_norm = 0;
   o.ema_decay = 0;
   const nn::Summary s = nn::train(task, o);
-  const auto& expected = golden::value("training.loss");
+  const auto expected = golden::value("training.loss");
   ASSERT_EQ(s.history.size(), expected.size());
   for (std::size_t k = 0; k < expected.size(); ++k)
     EXPECT_LE(std::abs(s.history[k].train_loss - expected[k]), 1e-9 * expected[k]) << "step " << k;
