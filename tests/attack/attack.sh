@@ -113,7 +113,9 @@ if part damage; then
   damage trajectory whole.h5 397
   damage tree whole.restart.h5 97
   damage tree field.h5 397 3
-  if [ -s cut.h5.part ]; then damage log cut.h5.part 397; else fault "no log was left"; fi
+  # How long it is depends on the machine: the places tried do not.
+  size=$(stat -c %s cut.h5.part 2> /dev/null || echo 0)
+  if [ "$size" -gt 0 ]; then damage log cut.h5.part $((size / 50 + 1)) $((size / 20000 + 1)); else fault "no log was left"; fi
 fi
 
 # Starts `command` with --resume again and again and kills it, at most $1 times, until it ends by itself. Adds to
