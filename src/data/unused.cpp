@@ -136,7 +136,7 @@ std::vector<Unused> not_used(const Frame& frame) {
 }
 
 std::string stated(const Frame& frame) {
-  std::string out, keys, columns;
+  std::string out, key_list, column_list;
   const auto add = [](std::string& list, const std::string& name) {
     list += (list.empty() ? "" : ", ") + name;
   };
@@ -144,12 +144,12 @@ std::string stated(const Frame& frame) {
   if (!frame.forces.empty()) add(out, "forces");
   if (frame.stress) add(out, "stress");
   if (!frame.velocities.empty()) add(out, "velocities");
-  for (const auto& [name, value] : frame.info) add(keys, name);
-  for (const auto& [name, value] : frame.arrays) add(columns, name);
-  for (const auto& [name, value] : frame.labels) add(columns, name);
+  for (const auto& [name, value] : frame.info) add(key_list, name);
+  for (const auto& [name, value] : frame.arrays) add(column_list, name);
+  for (const auto& [name, value] : frame.labels) add(column_list, name);
   if (out.empty()) out = "no label";
-  if (!keys.empty()) out += "; keys " + keys;
-  if (!columns.empty()) out += "; columns " + columns;
+  if (!key_list.empty()) out += "; key_list " + key_list;
+  if (!column_list.empty()) out += "; column_list " + column_list;
   return out;
 }
 
