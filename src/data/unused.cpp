@@ -148,8 +148,8 @@ std::string stated(const Frame& frame) {
   for (const auto& [name, value] : frame.arrays) add(column_list, name);
   for (const auto& [name, value] : frame.labels) add(column_list, name);
   if (out.empty()) out = "no label";
-  if (!key_list.empty()) out += "; key_list " + key_list;
-  if (!column_list.empty()) out += "; column_list " + column_list;
+  if (!key_list.empty()) out += "; keys " + key_list;
+  if (!column_list.empty()) out += "; columns " + column_list;
   return out;
 }
 
