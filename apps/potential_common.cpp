@@ -49,7 +49,7 @@ data::Frame read_start(const StartOptions& o, const potentials::Model& model) {
     throw std::invalid_argument(o.file + ": " + error.what());
   }
   check_frame(model, frame, o.file, frame.index);
-  warn_unused(o.file, {frame});
+  warn_unused(o.file, {frame}, model.config());
   return frame;
 }
 

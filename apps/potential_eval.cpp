@@ -76,7 +76,7 @@ void eval(const Options& o) {
   const potentials::Model model = open_model(o.model);
   const potentials::FrameSet set{o.frames, data::read_frames(o.frames, o.range, o.read)};
   require(!set.frames.empty(), o.frames, ": has no frames");
-  warn_unused(o.frames, set.frames);
+  warn_unused(o.frames, set.frames, model.config());
   bool periodic = false;
   for (const data::Frame& f : set.frames) periodic = periodic || f.periodic();
 

@@ -167,7 +167,7 @@ TrainingResult train_potential(const Run& run, bool resume,
   data::ReadOptions read;
   read.labels = data.labels;
   FrameSet train{data.train, data::read_frames(data.train, data.train_range, read)};
-  warn_unused(data.train, train.frames);
+  warn_unused(data.train, train.frames, *run.model);
   FrameSet validation;
   if (!data.validation.empty())
     validation = {data.validation, data::read_frames(data.validation, data.validation_range, read)};

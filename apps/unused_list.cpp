@@ -44,9 +44,14 @@ std::vector<std::string> UnusedList::lines(Index frames, bool physics_only) cons
   return out;
 }
 
-void warn_unused(const std::string& file, const std::vector<data::Frame>& frames) {
+void warn_unused(const std::string& file, const std::vector<data::Frame>& frames,
+                 const potentials::NetworkConfig& network) {
   UnusedList list;
-  for (const data::Frame& f : frames) list.add(f);
+  for (const data::Frame& f : frames) {
+    list.add(f);
+    if (f.charge != 0 && !network.uses_charge())
+      list.add({"charge", text("the total charge, which ", network.kind(), " does not know"), true});
+  }
   for (const std::string& line : list.lines(static_cast<Index>(frames.size()), true))
     std::cerr << "cartan: warning: " << printable(file) << ": not used: " << line << "\n";
 }

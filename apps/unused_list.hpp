@@ -2,6 +2,7 @@
 // What frames of a file state and nothing uses, gathered over the frames.
 
 #include <cartan/data/unused.hpp>
+#include <cartan/potentials/network.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,8 @@ class UnusedList {
   void add(const data::Frame& frame);
   /// What the reader itself passed over: it is lost to whatever is made of the frames.
   void add_lost(const data::Frame& frame);
+  /// One thing more.
+  void add(const data::Unused& unused) { count(unused, false); }
   bool empty() const { return count_.empty(); }
   /// One entry a name: "name", "why", "frames", "physics".
   nlohmann::ordered_json json() const;
@@ -32,7 +35,8 @@ class UnusedList {
   std::map<std::string, std::map<Reason, Index>> count_;
 };
 
-/// Says on standard error, once a name, what physics of `frames` the verb does not use.
-void warn_unused(const std::string& file, const std::vector<data::Frame>& frames);
+/// Says on standard error, once a name, what physics of `frames` a verb that runs `network` does not use.
+void warn_unused(const std::string& file, const std::vector<data::Frame>& frames,
+                 const potentials::NetworkConfig& network);
 
 }  // namespace cartan::app

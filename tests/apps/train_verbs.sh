@@ -258,6 +258,11 @@ expect 0 'NequIP 4x0e+4x1o, 2 layers, cutoff 4 A, float32: [0-9]* parameters' ne
 expect 0 'validation, 6 frames' nequip --training.max_steps 6 --resume
 expect 0 'forces' "$cartan" potential eval n/model.h5 frames.xyz --precision float64
 expect 0 '"status": "finished"' "$cartan" potential md n/model.h5 frames.xyz --ensemble nve --steps 5 --dt 0.1 --json
+sed '0,/energy=/s/energy=/charge=1 &/' frames.xyz > ion.xyz
+expect 0 'warning: ion.xyz: not used: charge (1 of [0-9]* frames): the total charge, which nequip does not know' "$cartan" potential eval n/model.h5 ion.xyz
+expect 0 'forces' "$cartan" potential eval straight.h5 ion.xyz
+checks=$((checks + 1))
+grep -q 'not used' stderr.txt && complain "tensornet knows the charge"
 expect 3 'has F, the model was trained for' "$cartan" potential eval n/model.h5 fluoride.xyz
 expect 3 'checkpoint' nequip --training.max_steps 6 --resume --model.channels 5
 expect 2 'nosuch' "$cartan" potential train run.toml --out c --model.kind nosuch

@@ -33,6 +33,8 @@ class NetworkConfig {
   virtual void validate() const;
   /// One line for logs: "TensorNet O(3), 2 layers, 64 channels, cutoff 4.5 A, float32".
   virtual std::string summary() const = 0;
+  /// True where the total charge of a frame changes the energy.
+  virtual bool uses_charge() const { return false; }
   /// Fills what was left to the data: elements, mean numbers of neighbours.
   virtual void adapt(const std::vector<Frame>& frames);
   virtual std::unique_ptr<NetworkConfig> clone() const = 0;

@@ -22,6 +22,7 @@ struct TensorNetConfig : NetworkConfig {
   Index max_number = 128;      ///< atomic numbers below this have a row in the embedding
 
   const char* kind() const override { return "tensornet"; }
+  bool uses_charge() const override { return true; }
   void describe(config::Fields& fields) override;
   void validate() const override;
   std::string summary() const override;
