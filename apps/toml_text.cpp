@@ -41,25 +41,40 @@ class Text {
       return skip_string(c);
     }
     if (c == '[' && fresh_) return header();
+    look_for_date(c);
     count_line();
     ++at_;
     if (static_cast<unsigned char>(c) >= 0x80)
       fail("characters beyond ASCII stand between quotation marks or in a comment");
     if (c == '\n') {
-      fresh_ = depth_ == 0;
+      fresh_ = open_.empty();
       parts_ = 1;
     } else if (c != ' ' && c != '\t' && c != '\r') {
       fresh_ = false;
     }
-    if (c == '[' || c == '{') ++depth_;
-    if ((c == ']' || c == '}') && depth_ > 0) --depth_;
+    if (c == '[' || c == '{') open_ += c;
+    if (c == ']' || c == '}') {
+      if (!open_.empty() && open_.back() != (c == ']' ? '[' : '{'))
+        fail(text("a ", c, " closes a ", open_.back()));
+      if (!open_.empty()) open_.pop_back();
+    }
     if (c == '=' || c == ',') parts_ = 1;
     if (c == '.' && ++parts_ > most_parts) fail(text("a key has more than ", most_parts, " parts"));
   }
 
+  // Dates and times, which have no use in a run file: a colon, or a word that begins as 1979-05-27 does.
+  void look_for_date(char c) {
+    if (std::string_view(" \t\r\n=,[]{}").find(c) != std::string_view::npos)
+      word_.clear();
+    else if (c != '_')
+      word_ += c;
+    if (c == ':' || (word_.size() == 8 && word_[4] == '-' && word_[7] == '-'))
+      fail("dates and times have no use here");
+  }
+
   void header() {
     fresh_ = false;
-    for (int k = 0; k < 2 && at_ < s_.size() && s_[at_] == '['; ++k, ++at_) ++depth_;
+    for (int k = 0; k < 2 && at_ < s_.size() && s_[at_] == '['; ++k, ++at_) open_ += '[';
     while (at_ < s_.size() && (s_[at_] == ' ' || s_[at_] == '\t')) ++at_;
     if (at_ < s_.size() && !begins_key(s_[at_])) fail("the name of a table is expected after [");
   }
@@ -93,7 +108,9 @@ class Text {
   std::string_view s_;
   const std::string& path_;
   std::size_t at_ = 0;
-  int line_ = 1, depth_ = 0, parts_ = 1;
+  int line_ = 1, parts_ = 1;
+  std::string word_;   // since the last blank or sign of TOML
+  std::string open_;   // the brackets that are open
   bool fresh_ = true;  // nothing has been said in this line, and it is not within brackets
 };
 

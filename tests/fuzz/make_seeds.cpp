@@ -161,7 +161,7 @@ z"""]
   text("run_file", "other", R"(one.whole = 1
 two = {kind = "a", names = []}
 [[three]]
-a.b."c" = 1979-05-27T07:32:00Z
+a.b."c" = -1_9.5e3
 )");
   text("expression", "gauss", "exp(-(x^2+y^2+z^2))");
   text("expression", "all", "- -2**-x1 + max(y, min(z, pi)) * atan2(.5e-3, hypot(x, e))/cbrt(8)");
