@@ -1,0 +1,49 @@
+// The completion methods there are: a line each.
+#include "completion/methods.hpp"
+
+#include "cartan/completion/method.hpp"
+#include "cartan/core/error.hpp"
+
+namespace cartan::completion {
+
+const std::vector<MethodKind>& method_kinds() {
+  static const std::vector<MethodKind> kinds{
+      {"mean", "the mean of all entries", make_mean},
+      {"additive", "the mean and a bias for each index of every mode", make_additive},
+  };
+  return kinds;
+}
+
+std::unique_ptr<Method> make_method(const std::string& name) {
+  std::vector<std::string> known;
+  std::string list;
+  for (const MethodKind& k : method_kinds()) {
+    if (k.name == name) return k.make();
+    known.push_back(k.name);
+    list += (list.empty() ? "" : ", ") + k.name;
+  }
+  const std::string near = config::nearest(name, known);
+  throw std::invalid_argument(
+      text("[make_method] there is no method '", name, "'; ",
+           near.empty() ? "there are " + list : "perhaps '" + near + "' is meant"));
+}
+
+void check_fit(const char* caller, const SparseTensor& train, const SparseTensor& validation) {
+  require(!train.empty(), "[", caller, "] there is no entry to train on");
+  require(validation.empty() || validation.shape() == train.shape(), "[", caller, "] validation entries of a ",
+          validation.shape(), " tensor, training entries of a ", train.shape(), " tensor");
+}
+
+void check_indices(const char* caller, const Array& indices, const Shape& shape) {
+  const Index d = static_cast<Index>(shape.size());
+  require(d >= 1, "[", caller, "] nothing has been fitted or loaded");
+  require(indices.ndim() == 2 && indices.dim(1) == d && indices.dtype() == DType::i64, "[", caller,
+          "] indices are ", indices.dtype(), " of shape ", indices.shape(), ", expected int64 (N, ", d, ")");
+  const Index* i = indices.data<Index>();
+  for (Index n = 0; n < indices.size(); ++n)
+    require(i[n] >= 0 && i[n] < shape[static_cast<std::size_t>(n % d)], "[", caller, "] index ", i[n],
+            " of mode ", n % d, " in row ", n / d, " is not in [0, ", shape[static_cast<std::size_t>(n % d)],
+            ")");
+}
+
+}  // namespace cartan::completion

@@ -1,0 +1,13 @@
+#pragma once
+// Makers of the methods in the table: one declaration each, defined in the method's own file.
+
+#include <memory>
+
+namespace cartan::completion {
+
+class Method;
+using MakeMethod = std::unique_ptr<Method>();
+
+MakeMethod make_mean, make_additive;  // additive.cpp
+
+}  // namespace cartan::completion

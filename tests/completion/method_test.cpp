@@ -1,0 +1,84 @@
+#include "cartan/completion/method.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "cartan/completion/additive.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/core/random.hpp"
+#include "cartan/linalg/ops.hpp"
+
+using namespace cartan;
+using namespace cartan::completion;
+
+namespace {
+
+SparseTensor additive_data(double noise) {
+  const Random random(2);
+  std::vector<std::vector<std::int32_t>> index(3);
+  std::vector<double> values;
+  for (std::int32_t e = 0; e < 3000; ++e) {
+    if (random.uniform(static_cast<std::uint64_t>(e)) < 0.5) continue;
+    const std::int32_t i = e / 200, j = e / 10 % 20, k = e % 10;
+    index[0].push_back(i), index[1].push_back(j), index[2].push_back(k);
+    values.push_back(3 + std::sin(i) + 0.1 * j - 0.05 * k * k +
+                     noise * random.normal(static_cast<std::uint64_t>(5000 + e)));
+  }
+  return SparseTensor({15, 20, 10}, index, values);
+}
+
+// Every method of the table fits, predicts, and reads back what it saved.
+TEST(Methods, EveryOneFitsPredictsAndReadsBack) {
+  const SparseTensor x = additive_data(0.1);
+  const Array at = Array::from(std::vector<Index>{0, 0, 0, 14, 19, 9, 3, 4, 5}, {3, 3});
+  for (const MethodKind& kind : method_kinds()) {
+    SCOPED_TRACE(kind.name);
+    const auto method = make_method(kind.name);
+    EXPECT_EQ(method->kind(), kind.name);
+    const Summary s = method->fit(x, {}, {});
+    EXPECT_FALSE(s.train_rmse.empty());
+    EXPECT_TRUE(std::isfinite(s.relative_error));
+    const Prediction p = method->predict(at);
+    ASSERT_EQ(p.mean.shape(), (Shape{3}));
+    EXPECT_TRUE(all_finite(p.mean));
+    data::Group group;
+    method->save(group);
+    const auto other = make_method(kind.name);
+    other->load(group);
+    EXPECT_TRUE(identical(other->predict(at).mean, p.mean));
+    const auto again = make_method(kind.name);
+    again->fit(x, {}, {});
+    EXPECT_TRUE(identical(again->predict(at).mean, p.mean)) << "a seed is to give the same bits";
+    EXPECT_THROW(make_method(kind.name)->fit({}, {}, {}), std::invalid_argument);
+  }
+  EXPECT_THROW(make_method("aditive"), std::invalid_argument);
+}
+
+// Against the normal equations of all biases at once, solved by Cholesky.
+TEST(Additive, MeetsTheDenseSolution) {
+  const SparseTensor x = additive_data(0.3);
+  const double ridge = 2;
+  const Fitted<Additive> made = fit_additive(x, {}, {ridge}, 0);
+  const std::vector<Index> offset{0, 15, 35};
+  const Index n = 45;
+  std::vector<double> a(static_cast<std::size_t>(n * n), 0.0), b(static_cast<std::size_t>(n), 0.0);
+  for (Index p = 0; p < n; ++p) a[static_cast<std::size_t>(p * n + p)] = ridge;
+  for (Index e = 0; e < x.size(); ++e)
+    for (int k = 0; k < 3; ++k) {
+      const Index p = offset[static_cast<std::size_t>(k)] + x.index(k)[e];
+      b[static_cast<std::size_t>(p)] += x.values()[e] - made.tensor.mean;
+      for (int l = 0; l < 3; ++l)
+        a[static_cast<std::size_t>(p * n + offset[static_cast<std::size_t>(l)] + x.index(l)[e])] += 1;
+    }
+  const Array solved =
+      linalg::solve_cholesky(linalg::cholesky(Array::from(a, {n, n})), Array::from(b, {n, 1}));
+  for (int k = 0; k < 3; ++k)
+    for (Index i = 0; i < x.shape()[static_cast<std::size_t>(k)]; ++i)
+      EXPECT_NEAR(made.tensor.bias[static_cast<std::size_t>(k)][static_cast<std::size_t>(i)],
+                  solved(offset[static_cast<std::size_t>(k)] + i, 0), 1e-5);
+  for (std::size_t s = 1; s < made.summary.objective.size(); ++s)
+    EXPECT_LE(made.summary.objective[s], made.summary.objective[s - 1] * (1 + 1e-14));
+}
+
+}  // namespace
