@@ -100,8 +100,7 @@ Fitted<Additive> descend(const SparseTensor& x, double ridge) {
     out.summary.objective.push_back(square + ridge * penalty);
     out.summary.train_rmse.push_back(std::sqrt(square / static_cast<double>(n)));
     ++out.summary.iterations;
-    out.summary.converged =
-        std::isfinite(last) && last - out.summary.objective.back() <= 1e-13 * last;
+    out.summary.converged = std::isfinite(last) && last - out.summary.objective.back() <= 1e-13 * last;
     last = out.summary.objective.back();
   }
   return out;
@@ -163,7 +162,8 @@ class MeanMethod final : public Method {
     check_fit("mean", train, validation);
     mean_ = mean_of(train);
     Summary s;
-    finish(s, "mean", train, validation, [&](const SparseTensor& x) { return predict(x.index_array()).mean; });
+    finish(s, "mean", train, validation,
+           [&](const SparseTensor& x) { return predict(x.index_array()).mean; });
     return s;
   }
   Prediction predict(const Array& indices) const override {

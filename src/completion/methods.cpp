@@ -23,15 +23,15 @@ std::unique_ptr<Method> make_method(const std::string& name) {
     list += (list.empty() ? "" : ", ") + k.name;
   }
   const std::string near = config::nearest(name, known);
-  throw std::invalid_argument(
-      text("[make_method] there is no method '", name, "'; ",
-           near.empty() ? "there are " + list : "perhaps '" + near + "' is meant"));
+  throw std::invalid_argument(text("[make_method] there is no method '", name, "'; ",
+                                   near.empty() ? "there are " + list : "perhaps '" + near + "' is meant"));
 }
 
 void check_fit(const char* caller, const SparseTensor& train, const SparseTensor& validation) {
   require(!train.empty(), "[", caller, "] there is no entry to train on");
-  require(validation.empty() || validation.shape() == train.shape(), "[", caller, "] validation entries of a ",
-          validation.shape(), " tensor, training entries of a ", train.shape(), " tensor");
+  require(validation.empty() || validation.shape() == train.shape(), "[", caller,
+          "] validation entries of a ", validation.shape(), " tensor, training entries of a ", train.shape(),
+          " tensor");
 }
 
 void check_indices(const char* caller, const Array& indices, const Shape& shape) {

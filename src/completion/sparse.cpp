@@ -42,14 +42,14 @@ void merge_duplicates(Columns& index, std::vector<double>& values, Duplicates ho
   for (std::size_t begin = 0, end; begin < n; begin = end) {
     double sum = values[begin];
     for (end = begin + 1; end < n && same(begin, end); ++end) sum += values[end];
-    if (end - begin > 1)
-      require(how != Duplicates::refuse, "[SparseTensor] entry ", place(index, begin), " is there ",
-              end - begin, " times; Duplicates::sum or average makes one of them");
+    if (end - begin > 1 && how == Duplicates::refuse)
+      require(false, "[SparseTensor] entry ", place(index, begin), " is there ", end - begin,
+              " times; Duplicates::sum or average makes one of them");
     if (kept != begin || end - begin > 1) {
       for (auto& column : index) column[kept] = column[begin];
       values[kept] = how == Duplicates::average ? sum / static_cast<double>(end - begin) : sum;
-      require(std::isfinite(values[kept]), "[SparseTensor] the values of entry ", place(index, begin),
-              " overflow");
+      if (!std::isfinite(values[kept]))
+        require(false, "[SparseTensor] the values of entry ", place(index, begin), " overflow");
     }
     ++kept;
   }
@@ -65,8 +65,8 @@ Columns columns_of(const Shape& shape, const Array& indices, const Array& values
           "[SparseTensor] indices are ", indices.dtype(), " of shape ", indices.shape(),
           ", expected int32 or int64 (N, ", d, ")");
   require(values.ndim() == 1 && values.size() == indices.dim(0) && !is_complex(values.dtype()),
-          "[SparseTensor] values are ", values.dtype(), " of shape ", values.shape(), " for ",
-          indices.dim(0), " indices; expected a list of real numbers");
+          "[SparseTensor] values are ", values.dtype(), " of shape ", values.shape(), " for ", indices.dim(0),
+          " indices; expected a list of real numbers");
   const std::vector<Index> all = indices.to_vector<Index>();
   Columns out(shape.size());
   for (std::size_t k = 0; k < shape.size(); ++k) {
@@ -89,8 +89,7 @@ SparseTensor::SparseTensor(Shape shape, const Array& indices, const Array& value
     : SparseTensor(shape, columns_of(shape, indices, values), values.to_vector<double>(), duplicates) {}
 
 SparseTensor::SparseTensor(Shape shape, Columns index, std::vector<double> values, Duplicates duplicates) {
-  require(!shape.empty() && shape.size() <= 64, "[SparseTensor] ", shape.size(),
-          " modes; expected 1 to 64");
+  require(!shape.empty() && shape.size() <= 64, "[SparseTensor] ", shape.size(), " modes; expected 1 to 64");
   require(index.size() == shape.size(), "[SparseTensor] ", index.size(), " lists of indices for ",
           shape.size(), " modes");
   for (std::size_t k = 0; k < shape.size(); ++k) {
@@ -103,8 +102,9 @@ SparseTensor::SparseTensor(Shape shape, Columns index, std::vector<double> value
               k, " in row ", n, " is not in [0, ", shape[k], ")");
   }
   for (std::size_t n = 0; n < values.size(); ++n)
-    require(std::isfinite(values[n]), "[SparseTensor] the value of entry ", place(index, n), " is ",
-            values[n], "; leave entries that are missing out");
+    if (!std::isfinite(values[n]))
+      require(false, "[SparseTensor] the value of entry ", place(index, n), " is ", values[n],
+              "; leave entries that are missing out");
   sort_entries(shape, {}, index, values);
   merge_duplicates(index, values, duplicates);
   state_ = std::make_shared<State>(State{std::move(shape), std::move(index), std::move(values)});
@@ -174,7 +174,8 @@ SparseTensor SparseTensor::chosen(const std::vector<Index>& entries) const {
   s.index.resize(s.shape.size());
   for (std::size_t e = 0; e < entries.size(); ++e)
     require(entries[e] >= 0 && entries[e] < size() && (e == 0 || entries[e - 1] < entries[e]),
-            "[chosen] number ", entries[e], " at place ", e, "; expected rising numbers in [0, ", size(), ")");
+            "[chosen] number ", entries[e], " at place ", e, "; expected rising numbers in [0, ", size(),
+            ")");
   for (std::size_t k = 0; k < s.index.size(); ++k)
     for (const Index e : entries) s.index[k].push_back(state_->index[k][static_cast<std::size_t>(e)]);
   for (const Index e : entries) s.values.push_back(state_->values[static_cast<std::size_t>(e)]);

@@ -59,8 +59,7 @@ SparseTensor of_text(const std::string& path, const EntryOptions& o) {
         if (read.indices[k][n] >= o.shape[k])
           throw FormatError(path, text("line ", read.lines[n]),
                             text("index ", read.indices[k][n] + (o.zero_based ? 0 : 1), " of mode ", k,
-                                 "; the shape ", o.shape, " ends at ",
-                                 o.shape[k] - (o.zero_based ? 1 : 0)));
+                                 "; the shape ", o.shape, " ends at ", o.shape[k] - (o.zero_based ? 1 : 0)));
   }
   return of_file(path, "", [&] {
     return SparseTensor(o.shape.empty() ? found : o.shape, std::move(read.indices), std::move(read.values),
@@ -135,9 +134,8 @@ void write_entries(const std::string& path, const SparseTensor& t, bool zero_bas
     return data::save(path, root, {"cartan-entries", 1, "", ""});
   }
   if (ends(".npz"))
-    return data::write_npz(path, {{"indices", t.index_array()},
-                                  {"values", t.value_array()},
-                                  {"shape", Array::from(t.shape())}});
+    return data::write_npz(
+        path, {{"indices", t.index_array()}, {"values", t.value_array()}, {"shape", Array::from(t.shape())}});
   data::Coordinates c;
   for (int k = 0; k < t.order(); ++k) c.indices.emplace_back(t.index(k).begin(), t.index(k).end());
   c.values.assign(t.values().begin(), t.values().end());

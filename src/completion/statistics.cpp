@@ -1,6 +1,7 @@
 #include "completion/statistics.hpp"
 
 #include <cmath>
+#include <vector>
 
 #include "cartan/core/parallel.hpp"
 
@@ -10,18 +11,33 @@ double mean_of(const SparseTensor& x) {
   return x.empty() ? 0 : deterministic_sum(x.values().data(), x.size()) / static_cast<double>(x.size());
 }
 
+namespace {
+
+// Of f(n), by fixed blocks, without a list of them all.
+template <class F>
+double sum_of(Index n, const F& f) {
+  constexpr Index block = 4096;
+  std::vector<double> parts(static_cast<std::size_t>((n + block - 1) / block));
+  parallel_for(n, block, [&](Index b, Index e) {
+    double s = 0;
+    for (Index k = b; k < e; ++k) s += f(k);
+    parts[static_cast<std::size_t>(b / block)] = s;
+  });
+  return deterministic_sum(parts.data(), static_cast<Index>(parts.size()));
+}
+
+}  // namespace
+
 double square_of(const SparseTensor& x) {
-  std::vector<double> s(x.values().begin(), x.values().end());
-  for (double& v : s) v *= v;
-  return deterministic_sum(s.data(), x.size());
+  const double* v = x.values().data();
+  return sum_of(x.size(), [&](Index n) { return v[n] * v[n]; });
 }
 
 double rmse_of(const SparseTensor& x, const Array& mean) {
   if (x.empty()) return 0;
-  std::vector<double> s(x.values().begin(), x.values().end());
-  const double* m = mean.data<double>();
-  for (std::size_t n = 0; n < s.size(); ++n) s[n] = (s[n] - m[n]) * (s[n] - m[n]);
-  return std::sqrt(deterministic_sum(s.data(), x.size()) / static_cast<double>(x.size()));
+  const double *v = x.values().data(), *m = mean.data<double>();
+  const double sum = sum_of(x.size(), [&](Index n) { return (v[n] - m[n]) * (v[n] - m[n]); });
+  return std::sqrt(sum / static_cast<double>(x.size()));
 }
 
 void finish(Summary& s, const std::string& method, const SparseTensor& train, const SparseTensor& validation,

@@ -1,5 +1,6 @@
 #include "cartan/data/coordinates.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <string_view>
@@ -40,6 +41,8 @@ Coordinates read_coordinates(const std::string& path, const CoordinateOptions& o
   Coordinates out;
   std::vector<std::string_view> fields;
   std::size_t order = static_cast<std::size_t>(o.order), width = 0;
+  constexpr std::size_t sample = 20000;
+  std::uint64_t start = 0;  // bytes to come after the first entry
   std::string_view line;
   const std::int64_t base = o.zero_based ? 0 : 1;
   const auto fail = [&](const std::string& what) {
@@ -65,13 +68,9 @@ Coordinates read_coordinates(const std::string& path, const CoordinateOptions& o
       if (order < 1) fail("has one field; expected indices and a value");
       if (order > 64) fail(text("has ", order, " indices; at most 64 modes are supported"));
       out.indices.resize(order);
-      const std::uint64_t lines =
-          reader.remaining() / std::max<std::uint64_t>(1, 2 * width + 2) + 1;  // at most
-      if (lines < 1 << 16)
-        for (auto& column : out.indices) column.reserve(lines);
+      start = reader.remaining();
     }
-    if (fields.size() != width)
-      fail(text("has ", fields.size(), " fields; the lines before have ", width));
+    if (fields.size() != width) fail(text("has ", fields.size(), " fields; the lines before have ", width));
     for (std::size_t k = 0; k < order; ++k) {
       std::int64_t i = 0;
       if (!parse(fields[k], i)) {
@@ -89,14 +88,22 @@ Coordinates read_coordinates(const std::string& path, const CoordinateOptions& o
     }
     if (o.values) {
       double v = 0;
-      if (!parse(fields[order], v))
-        fail(text("'", printable(std::string(fields[order])), "' is no number"));
+      if (!parse(fields[order], v)) fail(text("'", printable(std::string(fields[order])), "' is no number"));
       if (!std::isfinite(v)) fail(text("the value is ", v, "; leave entries that are missing out"));
       out.values.push_back(v);
     } else {
       out.values.push_back(0);
     }
     if (o.keep_lines) out.lines.push_back(reader.number());
+    if (out.values.size() == sample) {  // room for all lines, if they are as long as the first ones
+      const std::uint64_t left = reader.remaining(), read = start - std::min(start, left);
+      if (read > 0 && left < std::uint64_t{1} << 40) {
+        const std::size_t all = sample + static_cast<std::size_t>(1.02 * static_cast<double>(left) /
+                                                                  static_cast<double>(read) * sample);
+        for (auto& column : out.indices) column.reserve(all);
+        out.values.reserve(all);
+      }
+    }
   }
   if (out.values.empty()) throw FormatError(path, "", "has no entry");
   return out;

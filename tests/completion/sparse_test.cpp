@@ -18,7 +18,6 @@ namespace {
 
 using Columns = std::vector<std::vector<std::int32_t>>;
 
-
 template <class F>
 std::string message_of(const F& f) {
   try {
@@ -48,7 +47,8 @@ TEST(Sparse, EntriesAreSortedAndKept) {
 
 // Sorting by slices, by keys and by comparison agree with a plain sort, whatever the extents.
 TEST(Sparse, SortingMeetsAnOracle) {
-  const std::vector<Shape> shapes{{40, 7, 9}, {3, 2000000000, 2000000000, 2000000000}, {50}, {1, 1, 6, 2, 90}};
+  const std::vector<Shape> shapes{
+      {40, 7, 9}, {3, 2000000000, 2000000000, 2000000000}, {50}, {1, 1, 6, 2, 90}};
   for (const Shape& shape : shapes) {
     const Random random(5);
     const std::size_t n = shape.size() == 1 ? 50 : 400;
@@ -90,7 +90,8 @@ TEST(Sparse, RefusesWhatItCannotHold) {
   expect_has(message_of([] { SparseTensor({2, 1}, Columns{{1}, {0}}, {NAN}); }), "(1, 0) is nan");
   expect_has(message_of([] { SparseTensor({2, 1}, Columns{{1}}, {1}); }), "1 lists of indices for 2 modes");
   expect_has(message_of([] { SparseTensor({2, 0}, Columns{{1}, {0}}, {1}); }), "extent 0 of mode 1");
-  expect_has(message_of([] { SparseTensor({2}, Array::of({1}), Array::of({1})); }), "expected int32 or int64");
+  expect_has(message_of([] { SparseTensor({2}, Array::of({1}), Array::of({1})); }),
+             "expected int32 or int64");
 }
 
 TEST(Sparse, FilesOfEveryKindReadBack) {
@@ -149,7 +150,8 @@ TEST(Sparse, TextsThatAreRefusedNameTheLine) {
 TEST(Splits, PartsAreDisjointWholeAndOfTheSeed) {
   Columns index(2);
   std::vector<double> values;
-  for (std::int32_t e = 0; e < 1000; ++e) index[0].push_back(e / 40), index[1].push_back(e % 40), values.push_back(e);
+  for (std::int32_t e = 0; e < 1000; ++e)
+    index[0].push_back(e / 40), index[1].push_back(e % 40), values.push_back(e);
   const SparseTensor x({25, 40}, index, values);
   const Split a = split(x, {0.1, 0.2, 7}), b = split(x, {0.1, 0.2, 7}), c = split(x, {0.1, 0.2, 8});
   EXPECT_EQ(a.train.size(), 700);

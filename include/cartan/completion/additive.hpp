@@ -12,8 +12,8 @@ struct AdditiveOptions {
 };
 void describe(config::Fields& f, AdditiveOptions& o);
 
-/// x[i_1, .., i_d] ~ mean + sum_k bias_k[i_k], biases of least squares with sum bias^2 times `ridge` added. An
-/// index without entries has bias 0.
+/// x[i_1, .., i_d] ~ mean + sum_k bias_k[i_k], biases of least squares with sum bias^2 times `ridge` added.
+/// An index without entries has bias 0.
 struct Additive {
   double mean = 0;
   std::vector<std::vector<double>> bias;

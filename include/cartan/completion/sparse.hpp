@@ -75,10 +75,10 @@ struct EntryOptions {
   Shape shape;  ///< empty: the largest index of every mode, or as the file says
 };
 
-/// Entries of a file, by its content: .npy (a dense tensor, NaN = missing), .npz (`indices`, `values`, perhaps
-/// `shape`), HDF5 (what save() wrote at the root or in the group `tensor`; or a dataset `values` of the same
-/// kind as .npy), otherwise text, see data::read_coordinates. Throws IoError; FormatError with file and line
-/// or object, also for an index beyond options.shape and for duplicates.
+/// Entries of a file, by its content: .npy (a dense tensor, NaN = missing), .npz (`indices`, `values`,
+/// perhaps `shape`), HDF5 (what save() wrote at the root or in the group `tensor`; or a dataset `values` of
+/// the same kind as .npy), otherwise text, see data::read_coordinates. Throws IoError; FormatError with file
+/// and line or object, also for an index beyond options.shape and for duplicates.
 SparseTensor read_entries(const std::string& path, const EntryOptions& options = {});
 /// By the name's end: .npz, .h5 or .hdf5, else text.
 void write_entries(const std::string& path, const SparseTensor& tensor, bool zero_based = false);
