@@ -37,8 +37,12 @@ class Text {
     const char c = s_[at_];
     if (c == '#') return skip_to_newline();
     if (c == '"' || c == '\'') {
+      // `a."b"` is a key; elsewhere toml++ takes a mark within a word for a part of it.
+      if (!word_.empty() && (in_value_ || word_.back() != '.')) fail("a quotation mark within a word");
       fresh_ = false;
-      return skip_string(c);
+      skip_string(c);
+      word_ = c;
+      return;
     }
     if (c == '[' && fresh_) return header();
     look_for_date(c);
@@ -46,8 +50,11 @@ class Text {
     ++at_;
     if (static_cast<unsigned char>(c) >= 0x80)
       fail("characters beyond ASCII stand between quotation marks or in a comment");
+    if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' && c != '\r')
+      fail("a control character");
     if (c == '\n') {
       fresh_ = open_.empty();
+      if (fresh_) in_value_ = false;
       parts_ = 1;
     } else if (c != ' ' && c != '\t' && c != '\r') {
       fresh_ = false;
@@ -58,6 +65,8 @@ class Text {
         fail(text("a ", c, " closes a ", open_.back()));
       if (!open_.empty()) open_.pop_back();
     }
+    if (c == '=') in_value_ = true;
+    if ((c == ',' || c == '{') && !open_.empty() && open_.back() == '{') in_value_ = false;
     if (c == '=' || c == ',') parts_ = 1;
     if (c == '.' && ++parts_ > most_parts) fail(text("a key has more than ", most_parts, " parts"));
   }
@@ -112,6 +121,7 @@ class Text {
   std::string word_;   // since the last blank or sign of TOML
   std::string open_;   // the brackets that are open
   bool fresh_ = true;  // nothing has been said in this line, and it is not within brackets
+  bool in_value_ = false;
 };
 
 }  // namespace

@@ -114,7 +114,7 @@ bad 'threads = 1.5' 'line 11: training.threads: must be a whole number'
 bad 'batch_size = [\n1, 2,\n]' 'line 11: training.batch_size'
 
 # what would bring down the parser of TOML
-for text in '[,x]' '[[ ,x]]' 'a = [}]' 'a = 1979-05-27 1' 'a = 07:3x' "$(printf '\357\263\277')" "$(printf 'a\357\263\277 = 1')" "$(printf 'a = \357\263\277')" "$(printf 'a = "\377"')" \
+for text in '[,x]' '[[ ,x]]' 'a = [}]' 'a = 1979-05-27 1' 'a = 07:3x' "a = 1|2.'''" 'a = "b"."c' "$(printf '\357\263\277')" "$(printf 'a\357\263\277 = 1')" "$(printf 'a = \357\263\277')" "$(printf 'a = "\377"')" \
   "$(printf 'a.%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34)b = 1"; do
   { cat run.toml; printf '%s\n' "$text"; } > bad.toml
   expect 3 'bad.toml: line 16: ' "$cartan" potential train bad.toml --out c
@@ -127,7 +127,7 @@ expect 2 'GiB of this machine' "$cartan" potential train run.toml --out c --mode
 expect 2 'model.layers must be' "$cartan" potential train run.toml --out c --model.layers 100000000
 
 # a damaged checkpoint is named, and the one before it used
-cp -r out damaged
+expect 0 'finished' "$cartan" potential train run.toml --out damaged
 printf 'XXXX' | dd of=damaged/checkpoint.h5 bs=1 seek=3000 conv=notrunc 2> /dev/null
 expect 0 'warning: .*damaged/checkpoint.h5: .*' "$cartan" potential train run.toml --out damaged --resume --training.max_steps 40
 grep -q 'going on from .*checkpoint.h5.previous instead' stderr.txt || complain 'the fallback is not named'

@@ -14,13 +14,15 @@
 
 #include "golden.hpp"
 #include "potentials/small_networks.hpp"
+#include "sanitized.hpp"
 
-// Every allocation of this program, counted.
+// Every allocation of this program, counted, where `operator new` can be replaced.
 namespace {
 std::atomic<std::int64_t> allocations{0}, large_allocations{0};
 constexpr std::size_t large = 16384;
 }  // namespace
 
+#ifndef CARTAN_THREAD_SANITIZER
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (size >= large) ++large_allocations;
@@ -33,6 +35,7 @@ constexpr std::size_t large = 16384;
 [[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept {
   std::free(p);
 }
+#endif
 
 using namespace cartan;
 using namespace cartan::potentials;
