@@ -45,6 +45,7 @@ class Text {
       return;
     }
     if (c == '[' && fresh_) return header();
+    if ((c == '[' || c == '{') && !word_.empty()) fail(text("a ", c, " within a word"));
     look_for_date(c);
     count_line();
     ++at_;
