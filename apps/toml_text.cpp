@@ -51,8 +51,8 @@ class Text {
     ++at_;
     if (static_cast<unsigned char>(c) >= 0x80)
       fail("characters beyond ASCII stand between quotation marks or in a comment");
-    if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' && c != '\r')
-      fail("a control character");
+    if (!begins_key(c) && std::string_view(" \t\r\n=,.+[]{}").find(c) == std::string_view::npos)
+      fail(text(printable(std::string(1, c)), " stands outside of quotation marks"));
     if (c == '\n') {
       fresh_ = open_.empty();
       if (fresh_) in_value_ = false;
@@ -102,12 +102,28 @@ class Text {
       const char c = s_[at_];
       if (!block && c == '\n') return;
       if (block ? s_.substr(at_, 3) == three : c == mark) break;
-      if (c == '\\' && mark == '"' && at_ + 1 < s_.size() && s_[at_ + 1] != '\n') ++at_;
+      if (c == '\\' && mark == '"' && !escape(block)) continue;
       count_line();
       ++at_;
     }
     at_ = std::min(s_.size(), at_ + (block ? 3 : 1));
     for (int k = 0; block && k < 2 && at_ < s_.size() && s_[at_] == mark; ++k) ++at_;  // marks of the string
+  }
+
+  // From a backslash to the sign that it stands for; false where it continued the line, or nothing follows.
+  // What toml++ looks at as a blank after it must be ASCII.
+  bool escape(bool block) {
+    const auto blank = [&](const char* blanks) {
+      return at_ < s_.size() && std::string_view(blanks).find(s_[at_]) != std::string_view::npos;
+    };
+    const std::size_t sign = ++at_;
+    while (block && blank(" \t\r")) ++at_;
+    const bool continues = at_ < s_.size() && s_[at_] == '\n';
+    for (; block && continues && blank(" \t\r\n"); ++at_) count_line();
+    if (at_ < s_.size() && static_cast<unsigned char>(s_[at_]) >= 0x80)
+      fail("a backslash before a character beyond ASCII");
+    if (!continues) at_ = sign;
+    return !continues && at_ < s_.size();
   }
 
   void count_line() { line_ += s_[at_] == '\n'; }
