@@ -264,7 +264,7 @@ void add_functional_fit(CLI::App& functional) {
   verb->add_option("--default-kernel", o->fit.kernel, "Of the other inputs (default matern32)");
   add_field_options(
       verb, config::fields_of(o->fit),
-      {"method", "rank", "pair_rank", "main_effects", "noise", "prune", "max_sweeps", "tolerance",
+      {"method", "rank", "pair_rank", "main_effects", "noise", "scale", "prune", "max_sweeps", "tolerance",
        "calibrate", "seed", "length", "variance", "damping", "noise_damping", "epochs", "site_prior"});
   verb->add_option("--folds", o->folds,
                    "Scores by cross-validation with so many folds (default 0: on the data of the fit)")

@@ -32,11 +32,32 @@ std::vector<double> Builder::scaled(const Mode& mode, const Array& x, int column
   return out;
 }
 
+Targets standardised(const Array& y, std::vector<Warp> warp) {
+  const Index n = y.dim(0), m = y.ndim() == 2 ? y.dim(1) : 1;
+  const Array values = y.as(DType::f64);
+  Targets t{std::vector<double>(static_cast<std::size_t>(m), 0.0),
+            std::vector<double>(static_cast<std::size_t>(m), 1.0), std::move(warp)};
+  for (Index j = 0; j < m; ++j) {
+    const auto g = static_cast<std::size_t>(j);
+    double count = 0, sum = 0, square = 0;
+    for (Index i = 0; i < n; ++i) {
+      const double v = values.data<double>()[i * m + j];
+      if (!std::isnan(v)) count += 1, sum += t.forward(g, v);
+    }
+    t.offset[g] = sum / count;
+    for (Index i = 0; i < n; ++i) {
+      const double v = values.data<double>()[i * m + j];
+      if (!std::isnan(v)) square += std::pow(t.forward(g, v), 2);
+    }
+    t.scale[g] = square > 0 ? std::sqrt(square / count) : std::max(1e-12, std::abs(t.offset[g]));
+  }
+  return t;
+}
+
 Prepared Builder::prepare(const std::vector<Mode>& modes, const Array& x, const Array& y,
-                          const std::vector<double>& offset, const std::vector<double>& scale,
-                          const std::vector<char>* kept) {
+                          const Targets& targets) {
   Prepared p;
-  const Index n = x.dim(0), outputs = static_cast<Index>(offset.size());
+  const Index n = x.dim(0), outputs = static_cast<Index>(targets.offset.size());
   const Array values_ = y.as(DType::f64);
   const double* values = values_.data<double>();
   std::vector<std::vector<std::int32_t>> index(modes.size() + (outputs > 1 ? 1 : 0));
@@ -44,8 +65,8 @@ Prepared Builder::prepare(const std::vector<Mode>& modes, const Array& x, const 
   for (Index i = 0; i < n; ++i)
     for (Index m = 0; m < outputs; ++m) {
       const double v = values[i * outputs + m];
-      if (std::isnan(v) || (kept && !(*kept)[static_cast<std::size_t>(i)])) continue;
-      flat.push_back((v - offset[static_cast<std::size_t>(m)]) / scale[static_cast<std::size_t>(m)]);
+      if (std::isnan(v)) continue;
+      flat.push_back(targets.forward(static_cast<std::size_t>(m), v));
       p.rows.push_back(i);
       if (outputs > 1) p.group.push_back(static_cast<std::int32_t>(m));
     }
@@ -88,7 +109,7 @@ LatentFunctions functions_of(const Variational::Mode& m) {
 }  // namespace
 
 Model Builder::model(const Variational& v, const std::vector<Mode>& modes, std::vector<std::string> outputs,
-                     std::vector<double> offset, std::vector<double> scale) {
+                     Targets targets) {
   Model m;
   m.modes_ = modes;
   m.outputs_ = std::move(outputs);
@@ -100,19 +121,20 @@ Model Builder::model(const Variational& v, const std::vector<Mode>& modes, std::
     m.terms_.push_back(t);
   }
   for (int k = 0; k < v.modes(); ++k) m.functions_.push_back(functions_of(v.mode(k)));
-  for (std::size_t g = 0; g < offset.size(); ++g) offset[g] += v.offset() * scale[g];
-  m.offset_ = std::move(offset), m.scale_ = std::move(scale);
+  for (std::size_t g = 0; g < targets.offset.size(); ++g) targets.offset[g] += v.offset() * targets.scale[g];
+  m.offset_ = std::move(targets.offset), m.scale_ = std::move(targets.scale);
+  m.warp_ = std::move(targets.warp);
   m.shape_ = v.shape(), m.rate_ = v.rate();
   m.nu_ = m.predictive_nu_ = v.student() ? v.nu() : 0;
   return m;
 }
 
-Model Builder::with_core(const std::vector<Mode>& modes, std::vector<std::string> outputs,
-                         std::vector<double> offset, std::vector<double> scale, Array mean, Array covariance,
-                         std::vector<LatentFunctions> functions, double shape, double rate) {
+Model Builder::with_core(const std::vector<Mode>& modes, std::vector<std::string> outputs, Targets targets,
+                         Array mean, Array covariance, std::vector<LatentFunctions> functions, double shape,
+                         double rate) {
   Model m;
   m.modes_ = modes, m.outputs_ = std::move(outputs);
-  m.offset_ = std::move(offset), m.scale_ = std::move(scale);
+  m.offset_ = std::move(targets.offset), m.scale_ = std::move(targets.scale);
   m.core_mean_ = std::move(mean), m.core_covariance_ = std::move(covariance);
   m.functions_ = std::move(functions);
   m.shape_ = {shape}, m.rate_ = {rate};

@@ -68,6 +68,16 @@ std::vector<double> NoiseMixture::half_width_table(double coverage) const {
   return table;
 }
 
+std::vector<double> NoiseMixture::nodes(int count) const {
+  std::vector<double> out(static_cast<std::size_t>(count));
+  for (int k = 0; 2 * k < count; ++k) {  // symmetric: quantiles at the middles of `count` parts
+    const double outer = 1 - (2 * k + 1.0) / count;
+    out[static_cast<std::size_t>(count - 1 - k)] = outer > 0 ? half_width(outer, 0, 1) : 0;
+    out[static_cast<std::size_t>(k)] = -out[static_cast<std::size_t>(count - 1 - k)];
+  }
+  return out;
+}
+
 double NoiseMixture::look_up(const std::vector<double>& table, double variance, double noise) {
   const double ratio = std::clamp(variance / noise, 1e-6, 1e6);
   const double at = (std::log10(ratio) - table_low) / (table_high - table_low) * (table_size - 1);

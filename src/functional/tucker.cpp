@@ -1,4 +1,4 @@
-#include "functional/tucker.hpp"
+#include "functional/published.hpp"
 
 #include <Eigen/Dense>
 #include <cmath>
@@ -225,8 +225,7 @@ class Tucker {
 }  // namespace
 
 Fit published_tucker(const Prepared& data, const std::vector<Mode>& modes, const FitOptions& o,
-                     std::vector<std::string> outputs, std::vector<double> offset,
-                     std::vector<double> scale) {
+                     std::vector<std::string> outputs, Targets targets) {
   require(outputs.size() == 1, "[fit] funbat is for one output, not ", outputs.size());
   require(o.rank >= 1 && std::pow(static_cast<double>(o.rank), static_cast<double>(modes.size())) <= 1024,
           "[fit] a core of rank ", o.rank, " in ", modes.size(),
@@ -239,8 +238,8 @@ Fit published_tucker(const Prepared& data, const std::vector<Mode>& modes, const
     if (o.progress) o.progress({e + 1, o.epochs, text("bound ", out.elbo.back())});
   }
   out.converged = true;
-  out.model = Builder::with_core(modes, std::move(outputs), std::move(offset), std::move(scale), t.core(),
-                                 t.core_covariance(), t.functions(), t.shape(), t.rate());
+  out.model = Builder::with_core(modes, std::move(outputs), std::move(targets), t.core(), t.core_covariance(),
+                                 t.functions(), t.shape(), t.rate());
   return out;
 }
 

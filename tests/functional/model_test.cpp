@@ -84,7 +84,7 @@ TEST(FunctionalModel, TheBoundNeverFalls) {
       const Prepared data = Builder::prepare({{"a", ModeKind::continuous, 0, "", {}, 0, 1},
                                               {"b", ModeKind::continuous, 0, "", {}, 0, 1},
                                               {"c", ModeKind::continuous, 0, "", {}, 0, 1}},
-                                             set.x, set.y, {0}, {1});
+                                             set.x, set.y, {{0}, {1}, {}});
       std::vector<Component> components{{{true, false, false}, -1},
                                         {{false, true, false}, -1},
                                         {{true, true, true}, -1},
@@ -121,14 +121,15 @@ TEST(FunctionalModel, OneModeIsAGaussianProcess) {
     y.push_back(std::sin(7 * x.back()) + 0.1 * random.normal(i + 100));
   }
   const Prepared data = Builder::prepare({{"x", ModeKind::continuous, 0, "", {}, 0, 1}},
-                                         Array::from(x, {60, 1}), Array::from(y), {0}, {1});
+                                         Array::from(x, {60, 1}), Array::from(y), {{0}, {1}, {}});
   VariationalOptions v;
   v.learn = false;
   const Kernel kernel = Kernel::matern(1.5, 0.3);
   Variational state(data.entries, data.coordinates, {{{true}, -1}}, {{kernel}}, {}, v);
   for (int s = 0; s < 50; ++s) state.sweep({0});
   const GaussianProcess gp(kernel, Array::from(x), Array::from(y), 1 / state.precision());
-  const Model m = Builder::model(state, {{"x", ModeKind::continuous, 0, "", {}, 0, 1}}, {"y"}, {0}, {1});
+  const Model m =
+      Builder::model(state, {{"x", ModeKind::continuous, 0, "", {}, 0, 1}}, {"y"}, {{0}, {1}, {}});
   const Array z = Array::of({0.1, 0.5, 1.5});
   const Prediction p = m.predict(z.reshaped({3, 1}));
   const auto [mean, variance] = gp.predict(z);

@@ -16,6 +16,8 @@ enum class Method {
   funbat        ///< as published: Tucker format
 };
 enum class Noise { gaussian, student };
+/// On what scale of the target noise is of one size (Warp). `automatic`: whichever has the greater bound.
+enum class Scale { automatic, linear, log };
 
 struct FitOptions {
   Method method = Method::additive_cp;
@@ -24,7 +26,8 @@ struct FitOptions {
   bool main_effects = true;
   std::string kernel = "matern32";  ///< of the modes that name none, lengths and variances learned
   Noise noise = Noise::student;
-  bool prune = true;  ///< terms go whose absence does not lower the bound
+  Scale scale = Scale::automatic;  ///< of the target; published methods: linear
+  bool prune = true;               ///< terms go whose absence does not lower the bound
   int max_sweeps = 300;
   double tolerance = 3e-5;  ///< of the bound's change in a sweep, per observation
   bool calibrate = true;    ///< noise of predictions from what each fifth of the data is without it

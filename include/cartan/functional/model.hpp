@@ -30,7 +30,19 @@ struct Mode {
   double shift = 0, scale = 1;          ///< the coordinate within is (x - shift) / scale; found by the fit
 };
 
-/// What a model says of a value: moments of f, and of an observation y = f + noise.
+/// The scale of a target on which noise is of one size (a warped Gaussian process; E. Snelson, C. E.
+/// Rasmussen, Z. Ghahramani, NIPS 2003): the values themselves, log(y - origin) or -log(origin - y). Beyond
+/// the data's ends logarithms go on as straight lines, so that every number has its place.
+struct Warp {
+  int side = 0;                          ///< 0: none; 1: above a floor; -1: below a ceiling
+  double origin = 0, low = 0, high = 0;  ///< of the data, the ends where lines begin
+  double forward(double y) const;
+  double inverse(double z) const;
+  double log_slope(double y) const;  ///< of forward()
+};
+
+/// What a model says of a value: moments of f, and of an observation y = f + noise. With a warp, f is the
+/// mean of y given the latent functions, and the moments are by quadrature.
 struct Prediction {
   Array mean;         ///< (N) of f, in the units of the target
   Array variance;     ///< (N) of f
@@ -56,7 +68,7 @@ struct NoiseLaw {
 
 /// The posterior of
 ///
-///     y_m(x) = offset_m + scale_m (sum_a prod_{k active in a} u_a^k(x_k) + noise),
+///     warp_m(y_m(x)) = offset_m + scale_m (sum_a prod_{k active in a} u_a^k(x_k) + noise),
 ///
 /// every u_a^k a Gaussian process of one coordinate, known given messages (LatentFunctions), blocks of modes
 /// independent of each other. A product of all modes is a term of CP format; one of a single mode is a main
@@ -83,6 +95,7 @@ class Model {
   /// Standard deviation of the noise (scale of Student's) at the middle of the data, in the target's units.
   double noise(Index output = 0) const;
   const NoiseLaw& noise_law() const { return law_; }
+  Warp warp(Index output = 0) const;
 
   /// Predictions at coordinates (N, modes); categories by number. Throws std::invalid_argument for another
   /// shape, numbers that are not finite, categories that are no whole numbers.
@@ -105,6 +118,7 @@ class Model {
   std::vector<Term> terms_;
   std::vector<LatentFunctions> functions_;  // of every mode, the outputs' last where there are several
   std::vector<double> offset_, scale_;      // of every output
+  std::vector<Warp> warp_;                  // of every output, or empty: none
   std::vector<double> shape_, rate_;        // of the noise's precision, standardised
   double nu_ = 0;
   NoiseLaw law_;  // of the noise's variance, and its nu, as data left out have them
