@@ -1,6 +1,7 @@
 // cartan functional fit TABLE: a functional tensor model of scattered data, beside simpler models.
 
 #include <cartan/core/error.hpp>
+#include <cartan/core/parallel.hpp>
 #include <cartan/core/random.hpp>
 
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <mutex>
 
 #include "app.hpp"
 #include "config_flags.hpp"
@@ -163,33 +165,53 @@ void run(const Options& o) {
 
   FitOptions f = o.fit;
   f.stop = &context().stop;
-  Scores scores;
+  // the folds, then the fit of everything: independent of each other, so at a time where there are cores
+  const Index all = o.folds + 1;
+  std::vector<Scores> parts(static_cast<std::size_t>(all));
+  std::vector<Index> order;
   if (o.folds) {
     require(n >= 2 * o.folds, "--folds ", o.folds, ": ", n, " rows are too few");
-    const std::vector<Index> order = Random(f.seed, 1).permutation(n);
-    for (int k = 0; k < o.folds; ++k) {
+    order = Random(f.seed, 1).permutation(n);
+  }
+  Fit made;
+  double seconds = 0;
+  ProgressBar bar(o.folds ? text(o.folds, " folds, then all") : "fitting");
+  std::mutex guard;
+  int finished = 0;
+  parallel_for(all, 1, [&](Index k, Index) {
+    if (context().stop) return;
+    const bool whole = k == o.folds;
+    FitOptions own = f;
+    own.progress = [&](const Progress& p) {
+      const std::lock_guard<std::mutex> lock(guard);
+      bar(o.folds ? Progress{finished, all, p.message} : p);
+    };
+    Array x = rows.x, y = rows.y, x_test = rows.x, y_test = rows.y;
+    if (!whole) {
       std::vector<Index> train, test;
       for (Index i = 0; i < n; ++i)
         (i % o.folds == k ? test : train).push_back(order[static_cast<std::size_t>(i)]);
-      ProgressBar bar(text("fold ", k + 1, " of ", o.folds));
-      f.progress = bar.callback();
-      const Array x = pick(rows.x, train), y = pick(rows.y, train);
-      const Fit made = fit(x, y, modes, f, targets);
-      bar.finish();
-      stop_if_asked();
-      f.progress = {};
-      add_scores(made, x, y, pick(rows.x, test), pick(rows.y, test), modes, f, scores);
+      x = pick(rows.x, train), y = pick(rows.y, train);
+      x_test = pick(rows.x, test), y_test = pick(rows.y, test);
     }
-  }
-  ProgressBar bar("fitting");
-  f.progress = bar.callback();
-  const auto begin = std::chrono::steady_clock::now();
-  const Fit made = fit(rows.x, rows.y, modes, f, targets);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const auto begin = std::chrono::steady_clock::now();
+    Fit one = fit(x, y, modes, own, targets);
+    const double time = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    own.progress = {};
+    if (!one.stopped && (!whole || !o.folds))
+      add_scores(one, x, y, x_test, y_test, modes, own, parts[static_cast<std::size_t>(k)]);
+    const std::lock_guard<std::mutex> lock(guard);
+    ++finished;
+    if (whole) made = std::move(one), seconds = time;
+  });
   bar.finish();
   stop_if_asked();
-  f.progress = {};
-  if (!o.folds) add_scores(made, rows.x, rows.y, rows.x, rows.y, modes, f, scores);
+  Scores scores;
+  for (const Scores& part : parts) {
+    scores.resize(std::max(scores.size(), part.size()));
+    for (std::size_t m = 0; m < part.size(); ++m)
+      scores[m].insert(scores[m].end(), part[m].begin(), part[m].end());
+  }
 
   ordered_json j{{"n", n},
                  {"rank", made.rank},
@@ -214,6 +236,11 @@ void run(const Options& o) {
     scaling[m.name] = {{"kind", name_of(m.kind)}, {"shift", m.shift}, {"scale", m.scale}};
   }
   j["inputs"] = scaling;
+  for (std::size_t m = 0; m < targets.size(); ++m) {
+    const Warp w = made.model.warp(static_cast<Index>(m));
+    j["targets"][targets[m]] = {{"scale", w.side ? "log" : "linear"}};
+    if (w.side) j["targets"][targets[m]][w.side > 0 ? "floor" : "ceiling"] = w.origin;
+  }
   ordered_json stored = j;  // without what differs between equal runs
   stored.erase("seconds");
   save_functional(o.out, made.model, times, json_text(stored));
@@ -233,6 +260,12 @@ void run(const Options& o) {
     for (int k = 0; k < made.model.modes(); ++k) {
       const Mode& m = made.model.mode(k);
       std::printf("%-16s %s, scaled (x - %.6g) / %.6g\n", m.name.c_str(), name_of(m.kind), m.shift, m.scale);
+    }
+    for (std::size_t m = 0; m < targets.size(); ++m) {
+      const Warp w = made.model.warp(static_cast<Index>(m));
+      if (w.side)
+        std::printf("%-16s logarithms %s %.6g\n", targets[m].c_str(), w.side > 0 ? "above" : "below",
+                    w.origin);
     }
     std::printf("%-16s %.2f s\n", "time", seconds);
     for (const std::string& name : files) std::printf("%-16s %s\n", "written", name.c_str());

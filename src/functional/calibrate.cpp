@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
 #include "functional/ascent.hpp"
 #include "functional/builder.hpp"
@@ -62,8 +63,9 @@ void Builder::calibrate(Model& m, const Variational& v, const std::vector<int>& 
   const std::vector<Index> place = Random(seed, 77).permutation(n);
   std::vector<double> residual(static_cast<std::size_t>(n)), variance(residual.size()),
       noise(residual.size());
-  std::vector<double> mean(residual.size()), square(residual.size()), all(residual.size());
-  for (int f = 0; f < folds; ++f) {
+  std::vector<double> all(residual.size());
+  parallel_for(folds, 1, [&](Index f, Index) {
+    std::vector<double> mean(residual.size()), square(residual.size());
     std::vector<char> mask(residual.size(), 0);
     for (Index e = f; e < n; e += folds)
       mask[static_cast<std::size_t>(place[static_cast<std::size_t>(e)])] = 1;
@@ -73,7 +75,7 @@ void Builder::calibrate(Model& m, const Variational& v, const std::vector<int>& 
         residual[e] = v.entries().values()[e] - v.offset() - mean[e];
         all[e] = mean[e], variance[e] = square[e], noise[e] = 1 / v.precision(v.group(static_cast<Index>(e)));
       }
-  }
+  });
   std::vector<double> at(residual.size());
   double sum = 0, spread = 0, low = INFINITY, high = -INFINITY;
   for (const double f : all) sum += f, low = std::min(low, f), high = std::max(high, f);

@@ -1,8 +1,8 @@
 #include "functional/chain.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <map>
 
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -67,10 +67,40 @@ Chain::Chain(std::vector<Kernel> components, std::vector<double> coordinates)
   for (std::size_t i = 0; i < coordinates_.size(); ++i)
     require(std::isfinite(coordinates_[i]) && (i == 0 || coordinates_[i - 1] < coordinates_[i]),
             "[Chain] coordinate ", i, " is ", coordinates_[i], "; expected rising finite numbers");
-  const auto n = coordinates_.size(), d = static_cast<std::size_t>(states_), c = kernels_.size();
-  m_prior_.resize(n * d), m_post_.resize(n * d), p_prior_.resize(n * d * d);
-  u_.resize(n * c * c), v_.resize(n * c * d);
   find_transitions();
+}
+
+namespace {
+
+// Tables that chains of this thread have given back.
+using Tables = std::array<std::vector<double>, 5>;
+std::vector<Tables>& reserve() {
+  static thread_local std::vector<Tables> tables;
+  return tables;
+}
+constexpr std::size_t largest_kept = std::size_t{1} << 21;  // numbers
+
+}  // namespace
+
+void Chain::take_tables() {
+  const auto n = coordinates_.size(), d = static_cast<std::size_t>(states_), c = kernels_.size();
+  if (m_prior_.empty() && !reserve().empty()) {
+    Tables& t = reserve().back();
+    m_prior_.swap(t[0]), p_prior_.swap(t[1]), m_post_.swap(t[2]), u_.swap(t[3]), v_.swap(t[4]);
+    reserve().pop_back();
+  }
+  const auto grow = [](std::vector<double>& table, std::size_t size) {
+    if (table.size() < size) table = std::vector<double>(size);  // what was there is of no use
+  };
+  grow(m_prior_, n * d), grow(m_post_, n * d), grow(p_prior_, n * d * d);
+  grow(u_, n * c * c), grow(v_, n * c * d);
+}
+
+void Chain::release() {
+  if (m_prior_.empty()) return;
+  Tables t;
+  t[0].swap(m_prior_), t[1].swap(p_prior_), t[2].swap(m_post_), t[3].swap(u_), t[4].swap(v_);
+  if (t[1].size() <= largest_kept && reserve().size() < 4) reserve().push_back(std::move(t));
 }
 
 void Chain::set_kernels(std::vector<Kernel> kernels) {
@@ -115,6 +145,7 @@ void Chain::find_transitions() {
 
 double Chain::forward(const double* precision, const double* shift) {
   if (size() == 0) return 0;
+  take_tables();
   return with_sizes(*this, uniform_, [&](auto sizes) {
     Pass<decltype(sizes)> pass(*this);
     std::vector<double> m(static_cast<std::size_t>(states_), 0.0), p(m.size() * m.size(), 0.0);

@@ -56,6 +56,8 @@ class Chain {
   void at(double x, double* mean, double* covariance) const;
 
   std::size_t parameters() const { return parameters_; }
+  /// Gives the tables of the passes to the next chain of this thread: what at() and backward() read is lost.
+  void release();
 
  private:
   struct Step;  // one coordinate's row of the tables below
@@ -63,7 +65,7 @@ class Chain {
   struct Pass;
   friend struct ScanPass;
   void find_transitions();
-  void read(Index i, double* h) const;
+  void take_tables();
 
   std::vector<Kernel> kernels_;
   std::vector<double> coordinates_;
@@ -76,7 +78,7 @@ class Chain {
   std::vector<double> stationary_;   // (block)
   std::vector<double> observation_;  // (n, D) where a component does not read its first state, else (D)
   bool fixed_observation_ = true;
-  // tables of the passes, a row a coordinate
+  // tables of the passes, a row a coordinate; perhaps longer than needed
   std::vector<double> m_prior_, p_prior_, m_post_, u_, v_, r_, n_;
 };
 

@@ -58,6 +58,7 @@ double Chain::scan(const double* precision, const double* shift, double* mean, d
     backward(precision, shift, mean, covariance, nullptr);
     return evidence;
   }
+  take_tables();
   std::vector<Element> element(static_cast<std::size_t>(blocks));
   std::vector<double> evidence(static_cast<std::size_t>(blocks));
   // the transition into block k, its own elements from the state before that transition

@@ -11,13 +11,14 @@ namespace {
 using Vector = Moments2::Vector;
 constexpr Index piece = 2048;
 constexpr int most_modes = 32, most_vectors = 320;
+constexpr Index ahead = 32;  // observations whose weight, anywhere in memory, is asked for in advance
 
 // Sums over observations [begin, end) of one coordinate: S registers of second moments (0: not known to the
-// compiler), then those of the means.
+// compiler), then those of the means. There are `last` observations in all.
 template <int S, int F>
 void add_up(const Vector* const* tables, int others, int second, int vectors, const std::int32_t* place,
             const std::int32_t* order, const double* weight, const double* values, double offset, Index begin,
-            Index end, Vector* sum) {
+            Index end, Index last, Vector* sum) {
   const int s = S ? S : second, all = S ? S + F : vectors;
   if constexpr (S > 0) {
     Vector acc[S + F] = {};
@@ -30,8 +31,8 @@ void add_up(const Vector* const* tables, int others, int second, int vectors, co
         row = tables[j] + at[j] * (S + F);
         for (int v = 0; v < S + F; ++v) p[v] *= row[v];
       }
-      const std::int32_t id = order[e];
-      const double w = weight ? weight[id] : 1, wy = w * (values[id] - offset);
+      if (weight && e + ahead < last) __builtin_prefetch(weight + order[e + ahead]);
+      const double w = weight ? weight[order[e]] : 1, wy = w * (values[e] - offset);
       for (int v = 0; v < S; ++v) acc[v] += w * p[v];
       for (int v = S; v < S + F; ++v) acc[v] += wy * p[v];
     }
@@ -40,8 +41,7 @@ void add_up(const Vector* const* tables, int others, int second, int vectors, co
     for (int v = 0; v < all; ++v) sum[v] = Vector{};
     for (Index e = begin; e < end; ++e) {
       const std::int32_t* at = place + e * others;
-      const std::int32_t id = order[e];
-      const double w = weight ? weight[id] : 1, wy = w * (values[id] - offset);
+      const double w = weight ? weight[order[e]] : 1, wy = w * (values[e] - offset);
       for (int v = 0; v < all; ++v) {
         Vector p = tables[0][at[0] * all + v];
         for (int j = 1; j < others; ++j) p *= tables[j][at[j] * all + v];
@@ -95,7 +95,7 @@ Entries::Entries(std::vector<std::vector<std::int32_t>> index, std::vector<Index
   require(1 <= modes && modes <= most_modes, "[Entries] ", modes, " modes; expected 1 to ", most_modes);
   require(size() < (Index{1} << 31), "[Entries] ", size(), " observations; at most 2^31 - 1 are supported");
   start_.resize(index_.size()), order_.resize(index_.size()), others_.resize(index_.size());
-  pieces_.resize(index_.size());
+  pieces_.resize(index_.size()), sorted_.resize(index_.size());
   for (int k = 0; k < modes; ++k) {
     const auto m = static_cast<std::size_t>(k);
     auto& start = start_[m];
@@ -107,6 +107,9 @@ Entries::Entries(std::vector<std::vector<std::int32_t>> index, std::vector<Index
     for (std::size_t e = 0; e < values_.size(); ++e)
       order_[m][static_cast<std::size_t>(next[static_cast<std::size_t>(index_[m][e])]++)] =
           static_cast<std::int32_t>(e);
+    sorted_[m].resize(values_.size());
+    for (std::size_t e = 0; e < values_.size(); ++e)
+      sorted_[m][e] = values_[static_cast<std::size_t>(order_[m][e])];
     const int others = modes - 1;
     others_[m].resize(values_.size() * static_cast<std::size_t>(others));
     std::int32_t* to = others_[m].data();
@@ -156,8 +159,8 @@ void Entries::sums(int k, const Moments2& table, const double* weight, double of
   const Index grain = std::clamp<Index>(2 * piece / per_piece, 1, 4096);
   parallel_for(static_cast<Index>(pieces.size()), grain, [&](Index begin, Index end) {
     for (Index p = begin; p < end; ++p)
-      add(tables, count, second, vectors, place, order_[m].data(), weight, values_.data(), offset,
-          pieces[static_cast<std::size_t>(p)].begin, pieces[static_cast<std::size_t>(p)].end,
+      add(tables, count, second, vectors, place, order_[m].data(), weight, sorted_[m].data(), offset,
+          pieces[static_cast<std::size_t>(p)].begin, pieces[static_cast<std::size_t>(p)].end, size(),
           to + p * vectors);
   });
   if (whole) return;

@@ -80,6 +80,7 @@ class Entries {
   // per mode: observations in the order of their coordinate, with the coordinates of the other modes
   std::vector<std::vector<Index>> start_;
   std::vector<std::vector<std::int32_t>> order_, others_;
+  std::vector<std::vector<double>> sorted_;  // values in these orders
   // pieces of at most `piece` observations of one coordinate: (coordinate, first, last)
   struct Piece {
     std::int32_t coordinate;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numeric>
 
 #include "cartan/core/error.hpp"
@@ -87,25 +88,38 @@ Fit learned(const Array& x, const Array& y, const std::vector<Mode>& modes, cons
     const bool any = std::any_of(proposed.begin(), proposed.end(), [](const Warp& w) { return w.side != 0; });
     if (any || warps.empty()) warps.push_back(std::move(proposed));
   }
-  std::vector<Fit> fits(warps.size());
-  std::vector<Variational> states(warps.size());
-  std::vector<double> bound(warps.size());
-  parallel_for(static_cast<Index>(warps.size()), 1, [&](Index which, Index) {
-    const auto w = static_cast<std::size_t>(which);
-    const Targets targets = standardised(y, warps[w]);
-    const Prepared data = Builder::prepare(modes, x, y, targets);
-    FitOptions own = options;
-    if (w + 1 < warps.size()) own.progress = {};  // one tells of itself
-    Fitter fitter(data, modes, own, static_cast<Index>(targets.scale.size()));
-    states[w] = fitter.run();
-    fits[w].elbo = std::move(fitter.elbo);
-    fits[w].sweeps = fitter.sweeps, fits[w].converged = fitter.converged;
-    fits[w].model = Builder::model(states[w], modes, outputs, targets);
-    bound[w] = states[w].elbo() + log_jacobian(y, targets);
+  struct Way {
+    Targets targets;
+    Prepared data;
+    FitOptions options;
+    std::unique_ptr<Fitter> fitter;
+    Variational state;
+    double bound = 0;
+  };
+  std::vector<Way> ways(warps.size());
+  parallel_for(static_cast<Index>(ways.size()), 1, [&](Index which, Index) {
+    Way& way = ways[static_cast<std::size_t>(which)];
+    way.targets = standardised(y, warps[static_cast<std::size_t>(which)]);
+    way.data = Builder::prepare(modes, x, y, way.targets);
+    way.options = options;
+    if (static_cast<std::size_t>(which) + 1 < ways.size()) way.options.progress = {};  // one tells of itself
+    way.fitter =
+        std::make_unique<Fitter>(way.data, modes, way.options, static_cast<Index>(way.targets.scale.size()));
+    way.state = way.fitter->build();
+    way.bound = way.state.elbo() + log_jacobian(y, way.targets);
   });
-  const auto best = static_cast<std::size_t>(std::max_element(bound.begin(), bound.end()) - bound.begin());
-  state = std::move(states[best]);
-  return std::move(fits[best]);
+  Way& best = *std::max_element(ways.begin(), ways.end(),
+                                [](const Way& a, const Way& b) { return a.bound < b.bound; });
+  for (Way& way : ways)
+    if (&way != &best) way.fitter.reset(), way.state = Variational(), way.data = Prepared();
+  best.options.progress = options.progress;
+  best.fitter->finish(best.state);
+  Fit out;
+  out.elbo = std::move(best.fitter->elbo);
+  out.sweeps = best.fitter->sweeps, out.converged = best.fitter->converged;
+  out.model = Builder::model(best.state, modes, outputs, best.targets);
+  state = std::move(best.state);
+  return out;
 }
 
 }  // namespace

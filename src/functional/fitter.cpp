@@ -101,7 +101,7 @@ double Fitter::main_bound(int most) {
   return state.elbo();
 }
 
-Variational Fitter::run() {
+Variational Fitter::build() {
   const std::vector<Component> main = o_.main_effects ? main_effects() : std::vector<Component>{};
   std::vector<Component> products;
   if (modes_.size() > 1) {
@@ -116,14 +116,25 @@ Variational Fitter::run() {
   Variational state;
   if (!main.empty()) {
     state = state_of(main, true);
-    climb(state, products.empty() ? o_.max_sweeps : std::min(o_.max_sweeps, 40),
-          products.empty() ? o_.tolerance : 1e-4);
+    climb(state, std::min(o_.max_sweeps, first_sweeps), products.empty() ? o_.tolerance : 1e-4);
   }
   for (const Component& c : products)
     if (!stop()) grow(state, c);
-  if (!products.empty()) climb(state, o_.max_sweeps, o_.tolerance);
-  if (o_.prune) prune(state, static_cast<int>(main.size()));
   return state;
+}
+
+void Fitter::finish(Variational& state) {
+  const auto& all = state.components();
+  const auto main = std::count_if(all.begin(), all.end(), [](const Component& c) {
+    return std::count(c.active.begin(), c.active.end(), true) == 1;
+  });
+  const bool products = static_cast<std::size_t>(main) < all.size();
+  if (products) {
+    climb(state, o_.max_sweeps, o_.tolerance);
+  } else if (!converged && o_.max_sweeps > first_sweeps) {
+    climb(state, o_.max_sweeps - first_sweeps, o_.tolerance);
+  }
+  if (o_.prune) prune(state, static_cast<int>(main));
 }
 
 // One product more: of a few starts the one of the greatest bound after some sweeps. Factors of a start are
@@ -246,6 +257,5 @@ void Fitter::prune(Variational& state, int first) {
   }
   converged = done;
 }
-
 
 }  // namespace cartan::functional

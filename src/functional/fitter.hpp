@@ -12,7 +12,10 @@ class Fitter {
  public:
   Fitter(const Prepared& data, const std::vector<Mode>& modes, const FitOptions& options, Index outputs);
 
-  Variational run();
+  /// Main effects and products, each found in few sweeps.
+  Variational build();
+  /// To convergence, and terms that are not needed go.
+  void finish(Variational& state);
   /// The bound of the main effects alone after a few sweeps.
   double main_bound(int sweeps);
 
@@ -32,7 +35,7 @@ class Fitter {
   void tell(const Variational& state) const;
   void prune(Variational& state, int first);
 
-  static constexpr int starts = 3, trial_sweeps = 5, grow_sweeps = 10;
+  static constexpr int first_sweeps = 40, starts = 3, trial_sweeps = 5, grow_sweeps = 10;
   std::vector<bool> refused_;
   const Prepared& data_;
   const std::vector<Mode>& modes_;

@@ -91,12 +91,15 @@ void Variational::set_prior(int mode, Base base) {
   Mode& m = modes_[static_cast<std::size_t>(mode)];
   m.base_precision = std::move(base.precision), m.base_shift = std::move(base.shift);
   m.base_evidence = m.chain.forward(m.base_precision.data(), m.base_shift.data());
+  m.chain.release();
 }
 
 void Variational::set_base(int mode, Base base) {
   set_prior(mode, std::move(base));
   Mode& m = modes_[static_cast<std::size_t>(mode)];
+  m.chain.forward(m.base_precision.data(), m.base_shift.data());
   m.chain.backward(m.base_precision.data(), m.base_shift.data(), m.mean.data(), m.covariance.data(), nullptr);
+  m.chain.release();
   refresh(mode);
 }
 
@@ -135,14 +138,37 @@ void Variational::refresh(int mode) {
   });
 }
 
+// The evidence of the messages with the kernels that are, and with those proposed: the better ones stay.
+void Variational::decide(Mode& m, const double* precision, const double* shift) {
+  if (m.proposal.empty()) {
+    m.evidence = m.chain.forward(precision, shift);
+    return;
+  }
+  double evidence[2];
+  parallel_for(2, 1, [&](Index which, Index) {
+    if (which == 1) {
+      if (m.trial.components())
+        m.trial.set_kernels(m.proposal);
+      else
+        m.trial = Chain(m.proposal, m.coordinates);
+    }
+    evidence[which] = (which == 0 ? m.chain : m.trial).forward(precision, shift);
+  });
+  m.evidence = evidence[0];
+  if (evidence[1] >= evidence[0]) {
+    m.evidence = evidence[1], m.kernels = m.proposal;
+    std::swap(m.chain, m.trial);
+  } else {
+    for (double& s : m.step) s = std::max(1e-4, 0.5 * s);
+  }
+  m.trial.release();
+  m.proposal.clear();
+}
+
 // One step uphill in the evidence of this mode's messages, with a width of its own for each parameter (grown
-// where the slope keeps its sign, else shrunk); taken back where the evidence is not greater.
-void Variational::learn(Mode& m) {
-  std::vector<double> slope(m.chain.parameters()), w = m.precision, e = m.shift;
-  for (std::size_t j = 0; j < m.base_precision.size(); ++j) w[j] += m.base_precision[j];
-  for (std::size_t j = 0; j < m.base_shift.size(); ++j) e[j] += m.base_shift[j];
-  m.chain.backward(w.data(), e.data(), nullptr, nullptr, slope.data());
-  std::vector<Kernel> before = m.kernels, next;
+// where the slope keeps its sign, else shrunk). The next update takes it where the evidence is greater then.
+void Variational::propose(Mode& m, const std::vector<double>& slope) {
+  std::vector<Kernel> next;
   std::size_t p = 0;
   bool moved = false;
   for (const Kernel& k : m.kernels) {
@@ -162,16 +188,7 @@ void Variational::learn(Mode& m) {
     }
     next.push_back(k.with(values));
   }
-  if (!moved) return;
-  m.chain.set_kernels(next);
-  const double evidence = m.chain.forward(w.data(), e.data());
-  if (evidence >= m.evidence) {
-    m.evidence = evidence, m.kernels = std::move(next);
-    return;
-  }
-  for (double& s : m.step) s = std::max(1e-4, 0.5 * s);
-  m.chain.set_kernels(before);
-  m.evidence = m.chain.forward(w.data(), e.data());
+  if (moved) m.proposal = std::move(next);
 }
 
 void Variational::update(int mode) {
@@ -209,9 +226,11 @@ void Variational::update(int mode) {
     for (std::size_t j = 0; j < total_e.size(); ++j) total_e[j] += m.base_shift[j];
   }
   const double *w = based ? total_w.data() : m.precision.data(), *e = based ? total_e.data() : m.shift.data();
-  m.evidence = m.chain.forward(w, e);
-  if (options_.learn) learn(m);
-  m.chain.backward(w, e, m.mean.data(), m.covariance.data(), nullptr);
+  decide(m, w, e);
+  std::vector<double> slope(options_.learn ? m.chain.parameters() : 0);
+  m.chain.backward(w, e, m.mean.data(), m.covariance.data(), options_.learn ? slope.data() : nullptr);
+  m.chain.release();
+  if (options_.learn) propose(m, slope);
   // divergence of q from its prior: E log of the messages less the evidence
   double expected = 0;
   for (Index i = 0; i < n; ++i) {
@@ -310,8 +329,11 @@ void Variational::update_noise() {
                       0.5 * shape_[g] / rate_[g] * sum[g] -
                       gamma_divergence(shape_[g], rate_[g], options_.prior_shape, options_.prior_rate);
   }
-  for (Index e = 0; e < n && !weight_.empty(); ++e)
-    weight_[static_cast<std::size_t>(e)] *= precision(static_cast<int>(group(e)));
+  if (!weight_.empty())
+    parallel_for(n, 4096, [&](Index begin, Index end) {
+      for (Index e = begin; e < end; ++e)
+        weight_[static_cast<std::size_t>(e)] *= precision(static_cast<int>(group(e)));
+    });
   elbo_ = log_likelihood;
   for (const Mode& m : modes_) elbo_ -= m.divergence;
 }
@@ -326,6 +348,7 @@ void Variational::left_out(const std::vector<char>& mask, int sweeps, const std:
                            double* mean, double* variance) const {
   Variational copy = *this;
   copy.options_.learn = false;
+  for (Mode& m : copy.modes_) m.trial = Chain(), m.proposal.clear();
   if (copy.weight_.empty()) copy.weight_.assign(mask.size(), precision());
   for (std::size_t e = 0; e < mask.size(); ++e)
     if (mask[e]) copy.weight_[e] = 0;
@@ -379,8 +402,11 @@ Variational Variational::without(int component) const {
     pick(from.base_shift, from.base_precision, to.base_shift, to.base_precision);
     if (kept.empty()) to.divergence = 0;
     to.chain = kept.empty() ? Chain() : Chain(to.kernels, to.coordinates);
-    if (!to.base_precision.empty())
+    to.trial = Chain(), to.proposal.clear();
+    if (!to.base_precision.empty()) {
       to.base_evidence = to.chain.forward(to.base_precision.data(), to.base_shift.data());
+      to.chain.release();
+    }
     out.refresh(k);
   }
   return out;

@@ -48,7 +48,8 @@ class Variational {
     std::vector<double> base_precision, base_shift;
     double base_evidence = 0, evidence = 0, divergence = 0;
     std::vector<double> step, slope;  // of the learning, by log parameter
-    Chain chain;
+    std::vector<Kernel> proposal;     // of the next update; empty: none
+    Chain chain, trial;               // of the kernels, of those proposed
   };
 
   Variational() = default;
@@ -106,7 +107,8 @@ class Variational {
 
  private:
   void refresh(int mode);
-  void learn(Mode& m);
+  void decide(Mode& m, const double* precision, const double* shift);
+  static void propose(Mode& m, const std::vector<double>& slope);
 
   std::shared_ptr<const Entries> entries_;
   std::vector<Component> components_;

@@ -12,7 +12,9 @@ namespace {
 
 // The logarithm above 0 between two ends, lines outside: of u, a distance from the origin.
 double log_of(double u, double low, double high) {
-  return u < low ? std::log(low) + (u - low) / low : u > high ? std::log(high) + (u - high) / high : std::log(u);
+  return u < low    ? std::log(low) + (u - low) / low
+         : u > high ? std::log(high) + (u - high) / high
+                    : std::log(u);
 }
 double exp_of(double z, double low, double high) {
   const double a = std::log(low), b = std::log(high);
