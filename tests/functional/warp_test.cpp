@@ -80,8 +80,8 @@ TEST(Warp, IsChosenWhereTheNoiseIsOfOneSizeOnIt) {
     EXPECT_LT(ours.nll, linear.nll - 0.1);
     EXPECT_LT(ours.rmse, 1.01 * linear.rmse);
     // what lies beyond all data has a density, and a file brings the same numbers
-    EXPECT_TRUE(std::isfinite(
-        made.model.predict(test.x.rows(0, 1), {}, Array::of({-sign * 100.0})).log_density(0)));
+    EXPECT_TRUE(
+        std::isfinite(made.model.predict(test.x.rows(0, 1), {}, Array::of({-sign * 100.0})).log_density(0)));
     data::Group root;
     made.model.save(root);
     EXPECT_TRUE(identical(Model::load(root).predict(test.x).low, made.model.predict(test.x).low));
