@@ -10,6 +10,12 @@ const std::vector<MethodKind>& method_kinds() {
   static const std::vector<MethodKind> kinds{
       {"mean", "the mean of all entries", make_mean},
       {"additive", "the mean and a bias for each index of every mode", make_additive},
+      {"mlp", "embeddings through dense layers", make_mlp},
+      {"costco", "embeddings through convolutions over modes and components (CoSTCo)", make_costco},
+      {"ntf", "embeddings, time through an LSTM, dense layers (NTF)", make_ntf},
+      {"dain", "a network trained again with entries added where they influence the error (DAIN)", make_dain},
+      {"uncle", "under-counted counts: a non-negative CP times a probability from attributes (UNCLE)",
+       make_uncle, true},
   };
   return kinds;
 }

@@ -73,6 +73,7 @@ struct MethodKind {
   std::string name;
   std::string help;  ///< one line
   std::function<std::unique_ptr<Method>()> make;
+  bool counts = false;  ///< takes whole numbers from 0 on alone
 };
 /// All of them, baselines first (src/completion/methods.cpp).
 const std::vector<MethodKind>& method_kinds();
