@@ -83,26 +83,34 @@ Index pieces(Index n, Index of) {
   return (n + of - 1) / of;
 }
 __mmask16 first_lanes(Index count) {
-  return count >= 16 ? __mmask16(0xffff) : count <= 0 ? __mmask16(0) : static_cast<__mmask16>((1u << count) - 1);
+  return count >= 16  ? __mmask16(0xffff)
+         : count <= 0 ? __mmask16(0)
+                      : static_cast<__mmask16>((1u << count) - 1);
 }
 
 // The 16 x 16 transpose of 32-bit lanes.
-void transpose_lanes(__m512i r[16]) {
+[[gnu::always_inline]] inline void transpose_lanes(__m512i r[16]) {
   __m512i t[16];
+#pragma GCC unroll 16
   for (int i = 0; i < 16; i += 2) {
     t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
     t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
   }
+#pragma GCC unroll 16
   for (int i = 0; i < 16; i += 4)
+#pragma GCC unroll 16
     for (int j = 0; j < 2; ++j) {
       r[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + j + 2]);
       r[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + j + 2]);
     }
+#pragma GCC unroll 16
   for (int i = 0; i < 16; i += 8)
+#pragma GCC unroll 16
     for (int j = 0; j < 4; ++j) {
       t[i + j] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0x88);
       t[i + j + 4] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0xdd);
     }
+#pragma GCC unroll 16
   for (int j = 0; j < 8; ++j) {
     r[j] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0x88);
     r[j + 8] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0xdd);
@@ -133,12 +141,15 @@ void pack_panel(MatrixView<float> x, Index first, Index count, Index width, Inde
       const Index lanes = std::min<Index>(16, width - i);
       for (Index s = 0; s < steps; s += 16) {
         __m512i r[16];
+#pragma GCC unroll 16
         for (Index j = 0; j < 16; ++j)
           r[j] = i + j < count ? along_row<Step>(x.data + (first + i + j) * x.stride, s * Step::depth, k)
                                : _mm512_setzero_si512();
         transpose_lanes(r);
-        for (Index j = 0; j < std::min<Index>(16, steps - s); ++j)
-          _mm512_mask_storeu_epi32(out + (s + j) * width + i, first_lanes(lanes), r[j]);
+        const Index left = std::min<Index>(16, steps - s);
+#pragma GCC unroll 16
+        for (Index j = 0; j < 16; ++j)
+          if (j < left) _mm512_mask_storeu_epi32(out + (s + j) * width + i, first_lanes(lanes), r[j]);
       }
     }
     return;
@@ -179,6 +190,7 @@ void tile(Index steps, const std::uint32_t* a, const std::uint32_t* b, const Res
   }
 #pragma GCC unroll 12
   for (int i = 0; i < tile_rows; ++i)
+#pragma GCC unroll 2
     for (int half = 0; half < 2; ++half) {
       if (i >= r.rows) continue;
       const __mmask16 lanes = first_lanes(r.columns - 16 * half);
@@ -203,8 +215,8 @@ void multiply_tiles(Index m, Index n, Index k, MatrixView<float> a, MatrixView<f
   parallel_for(down + across, 4, [&](Index begin, Index end) {
     for (Index p = begin; p < end; ++p) {
       if (p < across)
-        pack_panel<Step>(columns, p * tile_columns, std::min(tile_columns, n - p * tile_columns), tile_columns,
-                         k, right.data() + p * steps * tile_columns);
+        pack_panel<Step>(columns, p * tile_columns, std::min(tile_columns, n - p * tile_columns),
+                         tile_columns, k, right.data() + p * steps * tile_columns);
       else
         pack_panel<Step>(a, (p - across) * tile_rows, std::min(tile_rows, m - (p - across) * tile_rows),
                          tile_rows, k, left.data() + (p - across) * steps * tile_rows);
