@@ -69,8 +69,9 @@ double deviation(const SparseTensor& x) {
 
 TEST(NeuralFit, LearnsForAnyOrder) {
   for (const auto& [kind, shape, part] :
-       {std::tuple{"mlp", Shape{12, 10, 8}, 0.9}, std::tuple{"costco", Shape{12, 10, 8}, 0.9}, std::tuple{"ntf", Shape{12, 10, 8}, 0.9},
-        std::tuple{"mlp", Shape{30, 20}, 0.9}, std::tuple{"mlp", Shape{6, 5, 4, 5}, 0.9}}) {
+       {std::tuple{"mlp", Shape{12, 10, 8}, 0.9}, std::tuple{"costco", Shape{12, 10, 8}, 0.9},
+        std::tuple{"ntf", Shape{12, 10, 8}, 0.9}, std::tuple{"mlp", Shape{30, 20}, 0.9},
+        std::tuple{"mlp", Shape{6, 5, 4, 5}, 0.9}}) {
     SCOPED_TRACE(::testing::Message() << kind << " " << to_string(shape));
     const Split s = split(data(shape, part, 0.01), {0.1, 0.2, 3});
     NeuralOptions o = quick(40);
@@ -133,15 +134,16 @@ TEST(NeuralFit, HasTheSameBitsForAnyThreadsAndAfterARestart) {
     }
 }
 
-// The influence by its definition: gradients of the last layer by automatic differentiation, of every entry and
-// epoch, all of them kept. It follows the training by its own copy of the loop's order.
+// The influence by its definition: gradients of the last layer by automatic differentiation, of every entry
+// and epoch, all of them kept. It follows the training by its own copy of the loop's order.
 TEST(CellInfluence, IsTheSumOfProductsOfGradients) {
   const Split s = split(data({5, 4, 3}, 0.9, 0.1), {0.3, 0, 2});
   for (const std::string kind : {"mlp", "costco", "ntf"}) {
     SCOPED_TRACE(kind);
     const EntryNetworkOptions network = small(kind);
     nn::Init init{11};
-    const auto net = make_network(network, s.train.shape(), DType::f64, init, Products::f32, kind == "costco");
+    const auto net =
+        make_network(network, s.train.shape(), DType::f64, init, Products::f32, kind == "costco");
     const Index hidden = net->head.weight.dim(1), n = s.train.size();
     const auto batch_of = [](const SparseTensor& x, Index e) {
       EntryBatch b;
@@ -188,7 +190,8 @@ TEST(CellInfluence, IsTheSumOfProductsOfGradients) {
       for (std::size_t e = 0; e < all.size(); ++e) all[e] = static_cast<Index>(e);
       pass(s.validation, all, h, slope);
       online.add_validation(h, slope);
-      for (const Index e : all) validation_gradients[static_cast<std::size_t>(epoch)].push_back(gradient(s.validation, e));
+      for (const Index e : all)
+        validation_gradients[static_cast<std::size_t>(epoch)].push_back(gradient(s.validation, e));
       train_gradients[static_cast<std::size_t>(epoch)].resize(static_cast<std::size_t>(n));
       for (Index begin = 0; begin < n; begin += 7) {
         move(static_cast<std::uint64_t>(100 * epoch + begin));
@@ -197,7 +200,8 @@ TEST(CellInfluence, IsTheSumOfProductsOfGradients) {
         pass(s.train, rows, h, slope);
         online.add(rows, h, slope);
         for (const Index e : rows)
-          train_gradients[static_cast<std::size_t>(epoch)][static_cast<std::size_t>(e)] = gradient(s.train, e);
+          train_gradients[static_cast<std::size_t>(epoch)][static_cast<std::size_t>(e)] =
+              gradient(s.train, e);
       }
       if (epoch == epochs - 2) online.keep();  // the last epoch does not count
     }
@@ -213,8 +217,8 @@ TEST(CellInfluence, IsTheSumOfProductsOfGradients) {
   }
 }
 
-// What the training sums is what a second training with all gradients kept gives: the best epoch, the weights at
-// the start of an epoch for validation, those of the batch for training.
+// What the training sums is what a second training with all gradients kept gives: the best epoch, the weights
+// at the start of an epoch for validation, those of the batch for training.
 TEST(CellInfluence, OfATrainingHasTheBestEpochAndTakesMemoryOfTheEntriesAlone) {
   const Split s = split(data({9, 8, 7}, 0.8, 0.3), {0.3, 0, 2});
   std::vector<std::size_t> held;
@@ -264,7 +268,8 @@ TEST(Importance, IsTheShareOfInfluenceAndDrawsFollowIt) {
     for (std::size_t j = 0; j < importance[static_cast<std::size_t>(k)].size(); ++j) {
       const double p = importance[static_cast<std::size_t>(k)][j];
       EXPECT_TRUE(p > 0 || seen[j] == 0);
-      EXPECT_NEAR(seen[j] / static_cast<double>(count), p, 5 * std::sqrt(p * (1 - p) / static_cast<double>(count)));
+      EXPECT_NEAR(seen[j] / static_cast<double>(count), p,
+                  5 * std::sqrt(p * (1 - p) / static_cast<double>(count)));
     }
   }
   EXPECT_TRUE(identical(drawn, draw_entries(importance, count, 3)));
@@ -308,8 +313,9 @@ TEST(Dain, AddsEntriesAndTrainsAgain) {
   o.training.validation = 0;
   EXPECT_THROW(fit_dain(s.train, {}, o, {}), std::invalid_argument);
   o.training.validation = 0.2;
-  EXPECT_EQ(fit_dain(s.train, {}, o, {}).train.size() + std::llround(0.2 * static_cast<double>(s.train.size())),
-            s.train.size());
+  EXPECT_EQ(
+      fit_dain(s.train, {}, o, {}).train.size() + std::llround(0.2 * static_cast<double>(s.train.size())),
+      s.train.size());
 }
 
 // A run that was stopped in the second training goes on as if it had not been.
@@ -350,7 +356,8 @@ TEST(NeuralModel, ReadsBackWhatItSaved) {
       fit.model.save(group["model"]);
       const NeuralModel back = NeuralModel::load(group.group("model"), small(kind), o);
       EXPECT_TRUE(identical(back.predict(x.index_array()), fit.model.predict(x.index_array())));
-      EXPECT_THROW(NeuralModel::load(group.group("model"), small(kind == "mlp" ? "ntf" : "mlp"), o), FormatError);
+      EXPECT_THROW(NeuralModel::load(group.group("model"), small(kind == "mlp" ? "ntf" : "mlp"), o),
+                   FormatError);
       data::Group damaged = group;
       damaged["model"].attributes["shape"] = std::vector<std::int64_t>{9, 8};
       EXPECT_THROW(NeuralModel::load(damaged.group("model"), small(kind), o), FormatError);
@@ -399,7 +406,8 @@ TEST(NeuralFit, IsNoWorseThanItsAdditiveBaseline) {
   const NeuralFit fit = fit_neural(s.train, s.validation, small("mlp"), o, {});
   const Array f = fit.model.additive.at(s.validation.index_array());
   double squares = 0;
-  for (Index n = 0; n < s.validation.size(); ++n) squares += std::pow(f.data<double>()[n] - s.validation.values()[n], 2);
+  for (Index n = 0; n < s.validation.size(); ++n)
+    squares += std::pow(f.data<double>()[n] - s.validation.values()[n], 2);
   EXPECT_LE(fit.validation_rmse, std::sqrt(squares / static_cast<double>(s.validation.size())) * (1 + 1e-12));
 }
 

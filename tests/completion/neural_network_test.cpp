@@ -30,8 +30,9 @@ struct Sizes {
 
 // Against sums in float64, of factors as the precision has them.
 TEST(Products, MatchPlainSumsForAllSizesAndOrders) {
-  for (const auto& [m, n, k] : {Sizes{1, 1, 1}, Sizes{8, 8, 1}, Sizes{12, 32, 2}, Sizes{13, 33, 3}, Sizes{25, 150, 7},
-                                Sizes{25, 40, 513}, Sizes{110, 70, 259}, Sizes{1, 128, 40}, Sizes{128, 1, 40}})
+  for (const auto& [m, n, k] :
+       {Sizes{1, 1, 1}, Sizes{8, 8, 1}, Sizes{12, 32, 2}, Sizes{13, 33, 3}, Sizes{25, 150, 7},
+        Sizes{25, 40, 513}, Sizes{110, 70, 259}, Sizes{1, 128, 40}, Sizes{128, 1, 40}})
     for (const Products products : {Products::f32, Products::bf16})
       for (const bool ta : {false, true})
         for (const bool tb : {false, true})
@@ -40,8 +41,8 @@ TEST(Products, MatchPlainSumsForAllSizesAndOrders) {
                                             << (products == Products::bf16));
             const std::vector<float> a = normals(m * k, 1), b = normals(k * n, 2), bias = normals(n, 3);
             std::vector<float> c(static_cast<std::size_t>(m * n), NAN);
-            multiply_float(products, m, n, k, {a.data(), ta ? m : k, ta}, {b.data(), tb ? k : n, tb}, c.data(),
-                           bias.data(), rectify);
+            multiply_float(products, m, n, k, {a.data(), ta ? m : k, ta}, {b.data(), tb ? k : n, tb},
+                           c.data(), bias.data(), rectify);
             const auto seen = [&](float v) {
               return static_cast<double>(products == Products::bf16 ? rounded_to_bfloat16(v) : v);
             };
@@ -57,7 +58,8 @@ TEST(Products, MatchPlainSumsForAllSizesAndOrders) {
                 }
                 sum += static_cast<double>(bias[static_cast<std::size_t>(j)]);
                 if (rectify) sum = std::max(sum, 0.0);
-                const double error = std::abs(sum - static_cast<double>(c[static_cast<std::size_t>(i * n + j)])) / scale;
+                const double error =
+                    std::abs(sum - static_cast<double>(c[static_cast<std::size_t>(i * n + j)])) / scale;
                 worst = error <= worst ? worst : error;
               }
             EXPECT_LE(worst, 3e-6);
@@ -66,7 +68,7 @@ TEST(Products, MatchPlainSumsForAllSizesAndOrders) {
 
 TEST(Products, RoundToTheNearestEven) {
   EXPECT_EQ(rounded_to_bfloat16(1.0f), 1.0f);
-  EXPECT_EQ(rounded_to_bfloat16(1.0f + 0x1p-8f), 1.0f);               // half way, to even
+  EXPECT_EQ(rounded_to_bfloat16(1.0f + 0x1p-8f), 1.0f);                // half way, to even
   EXPECT_EQ(rounded_to_bfloat16(1.0f + 3 * 0x1p-8f), 1.0f + 0x1p-6f);  // half way, to even
   EXPECT_EQ(rounded_to_bfloat16(-1.0f - 0x1.02p-8f), -1.0f - 0x1p-7f);
   EXPECT_TRUE(std::isnan(rounded_to_bfloat16(NAN)));
@@ -127,7 +129,8 @@ TEST(EntryNetworks, HaveTheDerivativesOfTheirLoss) {
     for (const Shape& shape : {Shape{7}, Shape{5, 6}, Shape{4, 3, 5}, Shape{3, 4, 2, 3, 2}}) {
       SCOPED_TRACE(kind + to_string(shape));
       nn::Init init{3};
-      const auto network = make_network(small(kind), shape, DType::f64, init, Products::f32, kind == "costco");
+      const auto network =
+          make_network(small(kind), shape, DType::f64, init, Products::f32, kind == "costco");
       EXPECT_EQ(network->kind(), kind);
       nn::ParameterRefs parameters = network->parameters();
       EXPECT_EQ(parameters.front().name, "table");

@@ -20,12 +20,13 @@ namespace {
 double poisson(double mean, const Random& random, std::uint64_t stream) {
   double product = 1;
   int n = -1;
-  for (std::uint64_t draw = 0; product > std::exp(-mean); ++draw, ++n) product *= random.uniform(stream * 4096 + draw);
+  for (std::uint64_t draw = 0; product > std::exp(-mean); ++draw, ++n)
+    product *= random.uniform(stream * 4096 + draw);
   return n;
 }
 
-// Counts of a planted rank-2 intensity, detected with probability 1/(1 + exp(-2 z)) by an attribute z of the pair
-// (0, 2); a tenth of the entries is counted in full.
+// Counts of a planted rank-2 intensity, detected with probability 1/(1 + exp(-2 z)) by an attribute z of the
+// pair (0, 2); a tenth of the entries is counted in full.
 struct Planted {
   Shape shape{20, 15, 10};
   SparseTensor counts, anchors;
@@ -47,7 +48,8 @@ Planted planted(double share) {
         const auto e = static_cast<std::uint64_t>((i * 15 + j) * 10 + k);
         if (random.uniform(e) >= share) continue;
         const bool full = random.uniform(10000 + e) < 0.1;
-        const double lambda = 2 * (u(0, i, 0) * u(1, j, 0) * u(2, k, 0) + u(0, i, 1) * u(1, j, 1) * u(2, k, 1));
+        const double lambda =
+            2 * (u(0, i, 0) * u(1, j, 0) * u(2, k, 0) + u(0, i, 1) * u(1, j, 1) * u(2, k, 1));
         const double p = full ? 1 : 1 / (1 + std::exp(-2 * z(i, k, 0)));
         index[0].push_back(i), index[1].push_back(j), index[2].push_back(k);
         values.push_back(poisson(p * lambda, random, 100 + e));
@@ -66,7 +68,8 @@ Planted planted(double share) {
 TEST(Uncle, UpdatesNeverRaiseTheObjective) {
   const Planted d = planted(0.3);
   std::vector<Array> factors;
-  for (const Index n : d.shape) factors.push_back(random_uniform({n, 4}, 0.1, 2, DType::f64, Random(7, static_cast<std::uint64_t>(n))));
+  for (const Index n : d.shape)
+    factors.push_back(random_uniform({n, 4}, 0.1, 2, DType::f64, Random(7, static_cast<std::uint64_t>(n))));
   double last = negative_log_likelihood(d.counts, d.p, factors), first = last;
   for (int sweep = 0; sweep < 60; ++sweep) {
     update_factors(d.counts, d.p, factors);
@@ -83,7 +86,8 @@ TEST(Uncle, UpdatesNeverRaiseTheObjective) {
 TEST(Uncle, UpdatesEndWhereTheGradientVanishes) {
   const Planted d = planted(0.5);
   std::vector<Array> factors;
-  for (const Index n : d.shape) factors.push_back(random_uniform({n, 1}, 0.5, 2, DType::f64, Random(7, static_cast<std::uint64_t>(n))));
+  for (const Index n : d.shape)
+    factors.push_back(random_uniform({n, 1}, 0.5, 2, DType::f64, Random(7, static_cast<std::uint64_t>(n))));
   for (int sweep = 0; sweep < 200; ++sweep) update_factors(d.counts, d.p, factors);
   const double step = 1e-5;
   for (std::size_t k = 0; k < 3; ++k)
@@ -92,7 +96,9 @@ TEST(Uncle, UpdatesEndWhereTheGradientVanishes) {
       const double v = factors[k](j, 0);
       up[k].mutable_data<double>()[j] = v * (1 + step);
       down[k].mutable_data<double>()[j] = v * (1 - step);
-      const double slope = (negative_log_likelihood(d.counts, d.p, up) - negative_log_likelihood(d.counts, d.p, down)) / (2 * step);
+      const double slope =
+          (negative_log_likelihood(d.counts, d.p, up) - negative_log_likelihood(d.counts, d.p, down)) /
+          (2 * step);
       EXPECT_NEAR(slope, 0, 1e-3) << k << " " << j;
     }
 }
@@ -119,12 +125,14 @@ TEST(Uncle, FindsIntensityAndDetection) {
   const Planted d = planted(0.7);
   const UncleFit fit = fit_uncle(d.counts, {}, options(), d.attributes, d.anchors, {});
   const Array at = d.counts.index_array();
-  const std::vector<double> lambda = fit.model.intensity(at).to_vector<double>(), p = fit.model.detection(at).to_vector<double>();
+  const std::vector<double> lambda = fit.model.intensity(at).to_vector<double>(),
+                            p = fit.model.detection(at).to_vector<double>();
   EXPECT_GT(correlation(lambda, d.lambda), 0.97);
   EXPECT_GT(correlation(p, d.p), 0.97);
   double sum = 0, truth = 0, recorded = 0;
-  for (std::size_t n = 0; n < lambda.size(); ++n) sum += lambda[n], truth += d.lambda[n], recorded += d.counts.values()[static_cast<Index>(n)];
-  EXPECT_NEAR(sum / truth, 1, 0.05);   // the anchors say how much was missed
+  for (std::size_t n = 0; n < lambda.size(); ++n)
+    sum += lambda[n], truth += d.lambda[n], recorded += d.counts.values()[static_cast<Index>(n)];
+  EXPECT_NEAR(sum / truth, 1, 0.05);  // the anchors say how much was missed
   EXPECT_LT(recorded / truth, 0.7);
   EXPECT_TRUE(identical(fit.model.recorded(at), fit.model.intensity(at) * fit.model.detection(at)));
 }
@@ -189,7 +197,8 @@ TEST(Uncle, RefusesWhatIsNotACount) {
   o.epochs = 2;
   EXPECT_NO_THROW(fit({0.0, 0.0}));
   EXPECT_NO_THROW(fit({3.0, 3.0}, {{{0}, Array::full({2, 1}, 4, DType::f64)}}));  // a constant attribute
-  for (const char* wrong : {"", "sites.npy", "0:", ":x.npy", "a:x.npy", "1,0:x.npy", "0,,1:x.npy", "0,0:x.npy"})
+  for (const char* wrong :
+       {"", "sites.npy", "0:", ":x.npy", "a:x.npy", "1,0:x.npy", "0,,1:x.npy", "0,0:x.npy"})
     EXPECT_THROW(read_attributes(wrong), std::invalid_argument) << wrong;
   const Temporary folder;
   data::write_npy(folder.path("z.npy"), Array::zeros({2, 3}, DType::f64));

@@ -29,11 +29,12 @@ DainFit fit_dain(const SparseTensor& train, const SparseTensor& validation, cons
   config::validate("fit_dain", options);
   check_fit("fit_dain", train, validation);
   if (validation.empty()) {
-    require(options.training.validation > 0,
-            "[fit_dain] there are no validation entries, and validation is 0; influence is that on their error");
+    require(
+        options.training.validation > 0,
+        "[fit_dain] there are no validation entries, and validation is 0; influence is that on their error");
     const Split parts = split(train, {0, options.training.validation, context.seed});
-    require(!parts.test.empty(), "[fit_dain] ", train.size(), " entries leave none for validation at a share of ",
-            options.training.validation);
+    require(!parts.test.empty(), "[fit_dain] ", train.size(),
+            " entries leave none for validation at a share of ", options.training.validation);
     return fit_dain(parts.train, parts.test, options, context);
   }
   DainFit out;
@@ -45,9 +46,9 @@ DainFit fit_dain(const SparseTensor& train, const SparseTensor& validation, cons
   if (augment && !context.checkpoint.empty()) first.checkpoint += ".embedding";
   nn::Init none = nn::Init::blank();
   none.fill = false;
-  const Index hidden =
-      make_network(options.network, train.shape(), options.training.dtype, none, options.training.products, false)
-          ->head.weight.dim(1);
+  const Index hidden = make_network(options.network, train.shape(), options.training.dtype, none,
+                                    options.training.products, false)
+                           ->head.weight.dim(1);
   CellInfluence influence(augment ? train.size() : 0, augment ? hidden : 0);
   if (augment) first.influence = &influence;
   NeuralFit embedded = fit_neural(train, validation, options.network, options.training, first);

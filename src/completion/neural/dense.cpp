@@ -42,8 +42,10 @@ Arrays Product::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
                     const std::vector<bool>& wanted) const {
   const Array& c = cotangents[0];
   Arrays g(2);
-  if (wanted[0]) g[0] = ta_ ? product(in[1], c, tb_, true, products_) : product(c, in[1], false, !tb_, products_);
-  if (wanted[1]) g[1] = tb_ ? product(c, in[0], true, ta_, products_) : product(in[0], c, !ta_, false, products_);
+  if (wanted[0])
+    g[0] = ta_ ? product(in[1], c, tb_, true, products_) : product(c, in[1], false, !tb_, products_);
+  if (wanted[1])
+    g[1] = tb_ ? product(c, in[0], true, ta_, products_) : product(in[0], c, !ta_, false, products_);
   return g;
 }
 

@@ -14,14 +14,16 @@ namespace {
 void check_rows(const Array& hidden, const Array& slope, std::size_t width) {
   require(hidden.ndim() == 2 && hidden.dim(1) == static_cast<Index>(width) &&
               slope.shape() == Shape({hidden.dim(0)}) && slope.dtype() == hidden.dtype(),
-          "[CellInfluence] hidden ", hidden.dtype(), " of shape ", hidden.shape(), " and slope ", slope.dtype(),
-          " of shape ", slope.shape(), "; expected (B, ", width, ") and (B) of one type");
+          "[CellInfluence] hidden ", hidden.dtype(), " of shape ", hidden.shape(), " and slope ",
+          slope.dtype(), " of shape ", slope.shape(), "; expected (B, ", width, ") and (B) of one type");
 }
 
 }  // namespace
 
 CellInfluence::CellInfluence(Index entries, Index hidden)
-    : sum_(static_cast<std::size_t>(entries), 0.0), kept_(sum_), gradient_(static_cast<std::size_t>(hidden), 0.0) {}
+    : sum_(static_cast<std::size_t>(entries), 0.0),
+      kept_(sum_),
+      gradient_(static_cast<std::size_t>(hidden), 0.0) {}
 
 void CellInfluence::start_epoch(std::int64_t epoch) {
   std::fill(gradient_.begin(), gradient_.end(), 0.0);
@@ -37,15 +39,16 @@ void CellInfluence::add_validation(const Array& hidden, const Array& slope) {
     parallel_for(width, 32, [&](Index begin, Index end) {
       for (Index n = 0; n < hidden.dim(0); ++n)
         for (Index i = begin; i < end; ++i)
-          gradient_[static_cast<std::size_t>(i)] += static_cast<double>(e[n]) * static_cast<double>(h[n * width + i]);
+          gradient_[static_cast<std::size_t>(i)] +=
+              static_cast<double>(e[n]) * static_cast<double>(h[n * width + i]);
     });
   });
 }
 
 void CellInfluence::add(const std::vector<Index>& entries, const Array& hidden, const Array& slope) {
   check_rows(hidden, slope, gradient_.size());
-  require(static_cast<Index>(entries.size()) == hidden.dim(0), "[CellInfluence] ", entries.size(), " entries and ",
-          hidden.dim(0), " rows");
+  require(static_cast<Index>(entries.size()) == hidden.dim(0), "[CellInfluence] ", entries.size(),
+          " entries and ", hidden.dim(0), " rows");
   const auto width = static_cast<Index>(gradient_.size());
   dispatch_real("CellInfluence", hidden.dtype(), [&]<class T>(T) {
     const T *h = hidden.data<T>(), *e = slope.data<T>();
@@ -54,7 +57,8 @@ void CellInfluence::add(const std::vector<Index>& entries, const Array& hidden, 
         double along = 0;
         for (Index i = 0; i < width; ++i)
           along += static_cast<double>(h[n * width + i]) * gradient_[static_cast<std::size_t>(i)];
-        sum_[static_cast<std::size_t>(entries[static_cast<std::size_t>(n)])] += static_cast<double>(e[n]) * along;
+        sum_[static_cast<std::size_t>(entries[static_cast<std::size_t>(n)])] +=
+            static_cast<double>(e[n]) * along;
       }
     });
   });
@@ -79,7 +83,8 @@ void CellInfluence::load(const data::Group& group) {
   const auto read = [&](const char* name, const std::vector<double>& like) {
     return group.array(name, DType::f64, {static_cast<Index>(like.size())}).to_vector<double>();
   };
-  std::vector<double> sum = read("sum", sum_), kept = read("kept", kept_), gradient = read("gradient", gradient_);
+  std::vector<double> sum = read("sum", sum_), kept = read("kept", kept_),
+                      gradient = read("gradient", gradient_);
   epoch_ = group.integer("epoch");
   sum_ = std::move(sum);
   kept_ = std::move(kept);
@@ -135,7 +140,8 @@ Array draw_entries(const std::vector<std::vector<double>>& importance, Index cou
     std::vector<double> below(p.size());
     double total = 0;
     for (std::size_t j = 0; j < p.size(); ++j) {
-      require(p[j] >= 0 && std::isfinite(p[j]), "[draw_entries] probability ", p[j], " of index ", j, " in mode ", k);
+      require(p[j] >= 0 && std::isfinite(p[j]), "[draw_entries] probability ", p[j], " of index ", j,
+              " in mode ", k);
       below[j] = total += p[j];
     }
     require(total > 0, "[draw_entries] all probabilities of mode ", k, " are 0");

@@ -68,7 +68,8 @@ class NetworkMethod final : public Method {
     summary_ = {};
     add_course(summary_, made.summary, model_.spread);
     summary_.message = made.summary.message;
-    finish(summary_, kind(), train, validation, [&](const SparseTensor& x) { return model_.predict(x.index_array()); });
+    finish(summary_, kind(), train, validation,
+           [&](const SparseTensor& x) { return model_.predict(x.index_array()); });
     return summary_;
   }
   Prediction predict(const Array& indices) const override { return {model_.predict(indices), {}}; }
@@ -102,7 +103,8 @@ class DainMethod final : public Method {
     if (augmented)
       summary_.message += text("; validation RMSE ", made.first_rmse, " before ", made.added.dim(0),
                                " entries were added, ", made.second_rmse, " after");
-    finish(summary_, kind(), train, validation, [&](const SparseTensor& x) { return model_.predict(x.index_array()); });
+    finish(summary_, kind(), train, validation,
+           [&](const SparseTensor& x) { return model_.predict(x.index_array()); });
     return summary_;
   }
   Prediction predict(const Array& indices) const override { return {model_.predict(indices), {}}; }

@@ -15,12 +15,14 @@ void describe(config::Fields& f, NeuralOptions& o) {
   f("epochs", o.epochs, "most passes over the entries").from(1).may_change();
   f("batch_size", o.batch_size, "entries of a step").from(1).to(1e6);
   f("learning_rate", o.learning_rate, "of Adam").above(0);
-  f("weight_decay", o.weight_decay, "part of a weight that a step takes away, times the learning rate").from(0);
+  f("weight_decay", o.weight_decay, "part of a weight that a step takes away, times the learning rate")
+      .from(0);
   f("patience", o.patience, "end after as many epochs without a better validation (0: never)").from(0);
   f("average", o.average, "decay of the moving average of the weights that are judged and kept (0: none)")
       .from(0)
       .below(1);
-  f("tensor_dropout", o.tensor_dropout, "probability that a component of all embeddings is left out of a step")
+  f("tensor_dropout", o.tensor_dropout,
+    "probability that a component of all embeddings is left out of a step")
       .from(0)
       .below(1);
   f("validation", o.validation, "share of the entries kept back where no validation entries are given")
@@ -196,7 +198,8 @@ void NeuralModel::save(data::Group& group) const {
   nn::save_parameters(network->parameters(), group["network"]);
   additive.save(group["additive"]);
   for (std::size_t k = 0; k < seen.size(); ++k)
-    group.set(text("seen/", k), Array::from(std::vector<std::uint8_t>(seen[k].begin(), seen[k].end())), "", "index");
+    group.set(text("seen/", k), Array::from(std::vector<std::uint8_t>(seen[k].begin(), seen[k].end())), "",
+              "index");
 }
 
 NeuralModel NeuralModel::load(const data::Group& group, const EntryNetworkOptions& network,
@@ -209,7 +212,8 @@ NeuralModel NeuralModel::load(const data::Group& group, const EntryNetworkOption
   m.centre = group.number("centre");
   m.spread = group.number("spread");
   nn::Init blank = nn::Init::blank();
-  m.network = make_network(network, shape, options.dtype, blank, options.products, group.integer("rectified") != 0);
+  m.network =
+      make_network(network, shape, options.dtype, blank, options.products, group.integer("rectified") != 0);
   nn::load_parameters(m.network->parameters(), group.group("network"));
   m.additive = Additive::load(group.group("additive"));
   for (std::size_t k = 0; k < shape.size(); ++k) {
@@ -232,30 +236,34 @@ NeuralFit fit_neural(const SparseTensor& train, const SparseTensor& validation,
   }
   const bool extra = !context.more_indices.empty();
   if (extra) check_indices("fit_neural", context.more_indices, train.shape());
-  require(!context.influence || !validation.empty(), "[fit_neural] influence needs validation entries");
+  require(!context.influence || (!validation.empty() && !extra),
+          "[fit_neural] influence is that of training entries alone, on validation entries; there are ",
+          validation.size(), " of these and ", context.more_values.size(), " entries besides");
 
   NeuralFit fit;
   NeuralModel& m = fit.model;
   m.baseline = options.baseline;
   m.additive = fit_additive(train, validation, {}, context.seed).tensor;
   m.seen = seen_indices(train);
-  const bool positive = m.baseline == Baseline::none &&
-                        std::all_of(train.values().begin(), train.values().end(), [](double v) { return v >= 0; });
+  const bool positive =
+      m.baseline == Baseline::none &&
+      std::all_of(train.values().begin(), train.values().end(), [](double v) { return v >= 0; });
   nn::Init init{context.seed};
   init.stop = context.stop;
   m.network = make_network(network, train.shape(), options.dtype, init, options.products, positive);
   set_scale(m, train, m.network->rectified());
   if (m.network->rectified()) {  // an output that begins at 0 for all entries would stay there
-    const double mean =
-        std::accumulate(train.values().begin(), train.values().end(), 0.0) / static_cast<double>(train.size());
+    const double mean = std::accumulate(train.values().begin(), train.values().end(), 0.0) /
+                        static_cast<double>(train.size());
     m.network->head.bias = Array::full({1}, mean / m.spread, options.dtype);
   }
   Targets seen = targets_of(m, train.index_array(), train.value_array());
   if (extra) append(seen, targets_of(m, context.more_indices, context.more_values));
   Targets judged;
   if (!validation.empty()) judged = targets_of(m, validation.index_array(), validation.value_array());
-  EntryTask task(m, std::move(seen), std::move(judged), options, context.seed, context.influence, train.size());
-  fit.summary = nn::train(task, trainer_options(options, context), context.resume, context.progress, context.stop);
+  EntryTask task(m, std::move(seen), std::move(judged), options, context.seed, context.influence);
+  fit.summary =
+      nn::train(task, trainer_options(options, context), context.resume, context.progress, context.stop);
   if (fit.summary.interrupted) throw Stopped();
   if (fit.summary.status == nn::Status::diverged)
     throw std::runtime_error("[fit_neural] " + fit.summary.message);
@@ -263,8 +271,9 @@ NeuralFit fit_neural(const SparseTensor& train, const SparseTensor& validation,
   if (m.baseline == Baseline::additive && !validation.empty()) {
     const double share = best_share(m, validation);
     m.spread *= share;
-    fit.summary.message += share > 0 ? text("; ", std::round(100 * share), " % of the network is kept")
-                                     : text("; the network is no better than the additive model and is left out");
+    fit.summary.message += share > 0
+                               ? text("; ", std::round(100 * share), " % of the network is kept")
+                               : text("; the network is no better than the additive model and is left out");
   }
   fit.validation_rmse = rmse_at(m, validation);
   return fit;

@@ -63,7 +63,8 @@ Array EntryNetwork::embedded(int mode, const std::vector<std::int32_t>& index, c
   Array e = gather(table, Indices(std::move(rows), this->rows()));
   if (!all) {
     std::vector<double> mask(index.size());
-    std::transform(index.begin(), index.end(), mask.begin(), [](std::int32_t i) { return i >= 0 ? 1.0 : 0.0; });
+    std::transform(index.begin(), index.end(), mask.begin(),
+                   [](std::int32_t i) { return i >= 0 ? 1.0 : 0.0; });
     e = e * Array::from(mask, {static_cast<Index>(index.size()), 1}).as(dtype());
   }
   return kept.empty() ? e : e * kept;
@@ -74,7 +75,8 @@ namespace {
 Index row_count(const Shape& shape) {
   Index rows = 0;
   for (const Index n : shape) rows += n;
-  require(rows < Index{1} << 31, "[make_network] the modes have ", rows, " indices together, at most 2^31 - 1");
+  require(rows < Index{1} << 31, "[make_network] the modes have ", rows,
+          " indices together, at most 2^31 - 1");
   return rows;
 }
 
@@ -83,8 +85,8 @@ class MlpNetwork final : public EntryNetwork {
   MlpNetwork(const MlpOptions& o, const Shape& shape, DType dtype, nn::Init& init, Products products)
       : EntryNetwork(shape, products, false) {
     const Index d = static_cast<Index>(shape.size()), each = o.width / d;
-    require(each >= 1, "[mlp] width ", o.width, " for ", d, " modes leaves no component for each; make it ", d,
-            " or more");
+    require(each >= 1, "[mlp] width ", o.width, " for ", d, " modes leaves no component for each; make it ",
+            d, " or more");
     require(!o.hidden.empty(), "[mlp] hidden is empty; name one width or more");
     table = init.normal({row_count(shape), each}, dtype);
     Index in = each * d;
@@ -166,7 +168,8 @@ class NtfNetwork final : public EntryNetwork {
     Arrays parts;
     for (int k = 0; k < static_cast<int>(d); ++k) {
       std::vector<std::int32_t> index(static_cast<std::size_t>(n));
-      for (std::size_t e = 0; e < index.size(); ++e) index[e] = batch.index[e * d + static_cast<std::size_t>(k)];
+      for (std::size_t e = 0; e < index.size(); ++e)
+        index[e] = batch.index[e * d + static_cast<std::size_t>(k)];
       parts.push_back(k == time_ ? recurrent(index, batch.kept) : embedded(k, index, batch.kept));
     }
     Array x = concatenate(parts, 1);
@@ -194,8 +197,8 @@ class NtfNetwork final : public EntryNetwork {
     }
     std::vector<std::int32_t> place(times.size());
     for (std::size_t e = 0; e < place.size(); ++e)
-      place[e] = static_cast<std::int32_t>(
-          std::lower_bound(distinct.begin(), distinct.end(), times[e]) - distinct.begin());
+      place[e] = static_cast<std::int32_t>(std::lower_bound(distinct.begin(), distinct.end(), times[e]) -
+                                           distinct.begin());
     return gather(h, Indices(std::move(place), n));
   }
   void collect(nn::ParameterRefs& out) override {
@@ -213,14 +216,16 @@ std::string kind_of(const EntryNetworkOptions& options) {
   return std::visit([](const auto& o) { return std::string(o.kind); }, options);
 }
 
-std::unique_ptr<EntryNetwork> make(const MlpOptions& o, const Shape& s, DType t, nn::Init& i, Products p, bool) {
+std::unique_ptr<EntryNetwork> make(const MlpOptions& o, const Shape& s, DType t, nn::Init& i, Products p,
+                                   bool) {
   return std::make_unique<MlpNetwork>(o, s, t, i, p);
 }
 std::unique_ptr<EntryNetwork> make(const CostcoOptions& o, const Shape& s, DType t, nn::Init& i, Products p,
                                    bool positive) {
   return std::make_unique<CostcoNetwork>(o, s, t, i, p, positive);
 }
-std::unique_ptr<EntryNetwork> make(const NtfOptions& o, const Shape& s, DType t, nn::Init& i, Products p, bool) {
+std::unique_ptr<EntryNetwork> make(const NtfOptions& o, const Shape& s, DType t, nn::Init& i, Products p,
+                                   bool) {
   return std::make_unique<NtfNetwork>(o, s, t, i, p);
 }
 
@@ -229,7 +234,8 @@ std::unique_ptr<EntryNetwork> make(const NtfOptions& o, const Shape& s, DType t,
 void describe(config::Fields& f, EntryNetworkOptions& options) {
   std::vector<std::pair<std::string, std::function<void()>>> kinds;
   for (const EntryNetworkOptions& kind :
-       {EntryNetworkOptions(MlpOptions{}), EntryNetworkOptions(CostcoOptions{}), EntryNetworkOptions(NtfOptions{})})
+       {EntryNetworkOptions(MlpOptions{}), EntryNetworkOptions(CostcoOptions{}),
+        EntryNetworkOptions(NtfOptions{})})
     kinds.emplace_back(kind_of(kind), [&options, kind] { options = kind; });
   f.choice(
       "network", [&options] { return kind_of(options); }, std::move(kinds),
@@ -237,8 +243,8 @@ void describe(config::Fields& f, EntryNetworkOptions& options) {
   std::visit([&](auto& o) { describe(f, o); }, options);
 }
 
-std::unique_ptr<EntryNetwork> make_network(const EntryNetworkOptions& options, const Shape& shape, DType dtype,
-                                           nn::Init& init, Products products, bool positive) {
+std::unique_ptr<EntryNetwork> make_network(const EntryNetworkOptions& options, const Shape& shape,
+                                           DType dtype, nn::Init& init, Products products, bool positive) {
   return std::visit(
       [&](const auto& o) {
         config::validate(o.kind, o);

@@ -31,20 +31,21 @@ EntryBatch Targets::batch(const Index* entries, Index count) const {
 
 Array Targets::values(const Index* entries, Index count, DType dtype) const {
   std::vector<double> out(static_cast<std::size_t>(count));
-  for (Index n = 0; n < count; ++n) out[static_cast<std::size_t>(n)] = value[static_cast<std::size_t>(entries[n])];
+  for (Index n = 0; n < count; ++n)
+    out[static_cast<std::size_t>(n)] = value[static_cast<std::size_t>(entries[n])];
   return Array::from(out).as(dtype);
 }
 
 Array error_slope(const EntryNetwork& network, const Array& prediction, const Array& target) {
   const Recording off(false);
   const Array f = detach(prediction), slope = f - target;
-  return network.rectified() ? where(less(Array::zeros(f.shape(), f.dtype()), f), slope,
-                                     Array::zeros(f.shape(), f.dtype()))
-                             : slope;
+  return network.rectified()
+             ? where(less(Array::zeros(f.shape(), f.dtype()), f), slope, Array::zeros(f.shape(), f.dtype()))
+             : slope;
 }
 
 EntryTask::EntryTask(NeuralModel& model, Targets train, Targets validation, const NeuralOptions& options,
-                     std::uint64_t seed, CellInfluence* influence, Index influenced)
+                     std::uint64_t seed, CellInfluence* influence)
     : model_(model),
       train_(std::move(train)),
       validation_(std::move(validation)),
@@ -52,7 +53,6 @@ EntryTask::EntryTask(NeuralModel& model, Targets train, Targets validation, cons
       seed_(seed),
       averaged_(options.average > 0),
       influence_(influence),
-      influenced_(influenced),
       best_(std::numeric_limits<double>::quiet_NaN()) {}
 
 template <class Visit>

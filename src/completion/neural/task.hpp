@@ -17,7 +17,7 @@ struct Targets {
 class EntryTask : public nn::Task {
  public:
   EntryTask(NeuralModel& model, Targets train, Targets validation, const NeuralOptions& options,
-            std::uint64_t seed, CellInfluence* influence, Index influenced);
+            std::uint64_t seed, CellInfluence* influence);
 
   nn::ParameterRefs parameters() override { return model_.network->parameters(); }
   Index samples() const override { return train_.size(); }
@@ -36,9 +36,8 @@ class EntryTask : public nn::Task {
   Targets train_, validation_;
   double dropout_;
   std::uint64_t seed_;
-  bool averaged_;            // validation sees other weights than the next epoch begins with
+  bool averaged_;  // validation sees other weights than the next epoch begins with
   CellInfluence* influence_;
-  Index influenced_;         // the first of the training entries
   std::int64_t epoch_ = -1;  // under way
   double best_;
 };

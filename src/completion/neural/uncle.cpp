@@ -43,7 +43,8 @@ Attributes read_attributes(const std::string& text_) {
       at = end + 1;
     }
   require(fits, "[uncle] attributes '", text_,
-          "': expected rising numbers of modes from 0, a colon and a .npy file, as in 0:sites.npy or 0,2:visits.npy");
+          "': expected rising numbers of modes from 0, a colon and a .npy file, as in 0:sites.npy or "
+          "0,2:visits.npy");
   out.values = data::read_npy(text_.substr(colon + 1));
   return out;
 }
@@ -110,7 +111,8 @@ void update_factors(const SparseTensor& x, const std::vector<double>& p, std::ve
     std::partial_sum(counts.begin(), counts.end(), begin.begin() + 1);
     std::vector<Index> next(begin.begin(), begin.end() - 1);
     const std::int32_t* index = x.index(k).data();
-    for (Index n = 0; n < x.size(); ++n) order[static_cast<std::size_t>(next[static_cast<std::size_t>(index[n])]++)] = n;
+    for (Index n = 0; n < x.size(); ++n)
+      order[static_cast<std::size_t>(next[static_cast<std::size_t>(index[n])]++)] = n;
 
     Array& u = factors[static_cast<std::size_t>(k)];
     double* row = u.mutable_data<double>();
@@ -139,7 +141,8 @@ void update_factors(const SparseTensor& x, const std::vector<double>& p, std::ve
   }
 }
 
-double negative_log_likelihood(const SparseTensor& x, const std::vector<double>& p, const std::vector<Array>& factors) {
+double negative_log_likelihood(const SparseTensor& x, const std::vector<double>& p,
+                               const std::vector<Array>& factors) {
   std::vector<double> term = intensities(x, factors);
   for (std::size_t n = 0; n < term.size(); ++n) {
     const double mean = p[n] * term[n], y = x.values()[static_cast<Index>(n)];
@@ -169,14 +172,16 @@ void check_attributes(const std::vector<Attributes>& attributes, const Shape& sh
   for (const Attributes& a : attributes) {
     Shape expected;
     for (const int k : a.modes) {
-      require(k >= 0 && k < static_cast<int>(shape.size()), "[uncle] attributes of mode ", k, " of a tensor of ",
-              shape.size(), " modes");
+      require(k >= 0 && k < static_cast<int>(shape.size()), "[uncle] attributes of mode ", k,
+              " of a tensor of ", shape.size(), " modes");
       expected.push_back(shape[static_cast<std::size_t>(k)]);
     }
     expected.push_back(a.values.ndim() > 0 ? a.values.dim(-1) : 0);
-    require(!a.modes.empty() && is_real(a.values.dtype()) && a.values.shape() == expected && a.values.dim(-1) > 0,
-            "[uncle] attributes are ", a.values.dtype(), " of shape ", a.values.shape(), ", expected real numbers of shape ",
-            expected, ", the extents of their modes and the number of attributes");
+    require(
+        !a.modes.empty() && is_real(a.values.dtype()) && a.values.shape() == expected && a.values.dim(-1) > 0,
+        "[uncle] attributes are ", a.values.dtype(), " of shape ", a.values.shape(),
+        ", expected real numbers of shape ", expected,
+        ", the extents of their modes and the number of attributes");
     require(all_finite(a.values), "[uncle] an attribute is not finite; fill in what is missing");
   }
 }
@@ -192,7 +197,8 @@ Array raw_inputs(const std::vector<Attributes>& attributes, const Array& indices
     const Index count = values.dim(-1);
     for (Index e = 0; e < n; ++e) {
       Index at = 0;
-      for (std::size_t m = 0; m < a.modes.size(); ++m) at = at * values.dim(static_cast<int>(m)) + i[e * d + a.modes[m]];
+      for (std::size_t m = 0; m < a.modes.size(); ++m)
+        at = at * values.dim(static_cast<int>(m)) + i[e * d + a.modes[m]];
       std::copy_n(values.data<double>() + at * count, count, z + e * width + column);
     }
     column += count;
@@ -310,11 +316,12 @@ UncleModel UncleModel::load(const data::Group& group, const UncleOptions& option
 
 // ---- training
 
-// The network is trained by the loop; the factors are parameters that it leaves alone, so that checkpoints and
-// the best weights hold them, and are updated at the end of an epoch.
+// The network is trained by the loop; the factors are parameters that it leaves alone, so that checkpoints
+// and the best weights hold them, and are updated at the end of an epoch.
 class UncleTask : public nn::Task {
  public:
-  UncleTask(UncleModel& model, const SparseTensor& train, const SparseTensor& validation, const UncleOptions& o)
+  UncleTask(UncleModel& model, const SparseTensor& train, const SparseTensor& validation,
+            const UncleOptions& o)
       : model_(model), train_(train), validation_(validation), sweeps_(o.sweeps) {
     const Array indices = train.index_array();
     inputs_ = model.inputs(indices);
@@ -367,7 +374,8 @@ class UncleTask : public nn::Task {
 };
 
 UncleFit fit_uncle(const SparseTensor& train, const SparseTensor& validation, const UncleOptions& options,
-                   const std::vector<Attributes>& attributes, const SparseTensor& anchors, const FitContext& context) {
+                   const std::vector<Attributes>& attributes, const SparseTensor& anchors,
+                   const FitContext& context) {
   config::validate("uncle", options);
   check_fit("uncle", train, validation);
   check_counts("training", train);
@@ -389,7 +397,8 @@ UncleFit fit_uncle(const SparseTensor& train, const SparseTensor& validation, co
   const double mean_y = std::max(mean_of(train), 1e-12);
   // means of p lambda like those of y, when p is 1/2
   const double size = std::pow(2 * mean_y / static_cast<double>(options.rank), 1.0 / train.order());
-  for (const Index n : train.shape()) m.factors.push_back(init.uniform({n, options.rank}, 0.5 * size, 1.5 * size, DType::f64));
+  for (const Index n : train.shape())
+    m.factors.push_back(init.uniform({n, options.rank}, 0.5 * size, 1.5 * size, DType::f64));
   m.network = make_mlp_of(options, width_of(attributes), init);
   const std::vector<double> p = m.detection(train.index_array()).to_vector<double>();
   for (int s = 0; s < 10; ++s) update_factors(train, p, m.factors);
@@ -421,10 +430,12 @@ UncleFit fit_uncle(const SparseTensor& train, const SparseTensor& validation, co
     const Index rank = u.dim(1);
     double* row = u.mutable_data<double>();
     std::vector<double> average(static_cast<std::size_t>(rank), 0.0);
-    const auto present = static_cast<double>(std::count_if(counts.begin(), counts.end(), [](Index c) { return c > 0; }));
+    const auto present =
+        static_cast<double>(std::count_if(counts.begin(), counts.end(), [](Index c) { return c > 0; }));
     for (std::size_t j = 0; j < counts.size(); ++j)
       if (counts[j] > 0)
-        for (Index r = 0; r < rank; ++r) average[static_cast<std::size_t>(r)] += row[static_cast<Index>(j) * rank + r] / present;
+        for (Index r = 0; r < rank; ++r)
+          average[static_cast<std::size_t>(r)] += row[static_cast<Index>(j) * rank + r] / present;
     for (std::size_t j = 0; j < counts.size(); ++j)
       if (counts[j] == 0) std::copy(average.begin(), average.end(), row + static_cast<Index>(j) * rank);
   }
@@ -451,11 +462,13 @@ class UncleMethod final : public Method {
       (validation.empty() ? s.train_rmse : s.validation_rmse).push_back(row.metrics[1]);
     }
     s.iterations = static_cast<int>(made.summary.epochs);
-    s.converged = made.summary.status == nn::Status::early_stopped || made.summary.status == nn::Status::finished;
+    s.converged =
+        made.summary.status == nn::Status::early_stopped || made.summary.status == nn::Status::finished;
     s.seconds = made.summary.seconds;
     s.message = made.summary.message;
     s.ranks = {options_.rank};
-    finish(s, kind(), train, validation, [&](const SparseTensor& x) { return model_.recorded(x.index_array()); });
+    finish(s, kind(), train, validation,
+           [&](const SparseTensor& x) { return model_.recorded(x.index_array()); });
     return s;
   }
   Prediction predict(const Array& indices) const override {

@@ -37,12 +37,12 @@ void describe(config::Fields& f, DainOptions& o);
 
 struct DainFit {
   NeuralModel model;
-  nn::Summary first, second;             ///< of both trainings; the second is empty without augmentation
+  nn::Summary first, second;               ///< of both trainings; the second is empty without augmentation
   double first_rmse = 0, second_rmse = 0;  ///< of the validation entries, NaN without a training
-  SparseTensor train;                    ///< the entries trained on (all but those kept back for validation)
-  std::vector<double> influence;         ///< of each of them, over the largest magnitude; empty without augmentation
+  SparseTensor train;             ///< the entries trained on (all but those kept back for validation)
+  std::vector<double> influence;  ///< of each of them, over the largest magnitude; empty without augmentation
   std::vector<std::vector<double>> importance;  ///< of every index of every mode, the sum of a mode is 1
-  Array added;                           ///< the entries that were drawn, (M, d) int64
+  Array added;                                  ///< the entries that were drawn, (M, d) int64
 };
 
 /// @param validation  empty: a share of `train` is kept back, training.validation of it

@@ -44,8 +44,8 @@ class CellInfluence {
   std::int64_t epoch_ = -1;
 };
 
-/// E_k(j) = sum of |I_n| over the entries whose index of mode k is j, each mode scaled to the sum 1. Where all
-/// influences are 0, every index that occurs counts the same.
+/// E_k(j) = sum of |I_n| over the entries whose index of mode k is j, each mode scaled to the sum 1. Where
+/// all influences are 0, every index that occurs counts the same.
 std::vector<std::vector<double>> entity_importance(const SparseTensor& entries,
                                                    const std::vector<double>& influence);
 /// The same number for every index of a mode that occurs among the entries: the control of DAIN.

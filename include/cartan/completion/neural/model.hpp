@@ -27,9 +27,9 @@ struct NeuralOptions {
   double learning_rate = 1e-3;
   double weight_decay = 0;
   std::int64_t patience = 10;  ///< epochs without a better validation after which training ends; 0: never
-  double average = 0;          ///< decay of the moving average of the weights that are judged and kept; 0: none
-  double tensor_dropout = 0;   ///< probability that a component of all embeddings is left out of a step
-  double validation = 0.1;     ///< share of the training entries kept back where no validation entries are given
+  double average = 0;  ///< decay of the moving average of the weights that are judged and kept; 0: none
+  double tensor_dropout = 0;  ///< probability that a component of all embeddings is left out of a step
+  double validation = 0.1;  ///< share of the training entries kept back where no validation entries are given
   Baseline baseline = Baseline::none;
   Products products = Products::f32;
   DType dtype = DType::f32;
@@ -55,9 +55,9 @@ class NeuralModel {
 
   std::unique_ptr<EntryNetwork> network;
   Baseline baseline = Baseline::none;
-  double centre = 0, spread = 1;           ///< value = baseline (centre, or additive) + spread * network
-  Additive additive;                       ///< the baseline, and of entries with unseen indices
-  std::vector<std::vector<bool>> seen;     ///< of every mode, which indices have training entries
+  double centre = 0, spread = 1;        ///< value = baseline (centre, or additive) + spread * network
+  Additive additive;                    ///< the baseline, and of entries with unseen indices
+  std::vector<std::vector<bool>> seen;  ///< of every mode, which indices have training entries
 };
 
 /// What a training is given beside entries and options.

@@ -4,8 +4,8 @@
 ///
 ///     f = <w, h> + b,  or max(0, <w, h> + b).
 ///
-/// To add one: a struct of options with its name `kind` and `describe`, a class derived from EntryNetwork, and
-/// its options in EntryNetworkOptions.
+/// To add one: a struct of options with its name `kind` and `describe`, a class derived from EntryNetwork,
+/// and its options in EntryNetworkOptions.
 
 #include <cstdint>
 #include <memory>
@@ -53,8 +53,8 @@ class EntryNetwork {
   DType dtype() const { return table.dtype(); }
   bool rectified() const { return rectified_; }
 
-  Array table;     ///< embeddings (sum of extents, F), those of mode 0 first
-  nn::Linear head; ///< H -> 1
+  Array table;      ///< embeddings (sum of extents, F), those of mode 0 first
+  nn::Linear head;  ///< H -> 1
 
  protected:
   EntryNetwork(Shape shape, Products products, bool rectified);

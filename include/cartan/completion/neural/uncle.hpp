@@ -2,12 +2,13 @@
 /// UNCLE: under-counted counts with attributes (S. Ibrahim, X. Fu, R. Hutchinson, E. Seo, ICML 2023,
 /// arXiv:2306.03273). Of lambda events p are recorded:
 ///
-///     y_i ~ Poisson(p_i lambda_i),  lambda = sum_r prod_k U_k[i_k, r] with U >= 0,  p_i = sigmoid(network(z_i)),
+///     y_i ~ Poisson(p_i lambda_i),  lambda = sum_r prod_k U_k[i_k, r] with U >= 0,  p_i =
+///     sigmoid(network(z_i)),
 ///
 /// with the attributes z_i of an entry (how it was counted). Factors and network take turns: multiplicative
-/// updates of U, which never raise the negative log-likelihood sum_i p_i lambda_i - y_i log(p_i lambda_i), and
-/// an epoch of Adam on the network. A factor can pass from p to lambda unless some entries are known to be
-/// counted in full (anchors: p = 1).
+/// updates of U, which never raise the negative log-likelihood sum_i p_i lambda_i - y_i log(p_i lambda_i),
+/// and an epoch of Adam on the network. A factor can pass from p to lambda unless some entries are known to
+/// be counted in full (anchors: p = 1).
 
 #include <string>
 #include <vector>
@@ -22,7 +23,8 @@ struct Attributes {
   std::vector<int> modes;  ///< rising
   Array values;            ///< float32 or float64
 };
-/// From "0:sites.npy" or "0,2:visits.npy". Throws std::invalid_argument for another form, IoError, FormatError.
+/// From "0:sites.npy" or "0,2:visits.npy". Throws std::invalid_argument for another form, IoError,
+/// FormatError.
 Attributes read_attributes(const std::string& text);
 
 struct UncleOptions {
@@ -32,7 +34,7 @@ struct UncleOptions {
   std::int64_t sweeps = 5;  ///< updates of all factors after an epoch of the network
   std::int64_t batch_size = 1024;
   double learning_rate = 1e-2;
-  std::int64_t patience = 20;  ///< epochs without a better validation; 0: never
+  std::int64_t patience = 20;           ///< epochs without a better validation; 0: never
   std::vector<std::string> attributes;  ///< files, see read_attributes; none: p is one number
   std::string anchors;                  ///< file of entries that are counted in full; "": none
   bool recorded = true;                 ///< predict p lambda, what would be recorded; false: lambda
@@ -55,7 +57,7 @@ class UncleModel {
   std::vector<Array> factors;  ///< (n_k, R) float64
   nn::Mlp network;             ///< A -> 1, float64
   std::vector<Attributes> attributes;
-  Array centre, spread;        ///< (A) of the attributes in training: the network sees (z - centre)/spread
+  Array centre, spread;  ///< (A) of the attributes in training: the network sees (z - centre)/spread
   SparseTensor anchors;
 
  private:
