@@ -16,12 +16,16 @@ void MdRecord::add(const potentials::Observables& now) {
     start_time_ = now.time;
     start_energy_ = now.conserved;
   } else {
-    if (steps_++ == 0) temperature_ = potential_ = pressure_ = volume_ = 0;
+    if (steps_++ == 0) temperature_ = potential_ = pressure_ = volume_ = energy_apart_ = forces_apart_ = 0;
   }
   temperature_ += now.temperature;
   potential_ += now.potential;
   pressure_ += now.pressure;
   volume_ += now.volume;
+  energy_apart_ += now.energy_deviation;
+  forces_apart_ += now.forces_deviation_rms;
+  most_apart_ = now.forces_deviation > most_apart_ || std::isnan(now.forces_deviation) ? now.forces_deviation
+                                                                                       : most_apart_;
 
   const double t = 1e-3 * (now.time - start_time_), y = (now.conserved - start_energy_) / atoms_;
   deviation_ = std::max(deviation_, std::abs(y));
@@ -71,6 +75,8 @@ void MdRecord::save(data::Group& group) const {
   group.attributes["sums"] =
       std::vector<double>{start_time_, start_energy_, temperature_, potential_, pressure_, volume_,
                           deviation_,  count_,        mean_t_,      mean_y_,    square_,   product_};
+  if (std::isfinite(most_apart_))
+    group.attributes["committee"] = std::vector<double>{energy_apart_, forces_apart_, most_apart_};
   group.set("time", Array::from(time_), "ps");
   group.set("conserved_energy", Array::from(energy_), "meV/atom");
 }
@@ -86,6 +92,12 @@ void MdRecord::load(const data::Group& group) {
   steps_ = steps[1];
   stride_ = steps[2];
   for (std::size_t k = 0; k < sums.size(); ++k) *places[k] = sums[k];
+  energy_apart_ = forces_apart_ = most_apart_ = NAN;
+  if (group.attributes.count("committee") > 0) {
+    const auto& apart = group.numbers("committee");
+    if (apart.size() != 3) throw FormatError(group.file(), "record", "committee has not three numbers");
+    energy_apart_ = apart[0], forces_apart_ = apart[1], most_apart_ = apart[2];
+  }
   time_ = group.array("time", DType::f64, {-1}).to_vector<double>();
   energy_ =
       group.array("conserved_energy", DType::f64, {static_cast<Index>(time_.size())}).to_vector<double>();

@@ -12,6 +12,7 @@
 #include <iostream>
 
 #include "app.hpp"
+#include "frame_files.hpp"
 #include "json_text.hpp"
 #include "md_checkpoint.hpp"
 
@@ -23,14 +24,15 @@ using namespace cartan::potentials;
 namespace {
 
 // What a run that goes on must have in common with the one before.
-ordered_json settings_of(const MdOptions& o, const Model& model) {
+ordered_json settings_of(const MdOptions& o, const std::vector<Model>& models) {
   const DynamicsOptions& d = o.dynamics;
   ordered_json j{{"ensemble", name_of(d.ensemble)},
                  {"dt_fs", d.dt},
                  {"temperature_k", d.temperature},
                  {"seed", d.seed},
-                 {"precision", name_of(model.config().dtype)},
+                 {"precision", name_of(models[0].config().dtype)},
                  {"sample_every", o.sample_every}};
+  if (models.size() > 1) j["members"] = models.size();
   if (d.ensemble != Ensemble::nve) {
     j["thermostat"] = name_of(d.thermostat);
     if (d.thermostat == Thermostat::langevin)
@@ -50,7 +52,7 @@ ordered_json settings_of(const MdOptions& o, const Model& model) {
   return j;
 }
 
-void relax_start(ModelPotential& potential, data::Frame& frame) {
+void relax_start(CommitteePotential& potential, data::Frame& frame) {
   RelaxOptions options;
   options.fmax = 0.02;
   ProgressBar bar("relaxing");
@@ -66,8 +68,8 @@ void relax_start(ModelPotential& potential, data::Frame& frame) {
             << " eV/A" << (s.converged ? "" : " (not converged)") << "\n";
 }
 
-data::Frame first_frame(const MdOptions& o, ModelPotential& potential) {
-  data::Frame frame = read_start(o.start, potential.model());
+data::Frame first_frame(const MdOptions& o, CommitteePotential& potential) {
+  data::Frame frame = read_start(o.start, potential.members());
   if (o.keep_velocities)
     require(!frame.velocities.empty(), o.start.file, ": frame ", frame.index,
             " has no velocities; leave --keep-velocities away to draw them");
@@ -90,12 +92,17 @@ void MdOptions::complete() {
   };
   if (!out.empty() && plot.empty()) plot = beside(".svg");
   if (!out.empty() && checkpoint.empty()) checkpoint = beside(".restart.h5");
+  if (!out.empty()) uncertain = beside(".uncertain.extxyz");
   require(!resume || !checkpoint.empty(), "--resume needs --out or --checkpoint: where the run was saved");
   require(out != checkpoint || out.empty(), "--out and --checkpoint are both ", out);
 }
 
 MdRun::MdRun(const MdOptions& o)
-    : o_(o), potential_(open_model(o.model)), settings_(settings_of(o, potential_.model())) {
+    : o_(o), potential_(open_models(o.model)), settings_(settings_of(o, potential_.members())) {
+  require(o.dynamics.max_deviation == 0 || !o.model.others.empty(),
+          "--max-deviation is of a committee: give "
+          "further models after ",
+          o.model.model);
   if (o.resume && std::filesystem::exists(o.checkpoint)) {
     resume();
     return;
@@ -109,7 +116,7 @@ MdRun::MdRun(const MdOptions& o)
 TrajectoryOptions MdRun::trajectory() const {
   TrajectoryOptions t;
   t.config = json_text(ordered_json{{"command", "potential md"},
-                                    {"model", o_.model.model},
+                                    {"model", o_.model.names()},
                                     {"start", o_.start.file},
                                     {"frame", o_.start.frame},
                                     {"dynamics", settings_}});
@@ -150,6 +157,17 @@ void MdRun::save() {
                        writer_ ? writer_->frames() : 0);
 }
 
+// What the members disagree about is worth a label.
+void MdRun::keep_uncertain_frame() const {
+  const DynamicsState& state = dynamics_->state();
+  data::Frame frame = state.frame;
+  frame.energy = state.evaluation.energy;
+  frame.forces = state.evaluation.forces;
+  frame.arrays["forces_deviation"] = Array::from(state.evaluation.deviation.forces);
+  frame.info["step"] = static_cast<std::int64_t>(state.step);
+  save_frames(o_.uncertain, {frame});
+}
+
 DynamicsSummary MdRun::advance() {
   const Index first = dynamics_->state().step, wanted = std::max<Index>(0, o_.steps - first);
   std::cerr << describe(dynamics_->state().frame) << ", " << name_of(o_.dynamics.ensemble) << ", "
@@ -173,6 +191,7 @@ DynamicsSummary MdRun::advance() {
   DynamicsSummary summary = potentials::run(*dynamics_, wanted, each, &context().stop);
   bar.finish();
   if (summary.status != DynamicsStatus::exploded) save();
+  if (summary.status == DynamicsStatus::uncertain && !o_.out.empty()) keep_uncertain_frame();
   if (writer_) writer_->close();
   if (!o_.plot.empty())
     record_->figure(text("Molecular dynamics, ", name_of(o_.dynamics.ensemble))).save(o_.plot);

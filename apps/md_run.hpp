@@ -17,7 +17,7 @@ namespace cartan::app {
 struct MdOptions {
   ModelOptions model;
   StartOptions start;
-  std::string out, plot, checkpoint;
+  std::string out, plot, checkpoint, uncertain;
   potentials::DynamicsOptions dynamics;
   double pressure_gpa = 0, compressibility_per_gpa = 0.455;
   Index steps = 0, sample_every = 10;
@@ -48,9 +48,10 @@ class MdRun {
   void begin();
   void resume();
   void save();
+  void keep_uncertain_frame() const;
 
   const MdOptions& o_;
-  potentials::ModelPotential potential_;
+  potentials::CommitteePotential potential_;
   nlohmann::ordered_json settings_;
   std::optional<potentials::Dynamics> dynamics_;
   std::optional<MdRecord> record_;

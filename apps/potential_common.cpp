@@ -25,40 +25,65 @@ void add_model_options(CLI::App* verb, ModelOptions& o) {
   verb->add_option("--device", o.device, "cpu, cuda or cuda:K (default cpu)");
 }
 
-potentials::Model open_model(const ModelOptions& o) {
+std::string ModelOptions::names() const {
+  std::string out = model;
+  for (const std::string& other : others) out += ", " + other;
+  return out;
+}
+
+void add_frames_argument(CLI::App* verb, ModelOptions& o, const std::string& name, std::string& frames) {
+  verb->add_option_function<std::vector<std::string>>(
+          name,
+          [&o, &frames](const std::vector<std::string>& words) {
+            o.others.assign(words.begin(), words.end() - 1);
+            frames = words.back();
+          },
+          "Frames: " + data::frame_format_names() + "; before them further models of a committee")
+      ->required();
+}
+
+std::vector<potentials::Model> open_models(const ModelOptions& o) {
   const Device device = device_from_name(o.device);
   require_device(device);
   std::optional<DType> dtype;
   if (!o.precision.empty()) dtype = dtype_from_name(o.precision);
-  potentials::Model model = potentials::Model::open(o.model, dtype);
-  model.to(device);
-  return model;
+  std::vector<std::string> files{o.model};
+  files.insert(files.end(), o.others.begin(), o.others.end());
+  std::vector<potentials::Model> models;
+  for (const std::string& file : files) {
+    models.push_back(potentials::Model::open(file, dtype));
+    models.back().to(device);
+    require(potentials::elements_of(models.back()) == potentials::elements_of(models[0]), file, " knows ",
+            potentials::elements_of(models.back()), ", ", o.model, " ", potentials::elements_of(models[0]),
+            "; a committee needs models of the same elements");
+  }
+  return models;
 }
 
-void add_start_options(CLI::App* verb, StartOptions& o) {
-  verb->add_option("start", o.file, "Frames: " + data::frame_format_names())->required();
+void add_start_options(CLI::App* verb, ModelOptions& models, StartOptions& o) {
+  add_frames_argument(verb, models, "start", o.file);
   verb->add_option("--frame", o.frame, "Which frame of START; -1 is the last (default 0)");
   add_read_options(verb, o.read);
 }
 
-data::Frame read_start(const StartOptions& o, const potentials::Model& model) {
+data::Frame read_start(const StartOptions& o, const std::vector<potentials::Model>& models) {
   data::Frame frame;
   try {
     frame = read_frame(o);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(o.file + ": " + error.what());
   }
-  check_frame(model, frame, o.file, frame.index);
-  warn_unused(o.file, {frame}, model.config());
+  check_frame(models, frame, o.file, frame.index);
+  warn_unused(o.file, {frame}, models[0].config());
   return frame;
 }
 
-void check_frame(const potentials::Model& model, const data::Frame& frame, const std::string& file,
-                 Index index) {
+void check_frame(const std::vector<potentials::Model>& models, const data::Frame& frame,
+                 const std::string& file, Index index) {
   try {
     require(frame.size() > 0, "the frame has no atoms");
-    model.check_elements(frame.numbers);
-    potentials::neighbor_list(frame, model.cutoff());
+    models[0].check_elements(frame.numbers);
+    potentials::neighbor_list(frame, models[0].cutoff());
   } catch (const std::invalid_argument& error) {
     throw FormatError(file, text("frame ", index), error.what());
   }

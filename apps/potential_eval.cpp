@@ -4,7 +4,9 @@
 #include <cartan/data/figure.hpp>
 #include <cartan/data/readers.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -71,9 +73,28 @@ std::vector<std::string> draw_parity(const std::string& prefix, const potentials
   return files;
 }
 
+// How far the members of a committee are apart, over all frames and atoms.
+struct Apart {
+  double energy = 0, forces = 0, most = 0;  // mean, root mean square, largest
+};
+
+Apart how_far_apart(const potentials::Predictions& p) {
+  Apart out;
+  double atoms = 0;
+  for (const potentials::Deviation& d : p.deviation) {
+    out.energy += d.energy / static_cast<double>(p.deviation.size());
+    for (const double f : d.forces) out.forces += f * f;
+    atoms += static_cast<double>(d.forces.size());
+    out.most = std::max(out.most, d.largest());
+  }
+  out.forces = atoms > 0 ? std::sqrt(out.forces / atoms) : 0;
+  return out;
+}
+
 void eval(const Options& o) {
   if (!o.out.empty()) refuse_existing({o.out}, o.force);
-  const potentials::Model model = open_model(o.model);
+  const std::vector<potentials::Model> models = open_models(o.model);
+  const potentials::Model& model = models[0];
   const potentials::FrameSet set{o.frames, data::read_frames(o.frames, o.range, o.read)};
   require(!set.frames.empty(), o.frames, ": has no frames");
   warn_unused(o.frames, set.frames, model.config());
@@ -82,10 +103,11 @@ void eval(const Options& o) {
 
   ProgressBar bar("evaluating");
   const potentials::Predictions p =
-      potentials::predict(model, set, periodic, 256, bar.callback(), &context().stop);
+      potentials::predict(models, set, periodic, 256, bar.callback(), &context().stop);
   bar.finish();
   stop_if_asked();
   const potentials::Errors errors = potentials::compare(set, p);
+  const Apart apart = how_far_apart(p);
   for (std::size_t k = 0; k < p.energy.size(); ++k)
     if (!std::isfinite(p.energy[k])) {
       std::cerr << "cartan: " << o.frames << ": frame " << potentials::place(set, k)
@@ -101,6 +123,9 @@ void eval(const Options& o) {
       predicted[k].info.erase("free_energy");  // of the labels, not of the model
       predicted[k].stress.reset();
       if (predicted[k].periodic() && predicted[k].volume() > 0) predicted[k].stress = p.stress[k];
+      if (models.size() == 1) continue;
+      predicted[k].info["energy_deviation"] = p.deviation[k].energy;
+      predicted[k].arrays["forces_deviation"] = Array::from(p.deviation[k].forces);
     }
     save_frames(o.out, predicted);
     files.push_back(o.out);
@@ -110,11 +135,20 @@ void eval(const Options& o) {
 
   if (o.json) {
     nlohmann::json j = to_json(errors);
+    if (models.size() > 1) {
+      j["members"] = models.size();
+      j["energy_deviation_mean_ev"] = apart.energy;
+      j["forces_deviation_rms_ev_per_ang"] = apart.forces;
+      j["forces_deviation_max_ev_per_ang"] = apart.most;
+    }
     j["files"] = files;
     std::cout << json_text(j) << "\n";
     return;
   }
-  std::cout << o.model.model << " on " << o.frames << ", " << table(errors);
+  std::cout << o.model.names() << " on " << o.frames << ", " << table(errors);
+  if (models.size() > 1)
+    std::printf("  members apart    energy %.3f meV (mean), forces %.3f meV/A (RMS), %.3f (largest)\n",
+                1e3 * apart.energy, 1e3 * apart.forces, 1e3 * apart.most);
   if (!errors.has_energy && !errors.has_forces)
     std::cout << "  (the frames have no labels to compare with; --out writes the predictions)\n";
   for (const std::string& f : files) std::cout << "written " << f << "\n";
@@ -126,7 +160,7 @@ void add_potential_eval(CLI::App& potential) {
   CLI::App* verb = potential.add_subcommand("eval", "Errors of a model on frames, and its predictions");
   auto o = std::make_shared<Options>();
   add_model_options(verb, o->model);
-  verb->add_option("frames", o->frames, "Frames: " + data::frame_format_names())->required();
+  add_frames_argument(verb, o->model, "frames", o->frames);
   verb->add_option("--range", o->range, "which frames, as a Python slice: 0:100, ::2, -1");
   verb->add_option("--out", o->out, "write the frames with predicted energies, forces and stress");
   verb->add_option("--parity", o->parity, "draw PREFIX_energy.svg and PREFIX_forces.svg");

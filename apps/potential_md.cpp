@@ -23,7 +23,7 @@ using namespace cartan::potentials;
 ordered_json report(const MdOptions& o, const MdRun& run, const DynamicsSummary& s) {
   const MdRecord& r = run.record();
   const DynamicsState& state = run.dynamics().state();
-  const char* const names[] = {"finished", "interrupted", "exploded"};
+  const char* const names[] = {"finished", "interrupted", "exploded", "uncertain"};
   ordered_json j{{"status", names[static_cast<int>(s.status)]},
                  {"n_atoms", state.frame.size()},
                  {"steps", state.step},
@@ -41,12 +41,18 @@ ordered_json report(const MdOptions& o, const MdRun& run, const DynamicsSummary&
     j["pressure_mean_gpa"] = r.pressure() / units::gigapascal;
     j["volume_mean_ang3"] = r.volume();
   }
+  if (std::isfinite(r.forces_deviation())) {
+    j["forces_deviation_mean_ev_per_ang"] = r.forces_deviation();
+    j["forces_deviation_max_ev_per_ang"] = r.forces_deviation_max();
+    j["committee_energy_deviation_ev"] = r.energy_deviation();
+  }
   if (o.dynamics.ensemble == Ensemble::npt) j["volume_acceptance"] = s.volume_acceptance;
   if (!s.message.empty()) j["message"] = s.message;
   j["threads"] = threads();
   j.update(run.settings());
   j["trajectory"] = o.out.empty() ? ordered_json() : ordered_json(o.out);
   j["checkpoint"] = o.checkpoint.empty() ? ordered_json() : ordered_json(o.checkpoint);
+  if (s.status == DynamicsStatus::uncertain && !o.out.empty()) j["uncertain"] = o.uncertain;
   j["energy_plot"] = o.plot.empty() ? ordered_json() : ordered_json(o.plot);
   return j;
 }
@@ -67,6 +73,10 @@ void print(const MdOptions& o, const ordered_json& j) {
   }
   line("energy drift", 1e3 * j["energy_drift_ev_per_atom_per_ps"].get<double>(), "meV/atom/ps");
   line("energy, largest change", 1e3 * j["energy_deviation_ev_per_atom"].get<double>(), "meV/atom");
+  if (j.contains("forces_deviation_max_ev_per_ang")) {
+    line("members apart, mean", 1e3 * j["forces_deviation_mean_ev_per_ang"].get<double>(), "meV/A");
+    line("members apart, largest", 1e3 * j["forces_deviation_max_ev_per_ang"].get<double>(), "meV/A");
+  }
   if (!o.out.empty()) std::printf("%-22s %s\n", "trajectory", o.out.c_str());
   if (!o.plot.empty()) std::printf("%-22s %s\n", "energy plot", o.plot.c_str());
   if (!o.checkpoint.empty()) std::printf("%-22s %s\n", "checkpoint", o.checkpoint.c_str());
@@ -90,6 +100,12 @@ void md(MdOptions& o) {
     std::cerr << "cartan: interrupted"
               << (o.checkpoint.empty() ? "" : "; the same command with --resume goes on") << "\n";
   }
+  if (summary.status == DynamicsStatus::uncertain) {
+    context().exit_code = not_reached;
+    std::cerr << "cartan: stopped at " << summary.message << " (--max-deviation)"
+              << (o.out.empty() ? "" : "; its frame is in " + o.uncertain)
+              << (o.checkpoint.empty() ? "" : "; --resume goes on with a larger --max-deviation") << "\n";
+  }
   if (summary.status == DynamicsStatus::exploded) {
     context().exit_code = not_reached;
     std::cerr << "cartan: the run exploded at " << summary.message << "; "
@@ -100,7 +116,7 @@ void md(MdOptions& o) {
 
 void add_options(CLI::App* verb, MdOptions& o) {
   add_model_options(verb, o.model);
-  add_start_options(verb, o.start);
+  add_start_options(verb, o.model, o.start);
   verb->add_option("--steps", o.steps, "Steps of the whole run, those before --resume included")
       ->required()
       ->check([](const std::string& word) {
@@ -110,7 +126,7 @@ void add_options(CLI::App* verb, MdOptions& o) {
   add_field_options(
       verb, config::fields_of(o.dynamics),
       {"ensemble", "dt", "temperature", "thermostat", "friction", "tau", "chain", "pressure_tau",
-       "barostat_every", "seed", "remove_rotation", "max_temperature", "max_drift"});
+       "barostat_every", "seed", "remove_rotation", "max_temperature", "max_drift", "max_deviation"});
   verb->get_option("--ensemble")->required();
   config::Fields own;  // in the units of people
   own("pressure", o.pressure_gpa, "npt: pressure").unit("GPa");

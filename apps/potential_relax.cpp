@@ -37,7 +37,7 @@ const char* name_of(RelaxStatus status) {
   return names[static_cast<int>(status)];
 }
 
-RelaxSummary minimize(const Options& o, data::Frame& frame, ModelPotential& potential) {
+RelaxSummary minimize(const Options& o, data::Frame& frame, CommitteePotential& potential) {
   ProgressBar bar("relaxing");
   const auto show = [&](const RelaxProgress& p) {
     char words[80];
@@ -47,20 +47,25 @@ RelaxSummary minimize(const Options& o, data::Frame& frame, ModelPotential& pote
   return relax(potential, frame, o.relax, show, &context().stop);
 }
 
-nlohmann::ordered_json report(const Options& o, const RelaxSummary& s, const data::Frame& frame) {
+nlohmann::ordered_json report(const Options& o, const RelaxSummary& s, const data::Frame& frame,
+                              const Deviation& apart) {
   nlohmann::ordered_json j{{"converged", s.converged},     {"status", name_of(s.status)},
                            {"n_atoms", frame.size()},      {"steps", s.steps},
                            {"evaluations", s.evaluations}, {"energy_start_ev", s.energy_start},
                            {"energy_ev", s.energy},        {"fmax_ev_per_ang", s.fmax}};
   if (o.relax.cell != CellFreedom::fixed) j["smax_ev_per_ang3"] = s.smax;
   if (frame.periodic()) j["volume_ang3"] = frame.volume();
+  if (apart.known()) {
+    j["energy_deviation_ev"] = apart.energy;
+    j["forces_deviation_max_ev_per_ang"] = apart.largest();
+  }
   j["seconds"] = s.seconds;
   if (!s.message.empty()) j["message"] = s.message;
   j["out"] = o.out;
   return j;
 }
 
-void print(const Options& o, const RelaxSummary& s, const data::Frame& frame) {
+void print(const Options& o, const RelaxSummary& s, const data::Frame& frame, const Deviation& apart) {
   std::printf("%-14s %s\n", "frame", describe(frame).c_str());
   std::printf("%-14s %lld (%lld evaluations, %s)\n", "steps", static_cast<long long>(s.steps),
               static_cast<long long>(s.evaluations), duration(s.seconds).c_str());
@@ -69,6 +74,9 @@ void print(const Options& o, const RelaxSummary& s, const data::Frame& frame) {
   if (o.relax.cell != CellFreedom::fixed)
     std::printf("%-14s %.5f GPa from the pressure asked for\n", "stress", s.smax / units::gigapascal);
   if (frame.periodic()) std::printf("%-14s %.4f A^3\n", "volume", frame.volume());
+  if (apart.known())
+    std::printf("%-14s %.6f eV, about a force %.5f eV/A at most\n", "members apart", apart.energy,
+                apart.largest());
   std::printf("%-14s %s\n", "written", o.out.c_str());
   std::fflush(stdout);
 }
@@ -79,17 +87,22 @@ void run(Options& o) {
           "--pressure needs a cell that moves: --cell isotropic or full");
   refuse_existing({o.out}, o.force);
 
-  ModelPotential potential(open_model(o.model));
-  data::Frame frame = read_start(o.start, potential.model());
+  CommitteePotential potential(open_models(o.model));
+  data::Frame frame = read_start(o.start, potential.members());
   frame.velocities.clear();
   const RelaxSummary s = minimize(o, frame, potential);
   if (s.status == RelaxStatus::failed && s.evaluations <= 1)
     throw FormatError(o.start.file, text("frame ", frame.index), s.message);
+  Deviation apart;
+  if (!o.model.others.empty() && s.status != RelaxStatus::failed) {
+    apart = potential.evaluate(frame).deviation;
+    frame.arrays["forces_deviation"] = Array::from(apart.forces);
+  }
   save_frames(o.out, {frame});
   if (o.json)
-    std::cout << json_text(report(o, s, frame)) << "\n";
+    std::cout << json_text(report(o, s, frame, apart)) << "\n";
   else
-    print(o, s, frame);
+    print(o, s, frame, apart);
 
   if (s.status == RelaxStatus::stopped) {
     context().exit_code = interrupted;
@@ -107,7 +120,7 @@ void add_potential_relax(CLI::App& potential) {
   CLI::App* verb = potential.add_subcommand("relax", "Relax atoms, and the cell, with a model");
   auto o = std::make_shared<Options>();
   add_model_options(verb, o->model);
-  add_start_options(verb, o->start);
+  add_start_options(verb, o->model, o->start);
   verb->add_option("--out", o->out, "The relaxed frame (default relaxed.extxyz)");
   add_field_options(verb, config::fields_of(o->relax),
                     {"fmax", "smax", "optimizer", "cell", "steps", "max_step", "memory"});

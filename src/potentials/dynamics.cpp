@@ -127,6 +127,9 @@ bool Dynamics::evaluate() {
   }
   require(e.forces.size() == n, "[Dynamics] the potential returned ", e.forces.size(),
           " force components for ", n, " coordinates");
+  require(options_.max_deviation == 0 || e.deviation.known(), "[Dynamics] max_deviation is ",
+          options_.max_deviation,
+          " eV/Angstrom, but the potential is no committee; give several models or leave it 0");
   if (!std::isfinite(e.energy)) {
     failure_ = text("the energy is ", e.energy);
   } else if (const auto bad =
@@ -345,7 +348,25 @@ Observables Dynamics::observables() const {
                   trace(state_.evaluation.virial) / 3) /
                  o.volume;
   o.conserved = conserved(o.kinetic, o.volume);
+  const Deviation& d = state_.evaluation.deviation;
+  o.energy_deviation = o.forces_deviation = o.forces_deviation_rms = std::numeric_limits<double>::quiet_NaN();
+  if (d.known()) {
+    o.energy_deviation = d.energy;
+    o.forces_deviation = d.largest();
+    o.forces_deviation_rms = d.root_mean_square();
+  }
   return o;
+}
+
+std::string Dynamics::disagreement() const {
+  const std::vector<double>& forces = state_.evaluation.deviation.forces;
+  const auto most = std::max_element(forces.begin(), forces.end());
+  if (options_.max_deviation == 0 || most == forces.end() || *most <= options_.max_deviation) return "";
+  const auto atom = static_cast<std::size_t>(most - forces.begin());
+  return text("step ", state_.step, ": the members differ by ", *most,
+              " eV/Angstrom about the force on atom ", atom, " (",
+              data::element_symbol(state_.frame.numbers[atom]), "), beyond max_deviation ",
+              options_.max_deviation);
 }
 
 }  // namespace cartan::potentials

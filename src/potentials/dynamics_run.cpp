@@ -37,7 +37,7 @@ DynamicsSummary run(Dynamics& dynamics, Index steps, const DynamicsCallback& cal
   slope.add(0, 0);
   double temperature = 0, potential = 0, pressure = 0, volume = 0;
   const auto start = std::chrono::steady_clock::now();
-  while (summary.steps < steps) {
+  while (summary.steps < steps && dynamics.disagreement().empty()) {
     if (stop != nullptr && stop->load()) {
       summary.status = DynamicsStatus::stopped;
       break;
@@ -58,6 +58,11 @@ DynamicsSummary run(Dynamics& dynamics, Index steps, const DynamicsCallback& cal
   if (dynamics.exploded()) {
     summary.status = DynamicsStatus::exploded;
     summary.message = dynamics.failure();
+  }
+  if (const std::string apart = dynamics.disagreement();
+      summary.status == DynamicsStatus::finished && !apart.empty()) {
+    summary.status = DynamicsStatus::uncertain;
+    summary.message = apart;
   }
   const double n = static_cast<double>(summary.steps);
   summary.temperature_mean = summary.steps > 0 ? temperature / n : first.temperature;

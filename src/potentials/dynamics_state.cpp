@@ -53,6 +53,10 @@ void describe(config::Fields& f, DynamicsOptions& o) {
   f("max_drift", o.max_drift, "change of the conserved energy beyond which the run has exploded")
       .above(0)
       .unit("eV/atom/ps");
+  f("max_deviation", o.max_deviation,
+    "committee: deviation of a force at which the run stops; 0: it does not")
+      .from(0)
+      .unit("eV/Angstrom");
   f("sample_every", o.sample_every, "steps between samples").from(1);
 }
 
@@ -75,6 +79,10 @@ void DynamicsState::save(data::Group& group) const {
   group.set("forces", Array::from(evaluation.forces, per_atom), "eV/Angstrom");
   group.set("virial", Array::from(evaluation.virial.data(), {3, 3}), "eV");
   if (!evaluation.atom_energies.empty()) group.set("energies", Array::from(evaluation.atom_energies), "eV");
+  if (evaluation.deviation.known()) {
+    group.attributes["energy_deviation"] = evaluation.deviation.energy;
+    group.set("forces_deviation", Array::from(evaluation.deviation.forces), "eV/Angstrom");
+  }
   if (!chain_positions.empty()) {
     group.set("chain_positions", Array::from(chain_positions));
     group.set("chain_velocities", Array::from(chain_velocities), "1/fs");
@@ -103,6 +111,10 @@ DynamicsState DynamicsState::load(const data::Group& group) {
   std::copy(cell.begin(), cell.end(), frame.cell.begin());
   std::copy(virial.begin(), virial.end(), state.evaluation.virial.begin());
   if (group.has("energies")) state.evaluation.atom_energies = numbers_of(group, "energies", {n});
+  if (group.has("forces_deviation")) {
+    state.evaluation.deviation.forces = numbers_of(group, "forces_deviation", {n});
+    state.evaluation.deviation.energy = group.number("energy_deviation");
+  }
   if (group.has("chain_positions")) {
     state.chain_positions = numbers_of(group, "chain_positions", {-1});
     state.chain_velocities =

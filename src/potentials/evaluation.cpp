@@ -144,51 +144,6 @@ double fit_scale(const FrameSet& set, const std::map<int, double>& reference) {
   return std::isfinite(scale) && scale > 1e-12 ? scale : 1.0;
 }
 
-Predictions predict(const Model& model, const FrameSet& set, bool stress, Index atoms_per_batch,
-                    const ProgressCallback& progress, const StopFlag* stop) {
-  Predictions out;
-  const Index count = static_cast<Index>(set.frames.size());
-  Recording off(false);
-  for (Index begin = 0; begin < count;) {
-    if (stop && *stop) break;
-    std::vector<const Frame*> frames;
-    std::vector<NeighborList> lists;
-    Index atoms = 0, end = begin;
-    for (; end < count &&
-           (end == begin || atoms + set.frames[static_cast<std::size_t>(end)].size() <= atoms_per_batch);
-         ++end) {
-      const Frame& f = set.frames[static_cast<std::size_t>(end)];
-      const std::string where = text("frame ", place(set, static_cast<std::size_t>(end)));
-      if (f.size() == 0) throw FormatError(set.name, where, "has no atoms");
-      try {
-        model.check_elements(f.numbers);
-        lists.push_back(neighbor_list(f, model.cutoff()));
-      } catch (const std::invalid_argument& error) {
-        throw FormatError(set.name, where, error.what());
-      }
-      frames.push_back(&f);
-      atoms += f.size();
-    }
-    std::vector<const NeighborList*> list_of;
-    for (const NeighborList& l : lists) list_of.push_back(&l);
-    const Graph graph = make_graph(frames, list_of);
-    const Prediction p = model.predict(graph, {true, stress, false});
-    const auto energy = p.energy.to_vector<double>(), forces = p.forces.to_vector<double>();
-    const auto virial = stress ? p.virial.to_vector<double>() : std::vector<double>();
-    for (std::size_t b = 0; b < frames.size(); ++b) {
-      out.energy.push_back(energy[b]);
-      out.forces.emplace_back(forces.begin() + 3 * graph.first[b], forces.begin() + 3 * graph.first[b + 1]);
-      std::array<double, 9> s{};
-      if (stress && graph.volume[b] > 0)
-        for (std::size_t k = 0; k < 9; ++k) s[k] = -virial[9 * b + k] / graph.volume[b];
-      out.stress.push_back(s);
-    }
-    begin = end;
-    if (progress) progress({begin, count, ""});
-  }
-  return out;
-}
-
 void ErrorSums::add(const Frame& f, const double* e, const double* force, const double* sigma) {
   ++frames;
   if (e && f.energy) {

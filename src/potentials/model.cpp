@@ -41,15 +41,17 @@ Model Model::with_elements(const std::vector<int>& numbers) const {
   return out;
 }
 
+std::string elements_of(const Model& model) {
+  std::string known;
+  for (const auto& [z, energy] : model.reference)
+    known += (known.empty() ? "" : " ") + data::element_symbol(z);
+  return known;
+}
+
 void Model::check_elements(const std::vector<int>& numbers) const {
-  for (int z : numbers) {
-    if (reference.count(z) > 0) continue;
-    std::string known;
-    for (const auto& [number, energy] : reference)
-      known += (known.empty() ? "" : " ") + data::element_symbol(number);
-    throw std::invalid_argument("[Model] the frame has " + data::element_symbol(z) +
-                                ", the model was trained for " + known);
-  }
+  for (int z : numbers)
+    require(reference.count(z) > 0, "[Model] the frame has ", data::element_symbol(z),
+            ", the model was trained for ", elements_of(*this));
 }
 
 Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) const {

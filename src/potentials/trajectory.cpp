@@ -17,8 +17,9 @@ namespace {
 using Values = std::map<std::string, double>;
 
 constexpr const char* format_name = "h5md";
-constexpr const char* standard_observables[] = {"potential_energy", "kinetic_energy", "conserved_energy",
-                                                "temperature",      "pressure",       "volume"};
+constexpr const char* standard_observables[] = {
+    "potential_energy", "kinetic_energy",   "conserved_energy",     "temperature",         "pressure",
+    "volume",           "energy_deviation", "forces_deviation_max", "forces_deviation_rms"};
 const std::string atoms = "particles/atoms";
 const std::string box = atoms + "/box";
 
@@ -37,6 +38,7 @@ std::string unit_of(const std::string& observable) {
   if (observable == "temperature") return "K";
   if (observable == "pressure") return "eV Angstrom-3";
   if (observable == "volume") return "Angstrom+3";
+  if (observable.rfind("forces_deviation", 0) == 0) return "eV Angstrom-1";
   return "eV";
 }
 
@@ -129,6 +131,8 @@ struct TrajectoryWriter::State {
       const Index rows = file.rows(name + "/value");
       expect(rows >= keep, name + "/value (frames)", rows, keep);
     }
+    if (const std::string name = atoms + "/forces_deviation"; file.rows(name + "/value") > 0)
+      elements.push_back(name);
     for (const char* name : standard_observables)
       if (file.rows(observable(name) + "/value") > 0) elements.push_back(observable(name));
     for (const std::string& name : elements) cut(name, keep);
@@ -163,13 +167,16 @@ struct TrajectoryWriter::State {
             " in the frames before or under other names; give every frame the same ones");
   }
 
-  void append(const Frame& frame, const std::vector<double>& forces, Index step, double time,
-              const Values& observables) {
+  void append(const Frame& frame, const std::vector<double>& forces, const std::vector<double>& deviation,
+              Index step, double time, const Values& observables) {
     check(frame, forces, observables);
     add(atoms + "/position", row(frame.positions, options.dtype), "Angstrom", step, time);
     if (options.velocities)
       add(atoms + "/velocity", row(frame.velocities, options.dtype), "Angstrom fs-1", step, time);
     if (options.forces) add(atoms + "/force", row(forces, options.dtype), "eV Angstrom-1", step, time);
+    if (!deviation.empty())
+      add(atoms + "/forces_deviation", Array::from(deviation, {1, n}).as(options.dtype), "eV Angstrom-1",
+          step, time);
     if (cell) add(box + "/edges", Array::from(frame.cell.data(), {1, 3, 3}), "Angstrom", step, time);
     for (const auto& [name, value] : observables)
       add(observable(name), Array::from(std::vector<double>{value}), unit_of(name), step, time);
@@ -206,12 +213,17 @@ void TrajectoryWriter::append(const Dynamics& dynamics, const Observables& o) {
     observables["volume"] = o.volume;
   }
   const DynamicsState& s = dynamics.state();
-  state_->append(s.frame, s.evaluation.forces, s.step, s.time, observables);
+  if (s.evaluation.deviation.known()) {
+    observables["energy_deviation"] = o.energy_deviation;
+    observables["forces_deviation_max"] = o.forces_deviation;
+    observables["forces_deviation_rms"] = o.forces_deviation_rms;
+  }
+  state_->append(s.frame, s.evaluation.forces, s.evaluation.deviation.forces, s.step, s.time, observables);
 }
 
 void TrajectoryWriter::append(const Frame& frame, Index step, double time_fs,
                               const std::map<std::string, double>& observables) {
-  state_->append(frame, frame.forces, step, time_fs, observables);
+  state_->append(frame, frame.forces, {}, step, time_fs, observables);
 }
 
 Index TrajectoryWriter::frames() const {

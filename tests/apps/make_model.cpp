@@ -1,5 +1,5 @@
-// make_model OUT.h5 [CHANNELS LAYERS DTYPE RADIAL]: a TensorNet with random weights for H, C, N, O, whose
-// forces are those of a soft molecule: a model file for tests and timings that need no training.
+// make_model OUT.h5 [CHANNELS LAYERS DTYPE RADIAL Z...]: a TensorNet with random weights for H, C, N, O,
+// whose forces are those of a soft molecule: a model file for tests and timings that need no training.
 
 #include <cartan/potentials/model.hpp>
 #include <cartan/potentials/networks/tensornet.hpp>
@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <vector>
 
 int main(int argc, char** argv) try {
   using namespace cartan;
@@ -19,7 +20,10 @@ int main(int argc, char** argv) try {
   config.cutoff = 4.5;
   potentials::Model model(config, 7);
   model.energy_scale = 0.2;
-  for (const int z : {1, 6, 7, 8}) model.reference[z] = -10.0 * z;
+  std::vector<int> numbers{1, 6, 7, 8};
+  if (argc > 6) numbers.clear();
+  for (int k = 6; k < argc; ++k) numbers.push_back(std::stoi(argv[k]));
+  for (const int z : numbers) model.reference[z] = -10.0 * z;
   model.save(argv[1]);
   return 0;
 } catch (const std::exception& error) {

@@ -239,6 +239,47 @@ expect 0 . short straight.h5 --ensemble nve --steps 1 --keep-velocities
 checks=$((checks + 1))
 grep -q 'not used: velocities' err && complain "velocities that are kept are said not to be used"
 
+# a committee: further models before the frames
+"$make_model" b.h5 6 1 float64 8 && "$make_model" c.h5 4 1 float32 6 && "$make_model" few.h5 6 1 float64 8 1 6 || exit 1
+committee() { "$cartan" potential md model.h5 "$@" --dt 0.2 --temperature 300 --ensemble nvt --threads 1; }
+expect 0 'members apart, largest' committee b.h5 c.h5 ethanol.xyz --steps 20 --out k.h5
+expect 0 'atoms/forces_deviation/value.*(3, 9)' "$cartan" data info k.h5 --config
+expect 0 'observables/forces_deviation_max/value' "$cartan" data info k.h5 --config
+expect 0 . committee b.h5 c.h5 ethanol.xyz --steps 7 --out l.h5
+expect 0 'after step 7' committee b.h5 c.h5 ethanol.xyz --steps 20 --out l.h5 --resume
+same k.h5 l.h5
+same k.restart.h5 l.restart.h5
+expect 2 'members 3, now 2' committee b.h5 ethanol.xyz --steps 30 --out l.h5 --resume
+# copies of a model are that model
+expect 0 . committee model.h5 model.h5 ethanol.xyz --steps 20 --json
+last=$(value energy_last_ev)
+holds "$(value forces_deviation_max_ev_per_ang) == 0"
+expect 0 . committee ethanol.xyz --steps 20 --json
+holds "$last == $(value energy_last_ev)"
+# a threshold stops, the frame is kept, and a larger one goes on to what a run without has
+rm -f l.*
+expect 0 . committee b.h5 c.h5 ethanol.xyz --steps 20 --sample-every 1 --json --out m.h5
+most=$(value forces_deviation_max_ev_per_ang)
+expect 1 'stopped at step 0.*beyond max_deviation 1e-06 (--max-deviation).*l.uncertain.extxyz' \
+  committee b.h5 c.h5 ethanol.xyz --steps 20 --sample-every 1 --out l.h5 --max-deviation 1e-6
+expect 0 'forces_deviation:R:1' cat l.uncertain.extxyz
+expect 1 '"status": "uncertain"' committee b.h5 c.h5 ethanol.xyz --steps 20 --sample-every 1 --out l.h5 --resume \
+  --max-deviation "$(awk "BEGIN { print 0.999 * $most }")" --json
+expect 0 'after step' committee b.h5 c.h5 ethanol.xyz --steps 20 --sample-every 1 --out l.h5 --resume --max-deviation 100
+same m.h5 l.h5
+same m.restart.h5 l.restart.h5
+expect 2 'max-deviation is of a committee' committee ethanol.xyz --steps 2 --max-deviation 1
+expect 2 'max-deviation: must be at least 0, not -1' committee b.h5 ethanol.xyz --steps 2 --max-deviation -1
+expect 2 'few.h5 knows H C, model.h5 H C N O' committee b.h5 few.h5 ethanol.xyz --steps 2
+expect 3 'ethanol.xyz' committee ethanol.xyz ethanol.xyz --steps 2
+expect 2 'start' "$cartan" potential md model.h5 --ensemble nve --steps 1
+expect 0 'members apart' "$cartan" potential eval model.h5 b.h5 c.h5 straight.xyz --out apart.extxyz
+expect 0 'forces_deviation:R:1.*energy_deviation=\|energy_deviation=.*forces_deviation:R:1' cat apart.extxyz
+expect 0 '"forces_deviation_max_ev_per_ang"' "$cartan" potential eval model.h5 b.h5 c.h5 straight.xyz --json
+expect 2 'a committee needs models of the same elements' "$cartan" potential eval model.h5 few.h5 straight.xyz
+expect 0 'members apart' "$cartan" potential relax model.h5 b.h5 ethanol.xyz --out together.extxyz --fmax 0.05
+expect 0 'forces_deviation:R:1' cat together.extxyz
+
 # bad input names file and frame
 expect 3 'bad.xyz: frame 1: .*Si' short bad.xyz --frame 1 --ensemble nve --steps 3
 expect 3 'bad.xyz: frame 2: ' short bad.xyz --frame 2 --ensemble nve --steps 3

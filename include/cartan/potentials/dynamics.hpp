@@ -45,8 +45,10 @@ struct DynamicsOptions {
   bool remove_rotation = false;   ///< start velocities without angular momentum (no pbc)
   bool exact_temperature = true;  ///< start velocities scaled to the temperature asked for
   double max_temperature = 1e4;   ///< K; beyond it the run counts as exploded
-  double max_drift = 0.5;   ///< eV/atom/ps; so does a change of the conserved quantity since the start beyond
-                            ///< this for every picosecond that has passed, or for one at first
+  double max_drift = 0.5;  ///< eV/atom/ps; so does a change of the conserved quantity since the start beyond
+                           ///< this for every picosecond that has passed, or for one at first
+  double max_deviation = 0;  ///< eV/Angstrom: where the members of a committee are further apart about a
+                             ///< force (Deviation::largest), the run stops; 0: it does not
   Index sample_every = 10;  ///< steps between calls of the callback
 };
 void describe(config::Fields& f, DynamicsOptions& options);
@@ -79,6 +81,9 @@ struct Observables {
   double conserved = 0;    ///< eV, what exact integration would keep (see Dynamics)
   double pressure = 0;  ///< eV/Angstrom^3, n k_B T / V + tr(virial) / 3V; NaN unless periodic in 3 directions
   double volume = 0;    ///< Angstrom^3
+  /// Of a committee: deviation of the energy, eV, and the largest and the root mean square of those of the
+  /// forces, eV/Angstrom (Deviation); NaN for one model.
+  double energy_deviation = 0, forces_deviation = 0, forces_deviation_rms = 0;
 };
 
 /// Masses used by dynamics, amu: `frame.arrays["masses"]` where given, standard atomic weights otherwise.
@@ -127,6 +132,9 @@ class Dynamics {
   bool sample_start();
   bool exploded() const { return !failure_.empty(); }
   const std::string& failure() const { return failure_; }  ///< why, when exploded
+  /// Where members of a committee are further apart than max_deviation in this state: how far, about which
+  /// atom. Empty otherwise. step() goes on all the same.
+  std::string disagreement() const;
 
   const DynamicsState& state() const { return state_; }
   const DynamicsOptions& options() const { return options_; }
@@ -158,12 +166,17 @@ class Dynamics {
   std::string failure_;
 };
 
-enum class DynamicsStatus { finished, stopped, exploded };
+enum class DynamicsStatus {
+  finished,
+  stopped,   ///< the stop flag was set
+  exploded,  ///< the state is that before the step
+  uncertain  ///< members of a committee are further apart than max_deviation, in the state that it left
+};
 
 /// What a run did. Means are over its steps, not over samples.
 struct DynamicsSummary {
   DynamicsStatus status = DynamicsStatus::finished;
-  std::string message;           ///< why it exploded
+  std::string message;           ///< why it exploded, or is uncertain
   Index steps = 0;               ///< done in this call
   double temperature_mean = 0;   ///< K
   double potential_mean = 0;     ///< eV
@@ -181,7 +194,7 @@ struct DynamicsSummary {
 /// sampled as one in a single piece, whichever step it was stopped at.
 using DynamicsCallback = std::function<void(const Dynamics&, const Observables&)>;
 
-/// Takes `steps` steps. Ends early when the run explodes or `stop` is set.
+/// Takes `steps` steps. Ends early when the run explodes or becomes uncertain, or `stop` is set.
 DynamicsSummary run(Dynamics& dynamics, Index steps, const DynamicsCallback& callback = {},
                     const StopFlag* stop = nullptr);
 

@@ -79,6 +79,11 @@ class Model {
   std::unique_ptr<Network> network_;
 };
 
+/// Symbols of the elements it knows: "H C N O".
+std::string elements_of(const Model& model);
+
+class SystemGraph;
+
 /// The network of a model, differentiated by the tape: the engine that every model has. It keeps a Verlet
 /// list for systems without one, and the graph, whose topology is kept while the same pairs are within the
 /// cutoff.
@@ -93,10 +98,9 @@ class NetworkEngine : public Engine {
   const Model& model() const { return model_; }
 
  private:
-  class Topology;
   Model model_;
   VerletList list_;
-  std::unique_ptr<Topology> topology_;
+  std::unique_ptr<SystemGraph> graph_;
 };
 
 /// A Model as a Potential for dynamics and relaxation: its NetworkEngine on frames.

@@ -85,6 +85,7 @@ struct Predictions {
   std::vector<double> energy;                 ///< one a frame, eV
   std::vector<std::vector<double>> forces;    ///< atoms x 3, eV/Angstrom
   std::vector<std::array<double, 9>> stress;  ///< eV/Angstrom^3; zero where not periodic
+  std::vector<Deviation> deviation;           ///< of a committee (committee.hpp); empty for one model
 };
 
 /// Predicts in batches of about `atoms_per_batch` atoms. Stress is computed where a frame is periodic.

@@ -6,6 +6,7 @@
 ///     /particles/atoms/box         dimension 3, boundary; edges/value (frames, 3, 3), rows are lattice
 ///                                  vectors, step, time; no edges without a cell
 ///     /particles/atoms/position    value (frames, n, 3), step, time; velocity and force alike
+///     /particles/atoms/forces_deviation   value (frames, n): of a committee (potential.hpp), step, time
 ///     /particles/atoms/species     (n) atomic numbers; mass (n)
 ///     /particles/atoms             attribute total_charge, e; absent: 0
 ///     /observables/NAME            value (frames), step, time
@@ -45,7 +46,8 @@ class TrajectoryWriter {
   TrajectoryWriter(TrajectoryWriter&&) noexcept;
 
   /// The state of a run, with potential_energy, kinetic_energy, conserved_energy,
-  /// temperature and, where periodic in three directions, pressure and volume.
+  /// temperature, where periodic in three directions pressure and volume, and with a committee
+  /// energy_deviation, forces_deviation_max, forces_deviation_rms and forces_deviation of every atom.
   void append(const Dynamics& dynamics, const Observables& observables);
   /// A frame (its velocities and forces where options ask for them) with observables by name, in eV unless
   /// the name is one of those above. Every frame gives the same names, or std::invalid_argument is thrown.
