@@ -5,7 +5,8 @@
 
 A .model file is a pickled module: loading it runs code, so export only files that you trust. What is written:
 attributes with the arguments of the constructor that no array tells (class, hidden_irreps, interaction classes,
-avg_num_neighbors, ...), and the group weights with every array of the state dict under its name.
+avg_num_neighbors, ...), and the group weights with every array of the state dict under its name. Parts that Cartan
+has no network for are written as they are; the import refuses them by name. check_mace.py compares both programs.
 """
 
 import sys
@@ -19,50 +20,77 @@ def scalar(x):
     return x.item() if hasattr(x, "item") else x
 
 
-def main(path, out):
-    model = torch.load(path, map_location="cpu", weights_only=False)
-    first, products = model.interactions[0], model.products
-    state = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
-    contraction = products[0].symmetric_contractions.contractions[0]
-    bessel, cutoff = model.radial_embedding.bessel_fn, model.radial_embedding.cutoff_fn
-    transform = getattr(model.radial_embedding, "distance_transform", None)
-    distance = "None" if transform is None else type(transform).__name__.replace("Transform", "")
-    mlp = model.readouts[-1]
-    config = {
+def name_of(module):
+    return "None" if module is None else type(module).__name__
+
+
+def gate_of(readout):
+    """The function of the last readout; None where it is linear."""
+    activation = getattr(readout, "non_linearity", None)
+    if activation is None:
+        return "None"
+    inner = activation.acts[0]
+    return getattr(inner.f, "__name__", type(inner.f).__name__) if hasattr(inner, "f") else name_of(inner)
+
+
+def config_of(model):
+    first, last = model.interactions[0], model.interactions[-1]
+    products, readouts = list(model.products), list(model.readouts)
+    radial, orders = model.radial_embedding, []
+    for product in products:
+        contractions = product.symmetric_contractions
+        if not hasattr(contractions, "contractions"):
+            sys.exit("the products are cuequivariance's; turn the model back first: mace_convert_cueq_e3nn")
+        orders.append(int(contractions.contractions[0].correlation))
+    heads = [str(h) for h in getattr(model, "heads", None) or ["Default"]]
+    layers = list(getattr(first.conv_tp_weights, "hs", []))
+    mlp = getattr(readouts[-1], "hidden_irreps", None)
+    # The last readout lists the hidden units of all heads.
+    width = "1x0e" if mlp is None else f"{mlp.count('0e') // len(heads)}x0e" if mlp.dim == mlp.count("0e") else str(mlp)
+    parity = [ir.p == (-1) ** ir.l for _, ir in model.spherical_harmonics.irreps_out]
+    return {
         "program": "mace-torch",
         "class": type(model).__name__,
-        "hidden_irreps": str(products[0].linear.irreps_out) if len(products) > 1 else str(products[-1].linear.irreps_out),
+        "hidden_irreps": str(products[0].linear.irreps_out),
+        "last_irreps": str(products[-1].linear.irreps_out),
+        "edge_irreps": str(last.linear_up.irreps_out),
         "max_ell": int(model.spherical_harmonics.irreps_out.lmax),
-        "correlation": int(contraction.correlation),
+        "use_so3": int(not all(parity)),
+        "correlation": orders[0],
+        "correlations": orders,
         "num_interactions": int(scalar(model.num_interactions)),
         "interaction_first": type(first).__name__,
-        "interaction": type(model.interactions[-1]).__name__,
+        "interaction": type(last).__name__,
         "r_max": float(scalar(model.r_max)),
-        "num_bessel": int(bessel.bessel_weights.numel()),
-        "num_polynomial_cutoff": int(scalar(cutoff.p)),
-        "radial_MLP": [int(h) for h in first.conv_tp_weights.hs[1:-1]],
-        "MLP_irreps": str(mlp.hidden_irreps),
-        "gate": "silu",
+        "radial_type": name_of(radial.bessel_fn),
+        "num_bessel": int(radial.out_dim),
+        "num_polynomial_cutoff": int(scalar(radial.cutoff_fn.p)),
+        "apply_cutoff": int(getattr(radial, "apply_cutoff", True)),
+        "radial_MLP": [int(h) for h in layers[1:-1]],
+        "MLP_irreps": width,
+        "readouts": [name_of(r) for r in readouts],
+        "gate": gate_of(readouts[-1]),
         "avg_num_neighbors": float(scalar(first.avg_num_neighbors)),
         "pair_repulsion": int(hasattr(model, "pair_repulsion_fn")),
-        "distance_transform": distance,
-        "heads": [str(h) for h in getattr(model, "heads", None) or ["Default"]],
+        "distance_transform": name_of(getattr(radial, "distance_transform", None)).replace("Transform", ""),
+        "heads": heads,
     }
-    heads = len(config["heads"])
-    # The last readout lists the hidden units of all heads.
-    irreps = config["MLP_irreps"]
-    config["MLP_irreps"] = f"{int(irreps.split('x')[0]) // heads}x0e" if heads > 1 else irreps
 
+
+def export(model, out):
+    config = config_of(model)
+    state = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
     with h5py.File(out, "w") as f:
         for key, value in config.items():
             f.attrs[key] = value
         group = f.create_group("weights")
         for name, array in state.items():
             group[name] = array if array.dtype != bool else array.astype(np.uint8)
-    print(f"{out}: {config['class']}, {config['hidden_irreps']}, {len(state)} arrays")
+    return config
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    found = torch.load(sys.argv[1], map_location="cpu", weights_only=False)
+    print(f"{sys.argv[2]}: {export(found, sys.argv[2])['class']}, {len(found.state_dict())} arrays")

@@ -2,6 +2,7 @@
 // only as pickled classes. benchmarks/peers/export_mace.py writes them.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <set>
 
 #include "cartan/autodiff/ops.hpp"
@@ -9,6 +10,7 @@
 #include "cartan/data/hdf5.hpp"
 #include "cartan/potentials/networks/mace.hpp"
 #include "cartan/so3/symmetric_contraction.hpp"
+#include "cartan/so3/tables.hpp"
 #include "potentials/import/importer.hpp"
 
 namespace cartan::potentials {
@@ -47,18 +49,33 @@ class MaceArrays {
     return all[head_];
   }
   void set(const std::string& name, const Weights& values) { set_parameter(parameters_, name, values); }
+  /// What files from before do not say.
+  std::int64_t flag(const std::string& name, std::int64_t absent) const {
+    return group_.attributes.count(name) > 0 ? group_.integer(name) : absent;
+  }
+  std::string word(const std::string& name, const std::string& absent) const {
+    return group_.attributes.count(name) > 0 ? group_.string(name) : absent;
+  }
+  /// The order of the polynomials of a layer.
+  int correlation(Index t) const { return static_cast<int>(orders_[t]); }
   void choose_head(const std::string& task);
   void read_config();
   void read_blocks();
+  void read_readouts(const so3::Irreps& hidden);
+  Weights linear_readout(Index t);
+  void fill_last_readout();
   void fill_layer(const Mace::Layer& layer, Index t);
   Weights contraction(Index t, int l_out);
   void check_repulsion();
+  void check_coupling(const std::string& name) const;
   void check_all_used() const;
 
   const data::Group& group_;
   const data::Group& weights_;
   std::set<std::string> used_;
   MaceConfig made_;
+  std::vector<std::int64_t> orders_;
+  bool last_readout_only_ = false;
   Index heads_ = 1, head_ = 0;
   std::string head_name_;
   nn::ParameterRefs parameters_;
@@ -79,25 +96,38 @@ void MaceArrays::choose_head(const std::string& task) {
 }
 
 void MaceArrays::read_config() {
+  if (word("class", "ScaleShiftMACE") != "ScaleShiftMACE" && word("class", "MACE") != "MACE")
+    fail("class", word("class", "") + " is not read; MACE and ScaleShiftMACE are");
+  if (flag("use_so3", 0) != 0) fail("use_so3", "harmonics that are all even are not read");
+  if (word("radial_type", "BesselBasis") != "BesselBasis")
+    fail("radial_type", word("radial_type", "") + " is not read; BesselBasis is");
   made_.dtype = DType::f64;
   made_.cutoff = group_.number("r_max");
   made_.layers = group_.integer("num_interactions");
+  if (made_.layers < 1 || made_.layers > 100) fail("num_interactions", text("is ", made_.layers));
+  read_blocks();
   made_.harmonics = static_cast<int>(group_.integer("max_ell"));
-  made_.correlation = static_cast<int>(group_.integer("correlation"));
+  orders_.assign(made_.layers, group_.integer("correlation"));
+  if (group_.attributes.count("correlations") > 0) orders_ = group_.integers("correlations");
+  if (static_cast<Index>(orders_.size()) != made_.layers || orders_.empty())
+    fail("correlations", text("are ", orders_.size(), " for ", made_.layers, " layers"));
+  made_.correlation = static_cast<int>(*std::max_element(orders_.begin(), orders_.end()));
   made_.radial = group_.integer("num_bessel");
   made_.envelope = static_cast<int>(group_.integer("num_polynomial_cutoff"));
   made_.radial_layers = group_.integers("radial_MLP");
   made_.neighbors = group_.number("avg_num_neighbors");
+  made_.cutoff_on_weights = flag("apply_cutoff", 1) == 0;
   made_.repulsion = group_.integer("pair_repulsion") != 0;
   const so3::Irreps hidden(group_.string("hidden_irreps")), last(group_.string("MLP_irreps"));
   made_.channels = hidden.count({0, 1});
   made_.lmax = std::max(0, hidden.lmax());
   if (hidden.text() != made_.features(made_.lmax).text())
     fail("hidden_irreps", hidden.text() + " are not read; equal channels of 0e, 1o, ... are");
-  made_.readout = last.count({0, 1});
-  if (last.dim() != made_.readout) fail("MLP_irreps", last.text() + " are not read; scalars are");
-  if (group_.attributes.count("gate") && group_.string("gate") != "silu")
-    fail("gate", group_.string("gate") + " is not read; silu is");
+  read_readouts(hidden);
+  if (made_.readout > 0 && last.dim() != made_.readout)
+    fail("MLP_irreps", last.text() + " are not read; scalars are");
+  if (made_.readout > 0 && word("gate", "silu") != "silu")
+    fail("gate", word("gate", "") + " is not read; silu is");
 
   const std::string& distance = group_.string("distance_transform");
   const std::string transform = "radial_embedding.distance_transform.";
@@ -111,10 +141,32 @@ void MaceArrays::read_config() {
   } else if (distance != "None") {
     fail("distance_transform", distance + " is not read; None, Agnesi and Soft are");
   }
-  read_blocks();
   for (const double z : array("atomic_numbers"))
     made_.species.push_back(data::element_symbol(static_cast<int>(z)));
   if (made_.repulsion) check_repulsion();
+}
+
+// Files from before have readouts of the usual kinds.
+void MaceArrays::read_readouts(const so3::Irreps& hidden) {
+  const std::string scalars = made_.features(0).text();
+  made_.readout = so3::Irreps(group_.string("MLP_irreps")).count({0, 1});
+  const std::string edges = word("edge_irreps", made_.layers > 1 ? hidden.text() : scalars);
+  if (so3::Irreps(edges).text() != (made_.layers > 1 ? hidden.text() : scalars))
+    fail("edge_irreps", edges + " are not read; those of the features are");
+  if (so3::Irreps(word("last_irreps", scalars)).text() != scalars)
+    fail("last_irreps", word("last_irreps", "") + " are not read; scalars alone are");
+  if (group_.attributes.count("readouts") == 0) return;
+  const auto& kinds = group_.strings("readouts");
+  last_readout_only_ = kinds.size() == 1 && made_.layers > 1;
+  if (!last_readout_only_ && static_cast<Index>(kinds.size()) != made_.layers)
+    fail("readouts", text("are ", kinds.size(), " for ", made_.layers, " layers"));
+  for (std::size_t k = 0; k + 1 < kinds.size(); ++k)
+    if (kinds[k] != "LinearReadoutBlock")
+      fail("readouts", kinds[k] + " is not read where it is not the last; LinearReadoutBlock is");
+  if (kinds.back() == "LinearReadoutBlock")
+    made_.readout = 0;
+  else if (kinds.back() != "NonLinearReadoutBlock")
+    fail("readouts", kinds.back() + " is not read; LinearReadoutBlock and NonLinearReadoutBlock are");
 }
 
 void MaceArrays::read_blocks() {
@@ -152,8 +204,9 @@ Weights MaceArrays::contraction(Index t, int l_out) {
   const Index kinds = static_cast<Index>(made_.species.size()), channels = made_.channels;
   Weights out(kinds * ours.num_paths() * channels, 0.0);
   for (const auto& block : ours.paths()) {
+    if (block.nu > correlation(t)) continue;  // of a layer of lower order than another: no weight
     const std::string p = text("products.", t, ".symmetric_contractions.contractions.", block.out, ".");
-    const int below = made_.correlation - block.nu;
+    const int below = correlation(t) - block.nu;
     const std::string name = below == 0 ? p + "weights_max" : text(p, "weights.", below - 1);
     const std::string stored = text(p, "U_matrix_", block.nu);
     Array u = has(stored) ? weights_.array(stored).as(DType::f64)
@@ -201,14 +254,54 @@ void MaceArrays::fill_layer(const Mace::Layer& layer, Index t) {
   set(name + "product.contraction", contraction(t, l_out));
   set(name + "out.weight", linear_weights(layer.out, array(text("products.", t, ".linear.weight")), {}));
   if (layer.readout.empty()) return;
-  const Weights readout = array(text("readouts.", t, ".linear.weight"), made_.channels * heads_);
+  set(name + "readout.weight", last_readout_only_ ? Weights(made_.channels, 0.0) : linear_readout(t));
+}
+
+Weights MaceArrays::linear_readout(Index t) {
+  const Weights all = array(text("readouts.", t, ".linear.weight"), made_.channels * heads_);
   Weights mine;
-  for (Index c = 0; c < made_.channels; ++c) mine.push_back(readout[c * heads_ + head_]);
-  set(name + "readout.weight", mine);
+  for (Index c = 0; c < made_.channels; ++c) mine.push_back(all[c * heads_ + head_]);
+  return mine;
+}
+
+// The last one: hidden units of head after head.
+void MaceArrays::fill_last_readout() {
+  const Index t = last_readout_only_ ? 0 : made_.layers - 1;
+  if (made_.readout == 0) return set("readout.1.weight", linear_readout(t));
+  const std::string p = text("readouts.", t, ".");
+  const Index width = made_.readout, all = width * heads_;
+  const Weights first = array(p + "linear_1.weight", made_.channels * all),
+                second = array(p + "linear_2.weight", all * heads_);
+  Weights hidden, out;
+  for (Index c = 0; c < made_.channels; ++c)
+    for (Index k = 0; k < width; ++k) hidden.push_back(first[c * all + head_ * width + k]);
+  for (Index k = 0; k < width; ++k)
+    out.push_back(silu_ratio() * second[(head_ * width + k) * heads_ + head_] /
+                  std::sqrt(static_cast<double>(heads_)));
+  set("readout.0.weight", hidden);
+  set("readout.1.weight", out);
+}
+
+// The 3j symbols of e3nn's compiled code. Those of natural parity have one sign in all its versions.
+void MaceArrays::check_coupling(const std::string& name) const {
+  int a = 0, b = 0, c = 0;
+  const std::size_t at = name.find("_w3j_");
+  if (std::sscanf(name.c_str() + at, "_w3j_%d_%d_%d", &a, &b, &c) != 3 || std::min({a, b, c}) < 0 ||
+      std::max({a, b, c}) > 20 || a > b + c || b > a + c || c > a + b)
+    fail(name, "names no 3j symbol");
+  const std::vector<double>& ours = so3::wigner_3j(a, b, c);
+  const Weights theirs = weights_.array(name).as(DType::f64).to_vector<double>();
+  bool same = theirs.size() == ours.size();
+  for (std::size_t k = 0; same && k < ours.size(); ++k) same = std::abs(theirs[k] - ours[k]) <= 1e-6;
+  if (!same) fail(name, "is another 3j symbol than e3nn's of real harmonics");
 }
 
 void MaceArrays::check_all_used() const {
   for (const auto& [name, item] : weights_.items()) {
+    if (name.find("conv_tp.") != std::string::npos && name.find("_w3j_") != std::string::npos) {
+      check_coupling(name);
+      continue;
+    }
     static const std::vector<std::string> known{"num_interactions",
                                                 "r_max",
                                                 "radial_embedding.bessel_fn",
@@ -229,7 +322,7 @@ ImportedModel MaceArrays::read() {
   nn::Init init = nn::Init::blank();
   auto network = std::make_unique<Mace>(made_, init);
   parameters_ = network->parameters();
-  const Index kinds = static_cast<Index>(made_.species.size()), last = made_.layers - 1;
+  const Index kinds = static_cast<Index>(made_.species.size());
 
   Weights bessel = array("radial_embedding.bessel_fn.bessel_weights", made_.radial);
   for (Index n = 0; n < made_.radial; ++n)
@@ -240,19 +333,7 @@ ImportedModel MaceArrays::read() {
   set("embedding.weight", e);
   for (Index t = 0; t < made_.layers; ++t) fill_layer(network->layers()[t], t);
 
-  // The last readout: hidden units of head after head.
-  const std::string p = text("readouts.", last, ".");
-  const Index width = made_.readout, all = width * heads_;
-  const Weights first = array(p + "linear_1.weight", made_.channels * all),
-                second = array(p + "linear_2.weight", all * heads_);
-  Weights hidden, out;
-  for (Index c = 0; c < made_.channels; ++c)
-    for (Index k = 0; k < width; ++k) hidden.push_back(first[c * all + head_ * width + k]);
-  for (Index k = 0; k < width; ++k)
-    out.push_back(silu_ratio() * second[(head_ * width + k) * heads_ + head_] /
-                  std::sqrt(static_cast<double>(heads_)));
-  set("readout.0.weight", hidden);
-  set("readout.1.weight", out);
+  fill_last_readout();
 
   const Weights energies = array("atomic_energies_fn.atomic_energies");
   if (static_cast<Index>(energies.size()) != kinds * heads_ && static_cast<Index>(energies.size()) != kinds)

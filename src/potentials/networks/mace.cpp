@@ -34,11 +34,13 @@ void MaceConfig::describe(config::Fields& f) {
   f("density", density, "divide messages by a learned density, not by neighbors");
   f("radial", radial, "radial basis functions").from(2);
   f("envelope", envelope, "power of the polynomial cutoff").from(2).to(20);
+  f("cutoff_on_weights", cutoff_on_weights, "the cutoff multiplies the radial weights, not the basis")
+      .added_later();
   f("distance", distance, "what the radial basis is of: the distance, or transformed by covalent radii")
       .one_of({"none", "agnesi", "soft"});
   f("distance_parameters", distance_parameters, "agnesi: a, q, p; soft: alpha; empty: the usual ones");
   f("radial_layers", radial_layers, "hidden sizes of the radial network").from(1);
-  f("readout", readout, "hidden size of the last readout").from(1);
+  f("readout", readout, "hidden size of the last readout; 0: it is linear").from(0);
   f("repulsion", repulsion, "add the screened repulsion of nuclei (ZBL)");
   f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
   f("species", species, "elements; empty: those of the training frames");
@@ -89,7 +91,7 @@ Mace::Mace(const MaceConfig& config, nn::Init& init) : config_((config.validate(
   radial.kind = nn::RadialKind::bessel;
   radial.count = config.radial;
   radial.upper = config.cutoff;
-  radial.envelope = config.distance == "none" ? config.envelope : 0;
+  radial.envelope = config.distance == "none" && !config.cutoff_on_weights ? config.envelope : 0;
   basis_ = nn::RadialBasis(radial, config.dtype);
   embedding_ = init.normal({static_cast<Index>(numbers_.size()), config.channels}, config.dtype);
   so3::Irreps h = even_scalars(config.channels);
@@ -97,8 +99,8 @@ Mace::Mace(const MaceConfig& config, nn::Init& init) : config_((config.validate(
     layers_.push_back(make_layer(h, t, init));
     h = layers_.back().out.irreps_out();
   }
-  hidden_ = init.normal({config.channels, config.readout}, config.dtype);
-  out_ = init.normal({config.readout, 1}, config.dtype);
+  if (config.readout > 0) hidden_ = init.normal({config.channels, config.readout}, config.dtype);
+  out_ = init.normal({config.readout > 0 ? config.readout : config.channels, 1}, config.dtype);
 }
 
 Mace::Layer Mace::make_layer(const so3::Irreps& in, Index t, nn::Init& init) const {
@@ -146,7 +148,7 @@ void Mace::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
     out.push_back({p + "out.weight", &layer.out_weight});
     if (!layer.readout.empty()) out.push_back({p + "readout.weight", &layer.readout});
   }
-  out.push_back({"readout.0.weight", &hidden_});
+  if (config_.readout > 0) out.push_back({"readout.0.weight", &hidden_});
   out.push_back({"readout.1.weight", &out_});
 }
 
@@ -162,20 +164,26 @@ std::unique_ptr<Network> Mace::with_elements(const std::vector<int>& numbers) co
   return out;
 }
 
-Array Mace::basis_of(const Graph& graph, const Array& lengths) const {
-  if (config_.distance == "none") return basis_(lengths);
-  const Array d = config_.distance == "agnesi" ? agnesi_distance(graph, lengths, config_.distance_parameters)
-                                               : soft_distance(graph, lengths, config_.distance_parameters);
-  return basis_(d) * reshape(nn::polynomial_cutoff(lengths, config_.cutoff, config_.envelope), {-1, 1});
+Mace::Radial Mace::radial_of(const Graph& graph, const Array& lengths) const {
+  const MaceConfig& c = config_;
+  if (c.distance == "none" && !c.cutoff_on_weights) return {basis_(lengths), {}};
+  const Array d = c.distance == "none"     ? lengths
+                  : c.distance == "agnesi" ? agnesi_distance(graph, lengths, c.distance_parameters)
+                                           : soft_distance(graph, lengths, c.distance_parameters);
+  const Array cutoff = reshape(nn::polynomial_cutoff(lengths, c.cutoff, c.envelope), {-1, 1});
+  if (c.cutoff_on_weights) return {basis_(d), cutoff};
+  return {basis_(d) * cutoff, {}};
 }
 
 Array Mace::apply(const Layer& layer, const Graph& graph, const Species& species, const Array& h,
-                  const Array& harmonics, const Array& basis) const {
+                  const Array& harmonics, const Radial& radial) const {
   const Array sent = spread_to_ghosts(graph, layer.up(h, layer.up_weight));
-  const Array messages = layer.convolution(graph.edges, sent, harmonics, radial_network(basis, layer.radial));
+  const auto limited = [&](const Array& x) { return radial.cutoff.empty() ? x : x * radial.cutoff; };
+  const Array messages =
+      layer.convolution(graph.edges, sent, harmonics, limited(radial_network(radial.basis, layer.radial)));
   Array a = layer.mix(messages, layer.mix_weight);
   if (config_.density) {
-    const Array d = tanh(square(matmul(basis, divided_by_fan_in(layer.density))));
+    const Array d = limited(tanh(square(matmul(radial.basis, divided_by_fan_in(layer.density)))));
     a = a / shift(scatter_add(d, graph.edges.receivers()), 1);
   } else {
     a = scale(a, 1 / config_.neighbors);
@@ -188,17 +196,17 @@ Array Mace::apply(const Layer& layer, const Graph& graph, const Species& species
 Array Mace::atomic_energies(const Graph& graph, const Array& vectors) const {
   const Species species = species_of(graph, numbers_, "mace");
   const Array lengths = sqrt(sum(square(vectors), 1));
-  const Array basis = basis_of(graph, lengths);
+  const Radial radial = radial_of(graph, lengths);
   const Array harmonics = so3::spherical_harmonics(vectors, config_.harmonics);
   Array h = gather(embedding_, species.kind), energies;
   const auto add = [&](const Array& more) { energies = energies.empty() ? more : energies + more; };
   if (config_.repulsion) add(screened_repulsion(graph, lengths, config_.envelope));
   for (const Layer& layer : layers_) {
-    h = apply(layer, graph, species, h, harmonics, basis);
+    h = apply(layer, graph, species, h, harmonics, radial);
     if (!layer.readout.empty())
       add(reshape(matmul(slice(h, 1, 0, config_.channels), divided_by_fan_in(layer.readout)), {graph.owned}));
   }
-  const Array hidden = silu_activation()(matmul(h, divided_by_fan_in(hidden_)));
+  const Array hidden = config_.readout > 0 ? silu_activation()(matmul(h, divided_by_fan_in(hidden_))) : h;
   add(reshape(matmul(hidden, divided_by_fan_in(out_)), {graph.owned}));
   return energies;
 }

@@ -30,10 +30,12 @@ struct MaceConfig : NetworkConfig {
   bool density = false;        ///< messages are divided by a learned density instead of `neighbors`
   Index radial = 8;            ///< Bessel functions
   int envelope = 5;            ///< p of the polynomial cutoff
+  bool cutoff_on_weights =
+      false;  ///< it multiplies the radial weights (and the density), not the radial basis
   std::string distance = "none";  ///< of the Bessel functions: "none", "agnesi" or "soft" (by covalent radii)
   std::vector<double> distance_parameters;  ///< agnesi: a, q, p; soft: alpha; empty: those of mace-torch
   std::vector<std::int64_t> radial_layers{64, 64, 64};  ///< hidden sizes of the radial network
-  Index readout = 16;                                   ///< hidden size of the last readout
+  Index readout = 16;                                   ///< hidden size of the last readout; 0: it is linear
   bool repulsion = false;  ///< the screened nuclear repulsion of Ziegler, Biersack and Littmark
   std::vector<std::string>
       species;           ///< symbols of the elements it knows; empty: those of the training frames
@@ -57,13 +59,16 @@ class ManyBody;
 /// second moment 1, and every weight divided by the root of its fan-in:
 ///
 ///   h_i    = embedding[s_i]                                               channels x 0e
-///   R_ij   = MLP(Bessel(d) f(|r|/rc))                                     d = |r|, or transformed
+///   R_ij   = MLP(Bessel(d) f(|r|/rc))                                     d = |r|, or transformed; with
+///                                                                         cutoff_on_weights f MLP(Bessel(d))
 ///   M_i    = sum_j sum_paths sqrt(2 l3 + 1) R_ij C^{l1 l2 l3} (W_up h_j)^l1 Y_l2(r)
 ///   A_i    = W_A M_i / n            with density: / (1 + sum_j tanh((w Bessel)^2))
 ///   A_i   <- W_s[s_i] A_i           in a first layer that is not residual
 ///   B_i    = sum of polynomials of A_i up to `correlation`, weights by element and channel
 ///   h_i   <- W_B B_i + W_s[s_i] h_i                                       the latter in residual layers
-///   energy_i = repulsion_i + sum over layers of readout(h_i)              linear; the last w_2 silu(W_1 h_i)
+///   energy_i = repulsion_i + sum over layers of readout(h_i)              linear; the last w_2 silu(W_1
+///   h_i),
+///                                                                         or linear with readout = 0
 ///
 /// Repulsion and readouts are in units of the model, as in mace-torch.
 class Mace : public Network {
@@ -92,10 +97,13 @@ class Mace : public Network {
   Layer make_layer(const so3::Irreps& in, Index t, nn::Init& init) const;
   Array atomic_energies(const Graph& graph, const Array& vectors) const override;
   void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) override;
+  struct Radial {
+    Array basis;   ///< of edges: of their lengths, or of transformed ones
+    Array cutoff;  ///< (edges, 1), what multiplies weights; empty: nothing does
+  };
   Array apply(const Layer& layer, const Graph& graph, const Species& species, const Array& h,
-              const Array& harmonics, const Array& basis) const;
-  /// The radial basis of edges: of their lengths, or of transformed ones.
-  Array basis_of(const Graph& graph, const Array& lengths) const;
+              const Array& harmonics, const Radial& radial) const;
+  Radial radial_of(const Graph& graph, const Array& lengths) const;
 
   MaceConfig config_;
   std::vector<int> numbers_;  // of config_.species
