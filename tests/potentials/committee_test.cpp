@@ -96,13 +96,14 @@ TEST(Committees, MeanAndDeviationAreThoseOfTheMembersAlone) {
     EXPECT_LE(std::abs(found.results.energy - energy), 1e-12 * std::abs(energy));
     EXPECT_LE(worst(found.forces, forces), 1e-12 * scale);
     EXPECT_LE(worst(found.atom_energies, atoms), 1e-11);
-    EXPECT_LE(worst({found.results.virial.begin(), found.results.virial.end()}, {virial.begin(), virial.end()}),
-              1e-12 * small::largest({virial.begin(), virial.end()}));
+    EXPECT_LE(
+        worst({found.results.virial.begin(), found.results.virial.end()}, {virial.begin(), virial.end()}),
+        1e-12 * small::largest({virial.begin(), virial.end()}));
     EXPECT_LE(std::abs(committee.deviation().energy - std::sqrt(energy2)), 1e-10);
     EXPECT_GT(committee.deviation().energy, 1e-3);
     EXPECT_LE(worst(committee.deviation().forces, apart), 1e-12 * scale);
-    EXPECT_EQ(committee.deviation().largest(), *std::max_element(committee.deviation().forces.begin(),
-                                                                  committee.deviation().forces.end()));
+    EXPECT_EQ(committee.deviation().largest(),
+              *std::max_element(committee.deviation().forces.begin(), committee.deviation().forces.end()));
 
     // in batches too
     const FrameSet set{"frames", {f, f, f}};
@@ -194,7 +195,8 @@ TEST(Committees, ForcesOnGhostsCountForTheirOwners) {
 
 TEST(Committees, BadInputIsRefused) {
   EXPECT_THROW(Committee({}), std::invalid_argument);
-  EXPECT_THROW(predict(std::vector<Model>{}, FrameSet{"x", {small::molecule()}}, false), std::invalid_argument);
+  EXPECT_THROW(predict(std::vector<Model>{}, FrameSet{"x", {small::molecule()}}, false),
+               std::invalid_argument);
   Model few = small::model("tensornet");
   few.reference.erase(8);
   try {
