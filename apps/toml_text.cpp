@@ -66,7 +66,8 @@ class Text {
         fail(text("a ", c, " closes a ", open_.back()));
       if (!open_.empty()) open_.pop_back();
     }
-    if (c == '=') in_value_ = true;
+    if (c == '=' && in_value_) fail("a second = before the end of a value");
+    if (c == '=' || c == '}') in_value_ = true;
     if ((c == ',' || c == '{') && !open_.empty() && open_.back() == '{') in_value_ = false;
     if (c == '=' || c == ',') parts_ = 1;
     if (c == '.' && ++parts_ > most_parts) fail(text("a key has more than ", most_parts, " parts"));
@@ -100,7 +101,7 @@ class Text {
     at_ += block ? 3 : 1;
     while (at_ < s_.size()) {
       const char c = s_[at_];
-      if (!block && c == '\n') return;
+      if (!block && c == '\n') fail("the string does not end");
       if (block ? s_.substr(at_, 3) == three : c == mark) break;
       if (c == '\\' && mark == '"' && !escape(block)) continue;
       count_line();

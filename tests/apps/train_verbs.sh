@@ -114,7 +114,7 @@ bad 'threads = 1.5' 'line 11: training.threads: must be a whole number'
 bad 'batch_size = [\n1, 2,\n]' 'line 11: training.batch_size'
 
 # what would bring down the parser of TOML
-for text in '[,x]' '[[ ,x]]' 'a = [}]' 'a = 1979-05-27 1' 'a = 07:3x' "a = 1|2.'''" 'a = "b"."c"' "a = [0['x']]" 'a = 1|2' "$(printf '\357\263\277')" "$(printf 'a\357\263\277 = 1')" "$(printf 'a = \357\263\277')" "$(printf 'a = "\377"')" \
+for text in '[,x]' '[[ ,x]]' 'a = [}]' 'a = 1979-05-27 1' 'a = 07:3x' "a = 1|2.'''" 'a = "b"."c"' "a = [0['x']]" 'a = 1|2' "a = [2='x']" "a = 'b" "$(printf '\357\263\277')" "$(printf 'a\357\263\277 = 1')" "$(printf 'a = \357\263\277')" "$(printf 'a = "\377"')" \
   "$(printf 'a.%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34)b = 1"; do
   { cat run.toml; printf '%s\n' "$text"; } > bad.toml
   expect 3 'bad.toml: line 16: ' "$cartan" potential train bad.toml --out c
