@@ -1,4 +1,5 @@
-// CP-ALS of a sparse tensor beside SPLATT: the same file, the same sweeps. benchmarks/peers/sparse_als.sh runs both.
+// CP-ALS of a sparse tensor beside SPLATT: the same file, the same sweeps. benchmarks/peers/sparse_als.sh
+// runs both.
 //
 //   sparse_als make FILE.tns ENTRIES I J K     skewed indices, extent * u^3
 //   sparse_als fit FILE.tns RANK SWEEPS        seconds a sweep and peak memory
@@ -11,8 +12,8 @@
 #include <cstring>
 
 #include <cartan/completion/canonical.hpp>
-#include <cartan/core/random.hpp>
 #include <cartan/core/parallel.hpp>
+#include <cartan/core/random.hpp>
 
 using namespace cartan;
 using namespace cartan::completion;
@@ -74,10 +75,13 @@ int main(int argc, char** argv) {
   std::sort(times.begin(), times.end());
   rusage usage;
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("processor seconds: read %.2f, fibres %.3f, a sweep %.4f\n", c1 - c0, c2 - c1, (c3 - c2) / o.max_iterations);
-  std::printf("entries %lld nodes %lld read %.2f s fibres %.3f s (%.0f MB beside the entries) sweep median %.4f least %.4f "
-              "s, error %.6f, peak %.0f MB, threads %d\n",
-              static_cast<long long>(x.size()), static_cast<long long>(f.nodes(1)), read, built,
-              static_cast<double>(f.bytes()) / 1e6, times[times.size() / 2], times[0],
-              made.summary.relative_error, static_cast<double>(usage.ru_maxrss) / 1e3, threads());
+  std::printf("processor seconds: read %.2f, fibres %.3f, a sweep %.4f\n", c1 - c0, c2 - c1,
+              (c3 - c2) / o.max_iterations);
+  std::printf(
+      "entries %lld nodes %lld read %.2f s fibres %.3f s (%.0f MB beside the entries) sweep median %.4f "
+      "least %.4f "
+      "s, error %.6f, peak %.0f MB, threads %d\n",
+      static_cast<long long>(x.size()), static_cast<long long>(f.nodes(1)), read, built,
+      static_cast<double>(f.bytes()) / 1e6, times[times.size() / 2], times[0], made.summary.relative_error,
+      static_cast<double>(usage.ru_maxrss) / 1e3, threads());
 }

@@ -42,7 +42,8 @@ class Iteration {
     for (int l = 0; l < x.order(); ++l) {
       const Index n = extent(l);
       largest = std::max(largest, n);
-      const Random draws(o.seed, start * 64 + static_cast<std::uint64_t>(x.modes()[static_cast<std::size_t>(l)]));
+      const Random draws(o.seed,
+                         start * 64 + static_cast<std::uint64_t>(x.modes()[static_cast<std::size_t>(l)]));
       double* u = walk_.factor(l);
       parallel_for(n, 1024, [&](Index b, Index e) {
         for (Index i = b; i < e; ++i)
@@ -127,7 +128,8 @@ class Iteration {
     std::fill(m.data.begin(), m.data.end(), 1.0);
     for (int l = 0; l < x_.order(); ++l)
       if (l != without)
-        for (std::size_t i = 0; i < m.data.size(); ++i) m.data[i] *= grams_[static_cast<std::size_t>(l)].data[i];
+        for (std::size_t i = 0; i < m.data.size(); ++i)
+          m.data[i] *= grams_[static_cast<std::size_t>(l)].data[i];
     return m;
   }
   // Columns to unit length; what each was multiplied by.
@@ -224,8 +226,7 @@ Fitted<Canonical> cp_als(const Fibres& x, const AlsOptions& options, const FitCo
       ++s.iterations;
       s.converged = last - error <= options.tolerance && std::isfinite(last);
       last = error;
-      if (context.progress)
-        context.progress({k + 1, options.max_iterations, text("relative error ", error)});
+      if (context.progress) context.progress({k + 1, options.max_iterations, text("relative error ", error)});
     }
     made.tensor = iteration.result();
     if (start == 0 || s.relative_error < best.summary.relative_error) best = std::move(made);

@@ -10,6 +10,10 @@ const std::vector<MethodKind>& method_kinds() {
   static const std::vector<MethodKind> kinds{
       {"mean", "the mean of all entries", make_mean},
       {"additive", "the mean and a bias for each index of every mode", make_additive},
+      {"cp", "a sum of products of a factor of every mode; any loss", make_cp},
+      {"additive-cp", "CP of what the additive model leaves", make_additive_cp},
+      {"tucker", "a small core times a factor of every mode", make_tucker},
+      {"train", "a product of matrices chosen by the index of every mode", make_train},
       {"mlp", "embeddings through dense layers", make_mlp},
       {"costco", "embeddings through convolutions over modes and components (CoSTCo)", make_costco},
       {"ntf", "embeddings, time through an LSTM, dense layers (NTF)", make_ntf},

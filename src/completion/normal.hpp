@@ -20,14 +20,14 @@ class Normal {
   bool triangular_ = true;
 };
 
-/// The Cholesky factor of the lower triangle of a (n x n, rows `stride` apart), in place; false where a is not
-/// positive definite to rounding.
+/// The Cholesky factor of the lower triangle of a (n x n, rows `stride` apart), in place; false where a is
+/// not positive definite to rounding.
 bool cholesky_in_place(double* a, Index n, Index stride);
 /// (l l^T)^-1 x, in place.
 void solve_in_place(const double* l, Index n, Index stride, double* x);
 
-/// min over u >= 0 of sum_i u_i g u_i^T - 2 u_i m_i^T, started from u: columns in turn (HALS), a few times; never
-/// rises. Rows of m and u lie `width` apart.
+/// min over u >= 0 of sum_i u_i g u_i^T - 2 u_i m_i^T, started from u: columns in turn (HALS), a few times;
+/// never rises. Rows of m and u lie `width` apart.
 void descend_nonnegative(const linalg::Matrix& g, Index rank, const double* m, double* u, Index rows,
                          Index width, int passes = 2);
 

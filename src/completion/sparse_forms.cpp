@@ -56,7 +56,8 @@ class CanonicalForm final : public Multilinear {
     for (int k = 0; k < d; ++k)
       if (k + 1 != slot()) walk.set_factor(x_.level_of(k), in[next++].as(DType::f64).data<double>());
     const Index n = x_.shape()[static_cast<std::size_t>(slot() - 1)], w = walk.width();
-    Array padded = Array::uninitialized({n, w}, DType::f64), out = Array::uninitialized({n, rank_}, DType::f64);
+    Array padded = Array::uninitialized({n, w}, DType::f64),
+          out = Array::uninitialized({n, rank_}, DType::f64);
     walk.product(x_.level_of(slot() - 1), padded.mutable_data<double>());
     for (Index i = 0; i < n; ++i)
       std::copy_n(padded.data<double>() + i * w, rank_, out.mutable_data<double>() + i * rank_);
@@ -148,8 +149,9 @@ class ChainForm final : public Multilinear {
             outer(n, v[static_cast<std::size_t>(n)], work.data());
             for (Index c = 0; c < size_; ++c) to[c] += work[c];
           } else {
-            contract(row(mode_, n), k, v[static_cast<std::size_t>(n)], [&](int q) { return row(q, n); },
-                     work.data(), to);
+            contract(
+                row(mode_, n), k, v[static_cast<std::size_t>(n)], [&](int q) { return row(q, n); },
+                work.data(), to);
           }
         }
     });

@@ -30,8 +30,7 @@ Index Walk::extent(int level) const {
 
 void Walk::set_factor(int level, const double* rows) {
   double* to = factor(level);
-  for (Index i = 0, n = extent(level); i < n; ++i)
-    std::copy_n(rows + i * rank_, rank_, to + i * width_);
+  for (Index i = 0, n = extent(level); i < n; ++i) std::copy_n(rows + i * rank_, rank_, to + i * width_);
   known_ = false;
 }
 
@@ -85,7 +84,12 @@ struct Walk::Step {
   std::vector<double*> kept;  // nullptr: none
   bool known;
 
-  Step(Walk& w, Index first) : last(w.x_.order() - 1), final_entry(w.x_.tensor().size() - 1), stride(w.width_), values(w.values_), known(w.known_) {
+  Step(Walk& w, Index first)
+      : last(w.x_.order() - 1),
+        final_entry(w.x_.tensor().size() - 1),
+        stride(w.width_),
+        values(w.values_),
+        known(w.known_) {
     for (int l = 0; l <= last; ++l) {
       ids.push_back(w.x_.ids(l).data());
       begin.push_back(l < last ? w.x_.begin(l).data() : nullptr);

@@ -22,9 +22,7 @@ class Walk {
   Index rank() const { return rank_; }
   Index width() const { return width_; }
   double* factor(int level) { return factors_[static_cast<std::size_t>(level)].mutable_data<double>(); }
-  const double* factor(int level) const {
-    return factors_[static_cast<std::size_t>(level)].data<double>();
-  }
+  const double* factor(int level) const { return factors_[static_cast<std::size_t>(level)].data<double>(); }
   void set_factor(int level, const double* rows);  ///< (n, rank)
   /// Other values in the order of the tree; nullptr: the tensor's.
   void set_values(const double* values) { values_ = values ? values : x_.values().data(); }

@@ -82,7 +82,8 @@ const Graph& SystemGraph::update(const System& system, const NeighborList& list)
   return finish(system, list.size());
 }
 
-// Of a pair of owned atoms the list has both directions: the one that NeighborList would have stands for both.
+// Of a pair of owned atoms the list has both directions: the one that NeighborList would have stands for
+// both.
 const Graph& SystemGraph::update(const System& system, double cutoff) {
   const PairList& list = system.pairs;
   check_list(system);
@@ -94,8 +95,7 @@ const Graph& SystemGraph::update(const System& system, double cutoff) {
         const std::int32_t j = list.neighbor[k];
         if ((j >= system.owned) != ghosts) continue;
         const std::int32_t none[3] = {}, *s = list.shift.empty() ? none : &list.shift[3 * k];
-        const Vec3 r =
-            pair_vector(&system.positions[3 * i], &system.positions[3 * j], s, system.cell.data());
+        const Vec3 r = pair_vector(&system.positions[3 * i], &system.positions[3 * j], s, system.cell.data());
         const double square = squared_norm(r);
         if (!(square < cutoff * cutoff)) continue;
         require(square >= overlap_distance * overlap_distance, "[NetworkEngine] atoms ", i, " and ", j,

@@ -11,14 +11,14 @@ namespace cartan::completion {
 
 /// Compressed sparse fibres (Smith, Karypis, IA3 2015): the entries in the order of `modes`, equal leading
 /// indices kept once. A node of level l is a choice of the first l + 1 indices; its children are consecutive
-/// nodes of level l + 1; the nodes of the last level are the entries. In the order 0, 1, .. the entries of the
-/// SparseTensor itself are used, without a copy. Immutable, cheap to copy; built in parallel.
+/// nodes of level l + 1; the nodes of the last level are the entries. In the order 0, 1, .. the entries of
+/// the SparseTensor itself are used, without a copy. Immutable, cheap to copy; built in parallel.
 class Fibres {
  public:
   Fibres() = default;
-  /// @param modes  a permutation, root first; empty: the smallest mode that has indices enough for all threads
-  /// (its order is kept as 0, 1, .. where that costs little). Throws std::invalid_argument for a tensor
-  /// without entries or with fewer than 2 modes, or another list.
+  /// @param modes  a permutation, root first; empty: the smallest mode that has indices enough for all
+  /// threads (its order is kept as 0, 1, .. where that costs little). Throws std::invalid_argument for a
+  /// tensor without entries or with fewer than 2 modes, or another list.
   explicit Fibres(const SparseTensor& x, std::vector<int> modes = {});
 
   const SparseTensor& tensor() const;
@@ -40,16 +40,16 @@ class Fibres {
   std::shared_ptr<const State> state_;
 };
 
-/// @name Differentiable ops, to any order, in all float32 or float64 arguments; sums in float64 in an order that
-/// depends on the tensor alone
+/// @name Differentiable ops, to any order, in all float32 or float64 arguments; sums in float64 in an order
+/// that depends on the tensor alone
 ///@{
 /// m[i, r] = sum over entries n with index i in `mode` of values[n] prod_{k != mode} factors[k][i_k, r]: the
 /// matricized tensor times the Khatri-Rao product. factors[k] (n_k, R); factors[mode] is not used and may be
 /// empty.
 /// @param values  (N) in the order of x.tensor(); empty: its own
 Array mttkrp(const Fibres& x, const std::vector<Array>& factors, int mode, const Array& values = {});
-/// The chain of products with the transposed factors of all modes but one: y[i, a_1, .., (no a_mode) .., a_d] =
-/// sum over entries with index i of values[n] prod_{k != mode} factors[k][i_k, a_k]; factors[k] (n_k, r_k).
+/// The chain of products with the transposed factors of all modes but one: y[i, a_1, .., (no a_mode) .., a_d]
+/// = sum over entries with index i of values[n] prod_{k != mode} factors[k][i_k, a_k]; factors[k] (n_k, r_k).
 Array ttm_chain(const Fibres& x, const std::vector<Array>& factors, int mode, const Array& values = {});
 ///@}
 

@@ -49,7 +49,7 @@ struct DynamicsOptions {
                            ///< this for every picosecond that has passed, or for one at first
   double max_deviation = 0;  ///< eV/Angstrom: where the members of a committee are further apart about a
                              ///< force (Deviation::largest), the run stops; 0: it does not
-  Index sample_every = 10;  ///< steps between calls of the callback
+  Index sample_every = 10;   ///< steps between calls of the callback
 };
 void describe(config::Fields& f, DynamicsOptions& options);
 

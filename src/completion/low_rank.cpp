@@ -1,0 +1,337 @@
+// The loop around alternating least squares and its kin: starts, validation, when to stop.
+#include "cartan/completion/low_rank.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "cartan/core/error.hpp"
+#include "cartan/core/random.hpp"
+#include "completion/canonical_descent.hpp"
+#include "completion/low_rank.hpp"
+#include "completion/row_als.hpp"
+#include "completion/statistics.hpp"
+
+namespace cartan::completion {
+
+const char* name_of(Loss loss) {
+  constexpr const char* names[] = {"gaussian", "huber", "poisson", "bernoulli", "beta"};
+  return names[static_cast<int>(loss)];
+}
+
+void describe(config::Fields& f, LowRankOptions& o) {
+  f("ranks", o.ranks, "CP: terms; Tucker, tensor train: one rank for all, or each").from(1).to(4096);
+  f("loss", o.loss,
+    {{"gaussian", Loss::gaussian},
+     {"huber", Loss::huber},
+     {"poisson", Loss::poisson},
+     {"bernoulli", Loss::bernoulli},
+     {"beta", Loss::beta}},
+    "what an entry costs");
+  f("delta", o.delta, "where huber becomes linear, in root mean squares of the values").above(0);
+  f("beta", o.beta, "of the beta divergence: 2 squares, 1 Poisson, 0 gamma").from(-4).to(6);
+  f("solver", o.solver, {{"als", Solver::als}, {"ccd", Solver::ccd}, {"sgd", Solver::sgd}},
+    "rows exactly, terms in turn, or entries in turn");
+  f("ridge", o.ridge, "weight of the squares of all parts, for values of root mean square 1").from(0);
+  f("lasso", o.lasso, "weight of the sizes of all parts").from(0);
+  f("smooth", o.smooth, "weight of squared differences of neighbouring rows: of all modes, or each").from(0);
+  f("nonnegative", o.nonnegative, "no part is negative");
+  f("multiplicative", o.multiplicative, "non-negative parts by multiplicative updates");
+  f("prune", o.prune, "CP: learns a weight for each term and takes out those not needed");
+  f("max_iterations", o.max_iterations, "at most").from(1);
+  f("tolerance", o.tolerance, "converged when the objective falls by less, relative to it").from(0);
+  f("patience", o.patience, "iterations without a better validation error before the end").from(1);
+  f("restarts", o.restarts, "random starts, of which the best is kept").from(1).to(1000);
+  f("seed", o.seed, "of the random starts");
+}
+
+void check_values(const char* caller, const SparseTensor& x, const LossFunction& loss, bool multiplicative) {
+  const Columns c = columns_of(x);
+  const auto fail = [&](Index n, const char* what) {
+    std::vector<Index> at;
+    for (const auto* column : c) at.push_back(column[n]);
+    require(false, "[", caller, "] the value of entry ", at, " is ", x.values()[n], "; ", what);
+  };
+  for (Index n = 0; n < x.size(); ++n) {
+    const double y = x.values()[n];
+    if (loss.kind == Loss::poisson && (y < 0 || y != std::floor(y)))
+      fail(n, "the Poisson loss needs counts, whole and not negative");
+    if (loss.kind == Loss::bernoulli && y != 0 && y != 1) fail(n, "the Bernoulli loss needs 0 or 1");
+    if (loss.kind == Loss::beta && (y < 0 || (y == 0 && loss.beta < 1)))
+      fail(n, loss.beta < 1 ? "a beta divergence below 1 needs positive values"
+                            : "the beta divergence needs values that are not negative");
+    if (multiplicative && y < 0) fail(n, "multiplicative updates need values that are not negative");
+  }
+}
+
+namespace {
+
+Array as_mean(const LossFunction& loss, Array m) {
+  if (loss.kind != Loss::bernoulli) return m;
+  for (double *p = m.mutable_data<double>(), *end = p + m.size(); p != end; ++p) *p = 1 / (1 + std::exp(-*p));
+  return m;
+}
+
+// Learns the ridge of every column of a canonical format and the noise (Tan, Fevotte, IEEE TPAMI 35, 2013, in
+// its l2 form): minimises E = square / noise + N log noise + sum_r (q_r + b) / l_r + M log l_r over all of
+// them.
+class Pruning {
+ public:
+  Pruning(const SparseTensor& x, Index rank) : noise_(0.1), scale_(static_cast<std::size_t>(rank), 1.0) {
+    for (int k = 0; k < x.order(); ++k)
+      for (const Index c : x.counts(k)) rows_ += c > 0 ? 1 : 0;
+    rows_ += 2;
+    entries_ = static_cast<double>(x.size());
+  }
+  void columns(Penalties& p) const {
+    p.column.resize(scale_.size());
+    for (std::size_t r = 0; r < scale_.size(); ++r) p.column[r] = noise_ / scale_[r];
+  }
+  /// @param square  sum of squared residuals; returns E
+  double update(const Parts& parts, double square) {
+    noise_ = std::max(square / entries_, 1e-12);
+    double e = entries_ + entries_ * std::log(noise_);
+    for (std::size_t r = 0; r < scale_.size(); ++r) {
+      const double q = column_square(parts, r) + prior_ * rows_;
+      scale_[r] = q / rows_;
+      e += rows_ + rows_ * std::log(scale_[r]);
+    }
+    return e;
+  }
+  static double column_square(const Parts& parts, std::size_t r) {
+    double q = 0;
+    for (const auto& a : parts.data)
+      for (std::size_t i = r; i < a.size(); i += static_cast<std::size_t>(parts.width[0])) q += a[i] * a[i];
+    return q;
+  }
+  /// Terms whose size is that of the prior alone are zero.
+  void cut(Parts& parts) const {
+    for (std::size_t r = 0; r < scale_.size(); ++r) {
+      if (scale_[r] > 3 * prior_) continue;
+      for (auto& a : parts.data)
+        for (std::size_t i = r; i < a.size(); i += scale_.size()) a[i] = 0;
+    }
+  }
+
+ private:
+  static constexpr double prior_ = 1e-3;
+  double noise_, rows_ = 0, entries_ = 0;
+  std::vector<double> scale_;  // variance of the numbers of a column
+};
+
+}  // namespace
+
+Completed complete(const char* caller, const SparseTensor& train, const SparseTensor& validation,
+                   const LowRankOptions& options, const FitContext& context, const Parts& prototype) {
+  const auto begin = std::chrono::steady_clock::now();
+  LowRankOptions o = options;
+  if (context.seed) o.seed = context.seed;
+  const LossFunction loss{o.loss, o.delta, o.loss == Loss::beta ? o.beta : 2};
+  require(!loss.positive() || o.solver == Solver::als, "[", caller, "] the loss ", name_of(o.loss),
+          " needs the solver als");
+  require(o.loss == Loss::gaussian || o.solver == Solver::als, "[", caller,
+          "] the solvers ccd and sgd need the ", "gaussian loss, not ", name_of(o.loss));
+  require(o.loss != Loss::beta || o.beta == 1 || o.beta == 2 || o.ridge == 0, "[", caller,
+          "] a beta divergence of beta ", o.beta, " has no update with a ridge (", o.ridge,
+          "); set ridge to 0");
+  require(o.smooth.empty() || o.smooth.size() == 1 || o.smooth.size() == train.shape().size(), "[", caller,
+          "] ", o.smooth.size(), " weights of smoothness for ", train.order(), " modes; give one or each");
+  const bool multiplicative = loss.positive() || o.multiplicative;
+  require(o.smooth.empty() || (!multiplicative && o.solver == Solver::als), "[", caller,
+          "] smoothness needs the solver als without multiplicative updates");
+  require(!o.prune || (o.solver == Solver::als && o.loss == Loss::gaussian && !o.multiplicative), "[", caller,
+          "] pruning needs the gaussian loss and the solver als without multiplicative updates");
+  require(!(o.multiplicative && o.loss != Loss::gaussian && !loss.positive()), "[", caller,
+          "] multiplicative updates need the gaussian, poisson or beta loss, not ", name_of(o.loss));
+  check_fit(caller, train, validation);
+  check_values(caller, train, loss, o.multiplicative);
+
+  Completed out;
+  const double rms = std::sqrt(square_of(train) / static_cast<double>(train.size()));
+  out.scale = o.loss == Loss::bernoulli || rms == 0 ? 1 : rms;
+  std::vector<double> y(train.values().begin(), train.values().end());
+  for (double& v : y) v /= out.scale;
+  const SparseTensor x = train.with_values(std::move(y));
+  Penalties penalties;
+  penalties.ridge = o.ridge, penalties.lasso = o.lasso;
+  penalties.smooth = o.smooth.size() == 1 ? std::vector<double>(train.shape().size(), o.smooth[0]) : o.smooth;
+  penalties.nonnegative = o.nonnegative || multiplicative, penalties.multiplicative = multiplicative;
+  const RowAls als(x, loss, penalties);
+  const auto predicted = [&](const Parts& p, const SparseTensor& at) {
+    Array m = p.values(at);
+    for (double *v = m.mutable_data<double>(), *end = v + m.size(); v != end; ++v) *v *= out.scale;
+    return as_mean(loss, m);
+  };
+
+  double best_score = INFINITY;
+  for (int start = 0; start < o.restarts; ++start) {
+    std::unique_ptr<Parts> parts = prototype.clone(), kept;
+    parts->start(Random(o.seed, 1000 + static_cast<std::uint64_t>(start)), penalties.nonnegative);
+    std::unique_ptr<CanonicalDescent> descent;
+    if (o.solver != Solver::als)
+      descent =
+          std::make_unique<CanonicalDescent>(x, penalties, o.solver, o.seed + static_cast<unsigned>(start));
+    std::unique_ptr<Pruning> pruning;
+    if (o.prune) pruning = std::make_unique<Pruning>(x, parts->width[0]);
+    Summary s;
+    s.converged = false;
+    double least = INFINITY, last = INFINITY;
+    int since = 0;
+    for (int k = 0; k < o.max_iterations && !s.converged; ++k) {
+      stop_if_set(context.stop);
+      double objective;
+      if (pruning) {
+        pruning->columns(penalties);
+        als.sweep(*parts);
+        const double rmse = rmse_of(x, parts->values(x));
+        objective = pruning->update(*parts, rmse * rmse * static_cast<double>(x.size()));
+      } else if (descent) {
+        objective = descent->sweep(static_cast<CanonicalParts&>(*parts));
+      } else {
+        als.sweep(*parts);
+        objective = als.objective(*parts);
+      }
+      s.objective.push_back(objective);
+      ++s.iterations;
+      require(std::isfinite(objective), "[", caller, "] the objective is ", objective, " after iteration ",
+              s.iterations, "; a larger ridge helps");
+      s.converged = std::isfinite(last) && last - objective <= o.tolerance * std::abs(objective);
+      last = objective;
+      if (!validation.empty()) {
+        const double v = rmse_of(validation, predicted(*parts, validation));
+        s.validation_rmse.push_back(v);
+        if (v < least) {
+          least = v, since = 0, kept = parts->clone();
+        } else if (++since >= o.patience) {
+          s.converged = true;
+          s.message = text("no better validation error in ", since, " iterations");
+        }
+      }
+      if (context.progress)
+        context.progress({k + 1, o.max_iterations,
+                          validation.empty() ? text("objective ", objective)
+                                             : text("validation RMSE ", s.validation_rmse.back())});
+    }
+    if (kept) parts = std::move(kept);
+    if (pruning) pruning->cut(*parts);
+    const double score = validation.empty() ? last : least;
+    if (start > 0 && !(score < best_score)) continue;
+    best_score = score;
+    if (s.message.empty())
+      s.message = text(s.iterations, " iterations, ", s.converged ? "converged" : "not converged");
+    out.summary = std::move(s), out.parts = std::move(parts);
+  }
+  out.summary.method = o.solver == Solver::ccd ? "ccd" : o.solver == Solver::sgd ? "sgd" : "als";
+  const double error = rmse_of(train, predicted(*out.parts, train)), whole = square_of(train);
+  out.summary.train_rmse = {error};
+  out.summary.relative_error = whole > 0 ? error * std::sqrt(static_cast<double>(train.size()) / whole) : 0;
+  out.summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return out;
+}
+
+namespace {
+
+Array array_of(const std::vector<double>& a, Shape shape, double by = 1) {
+  Array out = Array::from(a, std::move(shape));
+  if (by != 1)
+    for (double *p = out.mutable_data<double>(), *end = p + out.size(); p != end; ++p) *p *= by;
+  return out;
+}
+
+}  // namespace
+
+Fitted<linalg::Canonical> complete_canonical(const SparseTensor& train, const SparseTensor& validation,
+                                             const LowRankOptions& o, const FitContext& context) {
+  config::validate("complete_canonical", o);
+  require(o.ranks.size() == 1, "[complete_canonical] ", o.ranks.size(), " ranks; CP has one");
+  require(train.order() >= 1, "[complete_canonical] there is no entry to train on");
+  Completed made = complete("complete_canonical", train, validation, o, context,
+                            CanonicalParts(train.shape(), o.ranks[0]));
+  linalg::Canonical x;
+  x.weights = Array::full({o.ranks[0]}, made.scale, DType::f64);
+  for (int k = 0; k < train.order(); ++k)
+    x.factors.push_back(
+        array_of(made.parts->data[static_cast<std::size_t>(k)], {made.parts->rows(k), o.ranks[0]}));
+  x = normalized(x);
+  Index rank = x.rank();
+  while (o.prune && rank > 1 && x.weights(rank - 1) == 0) --rank;
+  if (rank < x.rank()) {
+    x.weights = x.weights.rows(0, rank);
+    for (Array& a : x.factors) {
+      std::vector<double> kept;
+      for (Index i = 0; i < a.dim(0); ++i)
+        kept.insert(kept.end(), a.data<double>() + i * a.dim(1), a.data<double>() + i * a.dim(1) + rank);
+      a = Array::from(kept, {a.dim(0), rank});
+    }
+  }
+  made.summary.ranks = {rank};
+  return {std::move(x), std::move(made.summary)};
+}
+
+Fitted<linalg::Tucker> complete_tucker(const SparseTensor& train, const SparseTensor& validation,
+                                       const LowRankOptions& o, const FitContext& context) {
+  config::validate("complete_tucker", o);
+  require(o.solver == Solver::als && !o.prune,
+          "[complete_tucker] Tucker has the solver als alone, without pruning");
+  require(train.order() >= 1, "[complete_tucker] there is no entry to train on");
+  std::vector<Index> ranks(o.ranks.begin(), o.ranks.end());
+  if (ranks.size() == 1) ranks.assign(train.shape().size(), ranks[0]);
+  require(ranks.size() == train.shape().size(), "[complete_tucker] ", ranks.size(), " ranks for ",
+          train.order(), " modes; give one or each");
+  double size = 1;
+  for (std::size_t k = 0; k < ranks.size(); ++k) {
+    ranks[k] = std::min(ranks[k], train.shape()[k]);
+    size *= static_cast<double>(ranks[k]);
+  }
+  require(size <= 1e6, "[complete_tucker] ranks ", ranks, " make a core of ", size, " numbers; at most 1e6");
+  Completed made =
+      complete("complete_tucker", train, validation, o, context, TuckerParts(train.shape(), ranks));
+  linalg::Tucker x;
+  for (int k = 0; k < train.order(); ++k)
+    x.factors.push_back(array_of(made.parts->data[static_cast<std::size_t>(k)],
+                                 {made.parts->rows(k), ranks[static_cast<std::size_t>(k)]}));
+  x.core = array_of(made.parts->data.back(), ranks, made.scale);
+  made.summary.ranks = ranks;
+  return {std::move(x), std::move(made.summary)};
+}
+
+Fitted<linalg::TensorTrain> complete_train(const SparseTensor& train, const SparseTensor& validation,
+                                           const LowRankOptions& o, const FitContext& context) {
+  config::validate("complete_train", o);
+  require(o.solver == Solver::als && !o.prune,
+          "[complete_train] tensor trains have the solver als alone, without pruning");
+  require(train.order() >= 2, "[complete_train] a tensor train needs two modes");
+  const std::size_t d = train.shape().size();
+  std::vector<Index> bonds(o.ranks.begin(), o.ranks.end());
+  if (bonds.size() == 1) bonds.assign(d - 1, bonds[0]);
+  require(bonds.size() == d - 1, "[complete_train] ", bonds.size(), " ranks for ", d - 1,
+          " bonds; give one or each");
+  double left = 1, right = 1;
+  for (std::size_t k = 0; k + 1 < d; ++k) {  // no bond is wider than what lies on either side
+    left = std::min(left * static_cast<double>(train.shape()[k]), 1e9);
+    bonds[k] = std::min(bonds[k], static_cast<Index>(left));
+  }
+  for (std::size_t k = d - 1; k-- > 0;) {
+    right = std::min(right * static_cast<double>(train.shape()[k + 1]), 1e9);
+    bonds[k] = std::min(bonds[k], static_cast<Index>(right));
+  }
+  Completed made =
+      complete("complete_train", train, validation, o, context, TrainParts(train.shape(), bonds));
+  const auto& parts = static_cast<const TrainParts&>(*made.parts);
+  linalg::TensorTrain x;
+  for (std::size_t k = 0; k < d; ++k) {  // (n, r, q) -> (r, n, q)
+    const Index n = train.shape()[k], r = parts.bond(static_cast<int>(k)),
+                q = parts.bond(static_cast<int>(k) + 1);
+    Array core = Array::uninitialized({r, n, q}, DType::f64);
+    double* to = core.mutable_data<double>();
+    for (Index a = 0; a < r; ++a)
+      for (Index i = 0; i < n; ++i)
+        for (Index b = 0; b < q; ++b)
+          *to++ = parts.data[k][static_cast<std::size_t>((i * r + a) * q + b)] * (k == 0 ? made.scale : 1);
+    x.cores.push_back(core);
+  }
+  made.summary.ranks = bonds;
+  return {std::move(x), std::move(made.summary)};
+}
+
+}  // namespace cartan::completion

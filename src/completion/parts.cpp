@@ -1,0 +1,180 @@
+#include "completion/parts.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cartan/core/parallel.hpp"
+#include "core/workspace.hpp"
+
+namespace cartan::completion {
+
+Columns columns_of(const SparseTensor& x) {
+  Columns c;
+  for (int k = 0; k < x.order(); ++k) c.push_back(x.index(k).data());
+  return c;
+}
+
+void Parts::allocate() {
+  data.clear();
+  for (int k = 0; k < count(); ++k)
+    data.emplace_back(static_cast<std::size_t>(rows(k) * width[static_cast<std::size_t>(k)]), 0.0);
+}
+
+double Parts::value(const Columns& c, Index n, double* z, double* work) const {
+  design(0, c, n, z, work);
+  const double* u = row(0, row_of(0, c, n));
+  double sum = 0;
+  for (Index r = 0; r < width[0]; ++r) sum += z[r] * u[r];
+  return sum;
+}
+
+Array Parts::values(const SparseTensor& x) const {
+  Array out = Array::uninitialized({x.size()}, DType::f64);
+  double* y = out.mutable_data<double>();
+  const Columns c = columns_of(x);
+  parallel_for(x.size(), 512, [&](Index b, Index e) {
+    Scratch<double> z(width[0]), work(work_size());
+    for (Index n = b; n < e; ++n) y[n] = value(c, n, z.data(), work.data());
+  });
+  return out;
+}
+
+namespace {
+
+// `size` for a product of `count` numbers and a sum of `terms` of them that is to be about one.
+void fill(std::vector<double>& to, const Random& random, std::uint64_t first, double size, bool positive) {
+  for (std::size_t i = 0; i < to.size(); ++i)
+    to[i] = size * (positive ? 2 * random.uniform(first + i) : random.normal(first + i));
+}
+
+}  // namespace
+
+CanonicalParts::CanonicalParts(Shape s, Index rank) {
+  shape = std::move(s);
+  width.assign(shape.size(), rank);
+  allocate();
+}
+
+void CanonicalParts::design(int k, const Columns& c, Index n, double* z, double*) const {
+  const Index rank = width[0];
+  bool first = true;
+  for (int j = 0; j < order(); ++j) {
+    if (j == k) continue;
+    const double* u = row(j, c[static_cast<std::size_t>(j)][n]);
+    if (first)
+      std::copy_n(u, rank, z);
+    else
+      for (Index r = 0; r < rank; ++r) z[r] *= u[r];
+    first = false;
+  }
+  if (first) std::fill_n(z, rank, 1.0);
+}
+
+void CanonicalParts::start(const Random& random, bool positive) {
+  const double terms = static_cast<double>(width[0]), d = order();
+  for (int k = 0; k < order(); ++k)
+    fill(data[static_cast<std::size_t>(k)], random, static_cast<std::uint64_t>(k) << 40,
+         std::pow(terms, positive ? -1 / d : -0.5 / d), positive);
+}
+
+TuckerParts::TuckerParts(Shape s, std::vector<Index> ranks) : ranks_(std::move(ranks)) {
+  shape = std::move(s);
+  width = ranks_;
+  for (const Index r : ranks_) size_ *= r;
+  width.push_back(size_);
+  allocate();
+}
+
+void TuckerParts::design(int k, const Columns& c, Index n, double* z, double* work) const {
+  const int d = order();
+  if (k == d) {  // the outer product of the rows
+    z[0] = 1;
+    Index size = 1;
+    for (int j = 0; j < d; ++j) {
+      const double* u = row(j, c[static_cast<std::size_t>(j)][n]);
+      const Index r = ranks_[static_cast<std::size_t>(j)];
+      for (Index i = size; i-- > 0;) {  // from the end: in place
+        const double v = z[i];
+        for (Index a = r; a-- > 0;) z[i * r + a] = v * u[a];
+      }
+      size *= r;
+    }
+    return;
+  }
+  const double* from = data.back().data();
+  Index size = size_;
+  for (int j = d - 1; j > k; --j) {  // the last mode of what is left
+    const Index r = ranks_[static_cast<std::size_t>(j)], left = size / r;
+    const double* u = row(j, c[static_cast<std::size_t>(j)][n]);
+    for (Index i = 0; i < left; ++i) {
+      double sum = 0;
+      for (Index a = 0; a < r; ++a) sum += from[i * r + a] * u[a];
+      work[i] = sum;
+    }
+    from = work, size = left;
+  }
+  for (int j = 0; j < k; ++j) {  // the first one
+    const Index r = ranks_[static_cast<std::size_t>(j)], left = size / r;
+    const double* u = row(j, c[static_cast<std::size_t>(j)][n]);
+    for (Index i = 0; i < left; ++i) {
+      double sum = 0;
+      for (Index a = 0; a < r; ++a) sum += from[a * left + i] * u[a];
+      work[i] = sum;
+    }
+    from = work, size = left;
+  }
+  std::copy_n(from, size, z);
+}
+
+void TuckerParts::start(const Random& random, bool positive) {
+  const double terms = static_cast<double>(size_), parts = order() + 1;
+  for (int k = 0; k <= order(); ++k)
+    fill(data[static_cast<std::size_t>(k)], random, static_cast<std::uint64_t>(k) << 40,
+         std::pow(terms, positive ? -1 / parts : -0.5 / parts), positive);
+}
+
+TrainParts::TrainParts(Shape s, std::vector<Index> bonds) : bonds_(std::move(bonds)) {
+  shape = std::move(s);
+  bonds_.insert(bonds_.begin(), 1);
+  bonds_.push_back(1);
+  for (std::size_t k = 0; k + 1 < bonds_.size(); ++k) width.push_back(bonds_[k] * bonds_[k + 1]);
+  largest_ = *std::max_element(bonds_.begin(), bonds_.end());
+  allocate();
+}
+
+void TrainParts::design(int k, const Columns& c, Index n, double* z, double* work) const {
+  double *left = work, *right = work + largest_, *next = work + 2 * largest_;
+  left[0] = 1;
+  for (int j = 0; j < k; ++j) {
+    const Index p = bond(j), q = bond(j + 1);
+    const double* g = row(j, c[static_cast<std::size_t>(j)][n]);
+    std::fill_n(next, q, 0.0);
+    for (Index a = 0; a < p; ++a)
+      for (Index b = 0; b < q; ++b) next[b] += left[a] * g[a * q + b];
+    std::copy_n(next, q, left);
+  }
+  right[0] = 1;
+  for (int j = order() - 1; j > k; --j) {
+    const Index p = bond(j), q = bond(j + 1);
+    const double* g = row(j, c[static_cast<std::size_t>(j)][n]);
+    for (Index a = 0; a < p; ++a) {
+      double sum = 0;
+      for (Index b = 0; b < q; ++b) sum += g[a * q + b] * right[b];
+      next[a] = sum;
+    }
+    std::copy_n(next, p, right);
+  }
+  const Index p = bond(k), q = bond(k + 1);
+  for (Index a = 0; a < p; ++a)
+    for (Index b = 0; b < q; ++b) z[a * q + b] = left[a] * right[b];
+}
+
+void TrainParts::start(const Random& random, bool positive) {
+  for (int k = 0; k < order(); ++k) {
+    const double terms = static_cast<double>(bond(k + 1));
+    fill(data[static_cast<std::size_t>(k)], random, static_cast<std::uint64_t>(k) << 40,
+         positive ? 1 / terms : 1 / std::sqrt(terms), positive);
+  }
+}
+
+}  // namespace cartan::completion

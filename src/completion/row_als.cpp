@@ -1,0 +1,334 @@
+#include "completion/row_als.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cartan/core/error.hpp"
+#include "cartan/core/parallel.hpp"
+#include "completion/normal.hpp"
+#include "core/gemm.hpp"
+#include "core/workspace.hpp"
+
+namespace cartan::completion {
+
+namespace {
+constexpr Index chunk = 64;           // entries whose design vectors are taken together
+constexpr Index largest_dense = 400;  // wider single rows are solved by conjugate gradients
+}  // namespace
+
+RowAls::RowAls(const SparseTensor& x, const LossFunction& loss, const Penalties& penalties)
+    : x_(x), loss_(loss), penalties_(penalties), columns_(completion::columns_of(x)) {
+  for (int k = 0; k < x.order(); ++k) {
+    const Index rows = x.shape()[static_cast<std::size_t>(k)];
+    std::vector<std::uint32_t> begin(static_cast<std::size_t>(rows) + 1, 0),
+        list(static_cast<std::size_t>(x.size()));
+    const auto index = x.index(k);
+    for (const std::int32_t i : index) ++begin[static_cast<std::size_t>(i) + 1];
+    for (std::size_t i = 1; i < begin.size(); ++i) begin[i] += begin[i - 1];
+    std::vector<std::uint32_t> next(begin.begin(), begin.end() - 1);
+    for (Index n = 0; n < x.size(); ++n)
+      list[next[static_cast<std::size_t>(index[n])]++] = static_cast<std::uint32_t>(n);
+    begin_.push_back(std::move(begin)), list_.push_back(std::move(list));
+  }
+}
+
+// What one thread needs for a row: normal equations g u = b, design vectors of a chunk.
+struct RowAls::Room {
+  Room(Index width, Index work_size)
+      : p(width), g(width * width), b(width), c(width), z(chunk * width), work(work_size), l(width * width) {}
+  Index p;
+  Scratch<double> g, b, c, z, work, l;
+};
+
+void RowAls::sweep(Parts& parts) const {
+  for (int k = 0; k < parts.count(); ++k) part(parts, k);
+}
+
+void RowAls::part(Parts& parts, int k) const {
+  if (k >= x_.order()) return single_row(parts, k);
+  const Index rows = parts.rows(k), p = parts.width[static_cast<std::size_t>(k)];
+  const bool smoothed = smooth(k) > 0;
+  const Index grain = std::max<Index>(1, std::min<Index>(rows, 512 * rows / x_.size()));
+  // neighbours of a row stand still while it moves: the even rows, then the odd ones
+  for (Index parity = 0; parity < (smoothed ? 2 : 1); ++parity)
+    parallel_for(rows, grain, [&](Index b, Index e) {
+      Room room(p, parts.work_size());
+      for (Index i = b; i < e; ++i)
+        if (!smoothed || i % 2 == parity) solve(parts, k, i, room);
+    });
+}
+
+namespace {
+
+// min of u g u - 2 b u + lasso |u|_1 over each coordinate in turn, a few times, started from u.
+void coordinates_in_turn(const double* g, const double* b, Index p, double lasso, bool nonnegative,
+                         double* u) {
+  for (int pass = 0; pass < 20; ++pass) {
+    double moved = 0, size = 0;
+    for (Index r = 0; r < p; ++r) {
+      const double d = g[r * p + r];
+      double s = b[r];
+      for (Index q = 0; q < r; ++q) s -= g[r * p + q] * u[q];
+      for (Index q = r + 1; q < p; ++q) s -= g[q * p + r] * u[q];
+      double v = 0;
+      if (d > 0) v = s > lasso / 2 ? (s - lasso / 2) / d : s < -lasso / 2 ? (s + lasso / 2) / d : 0;
+      if (nonnegative) v = std::max(v, 0.0);
+      moved = std::max(moved, std::abs(v - u[r])), size = std::max(size, std::abs(v));
+      u[r] = v;
+    }
+    if (moved <= 1e-8 * size) break;
+  }
+}
+
+// u from (g, b) exactly; g is kept.
+void solve_row(const double* g, const double* b, Index p, double* l, double* u) {
+  std::copy_n(g, p * p, l);
+  std::copy_n(b, p, u);
+  if (cholesky_in_place(l, p, p)) return solve_in_place(l, p, p, u);
+  linalg::Matrix full(p, p);
+  for (Index r = 0; r < p; ++r)
+    for (Index q = 0; q <= r; ++q) full(r, q) = full(q, r) = g[r * p + q];
+  Normal(full, p).solve(u);
+}
+
+}  // namespace
+
+void RowAls::solve(Parts& parts, int k, Index i, Room& room) const {
+  const Index p = room.p;
+  const auto& begin = begin_[static_cast<std::size_t>(k)];
+  const std::uint32_t first = begin[static_cast<std::size_t>(i)],
+                      last = begin[static_cast<std::size_t>(i) + 1];
+  const std::uint32_t* list = list_[static_cast<std::size_t>(k)].data();
+  double* u = parts.row(k, i);
+  const double* y = x_.values().data();
+  double *g = room.g.data(), *b = room.b.data(), *c = room.c.data(), *z = room.z.data();
+  const double s = smooth(k);
+  if (first == last && s == 0) {
+    std::fill_n(u, p, 0.0);
+    return;
+  }
+  if (multiplies()) {  // b over c multiplies
+    room.b.fill(0), room.c.fill(0);
+    const double beta = loss_.kind == Loss::poisson ? 1 : loss_.kind == Loss::beta ? loss_.beta : 2;
+    for (std::uint32_t at = first; at < last; ++at) {
+      const Index n = list[at];
+      parts.design(k, columns_, n, z, room.work.data());
+      double m = 0;
+      for (Index r = 0; r < p; ++r) m += z[r] * u[r];
+      m = std::max(m, 1e-300);
+      const double up = beta == 2   ? y[n]
+                        : beta == 1 ? y[n] / m
+                                    : y[n] * std::pow(m, beta - 2),
+                   down = beta == 2   ? m
+                          : beta == 1 ? 1
+                                      : std::pow(m, beta - 1);
+      for (Index r = 0; r < p; ++r) b[r] += up * z[r], c[r] += down * z[r];
+    }
+    const double power = beta < 1 ? 1 / (2 - beta) : beta > 2 ? 1 / (beta - 1) : 1;
+    for (Index r = 0; r < p; ++r) {
+      const double lasso = penalties_.lasso / 2, ridge = penalties_.ridge;
+      if (beta == 1) {  // the exact minimum of -b u log v + (c + lasso) v + ridge v^2 / 2
+        const double a = b[r] * u[r], d = c[r] + lasso;
+        if (ridge > 0)
+          u[r] = 2 * a / (d + std::sqrt(d * d + 4 * ridge * a));
+        else
+          u[r] = d > 0 ? a / d : 0;
+      } else {
+        const double d = c[r] + lasso + (beta == 2 ? ridge * u[r] : 0);
+        const double by = d > 0 ? b[r] / d : 0;
+        u[r] *= power == 1 ? by : std::pow(by, power);
+      }
+    }
+    return;
+  }
+  room.g.fill(0), room.b.fill(0);
+  for (std::uint32_t from = first; from < last; from += chunk) {
+    const Index count = std::min<Index>(chunk, last - from);
+    for (Index q = 0; q < count; ++q) {
+      const Index n = list[from + q];
+      double* zq = z + q * p;
+      parts.design(k, columns_, n, zq, room.work.data());
+      double w = 1, t = y[n];
+      if (loss_.kind != Loss::gaussian) {
+        double m = 0;
+        for (Index r = 0; r < p; ++r) m += zq[r] * u[r];
+        loss_.majorant(y[n], m, w, t);
+        const double root = std::sqrt(w);
+        for (Index r = 0; r < p; ++r) b[r] += w * t * zq[r];
+        for (Index r = 0; r < p; ++r) zq[r] *= root;
+      } else {
+        for (Index r = 0; r < p; ++r) b[r] += t * zq[r];
+      }
+    }
+    if (p >= 12) {
+      add_gram(p, count, {z, p, true}, g);
+    } else {
+      for (Index q = 0; q < count; ++q)
+        for (Index r = 0; r < p; ++r)
+          for (Index t = 0; t <= r; ++t) g[r * p + t] += z[q * p + r] * z[q * p + t];
+    }
+  }
+  int neighbours = 0;
+  for (const Index j : {i - 1, i + 1})
+    if (s > 0 && j >= 0 && j < parts.rows(k)) {
+      ++neighbours;
+      for (Index r = 0; r < p; ++r) b[r] += s * parts.row(k, j)[r];
+    }
+  for (Index r = 0; r < p; ++r)
+    g[r * p + r] += penalties_.ridge + s * neighbours +
+                    (penalties_.column.empty() ? 0 : penalties_.column[static_cast<std::size_t>(r)]);
+  if (penalties_.nonnegative || penalties_.lasso > 0)
+    coordinates_in_turn(g, b, p, penalties_.lasso, penalties_.nonnegative, u);
+  else
+    solve_row(g, b, p, room.l.data(), u);
+}
+
+// The core: one row that every entry has a part in. Blocks of entries are summed in order.
+void RowAls::single_row(Parts& parts, int k) const {
+  const Index p = parts.width[static_cast<std::size_t>(k)], n = x_.size();
+  if (p > largest_dense && !multiplies() && !penalties_.nonnegative && penalties_.lasso == 0)
+    return conjugate_gradients(parts, k);
+  require(p <= 4096, "[complete_tucker] a core of ", p, " numbers with this loss or penalty; at most 4096");
+  double* u = parts.row(k, 0);
+  const double* y = x_.values().data();
+  const bool multiply = multiplies();
+  const Index pieces = std::clamp<Index>(n / 2048, 1, 16), length = (n + pieces - 1) / pieces,
+              size = multiply ? 2 * p : p * p + p;
+  const double beta = loss_.kind == Loss::poisson ? 1 : loss_.kind == Loss::beta ? loss_.beta : 2;
+  std::vector<double> sums(static_cast<std::size_t>(pieces * size), 0.0);
+  parallel_for(n, length, [&](Index begin, Index end) {
+    double *b = sums.data() + begin / length * size, *g = b + p;
+    Scratch<double> z(chunk * p), work(parts.work_size());
+    for (Index from = begin; from < end; from += chunk) {
+      const Index count = std::min(chunk, end - from);
+      for (Index q = 0; q < count; ++q) {
+        double* zq = z.data() + q * p;
+        parts.design(k, columns_, from + q, zq, work.data());
+        double w = 1, t = y[from + q], m = 0;
+        if (multiply || loss_.kind != Loss::gaussian)
+          for (Index r = 0; r < p; ++r) m += zq[r] * u[r];
+        if (multiply) {
+          m = std::max(m, 1e-300);
+          const double up = t * std::pow(m, beta - 2), down = std::pow(m, beta - 1);
+          for (Index r = 0; r < p; ++r) b[r] += up * zq[r], g[r] += down * zq[r];
+          continue;
+        }
+        loss_.majorant(y[from + q], m, w, t);
+        const double root = std::sqrt(w);
+        for (Index r = 0; r < p; ++r) b[r] += w * t * zq[r];
+        for (Index r = 0; r < p; ++r) zq[r] *= root;
+      }
+      if (!multiply) add_gram(p, count, {z.data(), p, true}, g);
+    }
+  });
+  for (Index piece = 1; piece < pieces; ++piece)
+    for (Index i = 0; i < size; ++i)
+      sums[static_cast<std::size_t>(i)] += sums[static_cast<std::size_t>(piece * size + i)];
+  double *b = sums.data(), *g = b + p;
+  if (multiply) {
+    const double power = beta < 1 ? 1 / (2 - beta) : beta > 2 ? 1 / (beta - 1) : 1;
+    for (Index r = 0; r < p; ++r) {
+      const double lasso = penalties_.lasso / 2, ridge = penalties_.ridge;
+      if (beta == 1 && ridge > 0) {
+        const double a = b[r] * u[r], d = g[r] + lasso;
+        u[r] = 2 * a / (d + std::sqrt(d * d + 4 * ridge * a));
+      } else {
+        const double d = g[r] + lasso + (beta == 2 ? ridge * u[r] : 0), by = d > 0 ? b[r] / d : 0;
+        u[r] *= power == 1 ? by : std::pow(by, power);
+      }
+    }
+    return;
+  }
+  for (Index r = 0; r < p; ++r) g[r * p + r] += penalties_.ridge;
+  if (penalties_.nonnegative || penalties_.lasso > 0)
+    return coordinates_in_turn(g, b, p, penalties_.lasso, penalties_.nonnegative, u);
+  std::vector<double> l(static_cast<std::size_t>(p * p));
+  solve_row(g, b, p, l.data(), u);
+}
+
+// (Z^T W Z + ridge) u = Z^T W t without the matrix, from the u that is there: every step lowers the
+// objective.
+void RowAls::conjugate_gradients(Parts& parts, int k) const {
+  const Index p = parts.width[static_cast<std::size_t>(k)], n = x_.size();
+  const double* y = x_.values().data();
+  double* u = parts.row(k, 0);
+  const Index pieces = std::clamp<Index>(n / 512, 1, 16), length = (n + pieces - 1) / pieces;
+  std::vector<double> weight(static_cast<std::size_t>(n), 1.0);
+  // sum over entries of f(n, <z, v>) z
+  const auto apply = [&](const double* v, const auto& f) {
+    std::vector<double> sums(static_cast<std::size_t>(pieces * p), 0.0);
+    parallel_for(n, length, [&](Index begin, Index end) {
+      double* s = sums.data() + begin / length * p;
+      Scratch<double> z(p), work(parts.work_size());
+      for (Index e = begin; e < end; ++e) {
+        parts.design(k, columns_, e, z.data(), work.data());
+        double m = 0;
+        for (Index r = 0; r < p; ++r) m += z[r] * v[r];
+        const double a = f(e, m);
+        for (Index r = 0; r < p; ++r) s[r] += a * z[r];
+      }
+    });
+    for (Index piece = 1; piece < pieces; ++piece)
+      for (Index r = 0; r < p; ++r)
+        sums[static_cast<std::size_t>(r)] += sums[static_cast<std::size_t>(piece * p + r)];
+    sums.resize(static_cast<std::size_t>(p));
+    return sums;
+  };
+  std::vector<double> r = apply(u, [&](Index e, double m) {
+    double w = 1, t = y[e];
+    loss_.majorant(y[e], m, w, t);
+    weight[static_cast<std::size_t>(e)] = w;
+    return w * (t - m);
+  });
+  double square = 0;
+  for (Index a = 0; a < p; ++a) {
+    r[static_cast<std::size_t>(a)] -= penalties_.ridge * u[a];
+    square += r[static_cast<std::size_t>(a)] * r[static_cast<std::size_t>(a)];
+  }
+  const double first = square;
+  std::vector<double> v = r;
+  for (int step = 0; step < 25 && square > 1e-16 * first && square > 0; ++step) {
+    std::vector<double> q =
+        apply(v.data(), [&](Index e, double m) { return weight[static_cast<std::size_t>(e)] * m; });
+    double curve = 0;
+    for (std::size_t a = 0; a < q.size(); ++a) q[a] += penalties_.ridge * v[a], curve += q[a] * v[a];
+    if (!(curve > 0)) break;
+    const double alpha = square / curve;
+    double next = 0;
+    for (std::size_t a = 0; a < q.size(); ++a) {
+      u[a] += alpha * v[a], r[a] -= alpha * q[a];
+      next += r[a] * r[a];
+    }
+    for (std::size_t a = 0; a < q.size(); ++a) v[a] = r[a] + next / square * v[a];
+    square = next;
+  }
+}
+
+double RowAls::objective(const Parts& parts) const {
+  const Array m = parts.values(x_);
+  const double* y = x_.values().data();
+  const Index n = x_.size();
+  std::vector<double> terms(static_cast<std::size_t>(n));
+  parallel_for(n, 1024, [&](Index b, Index e) {
+    for (Index k = b; k < e; ++k) terms[static_cast<std::size_t>(k)] = loss_(y[k], m.data<double>()[k]);
+  });
+  double sum = deterministic_sum(terms.data(), n);
+  for (int k = 0; k < parts.count(); ++k) {
+    const auto& a = parts.data[static_cast<std::size_t>(k)];
+    const Index p = parts.width[static_cast<std::size_t>(k)];
+    double square = 0, size = 0, columns = 0, rough = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      square += a[i] * a[i], size += std::abs(a[i]);
+      if (!penalties_.column.empty() && k < x_.order())
+        columns += penalties_.column[i % static_cast<std::size_t>(p)] * a[i] * a[i];
+      if (smooth(k) > 0 && i >= static_cast<std::size_t>(p)) {
+        const double e = a[i] - a[i - static_cast<std::size_t>(p)];
+        rough += e * e;
+      }
+    }
+    sum += penalties_.ridge * square + penalties_.lasso * size + columns + smooth(k) * rough;
+  }
+  return sum;
+}
+
+}  // namespace cartan::completion

@@ -1,0 +1,45 @@
+#pragma once
+// Alternating least squares over the rows of a format, only listed entries counting.
+
+#include <vector>
+
+#include "completion/losses.hpp"
+#include "completion/parts.hpp"
+
+namespace cartan::completion {
+
+struct Penalties {
+  double ridge = 0, lasso = 0;
+  std::vector<double> smooth;  ///< of every mode; empty: none
+  std::vector<double> column;  ///< further ridge of each column (CP with pruning); empty: none
+  bool nonnegative = false, multiplicative = false;
+};
+
+class RowAls {
+ public:
+  /// x, loss and penalties must outlive it.
+  RowAls(const SparseTensor& x, const LossFunction& loss, const Penalties& penalties);
+  /// Every row of every part once: the objective never rises.
+  void sweep(Parts& parts) const;
+  double objective(const Parts& parts) const;
+
+ private:
+  void part(Parts& parts, int k) const;
+  void single_row(Parts& parts, int k) const;
+  struct Room;
+  void solve(Parts& parts, int k, Index i, Room& room) const;
+  void conjugate_gradients(Parts& parts, int k) const;
+  bool multiplies() const { return loss_.positive() || penalties_.multiplicative; }
+  double smooth(int k) const {
+    return k < x_.order() && !penalties_.smooth.empty() ? penalties_.smooth[static_cast<std::size_t>(k)] : 0;
+  }
+
+  const SparseTensor& x_;
+  const LossFunction& loss_;
+  const Penalties& penalties_;
+  Columns columns_;
+  // of every mode: the entries of each row, in their order
+  std::vector<std::vector<std::uint32_t>> list_, begin_;
+};
+
+}  // namespace cartan::completion
