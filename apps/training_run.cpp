@@ -139,8 +139,15 @@ potentials::Model started_model(const Run& run, const FrameSet& train, const Fra
   potentials::Model model = potentials::Model::open(run.from, run.model->dtype);
   std::set<int> present;
   for (const FrameSet* set : {&train, &validation})
-    for (const data::Frame& f : set->frames) present.insert(f.numbers.begin(), f.numbers.end());
-  model.check_elements({present.begin(), present.end()});
+    for (std::size_t k = 0; k < set->frames.size(); ++k) {
+      const std::vector<int>& numbers = set->frames[k].numbers;
+      present.insert(numbers.begin(), numbers.end());
+      try {
+        model.check_elements(numbers);
+      } catch (const std::invalid_argument& error) {
+        throw FormatError(set->name, text("frame ", potentials::place(*set, k)), error.what());
+      }
+    }
   if (!run.keep_elements) model = model.with_elements({present.begin(), present.end()});
   model.card["started_from"] = std::filesystem::path(run.from).filename().string();
   if (run.scale != "forces") model.energy_scale = number_of(run.scale);

@@ -17,6 +17,7 @@ Model::Model(std::unique_ptr<Network> network) : network_(std::move(network)) {
 Model::Model(const Model& other)
     : energy_scale(other.energy_scale),
       reference(other.reference),
+      offset(other.offset),
       card(other.card),
       network_(other.network_->clone()) {}
 
@@ -28,6 +29,7 @@ Model Model::as(DType dtype) const {
   Model out(network_->as(dtype));
   out.energy_scale = energy_scale;
   out.reference = reference;
+  out.offset = offset;
   out.card = card;
   return out;
 }
@@ -36,6 +38,7 @@ Model Model::with_elements(const std::vector<int>& numbers) const {
   check_elements(numbers);
   Model out(network_->with_elements(numbers));
   out.energy_scale = energy_scale;
+  out.offset = offset;
   for (const int z : numbers) out.reference[z] = reference.at(z);
   out.card = card;
   return out;
@@ -69,6 +72,7 @@ Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) co
   const Array atom = cast((*network_)(graph, vectors), DType::f64);
   out.atom_energies = scale(atom, energy_scale) + Array::from(offset).to(device);
   out.energy = scatter_add(out.atom_energies, graph.molecule_of_atom);
+  if (offset != 0) out.energy = shift(out.energy, offset);
   if (!differentiate) return out;
 
   // dE/dr of every edge carries all: r = x_receiver - x_sender gives the forces, r <- r(1 + strain) the
@@ -97,6 +101,7 @@ Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) co
 
 void Model::save_description(data::Group& group) const {
   group.attributes["scale"] = energy_scale;
+  if (offset != 0) group.attributes["offset"] = offset;
   std::vector<std::string> elements;
   std::vector<double> energies;
   for (const auto& [z, energy] : reference) {
@@ -136,6 +141,7 @@ std::unique_ptr<Network> blank_network(const data::Group& group, std::optional<D
 Model Model::load(const data::Group& group, std::optional<DType> dtype) {
   Model model(blank_network(group, dtype));
   model.energy_scale = group.number("scale");
+  if (group.attributes.count("offset") > 0) model.offset = group.number("offset");
   const auto& elements = group.strings("elements");
   const auto energies =
       group.array("reference_energy", DType::f64, {static_cast<Index>(elements.size())}).to_vector<double>();

@@ -1,6 +1,7 @@
 #include "cartan/potentials/model_card.hpp"
 
 #include <cstdio>
+#include <filesystem>
 
 #include "cartan/core/error.hpp"
 #include "data/hdf5_digest.hpp"
@@ -14,7 +15,8 @@ void add(data::Digest& digest, const std::vector<double>& values) {
 }
 
 std::string set_line(const FrameSet& set) {
-  return text(set.frames.size(), " frames of ", set.name, ", digest ", digest(set.frames));
+  return text(set.frames.size(), " frames of ", std::filesystem::path(set.name).filename().string(),
+              ", digest ", digest(set.frames));
 }
 
 std::string value_text(const data::Attribute& value) {
@@ -62,14 +64,11 @@ void describe_training(Model& model, const FrameSet& train, const FrameSet& vali
 }
 
 std::vector<std::pair<std::string, std::string>> model_card(const Model& model) {
-  std::string elements;
-  for (const auto& [z, energy] : model.reference)
-    elements += (elements.empty() ? "" : " ") + data::element_symbol(z);
   std::vector<std::pair<std::string, std::string>> lines{
       {"network", model.config().summary()},
       {"parameters", text(nn::count_parameters(model.parameters()))},
       {"cutoff", text(model.cutoff(), " A")},
-      {"elements", text(model.reference.size(), ": ", elements)},
+      {"elements", text(model.reference.size(), ": ", elements_of(model))},
       {"units", "eV, Angstrom; stress in eV/A^3, positive under tension"}};
   for (const auto& [name, value] : model.card) lines.emplace_back(name, value_text(value));
   return lines;

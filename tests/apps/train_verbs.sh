@@ -271,5 +271,21 @@ expect 2 'nosuch' "$cartan" potential train run.toml --out c --model.kind nosuch
 expect 5 . "$cartan" potential eval n/model.h5 frames.xyz --device cuda:99
 [ -d c ] && [ -e c/model.h5 ] && complain "a failed run left a model"
 
+# fine-tuning: energies on another scale are said and moved, an element that the model lacks is named
+awk '{ if (match($0, / energy=[-+0-9.eE]*/)) {
+         e = substr($0, RSTART + 8, RLENGTH - 8) + 100
+         $0 = substr($0, 1, RSTART + 7) sprintf("%.8f", e) substr($0, RSTART + RLENGTH) } print }' frames.xyz > shifted.xyz
+printf '[data]\ntrain = "shifted.xyz"\nvalidation_frames = 6\n[model]\nfrom = "straight.h5"\n[training]\nmax_steps = 2\n[output]\nfolder = "tuned"\n' > tune.toml
+expect 0 'lie [0-9.]* eV/atom above those of .*straight.h5; energies of atoms are moved (eV): H' "$cartan" potential train tune.toml
+expect 0 'started_from: straight.h5' "$cartan" data info tuned/model.h5
+sed 's/^C /Si /' frames.xyz > silicon.xyz
+expect 3 'silicon.xyz: frame [0-9]*: .*Si, the model was trained for H C N O' "$cartan" potential train tune.toml --data silicon.xyz --out silicon
+expect 3 'silicon.xyz: frame 0: .*Si' "$cartan" potential eval straight.h5 silicon.xyz
+expect 3 'silicon.xyz: frame 0: .*Si' "$cartan" potential relax straight.h5 silicon.xyz
+printf 'not a checkpoint' > weights.pth
+expect 3 'weights.pth: .*is no model that is read' "$cartan" potential import weights.pth --out imported.h5
+expect 3 'straight.h5: .*is no model that is read' "$cartan" potential import straight.h5 --out imported.h5
+expect 4 'absent.pth' "$cartan" potential import absent.pth --out imported.h5
+
 echo "$checks checks, $failures failures"
 [ $failures -eq 0 ]

@@ -14,6 +14,10 @@ struct ImportOptions {
   /// Of a file that was trained on several kinds of labels (SevenNet-MF: "PBE", "R2SCAN"; MACE: a head):
   /// which.
   std::string task;
+  /// Of files that do not say theirs (torchmd-net): "eV", "kcal/mol", "Hartree".
+  std::string energy_unit = "eV";
+  /// SO(3) models of torchmd-net: edges in the sense of its default operations (Warp), not of its plain ones.
+  bool reverse_edges = false;
 };
 void describe(config::Fields& fields, ImportOptions& options);
 

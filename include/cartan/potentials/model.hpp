@@ -29,7 +29,7 @@ struct Derivatives {
   bool create_graph = false;  ///< record, for the gradient of a loss that contains them
 };
 
-/// E = sum_i (reference[z_i] + energy_scale * network_i). A copy has parameters of its own.
+/// E = offset + sum_i (reference[z_i] + energy_scale * network_i). A copy has parameters of its own.
 class Model {
  public:
   /// A network of that configuration (such as a TensorNetConfig), its parameters drawn from `seed`.
@@ -60,6 +60,8 @@ class Model {
 
   double energy_scale = 1;          ///< eV per unit of the network
   std::map<int, double> reference;  ///< eV, of every element the model knows
+  /// eV, once a molecule: not extensive, and 0 but in models of torchmd-net. No atom has a part of it.
+  double offset = 0;
   /// What is known of it besides: origin, licence, training set, errors (model_card.hpp).
   data::Attributes card;
 

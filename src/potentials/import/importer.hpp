@@ -28,6 +28,9 @@ Weights linear_weights(const so3::Linear& to, const Weights& from, const LinearM
 bool is_sevennet(const std::string& path);
 ImportedModel import_sevennet(const std::string& path, const ImportOptions& options);
 
+bool is_torchmdnet(const std::string& path);
+ImportedModel import_torchmdnet(const std::string& path, const ImportOptions& options);
+
 bool is_mace(const std::string& path);
 ImportedModel import_mace(const std::string& path, const ImportOptions& options);
 /// Of a group with the attributes and the arrays of such a file.

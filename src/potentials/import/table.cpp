@@ -14,6 +14,7 @@ struct Row {
 const std::vector<Row>& table() {
   static const std::vector<Row> rows{
       {{"SevenNet", "checkpoints of SevenNet (.pth)"}, is_sevennet, import_sevennet},
+      {{"torchmd-net", "checkpoints of torchmd-net (.ckpt, TensorNet)"}, is_torchmdnet, import_torchmdnet},
       {{"MACE", "arrays of MACE (.h5, by benchmarks/peers/export_mace.py)"}, is_mace, import_mace},
   };
   return rows;
@@ -24,6 +25,9 @@ const std::vector<Row>& table() {
 void describe(config::Fields& f, ImportOptions& o) {
   f("task", o.task, "the kind of labels, where a file was trained on several (PBE, R2SCAN)")
       .optional("the file has one");
+  f("energy_unit", o.energy_unit, "torchmd-net: of its energies, which the file does not say")
+      .one_of({"eV", "kcal/mol", "Hartree"});
+  f("reverse_edges", o.reverse_edges, "torchmd-net, SO(3): trained with its default operations");
 }
 
 std::vector<Importer> importers() {
@@ -35,7 +39,12 @@ std::vector<Importer> importers() {
 ImportedModel import_model(const std::string& path, const ImportOptions& options) {
   std::string known;
   for (const Row& row : table()) {
-    if (row.recognises(path)) return row.read(path, options);
+    if (row.recognises(path)) {
+      const bool own = row.read == import_torchmdnet;
+      require(own || (options.energy_unit == "eV" && !options.reverse_edges), "[import] ", path,
+              " is a file of ", row.importer.name, "; energy_unit and reverse_edges are for torchmd-net");
+      return row.read(path, options);
+    }
     known += (known.empty() ? "" : "; ") + std::string(row.importer.files);
   }
   throw FormatError(path, "", "is no model that is read. These are: " + known);
