@@ -10,7 +10,7 @@ CARTAN is the command. Both sides take turns, R rounds; medians. What is timed:
            step of dynamics at constant energy, the difference of runs of two lengths
   train    a training step (forward, forces, loss of energy and forces, backward, Adam) on copper (4 cells of 16 atoms);
            ours again the difference of two runs
-  memory   growth of the peak of resident memory from 64 to 256 atoms (energy, forces, stress), by atom
+  memory   growth of the peak of resident memory from 64 to 216 atoms (energy, forces, stress), by atom
 With one thread times are processor times (the machine may be shared), with more they are of the clock.
 """
 import argparse

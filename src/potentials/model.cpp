@@ -59,8 +59,8 @@ void Model::check_elements(const std::vector<int>& numbers) const {
 
 Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) const {
   check_elements(graph.numbers);
-  std::vector<double> offset;
-  for (Index a = 0; a < graph.owned; ++a) offset.push_back(reference.at(graph.numbers[a]));
+  std::vector<double> references;
+  for (Index a = 0; a < graph.owned; ++a) references.push_back(reference.at(graph.numbers[a]));
 
   const Device device = network_->device();
   const bool differentiate = derivatives.forces || derivatives.virial;
@@ -70,7 +70,7 @@ Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) co
 
   Prediction out;
   const Array atom = cast((*network_)(graph, vectors), DType::f64);
-  out.atom_energies = scale(atom, energy_scale) + Array::from(offset).to(device);
+  out.atom_energies = scale(atom, energy_scale) + Array::from(references).to(device);
   out.energy = scatter_add(out.atom_energies, graph.molecule_of_atom);
   if (offset != 0) out.energy = shift(out.energy, offset);
   if (!differentiate) return out;

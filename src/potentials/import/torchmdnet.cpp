@@ -42,7 +42,8 @@ class TorchMdNet {
   Weights array(const std::string& name, const Shape& shape) {
     const auto found = arrays_.find(name);
     if (found == arrays_.end()) fail(name, "is missing");
-    if (found->second.shape() != shape) fail(name, text("has shape ", found->second.shape(), ", not ", shape));
+    if (found->second.shape() != shape)
+      fail(name, text("has shape ", found->second.shape(), ", not ", shape));
     used_.insert(name);
     return found->second.array().as(DType::f64).to_vector<double>();
   }
@@ -100,7 +101,8 @@ void TorchMdNet::read_config() {
 }
 
 // y = W x + b, both of rows; `by_rank`: rows (F, 3) of files from before are (3, F) now.
-void TorchMdNet::linear(const std::string& ours, const std::string& theirs, Index out, Index in, bool by_rank) {
+void TorchMdNet::linear(const std::string& ours, const std::string& theirs, Index out, Index in,
+                        bool by_rank) {
   Weights w = array(theirs + ".weight", {out, in}), b = array(theirs + ".bias", {out});
   if (by_rank && given_.has("check_errors")) {
     const Weights old_w = w, old_b = b;
@@ -223,8 +225,7 @@ ImportedModel TorchMdNet::read() {
   model.energy_scale = unit * number("std", 1);
   model.offset = unit * number("mean", 0);
   const Weights energies = atom_energies(std::min<Index>(made_.max_number, 119));
-  for (std::size_t z = 1; z < energies.size(); ++z)
-    model.reference[static_cast<int>(z)] = unit * energies[z];
+  for (std::size_t z = 1; z < energies.size(); ++z) model.reference[static_cast<int>(z)] = unit * energies[z];
   check_all_used();
 
   std::vector<std::string> notes{
