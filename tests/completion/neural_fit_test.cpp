@@ -347,7 +347,7 @@ TEST(Dain, GoesOnBitForBit) {
 TEST(NeuralModel, ReadsBackWhatItSaved) {
   const SparseTensor x = data({9, 8, 7}, 0.6, 0.1);
   for (const std::string kind : {"mlp", "costco", "ntf"})
-    for (const Baseline baseline : {Baseline::none, Baseline::additive}) {
+    for (const Baseline baseline : {Baseline::none, Baseline::additive, Baseline::blend}) {
       NeuralOptions o = quick(3);
       o.baseline = baseline;
       const NeuralFit fit = fit_neural(x, {}, small(kind), o, {});
@@ -398,17 +398,40 @@ TEST(NeuralFit, TakesValuesThatAreAllTheSame) {
     }
 }
 
-// The network adds to the additive model what helps on validation entries, which may be nothing.
+// With a baseline the network counts as far as it helps on validation entries, which may be not at all.
 TEST(NeuralFit, IsNoWorseThanItsAdditiveBaseline) {
-  const Split s = split(data({12, 10, 8}, 0.6, 0.4), {0.2, 0.2, 3});
-  NeuralOptions o = quick(30);
-  o.baseline = Baseline::additive;
-  const NeuralFit fit = fit_neural(s.train, s.validation, small("mlp"), o, {});
-  const Array f = fit.model.additive.at(s.validation.index_array());
-  double squares = 0;
-  for (Index n = 0; n < s.validation.size(); ++n)
-    squares += std::pow(f.data<double>()[n] - s.validation.values()[n], 2);
-  EXPECT_LE(fit.validation_rmse, std::sqrt(squares / static_cast<double>(s.validation.size())) * (1 + 1e-12));
+  for (const Baseline baseline : {Baseline::additive, Baseline::blend})
+    for (const double noise : {0.05, 2.0}) {
+      const Split s = split(data({12, 10, 8}, 0.9, noise), {0.2, 0.2, 3});
+      NeuralOptions o = quick(150);
+      o.patience = 0;
+      o.baseline = baseline;
+      const NeuralModel m = fit_neural(s.train, s.validation, small("mlp"), o, {}).model;
+      EXPECT_GE(m.share, 0);
+      EXPECT_LE(m.share, 1);
+      const Array f = m.additive.at(s.validation.index_array());
+      double squares = 0;
+      for (Index n = 0; n < s.validation.size(); ++n)
+        squares += std::pow(f.data<double>()[n] - s.validation.values()[n], 2);
+      const double additive = std::sqrt(squares / static_cast<double>(s.validation.size()));
+      EXPECT_LE(rmse(m, s.validation), additive * (1 + 1e-12));
+      if (noise == 2.0) continue;
+      EXPECT_GT(m.share, 0.1);  // there is much that biases cannot say
+      EXPECT_LT(rmse(m, s.validation), 0.95 * additive);
+    }
+  // of values that are additive the network is left out
+  SparseTensor x = data({12, 10, 8}, 0.9, 0);
+  std::vector<double> values;
+  for (Index n = 0; n < x.size(); ++n)
+    values.push_back(std::sin(x.index(0)[n]) + 0.1 * x.index(1)[n] +
+                     0.2 * Random(9).normal(static_cast<std::uint64_t>(n)));
+  x = x.with_values(values);
+  NeuralOptions o = quick(10);
+  o.baseline = Baseline::blend;
+  const NeuralFit fit = fit_neural(x, {}, small("mlp"), o, {});
+  EXPECT_EQ(fit.model.share, 0);
+  EXPECT_NE(fit.summary.message.find("left out"), std::string::npos);
+  EXPECT_TRUE(identical(fit.model.predict(x.index_array()), fit.model.additive.at(x.index_array())));
 }
 
 TEST(NeuralFit, SaysWhatDoesNotFit) {

@@ -28,8 +28,9 @@ void describe(config::Fields& f, NeuralOptions& o) {
   f("validation", o.validation, "share of the entries kept back where no validation entries are given")
       .from(0)
       .below(1);
-  f("baseline", o.baseline, {{"none", Baseline::none}, {"additive", Baseline::additive}},
-    "what the network starts from: the mean, or the mean and the biases of all indices");
+  f("baseline", o.baseline,
+    {{"none", Baseline::none}, {"additive", Baseline::additive}, {"blend", Baseline::blend}},
+    "what the additive model is to the network: nothing, what it starts from, or the other part of a blend");
   f("products", o.products, {{"f32", Products::f32}, {"bf16", Products::bf16}},
     "precision of the factors of products; sums are float32");
   f("dtype", o.dtype, "of the weights");
@@ -98,7 +99,7 @@ void set_scale(NeuralModel& m, const SparseTensor& train, bool positive) {
   const Array indices = train.index_array();
   double sum = 0, squares = 0;
   const auto n = static_cast<double>(train.size());
-  if (m.baseline == Baseline::none && !positive)
+  if (m.baseline != Baseline::additive && !positive)
     m.centre = std::accumulate(train.values().begin(), train.values().end(), 0.0) / n;
   for (Index e = 0; e < train.size(); ++e) {
     const double r = train.values()[e] - baseline_at(m, indices.data<Index>() + e * indices.dim(1));
@@ -130,23 +131,51 @@ nn::TrainerOptions trainer_options(const NeuralOptions& o, const NeuralContext& 
   return t;
 }
 
-// The share of the network that is best beside the additive baseline, on validation entries: in [0, 1].
+// Value of the network alone at an entry, f its output.
+double network_value(const NeuralModel& m, const Index* index, double f) {
+  return baseline_at(m, index) + m.spread * f;
+}
+
+// NeuralModel::share. With the residual r of the additive model and the change c that the network would make,
+// the share is <r, c>/<c, c>, and the gain of an entry r^2 - (r - share c)^2.
 double best_share(const NeuralModel& m, const SparseTensor& validation) {
   const Array indices = validation.index_array();
   const Index d = indices.dim(1);
-  double along = 0, square = 0;
+  std::vector<double> residual, change;
   for (Index begin = 0; begin < validation.size(); begin += piece) {
     const Index count = std::min(piece, validation.size() - begin);
     const Index* i = indices.data<Index>() + begin * d;
     const std::vector<double> f = outputs(*m.network, i, count);
     for (Index n = 0; n < count; ++n) {
       if (unseen_mode(m, i + n * d) >= 0) continue;
-      const double y = m.spread * f[static_cast<std::size_t>(n)];
-      along += y * (validation.values()[begin + n] - m.additive.at(i + n * d));
-      square += y * y;
+      const double additive = m.additive.at(i + n * d);
+      residual.push_back(validation.values()[begin + n] - additive);
+      change.push_back(network_value(m, i + n * d, f[static_cast<std::size_t>(n)]) - additive);
     }
   }
-  return square > 0 ? std::clamp(along / square, 0.0, 1.0) : 0;
+  double along = 0, square = 0;
+  for (std::size_t n = 0; n < change.size(); ++n) {
+    along += residual[n] * change[n];
+    square += change[n] * change[n];
+  }
+  if (!(along > 0)) return 0;
+  const double share = std::min(along / square, 1.0);
+  double gain = 0, gain_square = 0;
+  for (std::size_t n = 0; n < change.size(); ++n) {
+    const double left = residual[n] - share * change[n], g = residual[n] * residual[n] - left * left;
+    gain += g;
+    gain_square += g * g;
+  }
+  const auto count = static_cast<double>(change.size());
+  const double variance = std::max(0.0, gain_square - gain * gain / count);  // of the sum
+  return gain > 2 * std::sqrt(variance) ? share : 0;
+}
+
+double blended(const NeuralModel& m, const Index* index, double f) {
+  const double value = network_value(m, index, f);
+  if (m.share == 1) return value;
+  const double additive = m.additive.at(index);
+  return additive + m.share * (value - additive);
 }
 
 double rmse_at(const NeuralModel& m, const SparseTensor& entries) {
@@ -175,7 +204,7 @@ Array NeuralModel::predict(const Array& indices) const {
     for (Index e = 0; e < count; ++e)
       y[begin + e] = unseen_mode(*this, i + e * d) >= 0
                          ? additive.at(i + e * d)
-                         : baseline_at(*this, i + e * d) + spread * f[static_cast<std::size_t>(e)];
+                         : blended(*this, i + e * d, f[static_cast<std::size_t>(e)]);
   }
   return out;
 }
@@ -194,6 +223,7 @@ void NeuralModel::save(data::Group& group) const {
   group.attributes["shape"] = shape();
   group.attributes["centre"] = centre;
   group.attributes["spread"] = spread;
+  group.attributes["share"] = share;
   group.attributes["rectified"] = static_cast<std::int64_t>(network->rectified());
   nn::save_parameters(network->parameters(), group["network"]);
   additive.save(group["additive"]);
@@ -211,6 +241,7 @@ NeuralModel NeuralModel::load(const data::Group& group, const EntryNetworkOption
   m.baseline = options.baseline;
   m.centre = group.number("centre");
   m.spread = group.number("spread");
+  m.share = group.number("share");
   nn::Init blank = nn::Init::blank();
   m.network =
       make_network(network, shape, options.dtype, blank, options.products, group.integer("rectified") != 0);
@@ -268,12 +299,12 @@ NeuralFit fit_neural(const SparseTensor& train, const SparseTensor& validation,
   if (fit.summary.status == nn::Status::diverged)
     throw std::runtime_error("[fit_neural] " + fit.summary.message);
   nn::detach_parameters(m.network->parameters());
-  if (m.baseline == Baseline::additive && !validation.empty()) {
-    const double share = best_share(m, validation);
-    m.spread *= share;
-    fit.summary.message += share > 0
-                               ? text("; ", std::round(100 * share), " % of the network is kept")
-                               : text("; the network is no better than the additive model and is left out");
+  if (m.baseline != Baseline::none && !validation.empty()) {
+    m.share = best_share(m, validation);
+    fit.summary.message +=
+        m.share > 0
+            ? text("; share of the network beside the additive model ", std::round(100 * m.share), " %")
+            : text("; the network is no better than the additive model and is left out");
   }
   fit.validation_rmse = rmse_at(m, validation);
   return fit;

@@ -13,10 +13,11 @@
 
 namespace cartan::completion {
 
-/// What the network predicts of.
+/// What the additive model is to the network.
 enum class Baseline {
-  none,     ///< (x - mean)/deviation of the training values
-  additive  ///< what the mean and the biases of all indices leave of x
+  none,      ///< nothing
+  additive,  ///< the network learns what it leaves of the values
+  blend  ///< both learn the values; the prediction lies between the two, where validation errors are least
 };
 
 /// How a network of entries is trained: Adam on the mean square error, the weights of the best validation are
@@ -55,7 +56,10 @@ class NeuralModel {
 
   std::unique_ptr<EntryNetwork> network;
   Baseline baseline = Baseline::none;
-  double centre = 0, spread = 1;        ///< value = baseline (centre, or additive) + spread * network
+  double centre = 0, spread = 1;  ///< value = baseline (centre, or additive) + spread * network
+  /// With a baseline, value = additive + share * (value - additive): the share of the network in [0, 1] that
+  /// is best on validation entries, 0 unless the gain is more than two standard errors.
+  double share = 1;
   Additive additive;                    ///< the baseline, and of entries with unseen indices
   std::vector<std::vector<bool>> seen;  ///< of every mode, which indices have training entries
 };
