@@ -94,9 +94,9 @@ void arguments(benchmark::internal::Benchmark* b, const std::vector<std::int64_t
 
 }  // namespace
 
-BENCHMARK(FunbatCpEpoch)->Apply([](auto* b) { arguments(b, {2, 3, 5, 7}); });
-BENCHMARK(FunbatTuckerEpoch)->Apply([](auto* b) { arguments(b, {2, 3, 5}); });
-BENCHMARK(AdditiveSweep)->Apply([](auto* b) { arguments(b, {0}); });
+BENCHMARK(FunbatCpEpoch)->Iterations(3)->Apply([](auto* b) { arguments(b, {2, 3, 5, 7}); });
+BENCHMARK(FunbatTuckerEpoch)->Iterations(1)->Apply([](auto* b) { arguments(b, {2, 3, 5}); });
+BENCHMARK(AdditiveSweep)->Iterations(3)->Apply([](auto* b) { arguments(b, {0}); });
 BENCHMARK(CpEpochByObservations)->Iterations(1)->Apply([](auto* b) {
   arguments(b, {10000, 100000, 1000000, 10000000});
 });

@@ -23,7 +23,9 @@ void describe(config::Fields& f, TensorProcessOptions& o) {
   f("sizes", o.sizes, "of the contracted tensors, one a mode; 0: that mode stays");
   f("smoothness", o.smoothness, "weight of the total variation of the contraction").from(0).to(1e6);
   f("max_sweeps", o.max_sweeps, "over all factors").from(1).to(100000);
-  f("tolerance", o.tolerance, "change of the objective per observation at which the fit ends").above(0).below(1);
+  f("tolerance", o.tolerance, "change of the objective per observation at which the fit ends")
+      .above(0)
+      .below(1);
   f("seed", o.seed, "of the start");
 }
 
@@ -111,7 +113,9 @@ double contraction_variation(const std::vector<Array>& a) {
 Array tensor_process_loss(const Array& features, const Array& y, const Array& log_noise) {
   const Index n = features.dim(0), r = features.dim(1);
   const Array target = reshape(y, {n, 1}), precision = exp(negative(log_noise));
-  const auto log_det = [](const Array& l) { return scale(sum(log(sum(multiply(l, identity(l.dim(0))), 1))), 2); };
+  const auto log_det = [](const Array& l) {
+    return scale(sum(log(sum(multiply(l, identity(l.dim(0))), 1))), 2);
+  };
   Array quadratic, det;
   if (r <= n) {
     const Array l = cholesky(add(multiply(matmul(features, features, true), precision), identity(r)));
@@ -131,8 +135,7 @@ namespace {
 
 class Search {
  public:
-  Search(Array x, Array y, const TensorProcessOptions& o)
-      : x_(std::move(x)), y_(std::move(y)) {
+  Search(Array x, Array y, const TensorProcessOptions& o) : x_(std::move(x)), y_(std::move(y)) {
     const int modes = x_.ndim() - 1;
     step_.assign(static_cast<std::size_t>(modes), 1.0);
     for (int m = 0; m < modes; ++m) {
@@ -203,7 +206,8 @@ class Search {
       own[m + 1] = matmul(root[m], a, true);
       return tensor_process_loss(features_of(beside, own), y_, log_noise);
     };
-    const auto [value, slopes] = value_and_grad([&](const Arrays& a) { return loss(a[0]); }, {contraction[m]});
+    const auto [value, slopes] =
+        value_and_grad([&](const Arrays& a) { return loss(a[0]); }, {contraction[m]});
     const double* slope = slopes[0].data<double>();
     const Index rows = contraction[m].dim(0), extent = contraction[m].dim(1);
     const auto [variation, size] = Sizes(contraction).beside(m);
@@ -325,8 +329,8 @@ TensorProcess TensorProcess::fit(const Array& x, const Array& y, const TensorPro
 
   Search search(times(centred, 1 / size), times(residual, 1 / spread), o);
   // the penalty comes in steps, from none: at once it would take away factors before they have found anything
-  const bool penal = o.smoothness > 0 &&
-                     std::any_of(o.sizes.begin(), o.sizes.end(), [](Index r) { return r > 0; });
+  const bool penal =
+      o.smoothness > 0 && std::any_of(o.sizes.begin(), o.sizes.end(), [](Index r) { return r > 0; });
   for (const double part : {0.0, 1.0 / 16, 0.25}) {
     search.set_smoothness(part * o.smoothness);
     double last = search.objective();

@@ -164,7 +164,8 @@ TEST(TensorProcess, PredictsAsTheDenseProcessOfItsKernel) {
   // cov = <Z x K, Z'> by loops, on centred tensors
   const std::vector<Array> k = p.kernels();
   std::vector<double> centre(240, 0.0);
-  for (Index i = 0; i < 40 * 240; ++i) centre[static_cast<std::size_t>(i % 240)] += train.x.data<double>()[i] / 40;
+  for (Index i = 0; i < 40 * 240; ++i)
+    centre[static_cast<std::size_t>(i % 240)] += train.x.data<double>()[i] / 40;
   const auto contracted = [&](const Array& x, Index i) {
     std::vector<double> z(12, 0.0);
     for (Index s = 0; s < 2; ++s)
@@ -215,7 +216,8 @@ TEST(TensorProcess, FindsTheRegionThatMatters) {
   o.sizes = {2, 2, 0}, o.smoothness = 0.3;
   const TensorProcess p = TensorProcess::fit(train.x, train.y, o);
   EXPECT_TRUE(p.converged());
-  for (std::size_t s = 1; s < p.objective().size(); ++s) EXPECT_LE(p.objective()[s], p.objective()[s - 1] + 1e-9);
+  for (std::size_t s = 1; s < p.objective().size(); ++s)
+    EXPECT_LE(p.objective()[s], p.objective()[s - 1] + 1e-9);
   const TensorProcess::Values v = p.predict(test.x);
   EXPECT_LE(rmse(v.mean, test.truth), 0.05);
   EXPECT_LE(std::abs(p.noise() / 0.01 - 1), 0.5);
@@ -274,14 +276,18 @@ TEST(TensorProcess, SaysWhatIsWrong) {
   TensorProcessOptions o;
   expect("expected (10)", [&] { TensorProcess::fit(set.x, set.y.rows(0, 9)); });
   expect("two at least", [&] { TensorProcess::fit(set.x.rows(0, 1), set.y.rows(0, 1)); });
-  expect("all tensors are equal", [&] { TensorProcess::fit(Array::zeros({3, 2}, DType::f64), Array::of({1, 2, 3})); });
+  expect("all tensors are equal", [&] {
+    TensorProcess::fit(Array::zeros({3, 2}, DType::f64), Array::of({1, 2, 3}));
+  });
   o.sizes = {2};
   expect("1 sizes for 3 modes", [&] { TensorProcess::fit(set.x, set.y, o); });
   o.sizes = {13, 1, 1};
   expect("of extent 12 cannot be contracted to 13", [&] { TensorProcess::fit(set.x, set.y, o); });
   o.sizes = {}, o.smoothness = -1;
   expect("smoothness", [&] { TensorProcess::fit(set.x, set.y, o); });
-  expect("at most 4096", [&] { TensorProcess::fit(Array::zeros({2, 100, 100}, DType::f64), Array::of({1, 2})); });
+  expect("at most 4096", [&] {
+    TensorProcess::fit(Array::zeros({2, 100, 100}, DType::f64), Array::of({1, 2}));
+  });
   Array hole = set.x.as(DType::f64);
   hole.mutable_data<double>()[5] = NAN;
   expect("not finite", [&] { TensorProcess::fit(hole, set.y); });

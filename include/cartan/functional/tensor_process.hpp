@@ -67,7 +67,8 @@ class TensorProcess {
  private:
   std::vector<Array> contraction_, root_;  // A_m, U_m
   Array centre_;                           // (I_1 .. I_M), subtracted
-  Array weight_, triangle_;  // posterior of the coefficients of features: mean (R), L with L L^T its precision
+  Array weight_,
+      triangle_;  // posterior of the coefficients of features: mean (R), L with L L^T its precision
   double noise_ = 0, offset_ = 0;
   std::vector<double> objective_;
   bool converged_ = false;
