@@ -21,6 +21,15 @@ say "2/4  training a TensorNet for $seconds s"
 
 say "3/4  errors on trajectories it has not seen"
 "$cartan" potential eval "$out/model.h5" "$out/molecules_test.h5" --parity "$out/parity" --force | tee "$out/errors.txt"
+# value KEY: a number of the JSON on standard input, in thousandths
+value() { sed -n "s/^ *\"$1\": *\([-+0-9.e]*\).*/\1/p" | awk '{ printf "%.2f", 1e3 * $1 }'; }
+{
+  printf '\n%-28s %18s %18s\n' "RMSE" "energy, meV/atom" "forces, meV/A"
+  for model in "$out/model.h5" data/models/*.h5; do
+    json=$("$cartan" potential eval "$model" "$out/molecules_test.h5" --json)
+    printf '%-28s %18s %18s\n' "$model" "$(value energy_per_atom_rmse_ev <<< "$json")" "$(value forces_rmse_ev_per_ang <<< "$json")"
+  done
+} | tee -a "$out/errors.txt"
 
 say "4/4  dynamics: $steps steps of 0.5 fs at constant energy, from a relaxed molecule at 300 K"
 "$cartan" potential md "$out/model.h5" "$out/molecules_test.h5" --ensemble nve --steps "$steps" --dt 0.5 --temperature 300 \

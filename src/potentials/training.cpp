@@ -236,11 +236,27 @@ void PotentialTask::save(data::Group& group) const {
   model_.save_description(group);
 }
 
+namespace {
+// Of a field that checkpoints of earlier versions lack: whether it has its default, which is what they mean.
+bool may_be_missing(const NetworkConfig& config, const std::string& name, const data::Attribute& value) {
+  for (const NetworkKind& kind : network_kinds()) {
+    if (kind.name != std::string(config.kind())) continue;
+    const std::unique_ptr<NetworkConfig> usual = kind.config();
+    data::Group defaults;
+    usual->save(defaults);
+    for (const config::Field& f : config::fields_of(*usual))
+      if (f.stored_name() == name) return f.may_be_missing() && defaults.attributes.at(name) == value;
+  }
+  return false;
+}
+}  // namespace
+
 void PotentialTask::load(const data::Group& group) {
   data::Group mine;
   model_.save_description(mine);
   for (const auto& [name, value] : mine.attributes) {
     const auto it = group.attributes.find(name);
+    if (it == group.attributes.end() && may_be_missing(model_.config(), name, value)) continue;
     if (it == group.attributes.end() || it->second != value)
       throw FormatError(group.file(), name,
                         "the checkpoint was made for another model or another training set");

@@ -287,5 +287,14 @@ expect 3 'weights.pth: .*is no model that is read' "$cartan" potential import we
 expect 3 'straight.h5: .*is no model that is read' "$cartan" potential import straight.h5 --out imported.h5
 expect 4 'absent.pth' "$cartan" potential import absent.pth --out imported.h5
 
+# the models of data/models: small, and a committee
+for model in "$root"/data/models/*.h5; do
+  expect 0 '"forces_rmse_ev_per_ang": 0\.[0-2]' "$cartan" potential eval "$model" "$root/data/xtb_molecules.h5" --range ::30 --json
+  expect 0 '^network: ' "$cartan" data info "$model"
+  checks=$((checks + 1))
+  [ "$(wc -c < "$model")" -le 150000 ] || complain "$model is larger than 150 kB"
+done
+expect 0 'members apart' "$cartan" potential eval "$root"/data/models/*.h5 "$root/data/xtb_molecules.h5" --range ::60
+
 echo "$checks checks, $failures failures"
 [ $failures -eq 0 ]

@@ -231,6 +231,31 @@ TEST(ImportErrors, AnElementThatTheModelLacksIsNamedEverywhere) {
   said([&] { (void)model.with_elements({1, 14}); });
 }
 
+// Checkpoints from before a field was there go on where it has its default.
+TEST(FineTuning, CheckpointsOfEarlierVersionsGoOn) {
+  Frame f = small::molecule();
+  f.energy = -30;
+  f.forces.assign(f.positions.size(), 0.1);
+  for (const bool other : {false, true}) {
+    std::unique_ptr<NetworkConfig> c = small::config("mace");
+    for (config::Field& field : config::fields_of(*c))
+      if (field.name() == "cutoff_on_weights") field.set(other);
+    Model model(*c, 1);
+    model.reference = small::model("mace").reference;
+    PotentialTask task(model, {"train", {f, f}}, {}, {});
+    data::Group group;
+    task.save(group);
+    EXPECT_NO_THROW(task.load(group));
+    ASSERT_EQ(group.attributes.erase("cutoff_on_weights"), 1u);
+    if (other)
+      EXPECT_THROW(task.load(group), FormatError);
+    else
+      EXPECT_NO_THROW(task.load(group));
+    group.attributes.erase("channels");
+    EXPECT_THROW(task.load(group), FormatError);
+  }
+}
+
 // Another functional, say: the energies of atoms differ, and a fine-tuning run says by how much.
 TEST(FineTuning, TheShiftOfAnotherEnergyScaleIsFound) {
   const Model model = small::model("nequip");

@@ -144,6 +144,35 @@ TEST(Import, MaceGivesItsEnergiesForcesAndStress) {
   EXPECT_EQ(models, 6);
 }
 
+// Edges along the polar axis of the harmonics, both ways: values of mace-torch 0.3.16, float64.
+TEST(Import, MaceAlongThePolarAxis) {
+  CARTAN_REAL_DATA(path, "../reference/mace_reference.h5");
+  const data::Group all = data::load(path);
+  Frame f;
+  f.numbers = {8, 1, 1, 6};
+  f.positions = {0, 0, 0, 0, 0.97, 0, 0, -1.03, 0, 1.1, 1.2, 0};
+  struct Golden {
+    const char* model;
+    double energy;
+    std::vector<double> forces;
+  };
+  for (const Golden& golden :
+       {Golden{"b_zbl",
+               -3095.4989678901384,
+               {0.15278292962083528, 1.053132122837454, 0, 0.3125039769645369, 1.1914197773041226, 0,
+                0.07851271171769897, -1.853371193434927, 0, -0.5437996183030713, -0.39118070670664956, 0}},
+        Golden{"c_density_agnesi_zbl",
+               -3086.88834683638,
+               {4.377470590715451, -2.655440739860144, 0, 2.8985712113952555, 6.634276853910983, 0,
+                -1.9080600680570923, -2.4655068997670817, 0, -5.367981734053615, -1.5133292142837573, 0}}}) {
+    const Model m = import_mace(exported(all.group(std::string("models/") + golden.model)), {}).model;
+    const Predictions p = predict(m, {"axis", {f}}, false);
+    EXPECT_LE(std::abs(p.energy[0] - golden.energy), 1e-12 * std::abs(golden.energy));
+    for (std::size_t k = 0; k < 12; ++k)
+      EXPECT_LE(std::abs(p.forces[0][k] - golden.forces[k]), 1e-10) << golden.model << " " << k;
+  }
+}
+
 TEST(Import, CouplingsOfMace) {
   CARTAN_REAL_DATA(path, "../reference/mace_reference.h5");
   const data::Group all = data::load(path).group("U");

@@ -107,8 +107,14 @@ void MaceArrays::read_config() {
   if (made_.layers < 1 || made_.layers > 100) fail("num_interactions", text("is ", made_.layers));
   read_blocks();
   made_.harmonics = static_cast<int>(group_.integer("max_ell"));
-  orders_.assign(made_.layers, group_.integer("correlation"));
-  if (group_.attributes.count("correlations") > 0) orders_ = group_.integers("correlations");
+  const auto order = group_.attributes.find("correlation");
+  if (group_.attributes.count("correlations") > 0)
+    orders_ = group_.integers("correlations");
+  else if (order != group_.attributes.end() &&
+           std::holds_alternative<std::vector<std::int64_t>>(order->second))
+    orders_ = group_.integers("correlation");
+  else
+    orders_.assign(made_.layers, group_.integer("correlation"));
   if (static_cast<Index>(orders_.size()) != made_.layers || orders_.empty())
     fail("correlations", text("are ", orders_.size(), " for ", made_.layers, " layers"));
   made_.correlation = static_cast<int>(*std::max_element(orders_.begin(), orders_.end()));
@@ -146,7 +152,7 @@ void MaceArrays::read_config() {
   if (made_.repulsion) check_repulsion();
 }
 
-// Files from before have readouts of the usual kinds.
+// Of files from before that do not name the readouts, the arrays tell.
 void MaceArrays::read_readouts(const so3::Irreps& hidden) {
   const std::string scalars = made_.features(0).text();
   made_.readout = so3::Irreps(group_.string("MLP_irreps")).count({0, 1});
@@ -155,7 +161,12 @@ void MaceArrays::read_readouts(const so3::Irreps& hidden) {
     fail("edge_irreps", edges + " are not read; those of the features are");
   if (so3::Irreps(word("last_irreps", scalars)).text() != scalars)
     fail("last_irreps", word("last_irreps", "") + " are not read; scalars alone are");
-  if (group_.attributes.count("readouts") == 0) return;
+  if (group_.attributes.count("readouts") == 0) {
+    last_readout_only_ = made_.layers > 1 && has("readouts.0.linear_1.weight");
+    const Index last = last_readout_only_ ? 0 : made_.layers - 1;
+    if (has(text("readouts.", last, ".linear.weight"))) made_.readout = 0;
+    return;
+  }
   const auto& kinds = group_.strings("readouts");
   last_readout_only_ = kinds.size() == 1 && made_.layers > 1;
   if (!last_readout_only_ && static_cast<Index>(kinds.size()) != made_.layers)
