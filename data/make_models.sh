@@ -1,10 +1,10 @@
 #!/bin/bash
-# Makes models/mace.h5, nequip.h5 and tensornet.h5: one small potential of each kind for the three molecules of
+# Makes models/mace.h5 and nequip.h5: a small MACE and a small NequIP for the three molecules of
 # xtb_molecules.h5, as models/*.toml say.
 #
 #   ./make_models.sh [OUTDIR [KIND...]]   make them (default: into models/, all kinds)
 #
-# Needs the command cartan (CARTAN=path). About half an hour on one core. The same bits on the same machine, whatever
+# Needs the command cartan (CARTAN=path). A few minutes on an idle core. The same bits on the same machine, whatever
 # the number of threads; another processor rounds differently.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,7 +13,7 @@ cartan=$(cd "$(dirname "$cartan")" && pwd)/$(basename "$cartan")
 out=${1:-$here/models}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
-kinds=(mace nequip tensornet)
+kinds=(mace nequip)
 [ $# -gt 1 ] && kinds=("${@:2}")
 
 # Model files name the frames that they were trained on: a folder that is the same everywhere.

@@ -145,6 +145,10 @@ Model Model::load(const data::Group& group, std::optional<DType> dtype) {
   const auto& elements = group.strings("elements");
   const auto energies =
       group.array("reference_energy", DType::f64, {static_cast<Index>(elements.size())}).to_vector<double>();
+  const data::Attributes& said = group.items().at("reference_energy").attributes;
+  if (const auto units = said.find("units");
+      units != said.end() && units->second != data::Attribute(std::string("eV")))
+    throw FormatError(group.file(), "reference_energy", "is not in eV, as models are");
   for (std::size_t k = 0; k < elements.size(); ++k) {
     const int z = data::element_number(elements[k]);
     if (z == 0) throw FormatError(group.file(), "elements", "'" + elements[k] + "' is no chemical element");

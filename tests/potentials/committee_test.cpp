@@ -1,5 +1,6 @@
 // Committees: means and deviations, one search for all members, dynamics that stop where members disagree.
 #include <gtest/gtest.h>
+#include <cartan/core/error.hpp>
 #include <cartan/data/hdf5.hpp>
 #include <cartan/potentials/committee.hpp>
 #include <cartan/potentials/dynamics.hpp>
@@ -207,6 +208,13 @@ TEST(Committees, BadInputIsRefused) {
               std::string::npos)
         << error.what();
   }
+  // a model in other units is none
+  data::Group group;
+  few.save(group);
+  EXPECT_NO_THROW(Model::load(group));
+  group.items().at("reference_energy").attributes["units"] = std::string("kcal/mol");
+  EXPECT_THROW(Model::load(group), FormatError);
+
   Committee committee({small::model("mace"), small::model("nequip")});
   Frame f = small::molecule();
   f.numbers[0] = 14;

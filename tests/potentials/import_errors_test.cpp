@@ -71,10 +71,11 @@ TEST(Import, TorchMdNetGivesItsEnergiesAndForces) {
     ImportOptions turned;
     turned.reverse_edges = true;
     const Model fused = import_model(folder + name, turned).model;
-    for (const auto& [system, values] : group.groups()) {
+    for (const auto& system : group.groups()) {
+      const data::Group& values = system.second;
       if (!values.has("positions")) continue;
-      SCOPED_TRACE(system);
-      const FrameSet set{system, {system_of(values)}};
+      SCOPED_TRACE(system.first);
+      const FrameSet set{system.first, {system_of(values)}};
       const auto check = [&](const Model& model, const char* energy, const char* forces, double tolerance) {
         const Predictions p = predict(model, set, false);
         const double e = numbers(values, energy).at(0);
