@@ -15,9 +15,13 @@ const std::vector<MethodKind>& method_kinds() {
       {"tucker", "a small core times a factor of every mode", make_tucker},
       {"train", "a product of matrices chosen by the index of every mode", make_train},
       {"mlp", "embeddings through dense layers", make_mlp},
+      {"mlp-blend", "the same, blended with the additive model", make_mlp_blend},
       {"costco", "embeddings through convolutions over modes and components (CoSTCo)", make_costco},
+      {"costco-blend", "the same, blended with the additive model", make_costco_blend},
       {"ntf", "embeddings, time through an LSTM, dense layers (NTF)", make_ntf},
       {"dain", "a network trained again with entries added where they influence the error (DAIN)", make_dain},
+      {"dain-random", "the control of DAIN: the same with entries added at random", make_dain_random},
+      {"dain-blend", "DAIN, blended with the additive model", make_dain_blend},
       {"uncle", "under-counted counts: a non-negative CP times a probability from attributes (UNCLE)",
        make_uncle, true},
   };

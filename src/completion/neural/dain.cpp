@@ -13,6 +13,11 @@ namespace {
 constexpr std::uint64_t second_seed = std::uint64_t{1} << 40;
 constexpr std::uint64_t drawing_seed = std::uint64_t{1} << 41;
 
+ProgressCallback numbered(const ProgressCallback& progress, const std::string& which) {
+  if (!progress) return {};
+  return [progress, which](const Progress& p) { progress({p.done, p.total, which + ": " + p.message}); };
+}
+
 }  // namespace
 
 void describe(config::Fields& f, DainOptions& o) {
@@ -44,6 +49,7 @@ DainFit fit_dain(const SparseTensor& train, const SparseTensor& validation, cons
 
   NeuralContext first = context;
   if (augment && !context.checkpoint.empty()) first.checkpoint += ".embedding";
+  if (augment) first.progress = numbered(context.progress, "first training");
   nn::Init none = nn::Init::blank();
   none.fill = false;
   const Index hidden = make_network(options.network, train.shape(), options.training.dtype, none,
@@ -68,9 +74,12 @@ DainFit fit_dain(const SparseTensor& train, const SparseTensor& validation, cons
   out.added = draw_entries(out.importance, count, context.seed + drawing_seed);
 
   NeuralContext second = context;
+  second.progress = numbered(context.progress, "second training");
   second.seed += second_seed;
   second.more_indices = out.added;
   second.more_values = out.model.predict(out.added);
+  const Additive additive = std::move(out.model.additive);
+  second.additive = &additive;
   NeuralFit again = fit_neural(train, validation, options.network, options.training, second);
   out.second = std::move(again.summary);
   out.second_rmse = again.validation_rmse;

@@ -54,8 +54,8 @@ data::Figure learning_curve(const Summary& s) {
 template <class Options>
 class NetworkMethod final : public Method {
  public:
-  explicit NetworkMethod(NeuralOptions training = {}) : training_(training) {}
-  const char* kind() const override { return Options::kind; }
+  NetworkMethod(const char* kind, NeuralOptions training) : kind_(kind), training_(training) {}
+  const char* kind() const override { return kind_; }
   config::Fields fields() override {
     config::Fields f;
     describe(f, network_);
@@ -81,6 +81,7 @@ class NetworkMethod final : public Method {
   }
 
  private:
+  const char* kind_;
   Options network_;
   NeuralOptions training_;
   NeuralModel model_;
@@ -89,7 +90,11 @@ class NetworkMethod final : public Method {
 
 class DainMethod final : public Method {
  public:
-  const char* kind() const override { return "dain"; }
+  DainMethod(const char* kind, Augmentation augmentation, Baseline baseline) : kind_(kind) {
+    options_.augmentation = augmentation;
+    options_.training.baseline = baseline;
+  }
+  const char* kind() const override { return kind_; }
   config::Fields fields() override { return config::fields_of(options_); }
   Summary fit(const SparseTensor& train, const SparseTensor& validation, const FitContext& c) override {
     DainFit made = fit_dain(train, validation, options_, neural_context(c));
@@ -141,28 +146,51 @@ class DainMethod final : public Method {
   }
 
  private:
+  const char* kind_;
   DainOptions options_;
   NeuralModel model_;
   std::vector<std::vector<double>> importance_;
   Summary summary_;
 };
 
+NeuralOptions options_with(Baseline baseline) {
+  NeuralOptions o;
+  o.baseline = baseline;
+  return o;
+}
+
+std::unique_ptr<Method> costco_with(const char* kind, Baseline baseline) {
+  NeuralOptions training = options_with(baseline);  // as published
+  training.learning_rate = 1e-4;
+  training.batch_size = 256;
+  return std::make_unique<NetworkMethod<CostcoOptions>>(kind, training);
+}
+
 }  // namespace
 
 std::unique_ptr<Method> make_mlp() {
-  return std::make_unique<NetworkMethod<MlpOptions>>();
+  return std::make_unique<NetworkMethod<MlpOptions>>("mlp", NeuralOptions{});
+}
+std::unique_ptr<Method> make_mlp_blend() {
+  return std::make_unique<NetworkMethod<MlpOptions>>("mlp-blend", options_with(Baseline::blend));
 }
 std::unique_ptr<Method> make_costco() {
-  NeuralOptions training;  // as published
-  training.learning_rate = 1e-4;
-  training.batch_size = 256;
-  return std::make_unique<NetworkMethod<CostcoOptions>>(training);
+  return costco_with("costco", Baseline::none);
+}
+std::unique_ptr<Method> make_costco_blend() {
+  return costco_with("costco-blend", Baseline::blend);
 }
 std::unique_ptr<Method> make_ntf() {
-  return std::make_unique<NetworkMethod<NtfOptions>>();
+  return std::make_unique<NetworkMethod<NtfOptions>>("ntf", NeuralOptions{});
 }
 std::unique_ptr<Method> make_dain() {
-  return std::make_unique<DainMethod>();
+  return std::make_unique<DainMethod>("dain", Augmentation::influence, Baseline::none);
+}
+std::unique_ptr<Method> make_dain_random() {
+  return std::make_unique<DainMethod>("dain-random", Augmentation::random, Baseline::none);
+}
+std::unique_ptr<Method> make_dain_blend() {
+  return std::make_unique<DainMethod>("dain-blend", Augmentation::influence, Baseline::blend);
 }
 
 }  // namespace cartan::completion

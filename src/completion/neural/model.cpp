@@ -274,7 +274,8 @@ NeuralFit fit_neural(const SparseTensor& train, const SparseTensor& validation,
   NeuralFit fit;
   NeuralModel& m = fit.model;
   m.baseline = options.baseline;
-  m.additive = fit_additive(train, validation, {}, context.seed).tensor;
+  m.additive =
+      context.additive ? *context.additive : fit_additive(train, validation, {}, context.seed).tensor;
   m.seen = seen_indices(train);
   const bool positive =
       m.baseline == Baseline::none &&

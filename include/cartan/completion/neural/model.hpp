@@ -74,6 +74,7 @@ struct NeuralContext {
   CellInfluence* influence = nullptr;  ///< filled where given; needs validation entries
   /// Entries that training sees besides, (M, d) int64 and (M) float64; an entry may occur several times.
   Array more_indices, more_values;
+  const Additive* additive = nullptr;  ///< of the training entries, where it has been fitted already
 };
 
 /// A model and how its training went.
