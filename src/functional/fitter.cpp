@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <mutex>
 #include <numeric>
 
 #include "cartan/core/error.hpp"
@@ -95,10 +96,10 @@ Variational Fitter::state_of(const std::vector<Component>& components, bool main
   return {data_.entries, data_.coordinates, components, kernels(components, main), data_.group, v};
 }
 
-double Fitter::main_bound(int most) {
+Variational Fitter::main(int most) {
   Variational state = state_of(main_effects(), true);
   for (int s = 0; s < most && !stop(); ++s) state.sweep(order_);
-  return state.elbo();
+  return state;
 }
 
 Variational Fitter::build() {
@@ -148,22 +149,21 @@ bool Fitter::grow(Variational& state, const Component& product) {
                           : std::count_if(state.components().begin(), state.components().end(),
                                           [&](const Component& c) { return c.active == product.active; });
   if (refused_ == product.active) return false;
-  std::vector<Variational> trials(starts);
+  Variational best;
+  Index first = starts;
+  std::mutex guard;
   parallel_for(starts, 1, [&](Index trial, Index) {
     if (stop()) return;
     Variational v = empty ? state_of({product}, false) : state.with({product}, kernels({product}, false));
     start(v, static_cast<int>(v.components().size()) - 1,
           static_cast<int>(same) + static_cast<int>(trial) + (o_.main_effects ? 1 : 0));
     for (int s = 0; s < trial_sweeps; ++s) v.sweep(order_);
-    trials[static_cast<std::size_t>(trial)] = std::move(v);
+    const std::lock_guard<std::mutex> lock(guard);  // the greatest bound, of equal ones the first trial
+    if (first < starts && (v.elbo() < best.elbo() || (v.elbo() == best.elbo() && first < trial))) return;
+    best = std::move(v), first = trial;
   });
-  if (stop()) return false;
+  if (stop() || first == starts) return false;
   sweeps += starts * trial_sweeps;
-  std::size_t first = 0;
-  for (std::size_t t = 1; t < trials.size(); ++t)
-    if (trials[t].elbo() > trials[first].elbo()) first = t;
-  Variational best = std::move(trials[first]);
-  trials.clear();
   for (int s = 0; s < grow_sweeps && !stop(); ++s) {
     best.sweep(order_), ++sweeps;
     tell(best);

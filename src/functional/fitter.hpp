@@ -16,8 +16,8 @@ class Fitter {
   Variational build();
   /// To convergence, and terms that are not needed go.
   void finish(Variational& state);
-  /// The bound of the main effects alone after a few sweeps.
-  double main_bound(int sweeps);
+  /// The main effects alone after a few sweeps.
+  Variational main(int sweeps);
 
   std::vector<double> elbo;
   int sweeps = 0;
@@ -46,7 +46,8 @@ class Fitter {
 };
 
 /// For every output the scale on which main effects alone have the greatest bound: the values, or logarithms
-/// above a floor or below a ceiling. Rows without a value are left out, at most 20000 rows are looked at.
+/// above a floor or below a ceiling. No logarithms where many values are the least one, or where predictions
+/// of data kept back have larger errors. Rows without a value are left out, at most 20000 rows are looked at.
 std::vector<Warp> propose_warps(const Array& x, const Array& y, const std::vector<Mode>& modes,
                                 const FitOptions& options);
 

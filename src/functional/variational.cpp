@@ -145,23 +145,24 @@ void Variational::decide(Mode& m, const double* precision, const double* shift) 
     return;
   }
   double evidence[2];
-  parallel_for(2, 1, [&](Index which, Index) {
-    if (which == 1) {
-      if (m.trial.components())
-        m.trial.set_kernels(m.proposal);
-      else
-        m.trial = Chain(m.proposal, m.coordinates);
+  Chain trial;
+  const auto run = [&](Index begin, Index end) {
+    for (Index which = begin; which < end; ++which) {
+      if (which == 1) trial = Chain(m.proposal, m.coordinates);
+      evidence[which] = (which == 0 ? m.chain : trial).forward(precision, shift);
     }
-    evidence[which] = (which == 0 ? m.chain : m.trial).forward(precision, shift);
-  });
+  };
+  // short chains are done before another thread has begun
+  const Index work = m.chain.size() * m.chain.states() * m.chain.states();
+  parallel_for(2, work < 5000 ? 2 : 1, run);
   m.evidence = evidence[0];
   if (evidence[1] >= evidence[0]) {
     m.evidence = evidence[1], m.kernels = m.proposal;
-    std::swap(m.chain, m.trial);
+    std::swap(m.chain, trial);
   } else {
     for (double& s : m.step) s = std::max(1e-4, 0.5 * s);
   }
-  m.trial.release();
+  trial.release();
   m.proposal.clear();
 }
 
@@ -348,7 +349,7 @@ void Variational::left_out(const std::vector<char>& mask, int sweeps, const std:
                            double* mean, double* variance) const {
   Variational copy = *this;
   copy.options_.learn = false;
-  for (Mode& m : copy.modes_) m.trial = Chain(), m.proposal.clear();
+  for (Mode& m : copy.modes_) m.proposal.clear();
   if (copy.weight_.empty()) copy.weight_.assign(mask.size(), precision());
   for (std::size_t e = 0; e < mask.size(); ++e)
     if (mask[e]) copy.weight_[e] = 0;
@@ -402,7 +403,7 @@ Variational Variational::without(int component) const {
     pick(from.base_shift, from.base_precision, to.base_shift, to.base_precision);
     if (kept.empty()) to.divergence = 0;
     to.chain = kept.empty() ? Chain() : Chain(to.kernels, to.coordinates);
-    to.trial = Chain(), to.proposal.clear();
+    to.proposal.clear();
     if (!to.base_precision.empty()) {
       to.base_evidence = to.chain.forward(to.base_precision.data(), to.base_shift.data());
       to.chain.release();

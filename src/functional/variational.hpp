@@ -49,7 +49,7 @@ class Variational {
     double base_evidence = 0, evidence = 0, divergence = 0;
     std::vector<double> step, slope;  // of the learning, by log parameter
     std::vector<Kernel> proposal;     // of the next update; empty: none
-    Chain chain, trial;               // of the kernels, of those proposed
+    Chain chain;
   };
 
   Variational() = default;

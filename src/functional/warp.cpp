@@ -69,8 +69,8 @@ std::vector<Warp> propose_warps(const Array& x, const Array& y, const std::vecto
                                 const FitOptions& options) {
   constexpr Index most = 20000;
   constexpr int sweeps = 15;
-  static constexpr double distances[] = {3, 1, 0.3, 0.1, 0.03, 0.01};
-  constexpr int last = 5;
+  static constexpr double distances[] = {3, 1, 0.3, 0.1, 0.03};
+  constexpr int last = 4;
   const Index n = y.dim(0), m = y.ndim() == 2 ? y.dim(1) : 1, k = x.dim(1);
   const Array xs = x.as(DType::f64), ys = y.as(DType::f64);
   const std::vector<Index> order = Random(options.seed, 55).permutation(n);
@@ -101,7 +101,7 @@ std::vector<Warp> propose_warps(const Array& x, const Array& y, const std::vecto
     const auto bound = [&](const Warp& w) {
       const Targets targets = standardised(py, {w});
       const Prepared data = Builder::prepare(modes, px, py, targets);
-      double sum = Fitter(data, modes, own, 1).main_bound(sweeps);
+      double sum = Fitter(data, modes, own, 1).main(sweeps).elbo();
       for (const double v : values) sum += w.log_slope(v) - std::log(targets.scale[0]);
       return sum;
     };
@@ -121,9 +121,33 @@ std::vector<Warp> propose_warps(const Array& x, const Array& y, const std::vecto
         best = value, at = next;
       }
     }
+    const Warp found = warp(side, at);
+    Warp& chosen = out[static_cast<std::size_t>(j)];
+    if (options.scale == Scale::log) {
+      chosen = found;
+      continue;
+    }
+    // A density has no bound where values repeat: censored or counted targets say nothing of a scale. And a
+    // model is asked for means: these must not be worse.
     const double count = static_cast<double>(values.size());
-    if (best > start[1] + 5 + 0.002 * count || options.scale == Scale::log)
-      out[static_cast<std::size_t>(j)] = warp(side, at);
+    const double end = side > 0 ? low : high;
+    const auto atoms = static_cast<double>(std::count(values.begin(), values.end(), end));
+    if (count < 50 || !(best > start[1] + 5 + 0.002 * count) || atoms > std::max(2.0, 0.02 * count)) continue;
+    const Index kept = static_cast<Index>(0.8 * count), all = static_cast<Index>(values.size());
+    const auto error = [&](const Warp& w) {
+      const Array x_part = px.rows(0, kept), y_part = py.rows(0, kept);
+      const Targets targets = standardised(y_part, {w});
+      const Prepared data = Builder::prepare(modes, x_part, y_part, targets);
+      const Variational state = Fitter(data, modes, own, 1).main(sweeps);
+      const Array mean = Builder::model(state, modes, {"y"}, targets).predict(px.rows(kept, all)).mean;
+      double sum = 0;
+      for (Index i = kept; i < all; ++i)
+        sum += std::pow(mean.data<double>()[i - kept] - values[static_cast<std::size_t>(i)], 2);
+      return sum;
+    };
+    double errors[2];
+    parallel_for(2, 1, [&](Index s, Index) { errors[s] = error(s ? found : Warp{}); });
+    if (errors[1] <= 1.02 * errors[0]) chosen = found;
   }
   return out;
 }

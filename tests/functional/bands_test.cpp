@@ -1,5 +1,5 @@
-// Bands of predictions over many sets whose functions are drawn from their priors: the truth lies in a band of
-// 90 % nine times in ten, with kernels, noise and rank learned.
+// Bands of predictions over many sets whose functions are drawn from their priors: the truth lies in a band
+// of 90 % nine times in ten, with kernels, noise and rank learned.
 
 #include <cartan/core/parallel.hpp>
 #include <cartan/core/random.hpp>
@@ -19,7 +19,8 @@ std::vector<double> draw(const Kernel& kernel, const Random& random, std::uint64
   std::vector<double> l(n * n, 0.0), f(n, 0.0);
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j <= i; ++j) {
-      double s = kernel(static_cast<double>(i) / places, static_cast<double>(j) / places) + (i == j ? 1e-9 : 0);
+      double s =
+          kernel(static_cast<double>(i) / places, static_cast<double>(j) / places) + (i == j ? 1e-9 : 0);
       for (std::size_t q = 0; q < j; ++q) s -= l[i * n + q] * l[j * n + q];
       l[i * n + j] = i == j ? std::sqrt(s) : s / l[j * n + j];
       f[i] += l[i * n + j] * random.normal(at + j);

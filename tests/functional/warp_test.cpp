@@ -79,6 +79,9 @@ TEST(Warp, IsChosenWhereTheNoiseIsOfOneSizeOnIt) {
     const Score linear = score(plain.model.predict(test.x, {}, test.y), test.y);
     EXPECT_LT(ours.nll, linear.nll - 0.1);
     EXPECT_LT(ours.rmse, 1.01 * linear.rmse);
+    // more data, on the same scale
+    const Model more = update(made.model, test.x, test.y);
+    EXPECT_LE(score(more.predict(test.x), test.y).rmse, ours.rmse);
     // what lies beyond all data has a density, and a file brings the same numbers
     EXPECT_TRUE(
         std::isfinite(made.model.predict(test.x.rows(0, 1), {}, Array::of({-sign * 100.0})).log_density(0)));
@@ -88,6 +91,26 @@ TEST(Warp, IsChosenWhereTheNoiseIsOfOneSizeOnIt) {
     root.attributes["warp"] = std::vector<double>{1, 3, 2, 5};
     EXPECT_THROW(Model::load(root), FormatError);
   }
+}
+
+// Repeated values have no density, a scale that has one there must not win: counts, values cut off at zero.
+TEST(Warp, IsNotChosenForCountsAndCutValues) {
+  const Random random(20);
+  std::vector<double> x, cut, count;
+  for (std::uint64_t i = 0; i < 1500; ++i) {
+    const double a = std::floor(60 * random.uniform(8 * i)) / 60,
+                 b = std::floor(40 * random.uniform(8 * i + 1)) / 40;
+    const double f = std::sin(6 * a) + b * b - 0.5;
+    x.insert(x.end(), {a, b});
+    cut.push_back(std::max(0.0, f + 0.4 * random.normal(8 * i + 2)));
+    double p = std::exp(-std::exp(f)), sum = p, k = 0;
+    for (const double u = random.uniform(8 * i + 3); u > sum && k < 30;) ++k, p *= std::exp(f) / k, sum += p;
+    count.push_back(k);
+  }
+  FitOptions o;
+  o.rank = 1, o.max_sweeps = 60;
+  for (const auto& y : {cut, count})
+    EXPECT_EQ(fit(Array::from(x, {1500, 2}), Array::from(y), {}, o).model.warp().side, 0);
 }
 
 TEST(Warp, IsNotChosenWhereTheNoiseIsAdditive) {
