@@ -138,7 +138,7 @@ std::vector<Warp> propose_warps(const Array& x, const Array& y, const std::vecto
       const Array x_part = px.rows(0, kept), y_part = py.rows(0, kept);
       const Targets targets = standardised(y_part, {w});
       const Prepared data = Builder::prepare(modes, x_part, y_part, targets);
-      const Variational state = Fitter(data, modes, own, 1).main(sweeps);
+      const Variational state = Fitter(data, modes, own, 1).main(3 * sweeps);
       const Array mean = Builder::model(state, modes, {"y"}, targets).predict(px.rows(kept, all)).mean;
       double sum = 0;
       for (Index i = kept; i < all; ++i)
