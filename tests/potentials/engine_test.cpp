@@ -16,13 +16,13 @@
 #include "potentials/small_networks.hpp"
 #include "sanitized.hpp"
 
-// Every allocation of this program, counted, where `operator new` can be replaced.
+// Every allocation of this program, counted, where no sanitizer counts them.
 namespace {
 std::atomic<std::int64_t> allocations{0}, large_allocations{0};
 constexpr std::size_t large = 16384;
 }  // namespace
 
-#ifndef CARTAN_THREAD_SANITIZER
+#if !defined(CARTAN_THREAD_SANITIZER) && !defined(CARTAN_ADDRESS_SANITIZER)
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (size >= large) ++large_allocations;

@@ -105,7 +105,7 @@ class InRows {
   // Asks for some lines of the next block: a transpose touches many rows in turn, which the processor does
   // not foresee.
   void some(Index lines) {
-    if (!rows_) return;
+    if (!ahead_) return;
     for (; lines > 0; --lines, ahead_ += lane_count<T>) __builtin_prefetch(ahead_);
   }
 

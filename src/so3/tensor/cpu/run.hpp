@@ -73,7 +73,7 @@ class TensorForm::Run {
 
   const T* x1(Index s) const { return in_.x1 + sender(s) * form_.dim1; }
   const T* x2(Index s) const { return in_.x2 + s * form_.dim2; }
-  const T* w(Index s) const { return in_.shared ? in_.w : in_.w + s * form_.weight_numel; }
+  const T* w(Index s) const { return in_.shared || in_.w == nullptr ? in_.w : in_.w + s * form_.weight_numel; }
   Index sender(Index s) const { return t_.sender != nullptr ? t_.sender->data()[s] : s; }
   Index receiver(Index s) const { return t_.receiver != nullptr ? t_.receiver->data()[s] : s; }
 
