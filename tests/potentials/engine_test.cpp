@@ -19,7 +19,7 @@
 // Every allocation of this program, counted, where no sanitizer counts them.
 namespace {
 std::atomic<std::int64_t> allocations{0}, large_allocations{0};
-constexpr std::size_t large = 16384;
+[[maybe_unused]] constexpr std::size_t large = 16384;
 }  // namespace
 
 #if !defined(CARTAN_THREAD_SANITIZER) && !defined(CARTAN_ADDRESS_SANITIZER)
