@@ -71,9 +71,11 @@ class TensorForm::Run {
     }
   }
 
-  const T* x1(Index s) const { return in_.x1 + sender(s) * form_.dim1; }
-  const T* x2(Index s) const { return in_.x2 + s * form_.dim2; }
-  const T* w(Index s) const { return in_.shared || in_.w == nullptr ? in_.w : in_.w + s * form_.weight_numel; }
+  // An argument that a derivative does not need is not there.
+  static const T* row(const T* rows, Index offset) { return rows == nullptr ? nullptr : rows + offset; }
+  const T* x1(Index s) const { return row(in_.x1, sender(s) * form_.dim1); }
+  const T* x2(Index s) const { return row(in_.x2, s * form_.dim2); }
+  const T* w(Index s) const { return in_.shared ? in_.w : row(in_.w, s * form_.weight_numel); }
   Index sender(Index s) const { return t_.sender != nullptr ? t_.sender->data()[s] : s; }
   Index receiver(Index s) const { return t_.receiver != nullptr ? t_.receiver->data()[s] : s; }
 
