@@ -135,10 +135,10 @@ H5FD_class_t driver_class() {
 
 Handle create_hdf5(DriverTarget& target, const Place& place) {
   static const H5FD_class_t table = driver_class();
-  const Handle driver = checked(H5FDregister(&table), H5FDunregister, place, "the file driver failed");
+  target.driver = checked(H5FDregister(&table), H5FDunregister, place, "the file driver failed");
   const Handle access = checked(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, place, "out of memory");
   DriverTarget* pointer = &target;
-  checked(H5Pset_driver(access.get(), driver.get(), &pointer), place, "the file driver failed");
+  checked(H5Pset_driver(access.get(), target.driver.get(), &pointer), place, "the file driver failed");
   // Version 3 superblock, checksummed metadata everywhere, and files that HDF5 1.10 reads.
   checked(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_V110), place, "libver bounds");
   checked(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG), place, "close degree");

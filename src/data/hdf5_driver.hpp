@@ -10,9 +10,11 @@ namespace cartan::data {
 struct DriverTarget {
   int fd = -1;
   int error = 0;  ///< errno of the first failed read, write or truncation
+  Handle driver;  ///< its table: HDF5 1.10 frees it too early where a file holds the last reference
+                  ///< closes the file
 };
 
-/// Creates an empty HDF5 file on `target`, which must outlive the handle.
+/// Creates an empty HDF5 file on `target`, which must outlive the handle; within one session.
 Handle create_hdf5(DriverTarget& target, const Place& place);
 
 }  // namespace cartan::data

@@ -216,9 +216,10 @@ void write_tree(const std::string& path, const Group& root, const Header& header
   full.creator = "cartan " CARTAN_VERSION;
 
   AtomicFile file(path);
-  DriverTarget target{file.fd(), 0};
+  int failed = 0;
   try {
     const Hdf5Session session;
+    DriverTarget target{file.fd(), 0, {}};
     const Place place{path, "/"};
     Handle hdf5 = create_hdf5(target, place);
     {
@@ -232,11 +233,12 @@ void write_tree(const std::string& path, const Group& root, const Header& header
       write_digest(top.get(), root_digest(root, writer.infos(), full), place);
     }
     if (!hdf5.close()) place.fail_with_message("cannot be closed");
+    failed = target.error;
   } catch (const FormatError& error) {
     // HDF5 itself failed while writing: not the fault of a file that exists.
     throw IoError(path, std::string("cannot be written: ") + error.what());
   }
-  if (target.error) throw IoError(path, "cannot be written: " + errno_text(target.error));
+  if (failed) throw IoError(path, "cannot be written: " + errno_text(failed));
   file.commit();
 }
 
