@@ -1,11 +1,9 @@
 #include "functional_common.hpp"
 
 #include <cartan/core/error.hpp>
-#include <cartan/core/printable.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <set>
 
 namespace cartan::app {
@@ -129,24 +127,6 @@ Rows take_rows(const data::Table& table, std::vector<Mode>& modes, const std::ve
   out.x = Array::from(x, {n, static_cast<Index>(modes.size())});
   if (m) out.y = m == 1 ? Array::from(y) : Array::from(y, {n, m});
   return out;
-}
-
-nlohmann::ordered_json score_json(const functional::Score& s) {
-  nlohmann::ordered_json j{{"n", s.n}, {"rmse", s.rmse}, {"mae", s.mae}};
-  if (!std::isnan(s.nll)) j["nll"] = s.nll, j["coverage_90"] = s.coverage_90;
-  return j;
-}
-
-void print_score_head(const std::string& title) {
-  std::printf("%-24s %10s %10s %10s %12s\n", title.c_str(), "RMSE", "MAE", "NLL", "coverage 90");
-}
-
-void print_score(const std::string& name, const functional::Score& s) {
-  std::printf("%-24s %10.4g %10.4g", printable(name).c_str(), s.rmse, s.mae);
-  if (std::isnan(s.nll))
-    std::printf(" %10s %12s\n", "-", "-");
-  else
-    std::printf(" %10.4g %10.1f %%\n", s.nll, 100 * s.coverage_90);
 }
 
 }  // namespace cartan::app

@@ -5,9 +5,10 @@
 #include <cartan/data/table.hpp>
 #include <cartan/functional/scores.hpp>
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "score_table.hpp"
 
 namespace cartan::app {
 
@@ -36,11 +37,5 @@ struct Rows {
 /// column.
 Rows take_rows(const data::Table& table, std::vector<functional::Mode>& modes,
                const std::vector<std::string>& targets, bool drop, bool fresh);
-
-/// n, rmse, mae and, where known, nll and coverage_90.
-nlohmann::ordered_json score_json(const functional::Score& s);
-/// A line of the table that print_score_head() begins.
-void print_score_head(const std::string& title);
-void print_score(const std::string& name, const functional::Score& s);
 
 }  // namespace cartan::app

@@ -100,6 +100,7 @@ int run(int argc, char** argv) {
   add_potential_verbs(app);
   add_chebyshev_verbs(app);
   add_functional_verbs(app);
+  add_completion_verbs(app);
   check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);

@@ -62,7 +62,7 @@ void CanonicalDescent::terms_in_turn(CanonicalParts& parts) {
     return parts.row(k, columns_[static_cast<std::size_t>(k)][e])[r];
   };
   const auto add_term = [&](Index r, double by) {
-    parallel_for(n, 4096, [&](Index b, Index e) {
+    parallel_for(n, 16384, [&](Index b, Index e) {
       for (Index q = b; q < e; ++q) {
         double p = by;
         for (int k = 0; k < d; ++k) p *= at(k, q, r);
@@ -76,7 +76,7 @@ void CanonicalDescent::terms_in_turn(CanonicalParts& parts) {
       const auto& begin = begin_[static_cast<std::size_t>(k)];
       const auto& list = list_[static_cast<std::size_t>(k)];
       const Index rows = parts.rows(k);
-      parallel_for(rows, std::max<Index>(1, 4096 * rows / n), [&](Index b, Index e) {
+      parallel_for(rows, std::clamp<Index>(16384 * rows / n, 1, rows), [&](Index b, Index e) {
         for (Index i = b; i < e; ++i) {
           double up = 0, down = penalties_.ridge;
           for (std::uint32_t p = begin[static_cast<std::size_t>(i)];

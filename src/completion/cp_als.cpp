@@ -170,7 +170,7 @@ class Iteration {
       descend_nonnegative(normal, rank_, m, u, n, w);
     } else {
       const Normal solver(normal, rank_);
-      parallel_for(n, 256, [&](Index b, Index e) {
+      parallel_for(n, std::clamp<Index>(100000 / (rank_ * rank_), 16, 4096), [&](Index b, Index e) {
         for (Index i = b; i < e; ++i) {
           std::copy_n(m + i * w, rank_, u + i * w);
           solver.solve(u + i * w);

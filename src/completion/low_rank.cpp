@@ -104,10 +104,17 @@ class Pruning {
       for (std::size_t i = r; i < a.size(); i += static_cast<std::size_t>(parts.width[0])) q += a[i] * a[i];
     return q;
   }
-  /// Terms whose size is that of the prior alone are zero.
-  void cut(Parts& parts) const {
+  /// Terms that explain no more than noise would, given as many numbers (four times its square for each), go.
+  void cut(Parts& parts, const SparseTensor& x) const {
+    const Columns c = columns_of(x);
     for (std::size_t r = 0; r < scale_.size(); ++r) {
-      if (scale_[r] > 3 * prior_) continue;
+      double explained = 0;
+      for (Index n = 0; n < x.size(); ++n) {
+        double term = 1;
+        for (int k = 0; k < x.order(); ++k) term *= parts.row(k, parts.row_of(k, c, n))[r];
+        explained += term * term;
+      }
+      if (explained > 4 * noise_ * rows_) continue;
       for (auto& a : parts.data)
         for (std::size_t i = r; i < a.size(); i += scale_.size()) a[i] = 0;
     }
@@ -213,7 +220,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
                                              : text("validation RMSE ", s.validation_rmse.back())});
     }
     if (kept) parts = std::move(kept);
-    if (pruning) pruning->cut(*parts);
+    if (pruning) pruning->cut(*parts, x);
     const double score = validation.empty() ? last : least;
     if (start > 0 && !(score < best_score)) continue;
     best_score = score;

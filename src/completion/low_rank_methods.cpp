@@ -1,4 +1,5 @@
 // CP, Tucker and tensor-train completion as methods of the table.
+#include <algorithm>
 #include <cmath>
 
 #include "cartan/completion/low_rank.hpp"
@@ -40,7 +41,18 @@ class LowRankMethod final : public Method {
             "] the additive model needs the gaussian or huber loss ", "and parts of any sign");
     if (!with_bias_) return take(fit_(train, validation, options_, c));
     bias_ = fit_additive(train, validation, {}, c.seed).tensor;
-    Summary s = take(fit_(rest(train), validation.empty() ? validation : rest(validation), options_, c));
+    const SparseTensor judged = validation.empty() ? validation : rest(validation);
+    Summary s = take(fit_(rest(train), judged, options_, c));
+    if (!judged.empty()) {  // as much of the low-rank part as validation bears out, perhaps none
+      const Array m = tensor_.at(judged.index_array()).as(DType::f64);
+      double both = 0, own = 0;
+      for (Index n = 0; n < m.size(); ++n)
+        both += judged.values()[n] * m.data<double>()[n], own += m.data<double>()[n] * m.data<double>()[n];
+      const double share = own > 0 ? std::clamp(both / own, 0.0, 1.0) : 1;
+      tensor_ = share * tensor_;
+      s.message += text(", ", std::round(100 * share), " % of it kept");
+      s.train_rmse = {rmse_of(train, predict(train.index_array()).mean)};
+    }
     const double whole = square_of(train);
     if (whole > 0)
       s.relative_error = s.train_rmse.back() * std::sqrt(static_cast<double>(train.size()) / whole);

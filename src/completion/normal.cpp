@@ -83,7 +83,7 @@ void Normal::solve(double* x) const {
 
 void descend_nonnegative(const linalg::Matrix& g, Index rank, const double* m, double* u, Index rows,
                          Index width, int passes) {
-  parallel_for(rows, 256, [&](Index b, Index e) {
+  parallel_for(rows, std::clamp<Index>(100000 / (passes * rank * rank), 16, 4096), [&](Index b, Index e) {
     for (Index i = b; i < e; ++i) {
       double* x = u + i * width;
       const double* y = m + i * width;

@@ -32,7 +32,7 @@ Array Parts::values(const SparseTensor& x) const {
   Array out = Array::uninitialized({x.size()}, DType::f64);
   double* y = out.mutable_data<double>();
   const Columns c = columns_of(x);
-  parallel_for(x.size(), 512, [&](Index b, Index e) {
+  parallel_for(x.size(), grain_of(4 * (width[0] + work_size())), [&](Index b, Index e) {
     Scratch<double> z(width[0]), work(work_size());
     for (Index n = b; n < e; ++n) y[n] = value(c, n, z.data(), work.data());
   });

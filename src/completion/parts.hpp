@@ -2,6 +2,7 @@
 // Low-rank formats as products that are linear in each of their parts: what alternating least squares needs
 // of them.
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -51,6 +52,11 @@ class Parts {
 };
 
 Columns columns_of(const SparseTensor& x);
+
+/// Entries that are worth a thread, where each takes so many operations.
+inline Index grain_of(Index operations) {
+  return std::clamp<Index>(200000 / std::max<Index>(1, operations), 64, 32768);
+}
 
 class CanonicalParts final : public Parts {
  public:

@@ -48,7 +48,8 @@ void RowAls::part(Parts& parts, int k) const {
   if (k >= x_.order()) return single_row(parts, k);
   const Index rows = parts.rows(k), p = parts.width[static_cast<std::size_t>(k)];
   const bool smoothed = smooth(k) > 0;
-  const Index grain = std::max<Index>(1, std::min<Index>(rows, 512 * rows / x_.size()));
+  const Index grain =
+      std::clamp<Index>(grain_of(p * p + 4 * (p + parts.work_size())) * rows / x_.size(), 1, rows);
   // neighbours of a row stand still while it moves: the even rows, then the odd ones
   for (Index parity = 0; parity < (smoothed ? 2 : 1); ++parity)
     parallel_for(rows, grain, [&](Index b, Index e) {
@@ -309,7 +310,7 @@ double RowAls::objective(const Parts& parts) const {
   const double* y = x_.values().data();
   const Index n = x_.size();
   std::vector<double> terms(static_cast<std::size_t>(n));
-  parallel_for(n, 1024, [&](Index b, Index e) {
+  parallel_for(n, 16384, [&](Index b, Index e) {
     for (Index k = b; k < e; ++k) terms[static_cast<std::size_t>(k)] = loss_(y[k], m.data<double>()[k]);
   });
   double sum = deterministic_sum(terms.data(), n);

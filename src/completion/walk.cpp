@@ -244,7 +244,7 @@ void Walk::product(int level, double* out) {
   const Index size = extent(level) * width_;
   if (level == 0) {
     std::fill_n(out, size, 0.0);
-    const std::vector<Part> list = parts(64);
+    const std::vector<Part> list = parts(std::clamp<Index>(x_.tensor().size() / 16384, 1, 64));
     known_ = false;
     dispatch([&](const auto& step, Index first) {
       parallel_for(static_cast<Index>(list.size()), 1, [&](Index b, Index e) {

@@ -5,6 +5,7 @@
 
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
+#include "cartan/core/score.hpp"
 #include "functional/builder.hpp"
 #include "functional/warp.hpp"
 
@@ -203,9 +204,7 @@ Prediction Model::predict(const Array& x, const PredictOptions& options, const A
   double factor = 0;
   std::vector<double> widths;
   if (conformal) {
-    const double count = static_cast<double>(conformal_.size());
-    const auto at = static_cast<std::size_t>(std::ceil((count + 1) * options.coverage)) - 1;
-    factor = conformal_[std::min(at, conformal_.size() - 1)];
+    factor = std::min(conformal_factor(conformal_, options.coverage), conformal_.back());
   } else {
     widths = mixture.half_width_table(options.coverage);
   }

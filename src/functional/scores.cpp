@@ -24,34 +24,6 @@ Score score(const Prediction& p, const Array& y) {
   return s;
 }
 
-Score score(const Array& mean, const Array& y) {
-  require(mean.ndim() == 1 && mean.shape() == y.shape() && y.size() >= 1, "[score] predictions of shape ",
-          mean.shape(), " of values of shape ", y.shape(), "; expected lists of one length, 1 at least");
-  Score s;
-  s.n = y.size();
-  s.nll = s.coverage_90 = NAN;
-  const Array a = mean.as(DType::f64), b = y.as(DType::f64);
-  double square = 0, absolute = 0;
-  for (Index i = 0; i < s.n; ++i) {
-    const double e = b.data<double>()[i] - a.data<double>()[i];
-    square += e * e, absolute += std::abs(e);
-  }
-  s.rmse = std::sqrt(square / static_cast<double>(s.n)), s.mae = absolute / static_cast<double>(s.n);
-  return s;
-}
-
-Score joined(const std::vector<Score>& scores) {
-  Score all;
-  for (const Score& s : scores) {
-    const double n = static_cast<double>(s.n);
-    all.n += s.n, all.rmse += n * s.rmse * s.rmse, all.mae += n * s.mae;
-    all.nll += n * s.nll, all.coverage_90 += n * s.coverage_90;
-  }
-  const double n = static_cast<double>(all.n);
-  all.rmse = std::sqrt(all.rmse / n), all.mae /= n, all.nll /= n, all.coverage_90 /= n;
-  return all;
-}
-
 namespace {
 
 // Shrunk means of the observations at every coordinate of a mode.

@@ -4,22 +4,15 @@
 #include <string>
 #include <vector>
 
+#include <cartan/core/score.hpp>
 #include <cartan/functional/fit.hpp>
 
 namespace cartan::functional {
 
-/// Of N observations; NaN where something is not known (nll and coverage of a model without a density).
-struct Score {
-  Index n = 0;
-  double rmse = 0, mae = 0;
-  double nll = 0;          ///< mean of -log density of an observation
-  double coverage_90 = 0;  ///< share of observations within the central 90 % interval
-};
+using cartan::joined;
+using cartan::Score;
+using cartan::score;
 Score score(const Prediction& p, const Array& y);
-/// Of means alone.
-Score score(const Array& mean, const Array& y);
-/// Of several sets as of one.
-Score joined(const std::vector<Score>& scores);
 
 struct Baseline {
   std::string name;
