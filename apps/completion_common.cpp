@@ -69,12 +69,12 @@ std::string name_at(const data::Column& c, std::size_t row) {
 }
 
 // Columns of indices of a table by labels.
-std::vector<std::vector<std::int32_t>> indices_of(const data::Table& table, const std::vector<std::string>& names,
-                                                  Labels& labels) {
+std::vector<std::vector<std::int32_t>> indices_of(const data::Table& table,
+                                                  const std::vector<std::string>& names, Labels& labels) {
   const bool fresh = labels.empty();
   if (fresh) labels.resize(names.size());
-  require(labels.size() == names.size(), "--inputs names ", names.size(), " columns; the model has ", labels.size(),
-          " modes");
+  require(labels.size() == names.size(), "--inputs names ", names.size(), " columns; the model has ",
+          labels.size(), " modes");
   std::vector<std::vector<std::int32_t>> out;
   for (std::size_t k = 0; k < names.size(); ++k) {
     const data::Column& c = table.column(names[k]);
@@ -91,14 +91,16 @@ std::vector<std::vector<std::int32_t>> indices_of(const data::Table& table, cons
       known.erase(std::remove(known.begin(), known.end(), ""), known.end());
     }
     std::vector<std::pair<std::string, std::int32_t>> sorted;
-    for (std::size_t i = 0; i < known.size(); ++i) sorted.emplace_back(known[i], static_cast<std::int32_t>(i));
+    for (std::size_t i = 0; i < known.size(); ++i)
+      sorted.emplace_back(known[i], static_cast<std::int32_t>(i));
     std::sort(sorted.begin(), sorted.end());
     out.emplace_back();
     for (std::size_t row = 0; row < rows; ++row) {
       const std::string name = name_at(c, row);
       if (name.empty())
         throw FormatError(table.path, text("line ", table.lines[row]), text("'", names[k], "' is missing"));
-      const auto found = std::lower_bound(sorted.begin(), sorted.end(), std::make_pair(name, std::int32_t{0}));
+      const auto found =
+          std::lower_bound(sorted.begin(), sorted.end(), std::make_pair(name, std::int32_t{0}));
       const bool there = found != sorted.end() && found->first == name;
       out.back().push_back(there ? found->second : static_cast<std::int32_t>(known.size()));
     }
@@ -121,7 +123,8 @@ SparseTensor made(const std::string& path, const F& f) {
 }  // namespace
 
 SparseTensor read_source(const EntrySource& s, Labels& labels) {
-  require(s.inputs.empty() == s.target.empty(), "--inputs and --target go together: modes and values of a table");
+  require(s.inputs.empty() == s.target.empty(),
+          "--inputs and --target go together: modes and values of a table");
   if (s.inputs.empty()) {
     require(labels.empty(), "the model was fitted to a table: give --inputs and --target");
     return read_entries(s.path, {s.zero_based, s.duplicates, shape_of(s.shape)});
@@ -147,8 +150,10 @@ SparseTensor read_source(const EntrySource& s, Labels& labels) {
                                     *std::max_element(kept[k].begin(), kept[k].end()) + Index{1}));
   // entries of names that are not known may coincide
   bool strangers = false;
-  for (std::size_t k = 0; k < labels.size(); ++k) strangers = strangers || shape[k] > static_cast<Index>(labels[k].size());
-  const Duplicates duplicates = strangers && s.duplicates == Duplicates::refuse ? Duplicates::average : s.duplicates;
+  for (std::size_t k = 0; k < labels.size(); ++k)
+    strangers = strangers || shape[k] > static_cast<Index>(labels[k].size());
+  const Duplicates duplicates =
+      strangers && s.duplicates == Duplicates::refuse ? Duplicates::average : s.duplicates;
   return made(s.path, [&] { return SparseTensor(shape, std::move(kept), std::move(values), duplicates); });
 }
 
@@ -163,7 +168,9 @@ Array read_places(const EntrySource& s, const Labels& labels, int modes) {
     if (data::is_npy(s.path)) {
       const Array a = data::read_npy(s.path);
       if (a.ndim() != 2 || a.dim(1) != modes || (a.dtype() != DType::i32 && a.dtype() != DType::i64))
-        throw FormatError(s.path, "", text("holds ", a.dtype(), " of shape ", a.shape(), "; expected whole numbers (N, ", modes, ")"));
+        throw FormatError(
+            s.path, "",
+            text("holds ", a.dtype(), " of shape ", a.shape(), "; expected whole numbers (N, ", modes, ")"));
       return a.as(DType::i64);
     }
     data::CoordinateOptions o;
@@ -197,12 +204,14 @@ void add_method_options(CLI::App* verb, Settings& settings) {
       CLI::Option* option;
       if (std::holds_alternative<bool>(f.value())) {
         const bool usual = std::get<bool>(f.value());
-        option = verb->add_flag_callback(usual ? flag_of("no_" + name) : flag_of(name),
-                                         [&settings, name, usual] { settings.emplace_back(name, usual ? "false" : "true"); },
-                                         (usual ? "Do not: " : "") + help);
+        option = verb->add_flag_callback(
+            usual ? flag_of("no_" + name) : flag_of(name),
+            [&settings, name, usual] { settings.emplace_back(name, usual ? "false" : "true"); },
+            (usual ? "Do not: " : "") + help);
       } else {
         option = verb->add_option_function<std::string>(
-            flag_of(name), [&settings, name](const std::string& words) { settings.emplace_back(name, words); }, help);
+            flag_of(name),
+            [&settings, name](const std::string& words) { settings.emplace_back(name, words); }, help);
       }
       option->group("Options of methods (the first one with them: " + kind.name + ")");
     }
@@ -249,7 +258,8 @@ CompletionFile open_completion(const std::string& path) {
   CompletionFile f{Model::load(root.group("model")), {}};
   if (root.has_group("labels")) {
     const data::Group& labels = root.group("labels");
-    for (std::size_t k = 0; k < f.model.shape().size(); ++k) f.labels.push_back(labels.strings(text("mode_", k)));
+    for (std::size_t k = 0; k < f.model.shape().size(); ++k)
+      f.labels.push_back(labels.strings(text("mode_", k)));
   }
   return f;
 }
@@ -257,7 +267,8 @@ CompletionFile open_completion(const std::string& path) {
 void save_completion(const std::string& path, const CompletionFile& file, const std::string& config) {
   data::Group root;
   file.model.save(root["model"]);
-  for (std::size_t k = 0; k < file.labels.size(); ++k) root["labels"].attributes[text("mode_", k)] = file.labels[k];
+  for (std::size_t k = 0; k < file.labels.size(); ++k)
+    root["labels"].attributes[text("mode_", k)] = file.labels[k];
   data::save(path, root, {completion_format, 1, "", config});
 }
 
@@ -269,14 +280,16 @@ Score score_of(const Model& model, const SparseTensor& x, Index* fallbacks) {
   if (f.low.size() == 0 || std::isnan(f.low(0))) return s;
   s.coverage_90 = 0;
   for (Index n = 0; n < s.n; ++n)
-    s.coverage_90 += f.low.data<double>()[n] <= y.data<double>()[n] && y.data<double>()[n] <= f.high.data<double>()[n];
+    s.coverage_90 +=
+        f.low.data<double>()[n] <= y.data<double>()[n] && y.data<double>()[n] <= f.high.data<double>()[n];
   s.coverage_90 /= static_cast<double>(s.n);
   return s;
 }
 
 void say_fallbacks(Index count, Index of) {
   if (count > 0)
-    std::cerr << "cartan: " << count << " of " << of << " entries have an index of which nothing is known: they are "
+    std::cerr << "cartan: " << count << " of " << of
+              << " entries have an index of which nothing is known: they are "
               << "predicted by the additive model of their other indices\n";
 }
 

@@ -28,9 +28,9 @@ struct EntrySource {
 /// @param values  false: the entries are places to predict, without values
 void add_source_options(CLI::App* verb, EntrySource& source, bool values);
 
-/// Entries of a file. A table with names of columns (--inputs, --target): words and numbers of a column become
-/// indices; those of `labels` where it is not empty, else new ones, sorted, which are put there. A name that
-/// is not among them gets the index after the last, of which nothing is known.
+/// Entries of a file. A table with names of columns (--inputs, --target): words and numbers of a column
+/// become indices; those of `labels` where it is not empty, else new ones, sorted, which are put there. A
+/// name that is not among them gets the index after the last, of which nothing is known.
 completion::SparseTensor read_source(const EntrySource& source, Labels& labels);
 /// Places (N, d) int64 of a file: text of indices (a value behind them is passed over), .npy of integers, a
 /// table. `modes` are expected.
@@ -56,7 +56,8 @@ void save_completion(const std::string& path, const CompletionFile& file, const 
 
 /// Errors of a model at known entries, with the coverage of 90 % intervals; `fallbacks` counts entries where
 /// the method knows nothing of an index.
-Score score_of(const completion::Model& model, const completion::SparseTensor& entries, Index* fallbacks = nullptr);
+Score score_of(const completion::Model& model, const completion::SparseTensor& entries,
+               Index* fallbacks = nullptr);
 /// Says on standard error that so many predictions fell back.
 void say_fallbacks(Index count, Index of);
 

@@ -62,7 +62,8 @@ void run(const Options& o) {
       Summary summary;
       std::unique_ptr<Model> model;
       try {
-        model = std::make_unique<Model>(Model::fit(std::move(method), parts.train, parts.validation, c, &summary));
+        model = std::make_unique<Model>(
+            Model::fit(std::move(method), parts.train, parts.validation, c, &summary));
       } catch (const std::invalid_argument& e) {  // such as counts that are not whole
         refused = e.what();
       }
@@ -98,7 +99,9 @@ void run(const Options& o) {
   }
   if (!o.figure.empty()) figure.save(o.figure);
   if (o.json)
-    std::cout << json_text(ordered_json{{"n", all.size()}, {"shape", all.shape()}, {"seeds", o.seeds}, {"methods", rows}}) << "\n";
+    std::cout << json_text(ordered_json{
+                     {"n", all.size()}, {"shape", all.shape()}, {"seeds", o.seeds}, {"methods", rows}})
+              << "\n";
 }
 
 }  // namespace
@@ -108,16 +111,20 @@ void add_completion_compare(CLI::App& completion) {
   auto o = std::make_shared<Options>();
   verb->add_option("entries", o->source.path, "Entries as for `completion fit`")->required();
   add_source_options(verb, o->source, true);
-  verb->add_option("--methods", o->methods,
-                   "NAME,NAME,..: of " + method_names() + " (default mean,additive,cp,additive-cp,tucker,train)");
+  verb->add_option(
+      "--methods", o->methods,
+      "NAME,NAME,..: of " + method_names() + " (default mean,additive,cp,additive-cp,tucker,train)");
   add_field_options(verb, config::fields_of(o->split));
-  verb->add_option("--seeds", o->seeds, "So many splits and starts, from --seed on (default 1)")->check(CLI::Range(1, 1000));
+  verb->add_option("--seeds", o->seeds, "So many splits and starts, from --seed on (default 1)")
+      ->check(CLI::Range(1, 1000));
   add_method_options(verb, o->settings);
   verb->add_option("--figure", o->figure, "Draw validation errors over the iterations as SVG");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);
   add_threads_option(verb);
-  add_example(verb, "cartan completion compare data/trade.csv --inputs exporter,importer,year --target log_flow --seeds 3");
+  add_example(
+      verb,
+      "cartan completion compare data/trade.csv --inputs exporter,importer,year --target log_flow --seeds 3");
   verb->callback([o] { run(*o); });
 }
 

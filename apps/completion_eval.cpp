@@ -33,7 +33,8 @@ void evaluate(const Options& o) {
   CompletionFile f = open_completion(o.model);
   const SparseTensor x = read_source(o.source, f.labels);
   if (x.order() != static_cast<int>(f.model.shape().size()))
-    throw FormatError(o.source.path, "", text("has ", x.order(), " modes; the model has ", f.model.shape().size()));
+    throw FormatError(o.source.path, "",
+                      text("has ", x.order(), " modes; the model has ", f.model.shape().size()));
   Index fallbacks = 0;
   const Score s = score_of(f.model, x, &fallbacks);
   say_fallbacks(fallbacks, x.size());
@@ -50,17 +51,20 @@ void evaluate(const Options& o) {
 // The indices of every entry of a shape, last mode fastest.
 Array every_place(const Shape& shape) {
   const Index n = size_of(shape), d = static_cast<Index>(shape.size());
-  require(n <= 100000000, "the tensor of shape ", shape, " has ", n, " entries; give a file of places to predict");
+  require(n <= 100000000, "the tensor of shape ", shape, " has ", n,
+          " entries; give a file of places to predict");
   Array out = Array::uninitialized({n, d}, DType::i64);
   Index* to = out.mutable_data<Index>();
   for (Index e = 0; e < n; ++e) {
     Index rest = e;
-    for (Index k = d; k-- > 0;) to[e * d + k] = rest % shape[static_cast<std::size_t>(k)], rest /= shape[static_cast<std::size_t>(k)];
+    for (Index k = d; k-- > 0;)
+      to[e * d + k] = rest % shape[static_cast<std::size_t>(k)], rest /= shape[static_cast<std::size_t>(k)];
   }
   return out;
 }
 
-void write_text(const std::string& path, const CompletionFile& f, const Array& at, const Forecast& p, bool zero_based) {
+void write_text(const std::string& path, const CompletionFile& f, const Array& at, const Forecast& p,
+                bool zero_based) {
   std::ofstream to(path);
   if (!to) throw IoError(path, "cannot be written");
   to.precision(10);
@@ -74,11 +78,15 @@ void write_text(const std::string& path, const CompletionFile& f, const Array& a
       if (f.labels.empty())
         to << i + (zero_based ? 0 : 1) << ",";
       else
-        to << '"' << (i < static_cast<Index>(f.labels[mode].size()) ? f.labels[mode][static_cast<std::size_t>(i)] : "?") << "\",";
+        to << '"'
+           << (i < static_cast<Index>(f.labels[mode].size()) ? f.labels[mode][static_cast<std::size_t>(i)]
+                                                             : "?")
+           << "\",";
     }
     to << p.mean.data<double>()[e];
     if (!p.deviation.empty()) to << "," << p.deviation.data<double>()[e];
-    to << "," << p.low.data<double>()[e] << "," << p.high.data<double>()[e] << "," << p.fallback[static_cast<std::size_t>(e)] << "\n";
+    to << "," << p.low.data<double>()[e] << "," << p.high.data<double>()[e] << ","
+       << p.fallback[static_cast<std::size_t>(e)] << "\n";
   }
   to.flush();
   if (!to) throw IoError(path, "cannot be written");
@@ -101,7 +109,8 @@ void predict(const Options& o) {
     if (!p.deviation.empty()) root.set("deviation", p.deviation, "", "entry");
     root.set("low", p.low, "", "entry");
     root.set("high", p.high, "", "entry");
-    root.set("fallback", Array::from(std::vector<std::uint8_t>(p.fallback.begin(), p.fallback.end())), "", "entry");
+    root.set("fallback", Array::from(std::vector<std::uint8_t>(p.fallback.begin(), p.fallback.end())), "",
+             "entry");
     root.attributes["coverage"] = o.coverage;
     data::save(o.out, root, {"cartan-predictions", 1, "", ""});
   } else {
@@ -115,7 +124,8 @@ void predict(const Options& o) {
                                         {"files", {o.out}}})
               << "\n";
   else
-    std::printf("%-16s %lld\n%-16s %s\n", "entries", static_cast<long long>(at.dim(0)), "written", o.out.c_str());
+    std::printf("%-16s %lld\n%-16s %s\n", "entries", static_cast<long long>(at.dim(0)), "written",
+                o.out.c_str());
 }
 
 }  // namespace
@@ -128,18 +138,22 @@ void add_completion_eval(CLI::App& completion) {
   add_source_options(verb, o->source, true);
   add_json_option(verb, o->json);
   add_threads_option(verb);
-  add_example(verb, "cartan completion eval trade.h5 data/trade.csv --inputs exporter,importer,year --target log_flow --json");
+  add_example(verb,
+              "cartan completion eval trade.h5 data/trade.csv --inputs exporter,importer,year --target "
+              "log_flow --json");
   verb->callback([o] { evaluate(*o); });
 }
 
 void add_completion_predict(CLI::App& completion) {
-  CLI::App* verb = completion.add_subcommand("predict", "Predictions with intervals, of some entries or of all");
+  CLI::App* verb =
+      completion.add_subcommand("predict", "Predictions with intervals, of some entries or of all");
   auto o = std::make_shared<Options>();
   verb->add_option("model", o->model, "What `completion fit` wrote")->required();
   verb->add_option("places", o->source.path,
                    "Indices of the entries: text, .npy of whole numbers, or a table (default: every entry)");
   add_source_options(verb, o->source, false);
-  verb->add_option("--coverage", o->coverage, "Of the intervals (default 0.9)")->check(CLI::Range(0.01, 0.999));
+  verb->add_option("--coverage", o->coverage, "Of the intervals (default 0.9)")
+      ->check(CLI::Range(0.01, 0.999));
   verb->add_option("--out", o->out, "Text (.csv), HDF5, or .npy of the means (default predictions.csv)");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);

@@ -106,8 +106,9 @@ void run(const Options& o) {
 void add_completion_fit(CLI::App& completion) {
   CLI::App* verb = completion.add_subcommand("fit", "A method fitted to known entries");
   auto o = std::make_shared<Options>();
-  verb->add_option("entries", o->source.path,
-                   "Text of indices and values (.tns), .npy (NaN = missing), .npz, HDF5, or a table with names")
+  verb->add_option(
+          "entries", o->source.path,
+          "Text of indices and values (.tns), .npy (NaN = missing), .npz, HDF5, or a table with names")
       ->required();
   add_source_options(verb, o->source, true);
   verb->add_option("--method", o->method, "One of " + method_names() + " (default additive-cp)");
@@ -120,7 +121,8 @@ void add_completion_fit(CLI::App& completion) {
   add_json_option(verb, o->json);
   add_threads_option(verb);
   add_example(verb,
-              "cartan completion fit data/trade.csv --inputs exporter,importer,year --target log_flow --out trade.h5 --force");
+              "cartan completion fit data/trade.csv --inputs exporter,importer,year --target log_flow --out "
+              "trade.h5 --force");
   verb->callback([o] {
     if (o->out.empty()) o->out = "completion.h5";
     run(*o);

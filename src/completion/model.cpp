@@ -51,8 +51,9 @@ Model Model::fit(std::unique_ptr<Method> method, const SparseTensor& train, cons
 
 Forecast Model::means(const Array& indices) const {
   const Index d = static_cast<Index>(shape_.size());
-  require(indices.ndim() == 2 && indices.dim(1) == d && indices.dtype() == DType::i64, "[predict] indices are ",
-          indices.dtype(), " of shape ", indices.shape(), ", expected int64 (N, ", d, ")");
+  require(indices.ndim() == 2 && indices.dim(1) == d && indices.dtype() == DType::i64,
+          "[predict] indices are ", indices.dtype(), " of shape ", indices.shape(), ", expected int64 (N, ",
+          d, ")");
   const Index n = indices.dim(0);
   Forecast f;
   f.mean = Array::uninitialized({n}, DType::f64);
@@ -136,7 +137,8 @@ Model Model::load(const data::Group& group) {
   m.method_->load(group.group("state"));
   m.additive_ = Additive::load(group.group("additive"));
   if (m.shape_.empty() || m.additive_.bias.size() != m.shape_.size())
-    throw FormatError(group.file(), "additive", text("has ", m.additive_.bias.size(), " modes for the shape ", m.shape_));
+    throw FormatError(group.file(), "additive",
+                      text("has ", m.additive_.bias.size(), " modes for the shape ", m.shape_));
   for (std::size_t k = 0; k < m.shape_.size(); ++k) {
     m.seen_.push_back(group.array(text("seen/", k), DType::u8, {m.shape_[k]}).to_vector<std::uint8_t>());
     if (static_cast<Index>(m.additive_.bias[k].size()) != m.shape_[k])

@@ -20,12 +20,14 @@ std::vector<Matrix> slices_of(const char* caller, const Array& x) {
           "] a tensor of shape ", x.shape(), "; expected real numbers (n, n, m)");
   const std::vector<double> all = x.to_vector<double>();
   for (const double v : all)
-    require(v >= 0 && std::isfinite(v), "[", caller, "] an entry is ", v, "; expected finite numbers, none negative");
+    require(v >= 0 && std::isfinite(v), "[", caller, "] an entry is ", v,
+            "; expected finite numbers, none negative");
   const Index n = x.dim(0), m = x.dim(2);
   std::vector<Matrix> out(static_cast<std::size_t>(m), Matrix(n, n));
   for (Index i = 0; i < n * n; ++i)
     for (Index t = 0; t < m; ++t)
-      out[static_cast<std::size_t>(t)].data[static_cast<std::size_t>(i)] = all[static_cast<std::size_t>(i * m + t)];
+      out[static_cast<std::size_t>(t)].data[static_cast<std::size_t>(i)] =
+          all[static_cast<std::size_t>(i * m + t)];
   return out;
 }
 
@@ -54,8 +56,8 @@ void add(Matrix& to, const Matrix& m) {
   for (std::size_t i = 0; i < to.data.size(); ++i) to.data[i] += m.data[i];
 }
 
-// A step of A that is taken back in part where it does not pay: A stands on both sides, so that the multiplicative
-// update alone is no majorant's minimum; the geometric mean with the old A is.
+// A step of A that is taken back in part where it does not pay: A stands on both sides, so that the
+// multiplicative update alone is no majorant's minimum; the geometric mean with the old A is.
 void update_a(const std::vector<Matrix>& x, Matrix& a, const std::vector<Matrix>& r, double& error) {
   Matrix up(a.rows, a.cols), down(a.rows, a.cols);
   const Matrix g = product(a, a, true, false);
@@ -96,8 +98,8 @@ Fitted<Rescal> rescal(const Array& input, const RescalOptions& o, const StopFlag
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<Matrix> x = slices_of("rescal", input);
   require(o.rank >= 1 && o.rank <= input.dim(0), "[rescal] rank ", o.rank, " of ", input.dim(0), " units");
-  require(o.max_iterations >= 1 && o.restarts >= 1 && o.tolerance >= 0, "[rescal] ", o.max_iterations, " iterations, ",
-          o.restarts, " restarts, tolerance ", o.tolerance);
+  require(o.max_iterations >= 1 && o.restarts >= 1 && o.tolerance >= 0, "[rescal] ", o.max_iterations,
+          " iterations, ", o.restarts, " restarts, tolerance ", o.tolerance);
   const double whole = square(x);
   const Index n = input.dim(0), k = o.rank, m = input.dim(2);
   Fitted<Rescal> best;
@@ -122,7 +124,8 @@ Fitted<Rescal> rescal(const Array& input, const RescalOptions& o, const StopFlag
       update_a(x, a, r, error);
       s.objective.push_back(error), ++s.iterations;
       const std::size_t back = s.objective.size();
-      s.converged = back > 10 && std::sqrt(s.objective[back - 11] / whole) - std::sqrt(error / whole) <= o.tolerance;
+      s.converged =
+          back > 10 && std::sqrt(s.objective[back - 11] / whole) - std::sqrt(error / whole) <= o.tolerance;
     }
     s.relative_error = whole > 0 ? std::sqrt(error / whole) : 0;
     if (start > 0 && !(error < least)) continue;
@@ -134,8 +137,9 @@ Fitted<Rescal> rescal(const Array& input, const RescalOptions& o, const StopFlag
     for (Index p = 0; p < k; ++p)
       for (Index q = 0; q < k; ++q)
         for (Index t = 0; t < m; ++t)
-          rs.mutable_data<double>()[(p * k + q) * m + t] =
-              r[static_cast<std::size_t>(t)](p, q) * sums[static_cast<std::size_t>(p)] * sums[static_cast<std::size_t>(q)];
+          rs.mutable_data<double>()[(p * k + q) * m + t] = r[static_cast<std::size_t>(t)](p, q) *
+                                                           sums[static_cast<std::size_t>(p)] *
+                                                           sums[static_cast<std::size_t>(q)];
     for (double& v : sums) v = v > 0 ? 1 / v : 0;
     linalg::scale_columns(a, sums);
     best = {{linalg::array_of(a, DType::f64), rs}, std::move(s)};
@@ -146,8 +150,8 @@ Fitted<Rescal> rescal(const Array& input, const RescalOptions& o, const StopFlag
   return best;
 }
 
-RankChoice stable_rescal_rank(const Array& x, const std::vector<Index>& ranks, const StabilityOptions& options,
-                              const StopFlag* stop) {
+RankChoice stable_rescal_rank(const Array& x, const std::vector<Index>& ranks,
+                              const StabilityOptions& options, const StopFlag* stop) {
   slices_of("stable_rescal_rank", x);
   return stable_rank(
       SparseTensor::from_dense(x), ranks,

@@ -60,8 +60,9 @@ RankChoice cross_validate(const SparseTensor& x, const std::vector<Index>& ranks
     s.deviation = std::sqrt(s.deviation / (static_cast<double>(count) * (count - 1)));
     out.scores.push_back(s);
   }
-  const auto best = std::min_element(out.scores.begin(), out.scores.end(),
-                                     [](const RankScore& a, const RankScore& b) { return a.error < b.error; });
+  const auto best =
+      std::min_element(out.scores.begin(), out.scores.end(),
+                       [](const RankScore& a, const RankScore& b) { return a.error < b.error; });
   for (const RankScore& s : out.scores)
     if (s.error <= best->error + best->deviation) {
       out.rank = s.rank;
@@ -197,8 +198,8 @@ RankChoice stable_nonnegative_rank(const SparseTensor& x, const std::vector<Inde
 
 double core_consistency(const SparseTensor& x, const linalg::Canonical& model) {
   model.check("core_consistency");
-  require(model.shape() == x.shape(), "[core_consistency] a model of shape ", model.shape(), " for a tensor of shape ",
-          x.shape());
+  require(model.shape() == x.shape(), "[core_consistency] a model of shape ", model.shape(),
+          " for a tensor of shape ", x.shape());
   Array filled = model.full().as(DType::f64);
   double* to = filled.mutable_data<double>();
   for (Index n = 0; n < x.size(); ++n) {

@@ -88,7 +88,8 @@ TEST(Select, CoreConsistencyTellsRanksApart) {
 TEST(Rescal, FindsCommunitiesAndFalls) {
   const Index n = 18, k = 3, m = 3;
   Rescal truth{Array::zeros({n, k}, DType::f64), random_uniform({k, k, m}, 0, 1, DType::f64, Random(8))};
-  for (Index i = 0; i < n; ++i) truth.a.mutable_data<double>()[i * k + i % k] = 0.5 + Random(9).uniform(static_cast<std::uint64_t>(i));
+  for (Index i = 0; i < n; ++i)
+    truth.a.mutable_data<double>()[i * k + i % k] = 0.5 + Random(9).uniform(static_cast<std::uint64_t>(i));
   const Array x = truth.full();
   RescalOptions o;
   o.rank = k, o.restarts = 3, o.max_iterations = 1000;
@@ -107,6 +108,27 @@ TEST(Rescal, FindsCommunitiesAndFalls) {
   EXPECT_EQ(stable_rescal_rank(x, {2, 3, 4}, s).rank, 3);
   EXPECT_THROW(rescal(Array::full({2, 2, 2}, -1, DType::f64)), std::invalid_argument);
   EXPECT_THROW(rescal(Array::full({2, 3, 2}, 1, DType::f64)), std::invalid_argument);
+}
+
+TEST(Structure, FindsTheRanksOfTuckerAndTrain) {
+  const Shape shape{14, 12, 10};
+  linalg::Tucker tucker{random_normal({2, 3, 2}, DType::f64, Random(21)), {}};
+  for (std::size_t k = 0; k < 3; ++k)
+    tucker.factors.push_back(
+        random_normal({shape[k], tucker.core.dim(static_cast<int>(k))}, DType::f64, Random(22, k)));
+  const SparseTensor where = SparseTensor::from_dense(Array::full(shape, 1, DType::f64));
+  StructureOptions o;
+  o.fit.restarts = 2, o.fit.ridge = 1e-4, o.fit.max_iterations = 100, o.largest = 5;
+  const Structure found = search_ranks(observed(where, tucker, 0.02), o);
+  EXPECT_EQ(found.ranks, (std::vector<Index>{2, 3, 2}));
+  EXPECT_LE(found.evaluations, 60);  // of 125
+  o.format = Format::train;
+  const linalg::TensorTrain train{{random_normal({1, 14, 3}, DType::f64, Random(23)),
+                                   random_normal({3, 12, 2}, DType::f64, Random(24)),
+                                   random_normal({2, 10, 1}, DType::f64, Random(25))}};
+  EXPECT_EQ(search_ranks(observed(where, train, 0.02), o).ranks, (std::vector<Index>{3, 2}));
+  o.weight = 0;
+  EXPECT_THROW(search_ranks(where, o), std::invalid_argument);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
-/// A fitted method with what any use of it needs: intervals, and predictions where nothing is known of an index.
+/// A fitted method with what any use of it needs: intervals, and predictions where nothing is known of an
+/// index.
 
 #include <memory>
 #include <string>
@@ -14,10 +15,10 @@ namespace cartan::completion {
 struct Forecast {
   Array mean;       ///< (N)
   Array deviation;  ///< (N), empty for a method that knows none
-  Array low, high;  ///< (N) ends of intervals that hold the value with the probability asked for; NaN where there
-                    ///< were too few entries to calibrate them
-  /// Where an index of the entry has no known entry, the additive model of the other ones speaks instead of the
-  /// method, within the range of the known values.
+  Array low, high;  ///< (N) ends of intervals that hold the value with the probability asked for; NaN where
+                    ///< there were too few entries to calibrate them
+  /// Where an index of the entry has no known entry, the additive model of the other ones speaks instead of
+  /// the method, within the range of the known values.
   std::vector<bool> fallback;
   Index fallbacks() const;
 };
@@ -49,8 +50,8 @@ class Model {
   Shape shape_;
   std::vector<std::vector<std::uint8_t>> seen_;  // of every mode: whether an index has entries
   Additive additive_;
-  double low_ = 0, high_ = 0;       // of the values
-  std::vector<double> conformal_;   // rising |residual| over deviation, at most 5000 of them
+  double low_ = 0, high_ = 0;      // of the values
+  std::vector<double> conformal_;  // rising |residual| over deviation, at most 5000 of them
   Index calibrated_ = 0;
 };
 

@@ -19,10 +19,10 @@ Score score(const Array& mean, const Array& y);
 /// Of several sets as of one.
 Score joined(const std::vector<Score>& scores);
 
-/// The factor by which intervals of `coverage` are to be wider than a deviation of one, from rising |residuals|
-/// over deviations of observations that no fit saw (split conformal prediction: Vovk, Gammerman, Shafer 2005):
-/// the ceil((n + 1) coverage)-th of n; infinite where there are too few. `count` is n where `scores` are some
-/// of them, taken evenly.
+/// The factor by which intervals of `coverage` are to be wider than a deviation of one, from rising
+/// |residuals| over deviations of observations that no fit saw (split conformal prediction: Vovk, Gammerman,
+/// Shafer 2005): the ceil((n + 1) coverage)-th of n; infinite where there are too few. `count` is n where
+/// `scores` are some of them, taken evenly.
 double conformal_factor(const std::vector<double>& scores, double coverage, Index count = 0);
 
 }  // namespace cartan
