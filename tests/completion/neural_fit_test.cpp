@@ -398,6 +398,26 @@ TEST(NeuralFit, TakesValuesThatAreAllTheSame) {
     }
 }
 
+// A blend weighs the network that would be trained without one.
+TEST(NeuralFit, OfABlendTrainsTheSameNetwork) {
+  const Split s = split(data({9, 8, 7}, 0.6, 0.1), {0.2, 0, 3});
+  for (const std::string kind : {"mlp", "costco", "ntf"}) {
+    NeuralOptions o = quick(3);
+    NeuralModel plain = fit_neural(s.train, s.validation, small(kind), o, {}).model;
+    o.baseline = Baseline::blend;
+    NeuralModel blend = fit_neural(s.train, s.validation, small(kind), o, {}).model;
+    EXPECT_EQ(plain.network->rectified(), blend.network->rectified());
+    EXPECT_EQ(plain.network->rectified(), kind == "costco");
+    const auto a = plain.network->parameters(), b = blend.network->parameters();
+    for (std::size_t k = 0; k < a.size(); ++k) EXPECT_TRUE(identical(*a[k].value, *b[k].value)) << a[k].name;
+    const Array at = s.validation.index_array();
+    const Array f = plain.predict(at), g = blend.predict(at), h = blend.additive.at(at);
+    for (Index n = 0; n < f.size(); ++n)
+      EXPECT_NEAR(g.data<double>()[n],
+                  h.data<double>()[n] + blend.share * (f.data<double>()[n] - h.data<double>()[n]), 1e-12);
+  }
+}
+
 // With a baseline the network counts as far as it helps on validation entries, which may be not at all.
 TEST(NeuralFit, IsNoWorseThanItsAdditiveBaseline) {
   for (const Baseline baseline : {Baseline::additive, Baseline::blend})

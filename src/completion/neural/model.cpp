@@ -278,7 +278,7 @@ NeuralFit fit_neural(const SparseTensor& train, const SparseTensor& validation,
       context.additive ? *context.additive : fit_additive(train, validation, {}, context.seed).tensor;
   m.seen = seen_indices(train);
   const bool positive =
-      m.baseline == Baseline::none &&
+      m.baseline != Baseline::additive &&
       std::all_of(train.values().begin(), train.values().end(), [](double v) { return v >= 0; });
   nn::Init init{context.seed};
   init.stop = context.stop;
