@@ -1,9 +1,11 @@
 // How well completion does on tensors that are known.
 //
-//   completion phase OUT.svg     the share of 20 x 20 x 20 tensors of rank 3 that are recovered (error below 1 %), by samples
-//   completion ranks             how often the stability of non-negative components tells the planted rank, 4 to 10
+//   completion phase OUT.svg     the share of 20 x 20 x 20 tensors of rank 3 that are recovered (error below
+//   1 %), by samples completion ranks             how often the stability of non-negative components tells
+//   the planted rank, 4 to 10
 //
-//   c++ -O2 -std=c++17 -Iinclude benchmarks/accuracy/completion.cpp -Lbuild/release -lcartan -Wl,-rpath,$PWD/build/release -o completion
+//   c++ -O2 -std=c++17 -Iinclude benchmarks/accuracy/completion.cpp -Lbuild/release -lcartan
+//   -Wl,-rpath,$PWD/build/release -o completion
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -33,7 +35,9 @@ void phase(const char* path) {
   data::Figure figure;
   figure.title = "Recovery of 20 x 20 x 20 tensors of rank 3", figure.x_label = "share of entries known";
   figure.y_label = "share recovered";
-  figure.note = "10 tensors a point, error of all entries below 1 %; 171 numbers make such a tensor, 2 % of its entries";
+  figure.note =
+      "10 tensors a point, error of all entries below 1 %; 171 numbers make such a tensor, 2 % of its "
+      "entries";
   std::printf("share,als,als_8_starts,ccd\n");
   figure.series = {{"als, one start", {}, {}}, {"als, 8 starts", {}, {}}, {"ccd, one start", {}, {}}};
   for (const double share : {0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3}) {
@@ -76,7 +80,8 @@ void ranks() {
     }
     Array x = truth.full();
     double* p = x.mutable_data<double>();
-    for (Index i = 0; i < x.size(); ++i) p[i] *= 1 + 0.01 * Random(300, static_cast<std::uint64_t>(set)).normal(static_cast<std::uint64_t>(i));
+    for (Index i = 0; i < x.size(); ++i)
+      p[i] *= 1 + 0.01 * Random(300, static_cast<std::uint64_t>(set)).normal(static_cast<std::uint64_t>(i));
     StabilityOptions o;
     o.runs = 8;
     std::vector<Index> tried;
@@ -84,7 +89,8 @@ void ranks() {
     const RankChoice choice = stable_nonnegative_rank(SparseTensor::from_dense(x), tried, o);
     right += choice.rank == rank;
     std::printf("planted %d found %d:", static_cast<int>(rank), static_cast<int>(choice.rank));
-    for (const RankScore& s : choice.scores) std::printf(" %d %.2f (%.4f)", static_cast<int>(s.rank), s.silhouette, s.error);
+    for (const RankScore& s : choice.scores)
+      std::printf(" %d %.2f (%.4f)", static_cast<int>(s.rank), s.silhouette, s.error);
     std::printf("\n");
     std::fflush(stdout);
   }

@@ -10,11 +10,12 @@
 namespace cartan::completion {
 
 Structure search_ranks(const SparseTensor& x, const StructureOptions& o, const StopFlag* stop) {
-  require(x.order() >= 2 && x.size() >= 20, "[search_ranks] a tensor of order ", x.order(), " with ", x.size(),
-          " entries; expected 2 modes and 20 entries at least");
-  require(o.largest >= 1 && o.radius >= 1 && o.rounds >= 1 && o.weight > 0 && o.validation > 0 && o.validation < 1,
-          "[search_ranks] largest ", o.largest, ", radius ", o.radius, ", rounds ", o.rounds, ", weight ", o.weight,
-          ", validation ", o.validation, "; expected positive numbers, validation below 1");
+  require(x.order() >= 2 && x.size() >= 20, "[search_ranks] a tensor of order ", x.order(), " with ",
+          x.size(), " entries; expected 2 modes and 20 entries at least");
+  require(o.largest >= 1 && o.radius >= 1 && o.rounds >= 1 && o.weight > 0 && o.validation > 0 &&
+              o.validation < 1,
+          "[search_ranks] largest ", o.largest, ", radius ", o.radius, ", rounds ", o.rounds, ", weight ",
+          o.weight, ", validation ", o.validation, "; expected positive numbers, validation below 1");
   const Split parts = split(x, {o.validation, 0, o.fit.seed});
   const Shape& n = x.shape();
   const double norm = std::sqrt(square_of(parts.validation)), entries = [&] {
@@ -48,14 +49,16 @@ Structure search_ranks(const SparseTensor& x, const StructureOptions& o, const S
         numbers += static_cast<double>(n[k] * (k > 0 ? ranks[k - 1] : 1) * (k < count ? ranks[k] : 1));
       mean = complete_train(parts.train, {}, fit).tensor.at(at);
     }
-    s.error = rmse_of(parts.validation, mean) * std::sqrt(static_cast<double>(parts.validation.size())) / norm;
+    s.error =
+        rmse_of(parts.validation, mean) * std::sqrt(static_cast<double>(parts.validation.size())) / norm;
     s.size = numbers / entries;
     s.objective = std::log(s.size) + o.weight * s.error;
     ++evaluations;
     return known.emplace(ranks, s).first->second;
   };
   std::vector<Index> ranks(count);
-  for (std::size_t k = 0; k < count; ++k) ranks[k] = std::min<Index>({2, o.largest, n[k], n[std::min(k + 1, n.size() - 1)]});
+  for (std::size_t k = 0; k < count; ++k)
+    ranks[k] = std::min<Index>({2, o.largest, n[k], n[std::min(k + 1, n.size() - 1)]});
   Structure best = judge(ranks);
   for (int round = 0; round < o.rounds; ++round) {
     const std::vector<Index> before = best.ranks;
