@@ -109,7 +109,7 @@ if part damage; then
   damage range frames.h5 97
   damage range many.h5 1201 11
   damage model model.h5 97
-  damage tree straight/checkpoint.h5 197
+  damage tree straight/checkpoint.h5 197 3  # every byte takes a quarter of an hour
   damage trajectory whole.h5 397
   damage tree whole.restart.h5 97
   damage tree field.h5 397 3
