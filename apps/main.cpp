@@ -101,6 +101,7 @@ int run(int argc, char** argv) {
   add_chebyshev_verbs(app);
   add_functional_verbs(app);
   add_completion_verbs(app);
+  add_operator_verbs(app);
   check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);

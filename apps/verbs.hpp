@@ -10,6 +10,7 @@ void add_potential_verbs(CLI::App& app);
 void add_chebyshev_verbs(CLI::App& app);
 void add_functional_verbs(CLI::App& app);
 void add_completion_verbs(CLI::App& app);
+void add_operator_verbs(CLI::App& app);
 
 /// Adds a verb to its group.
 using AddVerb = void(CLI::App& group);

@@ -372,6 +372,14 @@ void Hdf5Appender::set_attribute(const std::string& object, const std::string& n
   opened(*state_).set_attribute(object, name, value);
 }
 
+std::optional<Attribute> Hdf5Appender::attribute(const std::string& object, const std::string& name) const {
+  const std::string at = plain(object);
+  if (!at.empty() && state_->streams.count(at) == 0 && !state_->outline.has_group(at)) return {};
+  const Attributes& all = state_->attributes_of(object);
+  const auto it = all.find(name);
+  return it == all.end() ? std::nullopt : std::optional(it->second);
+}
+
 Index Hdf5Appender::rows(const std::string& dataset) const {
   const auto it = state_->streams.find(plain(dataset));
   return it == state_->streams.end() || it->second.scalar ? 0 : it->second.rows;

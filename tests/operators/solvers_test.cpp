@@ -91,7 +91,9 @@ TEST(Burgers, ColeHopf) {
   const double nu = 0.02, time = 0.3;
   const auto exact = [&](double x) {
     const double width = std::sqrt(4 * nu * time);
-    const auto weight = [&](double s) { return std::exp(-s * s) * std::exp(-(1 - std::cos(2 * pi * (x - width * s))) / (4 * pi * nu)); };
+    const auto weight = [&](double s) {
+      return std::exp(-s * s) * std::exp(-(1 - std::cos(2 * pi * (x - width * s))) / (4 * pi * nu));
+    };
     using boost::math::quadrature::trapezoidal;
     const double top = trapezoidal([&](double s) { return weight(s) * s; }, -7.0, 7.0, 1e-13, 16);
     const double bottom = trapezoidal(weight, -7.0, 7.0, 1e-13, 16);
@@ -153,35 +155,49 @@ Values advection(Index n, const Values& w, double length) {
     std::vector<C> half(static_cast<std::size_t>(n * n)), out(half.size());
     for (Index i = 0; i < n; ++i)
       for (Index j = 0; j < n; ++j)
-        for (Index l = 0; l < n; ++l) half[static_cast<std::size_t>(i * n + j)] += in(i, l) * phase(l, j, sign);
+        for (Index l = 0; l < n; ++l)
+          half[static_cast<std::size_t>(i * n + j)] += in(i, l) * phase(l, j, sign);
     for (Index i = 0; i < n; ++i)
       for (Index j = 0; j < n; ++j)
         for (Index l = 0; l < n; ++l)
-          out[static_cast<std::size_t>(i * n + j)] += half[static_cast<std::size_t>(l * n + j)] * phase(l, i, sign);
+          out[static_cast<std::size_t>(i * n + j)] +=
+              half[static_cast<std::size_t>(l * n + j)] * phase(l, i, sign);
     return out;
   };
-  series = transform([&](Index i, Index j) { return C(w[static_cast<std::size_t>(i * n + j)] / static_cast<double>(n * n)); }, -1);
+  series = transform(
+      [&](Index i, Index j) {
+        return C(w[static_cast<std::size_t>(i * n + j)] / static_cast<double>(n * n));
+      },
+      -1);
   const auto frequency = [&](Index i) { return 2 * i > n ? i - n : i; };
   const auto at = [&](Index i, Index j, int which) {
     const double k1 = scale * wave(frequency(i)), k2 = scale * wave(frequency(j)), square = k1 * k1 + k2 * k2;
     if (square == 0 || std::abs(frequency(i)) > cut || std::abs(frequency(j)) > cut) return C(0);
     const C v = series[static_cast<std::size_t>(i * n + j)], I(0, 1);
     switch (which) {
-      case 0: return I * k2 * v / square;
-      case 1: return -I * k1 * v / square;
-      case 2: return I * k1 * v;
-      default: return I * k2 * v;
+      case 0:
+        return I * k2 * v / square;
+      case 1:
+        return -I * k1 * v / square;
+      case 2:
+        return I * k1 * v;
+      default:
+        return I * k2 * v;
     }
   };
   for (int f = 0; f < 4; ++f) fields[f] = transform([&](Index i, Index j) { return at(i, j, f); }, 1);
-  std::vector<C> product = transform([&](Index i, Index j) {
-    const auto p = static_cast<std::size_t>(i * n + j);
-    return -(fields[0][p] * fields[2][p] + fields[1][p] * fields[3][p]) / static_cast<double>(n * n);
-  }, -1);
-  const std::vector<C> cut_back = transform([&](Index i, Index j) {
-    const bool in = std::abs(frequency(i)) <= cut && std::abs(frequency(j)) <= cut;
-    return in ? product[static_cast<std::size_t>(i * n + j)] : C(0);
-  }, 1);
+  std::vector<C> product = transform(
+      [&](Index i, Index j) {
+        const auto p = static_cast<std::size_t>(i * n + j);
+        return -(fields[0][p] * fields[2][p] + fields[1][p] * fields[3][p]) / static_cast<double>(n * n);
+      },
+      -1);
+  const std::vector<C> cut_back = transform(
+      [&](Index i, Index j) {
+        const bool in = std::abs(frequency(i)) <= cut && std::abs(frequency(j)) <= cut;
+        return in ? product[static_cast<std::size_t>(i * n + j)] : C(0);
+      },
+      1);
   Values out;
   for (const C& c : cut_back) out.push_back(c.real());
   return out;
@@ -194,10 +210,12 @@ TEST(NavierStokes, RightSideAsTheEquationsStand) {
     draw_periodic({2, 3, 30, length}, {n, n}, Random(7, 0), 0, w.data());
     // Fields that are cut already stay what they are.
     Values cut = w;
-    ASSERT_TRUE(NavierStokes(n, 0, step, NavierStokesScheme::crank_nicolson, length).advance(cut.data(), nullptr, 0));
+    ASSERT_TRUE(
+        NavierStokes(n, 0, step, NavierStokesScheme::crank_nicolson, length).advance(cut.data(), nullptr, 0));
     const Values rate = advection(n, cut, length);
     Values moved = cut;
-    ASSERT_TRUE(NavierStokes(n, 0, step, NavierStokesScheme::crank_nicolson, length).advance(moved.data(), nullptr, 1));
+    ASSERT_TRUE(NavierStokes(n, 0, step, NavierStokesScheme::crank_nicolson, length)
+                    .advance(moved.data(), nullptr, 1));
     double largest = 0, worst = 0;
     for (std::size_t k = 0; k < cut.size(); ++k) {
       largest = std::max(largest, std::abs(rate[k]));
@@ -212,12 +230,14 @@ TEST(NavierStokes, TaylorGreenDecaysAndForcingAddsUp) {
   const Index n = 32;
   const double nu = 0.01, length = 2 * pi, time = 1;
   const auto vortex = [&](double size) {
-    return on_grid(n, [&](double x, double y) { return size * 2 * std::cos(x) * std::cos(y); }, length);
+    return on_grid(
+        n, [&](double x, double y) { return size * 2 * std::cos(x) * std::cos(y); }, length);
   };
   for (const auto scheme : {NavierStokesScheme::etdrk4, NavierStokesScheme::crank_nicolson}) {
     Values w = vortex(1);
     EXPECT_TRUE(NavierStokes(n, nu, 0.01, scheme, length).advance(w.data(), nullptr, 100));
-    EXPECT_LE(distance(w, vortex(std::exp(-2 * nu * time))), scheme == NavierStokesScheme::etdrk4 ? 1e-13 : 1e-8);
+    EXPECT_LE(distance(w, vortex(std::exp(-2 * nu * time))),
+              scheme == NavierStokesScheme::etdrk4 ? 1e-13 : 1e-8);
     // Held in place by a force: w_t = 0.
     Values held = vortex(1);
     const Values force = vortex(2 * nu);
@@ -225,20 +245,27 @@ TEST(NavierStokes, TaylorGreenDecaysAndForcingAddsUp) {
     EXPECT_LE(distance(held, vortex(1)), 1e-12);
   }
   Values v1(static_cast<std::size_t>(n * n)), v2 = v1;
-  NavierStokes(n, nu, 0.01, NavierStokesScheme::etdrk4, length).velocity(vortex(1).data(), v1.data(), v2.data());
+  NavierStokes(n, nu, 0.01, NavierStokesScheme::etdrk4, length)
+      .velocity(vortex(1).data(), v1.data(), v2.data());
   // psi = cos x cos y
-  EXPECT_LE(distance(v1, on_grid(n, [](double x, double y) { return -std::cos(x) * std::sin(y); }, length)), 1e-13);
-  EXPECT_LE(distance(v2, on_grid(n, [](double x, double y) { return std::sin(x) * std::cos(y); }, length)), 1e-13);
+  EXPECT_LE(distance(v1, on_grid(
+                             n, [](double x, double y) { return -std::cos(x) * std::sin(y); }, length)),
+            1e-13);
+  EXPECT_LE(distance(v2, on_grid(
+                             n, [](double x, double y) { return std::sin(x) * std::cos(y); }, length)),
+            1e-13);
 }
 
 TEST(NavierStokes, OrdersInTimeAndSinglePrecision) {
   const Index n = 32;
   Values start(static_cast<std::size_t>(n * n));
   draw_periodic({3, 7, 300, 1}, {n, n}, Random(1, 0), 0, start.data());
-  const Values force = on_grid(n, [](double x, double y) { return 0.1 * (std::sin(2 * pi * (x + y)) + std::cos(2 * pi * (x + y))); });
+  const Values force = on_grid(
+      n, [](double x, double y) { return 0.1 * (std::sin(2 * pi * (x + y)) + std::cos(2 * pi * (x + y))); });
   const auto solve = [&](NavierStokesScheme scheme, Index steps, DType precision = DType::f64) {
     Values w = start;
-    EXPECT_TRUE(NavierStokes(n, 1e-3, 0.5 / static_cast<double>(steps), scheme, 1, precision).advance(w.data(), force.data(), steps));
+    EXPECT_TRUE(NavierStokes(n, 1e-3, 0.5 / static_cast<double>(steps), scheme, 1, precision)
+                    .advance(w.data(), force.data(), steps));
     return w;
   };
   const Values truth = solve(NavierStokesScheme::etdrk4, 1024);
@@ -257,7 +284,8 @@ TEST(NavierStokes, KeepsEnergyAndEnstrophyWithoutViscosity) {
   const auto invariants = [&] {
     solver.velocity(w.data(), v1.data(), v2.data());
     double energy = 0, enstrophy = 0;
-    for (std::size_t k = 0; k < w.size(); ++k) energy += v1[k] * v1[k] + v2[k] * v2[k], enstrophy += w[k] * w[k];
+    for (std::size_t k = 0; k < w.size(); ++k)
+      energy += v1[k] * v1[k] + v2[k] * v2[k], enstrophy += w[k] * w[k];
     return std::pair(energy, enstrophy);
   };
   const auto before = invariants();
@@ -273,11 +301,13 @@ TEST(Wave, StandingWaveAndOrderFour) {
   const Values c(static_cast<std::size_t>(n * n), speed);
   const double k = 2 * pi / length, omega = speed * k * std::sqrt(5.0), time = 0.7;
   const auto shape = [&](double size) {
-    return on_grid(n, [&](double x, double y) { return size * std::cos(k * x) * std::sin(2 * k * y); }, length);
+    return on_grid(
+        n, [&](double x, double y) { return size * std::cos(k * x) * std::sin(2 * k * y); }, length);
   };
   const auto solve = [&](Index steps) {
     Values u = shape(1), v(u.size(), 0.0);
-    EXPECT_TRUE(Wave(n, time / static_cast<double>(steps), length).advance(u.data(), v.data(), c.data(), steps));
+    EXPECT_TRUE(
+        Wave(n, time / static_cast<double>(steps), length).advance(u.data(), v.data(), c.data(), steps));
     return u;
   };
   const Values truth = shape(std::cos(omega * time));
@@ -288,11 +318,14 @@ TEST(Wave, StandingWaveAndOrderFour) {
     Values u(static_cast<std::size_t>(n * n)), v(u.size(), 0.0);
     draw_periodic({1, 5, 1, length}, {n, n}, Random(1, 1), 0, u.data());
     u[5] += 1;
-    const bool sound = Wave(n, part * Wave::longest_step(n, speed, length), length).advance(u.data(), v.data(), c.data(), 3000);
+    const bool sound = Wave(n, part * Wave::longest_step(n, speed, length), length)
+                           .advance(u.data(), v.data(), c.data(), 3000);
     double largest = 0;
     for (double x : u) largest = std::max(largest, std::isfinite(x) ? std::abs(x) : 1e300);
-    if (part < 1) EXPECT_TRUE(sound && largest < 10) << largest;
-    else EXPECT_TRUE(!sound || largest > 1e6) << largest;
+    if (part < 1)
+      EXPECT_TRUE(sound && largest < 10) << largest;
+    else
+      EXPECT_TRUE(!sound || largest > 1e6) << largest;
   }
 }
 
@@ -315,9 +348,14 @@ TEST(ReactionDiffusion, UniformFieldsFollowTheReactionAndOrderFour) {
 
   // Without v: diffusion and feed, exactly.
   const double k = 2 * pi, rate = o.feed + o.diffusion_u * 2 * k * k;
-  Values a = on_grid(n, [&](double x, double y) { return 1 + 0.2 * std::cos(k * x) * std::cos(k * y); }), b(a.size(), 0.0);
+  Values a = on_grid(n, [&](double x, double y) { return 1 + 0.2 * std::cos(k * x) * std::cos(k * y); }),
+         b(a.size(), 0.0);
   ASSERT_TRUE(ReactionDiffusion(n, o, 0.1).advance(a.data(), b.data(), 30));
-  EXPECT_LE(distance(a, on_grid(n, [&](double x, double y) { return 1 + 0.2 * std::exp(-rate * 3) * std::cos(k * x) * std::cos(k * y); })), 1e-12);
+  EXPECT_LE(distance(a, on_grid(n,
+                                [&](double x, double y) {
+                                  return 1 + 0.2 * std::exp(-rate * 3) * std::cos(k * x) * std::cos(k * y);
+                                })),
+            1e-12);
 
   const auto solve = [&](Index steps) {
     Values p = on_grid(n, [&](double x, double y) { return 0.6 + 0.2 * std::cos(k * x) * std::sin(k * y); });
@@ -336,12 +374,14 @@ TEST(Darcy, ManufacturedSolutionAtOrderTwo) {
     Values a, f, truth, u(static_cast<std::size_t>(n * n));
     for (Index i = 0; i < n; ++i)
       for (Index j = 0; j < n; ++j) {
-        const double x = static_cast<double>(i) / static_cast<double>(n - 1), y = static_cast<double>(j) / static_cast<double>(n - 1);
+        const double x = static_cast<double>(i) / static_cast<double>(n - 1),
+                     y = static_cast<double>(j) / static_cast<double>(n - 1);
         // u = sin(pi x) sin(2 pi y), a = 2 + x + y^2
         const double s = std::sin(pi * x), sy = std::sin(2 * pi * y), coefficient = 2 + x + y * y;
         a.push_back(coefficient);
         truth.push_back(s * sy);
-        f.push_back(5 * pi * pi * coefficient * s * sy - pi * std::cos(pi * x) * sy - 2 * y * 2 * pi * s * std::cos(2 * pi * y));
+        f.push_back(5 * pi * pi * coefficient * s * sy - pi * std::cos(pi * x) * sy -
+                    2 * y * 2 * pi * s * std::cos(2 * pi * y));
       }
     const Darcy::Report report = Darcy(n).solve(a.data(), f.data(), u.data());
     EXPECT_TRUE(report.converged);
@@ -356,7 +396,9 @@ struct Band {
   Index n, width;
   Values rows;
   Band(Index size, Index band) : n(size), width(band), rows(static_cast<std::size_t>(size * (band + 1))) {}
-  double& operator()(Index i, Index j) { return rows[static_cast<std::size_t>(i * (width + 1) + j - i + width)]; }
+  double& operator()(Index i, Index j) {
+    return rows[static_cast<std::size_t>(i * (width + 1) + j - i + width)];
+  }
   Values solve(Values b) {
     const auto first = [&](Index i) { return std::max<Index>(0, i - width); };
     for (Index i = 0; i < n; ++i)

@@ -16,6 +16,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <cartan/data/group.hpp>
@@ -94,6 +95,8 @@ class Hdf5Appender {
              const std::string& axes = "");
   /// `object`: a dataset that exists already, otherwise a group ("" the root), made when there is none.
   void set_attribute(const std::string& object, const std::string& name, const Attribute& value);
+  /// What was set (or was in the file that is resumed); nothing where it was not.
+  std::optional<Attribute> attribute(const std::string& object, const std::string& name) const;
   Index rows(const std::string& dataset) const;  ///< 0 when there is none
   /// Drops rows past `count` (after resuming from an earlier checkpoint).
   void truncate(const std::string& dataset, Index count);

@@ -1,10 +1,10 @@
 #pragma once
 /// Reference solvers of partial differential equations: what makes the data of operators, and judges them.
 ///
-/// Fields are row-major values on uniform grids, n points a side (2D: n x n, the first index along x1). A solver
-/// is planned once and may be used by several threads; a call allocates nothing once warm and runs on the thread
-/// of its caller, so that many samples run side by side. advance() is false, and the field of no use, where a
-/// value is not finite any more: the step is too long. Constructors throw std::invalid_argument.
+/// Fields are row-major values on uniform grids, n points a side (2D: n x n, the first index along x1). A
+/// solver is planned once and may be used by several threads; a call allocates nothing once warm and runs on
+/// the thread of its caller, so that many samples run side by side. advance() is false, and the field of no
+/// use, where a value is not finite any more: the step is too long. Constructors throw std::invalid_argument.
 
 #include <memory>
 
@@ -33,14 +33,16 @@ class KuramotoSivashinsky {
 };
 
 enum class NavierStokesScheme {
-  crank_nicolson,  ///< of the viscous term, explicit Euler for the rest: order 1, as the data of the FNO paper
+  crank_nicolson,  ///< of the viscous term, explicit Euler for the rest: order 1, as the data of the FNO
+                   ///< paper
   etdrk4           ///< order 4
 };
 
 /// Vorticity of a flow on a torus: w_t + v . grad w = nu Laplacian w + f, v = (d2 psi, -d1 psi),
 /// -Laplacian psi = w, means zero. Pseudo-spectral, cut to |k_i| < n/3, where products have no alias.
 ///
-/// With z = v1 + i v2 and kappa = k1 + i k2 (kappa* its conjugate), the series of z is 2 pi kappa psi/length and
+/// With z = v1 + i v2 and kappa = k1 + i k2 (kappa* its conjugate), the series of z is 2 pi kappa psi/length
+/// and
 ///   -(v . grad w)(k) = (pi/length)^2 (i kappa^2 conj(S(-k)) - i kappa*^2 S(k)),  S the series of z^2,
 /// so that a right-hand side takes two complex transforms. With `precision` f32 they are in single precision.
 class NavierStokes {
@@ -56,8 +58,8 @@ class NavierStokes {
   std::shared_ptr<const struct VorticitySolver> solver_;
 };
 
-/// u_tt = c(x)^2 Laplacian u on a torus of two axes: pseudo-spectral Laplacian, symplectic steps of order four
-/// (PEFRL: Omelyan, Mryglod, Folk, Comput. Phys. Commun. 146 (2002) 188).
+/// u_tt = c(x)^2 Laplacian u on a torus of two axes: pseudo-spectral Laplacian, symplectic steps of order
+/// four (PEFRL: Omelyan, Mryglod, Folk, Comput. Phys. Commun. 146 (2002) 188).
 class Wave {
  public:
   Wave(Index points, double step, double length = 1);
@@ -86,9 +88,10 @@ class ReactionDiffusion {
   std::shared_ptr<const struct ReactionSolver> solver_;
 };
 
-/// -div(a grad u) = f on the unit square, u = 0 on its border. Five-point differences on n x n nodes, the border
-/// included, with the arithmetic mean of a on the edges between them; second order. Solved by conjugate gradients
-/// with one multigrid V-cycle (Galerkin products, bilinear interpolation, Gauss-Seidel), for any n.
+/// -div(a grad u) = f on the unit square, u = 0 on its border. Five-point differences on n x n nodes, the
+/// border included, with the arithmetic mean of a on the edges between them; second order. Solved by
+/// conjugate gradients with one multigrid V-cycle (Galerkin products, bilinear interpolation, Gauss-Seidel),
+/// for any n.
 class Darcy {
  public:
   struct Report {
@@ -101,8 +104,8 @@ class Darcy {
   /// @param f  (n, n); null: 1
   /// @param u  (n, n)
   [[nodiscard]] Report solve(const double* a, const double* f, double* u) const;
-  /// |b - A u|/|b| of a field that something else computed: what judges a surrogate. Values of u on the border
-  /// count as they are.
+  /// |b - A u|/|b| of a field that something else computed: what judges a surrogate. Values of u on the
+  /// border count as they are.
   double residual(const double* a, const double* f, const double* u) const;
 
  private:

@@ -10,16 +10,15 @@
 namespace cartan::operators {
 namespace {
 
-// A symmetric nine-point matrix on m x m unknowns, in arrays with a ring of zeros, `width` = m + 2: the diagonal
-// and the entries to the neighbours that follow in the order of rows.
+// A symmetric nine-point matrix on m x m unknowns, in arrays with a ring of zeros, `width` = m + 2: the
+// diagonal and the entries to the neighbours that follow in the order of rows.
 struct Level {
   Index m, width;
   bool five;  // no diagonal neighbours
   Scratch<double> centre, inverse, east, south, southeast, southwest;
   Scratch<double> x, b, r, row, factor;
 
-  Level(Index m_in, bool five_in)
-      : m(m_in), width(m_in + 2), five(five_in) {
+  Level(Index m_in, bool five_in) : m(m_in), width(m_in + 2), five(five_in) {
     for (auto* a : {&centre, &inverse, &east, &south, &x, &b, &r}) *a = Scratch<double>(width * width, 0.0);
     if (!five)
       for (auto* a : {&southeast, &southwest}) *a = Scratch<double>(width * width, 0.0);
@@ -190,8 +189,8 @@ class Multigrid {
       for (Index j = 1; j <= c.m; ++j) {
         const double* r = f.r.data() + 2 * i * f.width + 2 * j;
         const Index w = f.width;
-        c.b[i * c.width + j] = r[0] + 0.5 * (r[1] + r[-1] + r[w] + r[-w]) +
-                               0.25 * (r[w + 1] + r[w - 1] + r[-w + 1] + r[-w - 1]);
+        c.b[i * c.width + j] =
+            r[0] + 0.5 * (r[1] + r[-1] + r[w] + r[-w]) + 0.25 * (r[w + 1] + r[w - 1] + r[-w + 1] + r[-w - 1]);
       }
   }
   void interpolate_from(std::size_t k) {

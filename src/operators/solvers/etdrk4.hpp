@@ -26,8 +26,7 @@ class Etdrk4 {
         last = l;
         double sq = 0, s1 = 0, s2 = 0, s3 = 0;
         for (int j = 0; j < nodes; ++j) {
-          const std::complex<double> z =
-              h * l + std::polar(1.0, 3.14159265358979323846 * (j + 0.5) / nodes);
+          const std::complex<double> z = h * l + std::polar(1.0, 3.14159265358979323846 * (j + 0.5) / nodes);
           const std::complex<double> ez = std::exp(z), z3 = z * z * z;
           sq += ((std::exp(z / 2.0) - 1.0) / z).real();
           s1 += ((-4.0 - z + ez * (4.0 - 3.0 * z + z * z)) / z3).real();

@@ -20,8 +20,8 @@ namespace {
 
 constexpr double pi = 3.14159265358979323846;
 
-// Series are kept for -cut <= k1 <= cut, 0 <= k2 <= cut, row by row; fields and whole series for transforms lie
-// in `plane`, (n, pitch) complex numbers.
+// Series are kept for -cut <= k1 <= cut, 0 <= k2 <= cut, row by row; fields and whole series for transforms
+// lie in `plane`, (n, pitch) complex numbers.
 template <class T>
 class Vorticity final : public VorticitySolver {
  public:
@@ -129,7 +129,8 @@ class Vorticity final : public VorticitySolver {
   template <class Body>
   void for_modes(const Body& body) const {
     for (Index i = 0; i < rows_; ++i) {
-      const Index k1 = i - cut_, here = (k1 < 0 ? k1 + n_ : k1) * pitch_, there = (k1 > 0 ? n_ - k1 : -k1) * pitch_;
+      const Index k1 = i - cut_, here = (k1 < 0 ? k1 + n_ : k1) * pitch_,
+                  there = (k1 > 0 ? n_ - k1 : -k1) * pitch_;
       body(i * columns_, here, there);
       for (Index j = 1; j < columns_; ++j) body(i * columns_ + j, here + j, there + n_ - j);
     }
@@ -194,8 +195,8 @@ class Vorticity final : public VorticitySolver {
 
 }  // namespace
 
-NavierStokes::NavierStokes(Index points, double viscosity, double step, NavierStokesScheme scheme, double length,
-                           DType precision) {
+NavierStokes::NavierStokes(Index points, double viscosity, double step, NavierStokesScheme scheme,
+                           double length, DType precision) {
   check_solver("NavierStokes", points, step, length);
   require(viscosity >= 0 && std::isfinite(viscosity), "[NavierStokes] viscosity ", viscosity, "; 0 at least");
   require(is_real(precision), "[NavierStokes] precision ", precision, "; use float32 or float64");

@@ -45,8 +45,8 @@ struct ConservedSquare {
 };
 
 namespace {
-std::shared_ptr<const ConservedSquare> conserved_square(Index points, double length, double step, double second,
-                                                        double fourth) {
+std::shared_ptr<const ConservedSquare> conserved_square(Index points, double length, double step,
+                                                        double second, double fourth) {
   Torus torus({points}, length);
   std::vector<double> linear;
   for (const double k2 : torus.wave_squared()) linear.push_back(k2 * (second + k2 * fourth));

@@ -22,7 +22,8 @@ class Torus {
   const std::vector<double>& wave(std::size_t axis) const { return wave_[axis]; }
   // Its square, summed over axes, the highest frequencies included.
   const std::vector<double>& wave_squared() const { return squared_; }
-  // 1 where |k_i| < n_i/3 along every axis, else 0: products of two fields that are cut so have no alias there.
+  // 1 where |k_i| < n_i/3 along every axis, else 0: products of two fields that are cut so have no alias
+  // there.
   const std::vector<double>& kept() const { return kept_; }
 
   // Fourier coefficients and back, both on 64 bytes; `series` is destroyed.

@@ -1,0 +1,14 @@
+#include "verbs.hpp"
+
+namespace cartan::app {
+
+AddVerb add_operator_generate;
+
+void add_operator_verbs(CLI::App& app) {
+  CLI::App* verbs =
+      app.add_subcommand("operator", "Surrogates of partial differential equations: neural operators");
+  verbs->require_subcommand(1);
+  for (AddVerb* add : {add_operator_generate}) add(*verbs);
+}
+
+}  // namespace cartan::app
