@@ -1,4 +1,5 @@
 // The networks there are: a line each.
+#include "cartan/potentials/networks/esen.hpp"
 #include "cartan/potentials/networks/mace.hpp"
 #include "cartan/potentials/networks/nequip.hpp"
 #include "cartan/potentials/networks/tensornet.hpp"
@@ -19,6 +20,7 @@ const std::vector<NetworkKind>& network_kinds() {
        defaults<TensorNetConfig>},
       {"nequip", "features of irreps, products with harmonics (Batzner et al. 2022)", defaults<NequipConfig>},
       {"mace", "polynomials of all neighbours at once (Batatia et al. 2022)", defaults<MaceConfig>},
+      {"esen", "convolutions in the frames of edges, gates (Fu et al. 2025)", defaults<EsenConfig>},
   };
   return kinds;
 }

@@ -1,0 +1,201 @@
+#include "cartan/potentials/networks/esen.hpp"
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/so3/spherical_harmonics.hpp"
+#include "potentials/networks/edge_layers.hpp"
+#include "potentials/networks/message_passing.hpp"
+#include "potentials/networks/sphere_activation.hpp"
+
+namespace cartan::potentials {
+
+struct Esen::Parts {
+  struct Layer {
+    DegreeNorm norm_1, norm_2;
+    EdgeNetwork edge;
+    PairConvolution first;
+    so3::SO2Convolution second;
+    Array second_weight, second_bias;  // bias (lmax + 1, channels)
+    DegreeLinear in, out;
+    nn::Linear scalars;
+  };
+  nn::RadialBasis basis;
+  SphereActivation on_edges, on_atoms;
+  Indices degrees;                  // of the rows of features
+  Array embedding, source, target;  // (species, ...)
+  EdgeNetwork degree_edge;
+  nn::Linear degree_radial;
+  EdgeDegree degree;
+  std::vector<Layer> layers;
+  DegreeNorm norm;
+  nn::Mlp head;
+};
+
+void EsenConfig::describe(config::Fields& f) {
+  f("layers", layers, "interactions").from(1);
+  f("channels", channels, "features of every degree").from(1);
+  f("lmax", lmax, "largest degree of the features").from(0).to(8);
+  f("mmax", mmax, "largest order in the frames of edges").from(0).to(8);
+  f("hidden", hidden, "channels within messages; 0: as many as channels").from(0);
+  f("edge_channels", edge_channels, "of what an edge knows; 0: as many as channels").from(0);
+  f("parity", parity, "mirror images have equal energies; false: as in fairchem");
+  f("activation", activation, "gates, or products of functions on the sphere").one_of({"gate", "product"});
+  f("norm", norm, "root of the mean square of all degrees, or scalars apart").one_of({"rms", "layer"});
+  f("radial", radial, "Gaussians of the distance").from(2);
+  f("radial_width", radial_width, "width of the Gaussians over their distance").above(0);
+  f("envelope", envelope, "messages go to 0 at the cutoff; false: energies jump there");
+  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
+  f("species", species, "elements; empty: those of the training frames");
+  f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
+  f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
+}
+
+void EsenConfig::validate() const {
+  NetworkConfig::validate();
+  require(mmax <= lmax, "[esen] mmax is ", mmax, ", at most that of the features, lmax ", lmax);
+  check_species("esen", species);
+}
+
+std::string EsenConfig::summary() const {
+  return text("eSEN ", parity ? "O(3)" : "SO(3)", ", lmax ", lmax, ", mmax ", mmax, ", ", channels,
+              " channels, ", layers, " layers, ", activation, ", cutoff ", cutoff, " A, ", dtype);
+}
+
+void EsenConfig::adapt(const std::vector<Frame>& frames) {
+  adapt_to(frames, cutoff, species, neighbors);
+}
+
+std::unique_ptr<NetworkConfig> EsenConfig::clone() const {
+  return std::make_unique<EsenConfig>(*this);
+}
+
+std::unique_ptr<Network> EsenConfig::make(nn::Init& init) const {
+  return std::make_unique<Esen>(*this, init);
+}
+
+Esen::Esen(const EsenConfig& config, nn::Init& init) : config_((config.validate(), config)) {
+  const EsenConfig& c = config_;
+  require(!c.species.empty(),
+          "[esen] species is empty: name the elements (training takes those of its frames)");
+  require(c.neighbors > 0,
+          "[esen] neighbors is 0: give the mean number of neighbours of an atom (training takes that of its "
+          "frames)");
+  numbers_ = element_numbers(c.species);
+  const auto kinds = static_cast<Index>(numbers_.size());
+  const Index hidden = c.hidden_channels(), edge = c.channels_of_edges();
+  const DType t = c.dtype;
+  const so3::Irreps features = polar_features(c.lmax, c.channels), inner = polar_features(c.lmax, hidden);
+  const SphereActivation on_edges(c.activation, c.lmax, c.mmax, hidden, 0, t),
+      on_atoms(c.activation, c.lmax, c.lmax, hidden, 0, t);
+  const auto table = [&](Index width) { return init.normal({kinds, width}, t); };
+  parts_ = std::make_unique<Parts>(Parts{gaussians(c.radial, c.cutoff, c.radial_width, t),
+                                         on_edges,
+                                         on_atoms,
+                                         degree_of_rows(c.lmax),
+                                         table(c.channels),
+                                         init.uniform({kinds, edge}, -1, 1, t),
+                                         init.uniform({kinds, edge}, -1, 1, t),
+                                         EdgeNetwork(c.radial, kinds, edge, false, t, init),
+                                         nn::Linear(edge, (c.lmax + 1) * c.channels, true, t, init),
+                                         EdgeDegree(c.lmax, c.channels),
+                                         {},
+                                         DegreeNorm(c.norm, c.lmax, c.channels, t),
+                                         nn::Mlp({c.channels, hidden, hidden, 1}, t, init)});
+  so3::SO2Options second;
+  second.mmax = c.mmax;
+  second.parity = c.parity;
+  const Index extra = on_edges.extra();
+  const so3::Irreps message = extra > 0 ? on_edges.irreps_in() + even_scalars(extra) : on_edges.irreps_in();
+  for (Index k = 0; k < c.layers; ++k) {
+    const so3::SO2Convolution to_atoms(inner, features, second);
+    const DegreeNorm norm(c.norm, c.lmax, c.channels, t);
+    parts_->layers.push_back({norm, norm, EdgeNetwork(c.radial, kinds, edge, false, t, init),
+                              PairConvolution(features, message, c.mmax, c.parity, false, edge, t, init),
+                              to_atoms, draw_so2_weights(to_atoms, 1, t, init),
+                              Array::zeros({c.lmax + 1, c.channels}, t),
+                              DegreeLinear(features, on_atoms.irreps_in(), true, t, init),
+                              DegreeLinear(inner, features, true, t, init),
+                              extra > 0 ? nn::Linear(c.channels, extra, true, t, init) : nn::Linear()});
+  }
+}
+
+Esen::Esen(const Esen& other)
+    : Network(other),
+      config_(other.config_),
+      numbers_(other.numbers_),
+      parts_(std::make_unique<Parts>(*other.parts_)) {}
+Esen::~Esen() = default;
+
+void Esen::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
+  Parts& p = *parts_;
+  p.basis.collect_buffers("radial_basis", constants);
+  out.push_back({"embedding.weight", &p.embedding});
+  out.push_back({"source_embedding.weight", &p.source});
+  out.push_back({"target_embedding.weight", &p.target});
+  p.degree_edge.collect("degree.edge", out);
+  p.degree_radial.collect("degree.radial", out);
+  for (std::size_t k = 0; k < p.layers.size(); ++k) {
+    const std::string prefix = text("layers.", k, ".");
+    Parts::Layer& layer = p.layers[k];
+    layer.norm_1.collect(prefix + "norm_1", out);
+    layer.edge.collect(prefix + "edge", out);
+    layer.first.collect(prefix + "first", out);
+    out.push_back({prefix + "second.weight", &layer.second_weight});
+    out.push_back({prefix + "second.bias", &layer.second_bias});
+    layer.norm_2.collect(prefix + "norm_2", out);
+    layer.in.collect(prefix + "in", out);
+    if (!layer.scalars.weight.empty()) layer.scalars.collect(prefix + "scalars", out);
+    layer.out.collect(prefix + "out", out);
+  }
+  p.norm.collect("norm", out);
+  p.head.collect("readout", out);
+}
+
+std::unique_ptr<Network> Esen::with_elements(const std::vector<int>& numbers) const {
+  EsenConfig config = config_;
+  const std::vector<std::int32_t> kept = rows_of(numbers_, numbers);
+  config.species.clear();
+  for (const std::int32_t k : kept) config.species.push_back(config_.species[k]);
+  nn::Init init = nn::Init::blank();
+  std::unique_ptr<Network> out = config.make(init);
+  keep_rows(parameters(), out->parameters(), kept, static_cast<Index>(numbers_.size()));
+  out->to(device());
+  return out;
+}
+
+Array Esen::atomic_energies(const Graph& graph, const Array& vectors) const {
+  const EsenConfig& c = config_;
+  const Parts& p = *parts_;
+  const Species species = species_of(graph, numbers_, "esen");
+  const auto nodes = edge_nodes(graph, numbers_, "esen");
+  const Array r = negative(vectors), lengths = sqrt(sum(square(r), 1));
+  const EdgeInputs inputs{p.basis(lengths), *nodes};
+  const Array envelope = c.envelope ? reshape(nn::polynomial_cutoff(lengths, c.cutoff, 5), {-1, 1}) : Array();
+  const auto limited = [&](const Array& x) { return c.envelope ? x * envelope : x; };
+  const Array harmonics = so3::spherical_harmonics(r, c.lmax, {true, so3::Normalization::norm});
+  // What a constant of m = 0 in every edge's frame becomes at the atoms.
+  const Array constants = scatter_add(limited(harmonics), graph.edges.receivers());
+
+  const Array first = p.degree_radial(p.degree_edge(inputs, p.source, p.target));
+  const Array embedded = gather(p.embedding, species.kind);
+  const Index rest = Index{c.lmax} * (c.lmax + 2) * c.channels;
+  Array x = scale(p.degree(graph, limited(first), harmonics), 1 / c.neighbors);
+  x = x + (rest > 0 ? pad(embedded, 1, 0, rest) : embedded);
+  const Index split = p.on_edges.irreps_in().dim();
+  for (const Parts::Layer& layer : p.layers) {
+    Array n = layer.norm_1(x);
+    const Array v =
+        layer.first(*nodes, spread_to_ghosts(graph, n), n, r, layer.edge(inputs, p.source, p.target));
+    const Array message = p.on_edges(columns(v, 0, split), columns(v, split, v.dim(1)), envelope);
+    x = x + layer.second(nodes->to_receivers, message, r, layer.second_weight) +
+        degree_outer(constants, layer.second_bias, p.degrees);
+    n = layer.norm_2(x);
+    Array scalars;
+    if (p.on_atoms.extra() > 0) scalars = layer.scalars(columns(n, 0, c.channels));
+    if (c.activation == "gate" && !scalars.empty()) scalars = silu(scalars);
+    x = x + layer.out(p.on_atoms(layer.in(n), scalars));
+  }
+  return reshape(p.head(columns(p.norm(x), 0, c.channels)), {graph.owned});
+}
+
+}  // namespace cartan::potentials

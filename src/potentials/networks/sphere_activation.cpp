@@ -1,0 +1,128 @@
+#include "potentials/networks/sphere_activation.hpp"
+
+#include <cmath>
+
+#include "cartan/core/error.hpp"
+#include "cartan/so3/layers.hpp"
+#include "cartan/so3/spherical_harmonics.hpp"
+#include "potentials/networks/edge_layers.hpp"
+
+namespace cartan::potentials {
+namespace {
+
+double cut_scale(int l, int mmax) {
+  return l > mmax ? std::sqrt((2.0 * l + 1) / (2.0 * mmax + 1)) : 1;
+}
+
+}  // namespace
+
+PlateGrid::PlateGrid(int lmax, int mmax, int latitudes, int longitudes, Scale scale, DType dtype) {
+  require(latitudes >= 2 && latitudes % 2 == 0 && longitudes >= 1, "[sphere_grid] ", latitudes, " x ",
+          longitudes, " points: an even number of latitudes, at least 2, and at least one longitude");
+  std::vector<double> weight(latitudes), points;
+  double all = 0;
+  for (int i = 0; i < latitudes; ++i) {
+    const double theta = M_PI * (i + 0.5) / latitudes;
+    for (int j = 0; j < latitudes / 2; ++j) weight[i] += std::sin((2 * j + 1) * theta) / (2 * j + 1);
+    weight[i] *= std::sin(theta);
+    all += weight[i] * longitudes;
+    for (int k = 0; k < longitudes; ++k) {
+      const double phi = 2 * M_PI * k / longitudes;
+      points.insert(points.end(),
+                    {std::sin(theta) * std::sin(phi), std::cos(theta), std::sin(theta) * std::cos(phi)});
+    }
+  }
+  const Index n = Index{latitudes} * longitudes, dim = Index{lmax + 1} * (lmax + 1);
+  const Array harmonics = so3::spherical_harmonics(
+      Array::from(points, {n, 3}), lmax,
+      {true, scale == Scale::component ? so3::Normalization::norm : so3::Normalization::integral});
+  std::vector<double> to(n * dim), from(dim * n);
+  const double* y = harmonics.data<double>();
+  for (Index p = 0; p < n; ++p)
+    for (int l = 0; l <= lmax; ++l)
+      for (int m = -l; m <= l; ++m) {
+        if (std::abs(m) > mmax) continue;
+        const Index at = Index{l} * l + l + m;
+        const double w = weight[p / longitudes] / all, s = cut_scale(l, mmax);
+        const bool component = scale == Scale::component;
+        to[p * dim + at] = y[p * dim + at] * (component ? s / std::sqrt(lmax + 1.0) : 1);
+        from[at * n + p] =
+            w * y[p * dim + at] * (component ? s * (2 * l + 1) * std::sqrt(lmax + 1.0) : 4 * M_PI);
+      }
+  to_ = Array::from(to, {n, dim}).as(dtype);
+  from_ = Array::from(from, {dim, n}).as(dtype);
+}
+
+Array PlateGrid::to(const Array& x) const {
+  return matmul(to_.to(x.device()), reshape(x, {x.dim(0), to_.dim(1), -1}));
+}
+
+Array PlateGrid::from(const Array& values) const {
+  return reshape(matmul(from_.to(values.device()), values), {values.dim(0), to_.dim(1) * values.dim(2)});
+}
+
+PlateGrid published_grid(int lmax, int mmax, int n, PlateGrid::Scale scale, DType dtype) {
+  if (n > 0) return {lmax, mmax, n, n, scale, dtype};
+  return {lmax, mmax, 2 * (lmax + 1), mmax < lmax ? 2 * mmax + 1 : 2 * lmax + 3, scale, dtype};
+}
+
+so3::GauntWeights product_weights(int lmax, int mmax, const Array& like) {
+  std::vector<double> in, out;
+  for (int l = 0; l <= lmax; ++l) {
+    const double s = cut_scale(l, mmax), c = std::sqrt((2.0 * l + 1) * (lmax + 1));
+    in.push_back(s / c);
+    out.push_back(s * c);
+  }
+  const Array a = Array::from(in).as(like.dtype()).to(like.device());
+  return {a, a, Array::from(out).as(like.dtype()).to(like.device())};
+}
+
+SphereActivation::SphereActivation(const std::string& kind, int lmax, int mmax, Index channels, int grid,
+                                   DType dtype)
+    : kind_(kind), lmax_(lmax), channels_(channels) {
+  require(kind == "gate" || kind == "product" || kind == "grid", "[sphere_activation] there is no '", kind,
+          "'; there are gate, product, grid");
+  if (kind == "grid") grid_ = published_grid(lmax, mmax, grid, PlateGrid::Scale::component, dtype);
+  if (kind != "product") return;
+  PlanOptions plan;
+  plan.batch = 1024 * channels;
+  product_.emplace(lmax, lmax, lmax, plan);
+  const so3::GauntWeights w = product_weights(lmax, mmax, Array::zeros({1}, dtype));
+  in_ = w.first, out_ = w.out;
+}
+
+Index SphereActivation::extra() const {
+  return channels_ * (kind_ == "gate" ? lmax_ : kind_ == "product" ? 3 : 1);
+}
+
+so3::Irreps SphereActivation::irreps_in() const {
+  const so3::Irreps one = polar_features(lmax_, channels_);
+  return kind_ == "product" ? one + one : one;
+}
+
+Array SphereActivation::operator()(const Array& x, const Array& scalars, const Array& factor) const {
+  const auto limited = [&](const Array& a) { return factor.empty() ? a : a * factor; };
+  const Index c = channels_, dim = Index{lmax_ + 1} * (lmax_ + 1) * c;
+  if (kind_ == "gate") {
+    const Array first = columns(x, 0, c);
+    const Array gates = sigmoid(lmax_ > 0 ? concatenate({first, scalars}, 1) : first);
+    return so3::irrep_scale(x, limited(gates), polar_features(lmax_, c));
+  }
+  if (kind_ == "grid") {
+    const Array y = silu(scalars);
+    if (lmax_ == 0) return limited(y);
+    const Array on_sphere = grid_.from(silu(grid_.to(x)));
+    return limited(concatenate({y, columns(on_sphere, c, dim)}, 1));
+  }
+  const Array gate = sigmoid(columns(scalars, 2 * c, 3 * c)),
+              more = silu(columns(scalars, 0, c)) * columns(scalars, c, 2 * c);
+  const Device device = x.device();
+  const Array y = (*product_)(columns(x, 0, dim), columns(x, dim, 2 * dim),
+                              {in_.to(device), in_.to(device), out_.to(device)});
+  const Index degrees = lmax_ + 1, n = x.dim(0);
+  const Array every =
+      reshape(broadcast_to(reshape(limited(gate), {n, 1, c}), {n, degrees, c}), {n, degrees * c});
+  return so3::irrep_scale(y, every, polar_features(lmax_, c)) + pad(limited(more), 1, 0, dim - c);
+}
+
+}  // namespace cartan::potentials
