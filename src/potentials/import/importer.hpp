@@ -36,6 +36,9 @@ ImportedModel import_mace(const std::string& path, const ImportOptions& options)
 /// Of a group with the attributes and the arrays of such a file.
 ImportedModel import_mace(const data::Group& group, const ImportOptions& options);
 
+bool is_fairchem(const std::string& path);
+ImportedModel import_fairchem(const std::string& path, const ImportOptions& options);
+
 /// MACE's couplings U (2 L + 1, d, .., d, P) of `nu` factors with degrees up to lmax, d = (lmax + 1)^2;
 /// without the first axis for L = 0. As e3nn 0.4.4 makes them, signs and linearly dependent columns included.
 Array mace_couplings(int lmax, int degree, int nu);

@@ -16,6 +16,11 @@ const std::vector<Row>& table() {
       {{"SevenNet", "checkpoints of SevenNet (.pth)"}, is_sevennet, import_sevennet},
       {{"torchmd-net", "checkpoints of torchmd-net (.ckpt, TensorNet)"}, is_torchmdnet, import_torchmdnet},
       {{"MACE", "arrays of MACE (.h5, by benchmarks/peers/export_mace.py)"}, is_mace, import_mace},
+      {{"fairchem",
+        "state dicts and checkpoints of fairchem (.pt; eSEN, EquiformerV2, eSCN), or their arrays "
+        "with the attribute config (.h5)"},
+       is_fairchem,
+       import_fairchem},
   };
   return rows;
 }

@@ -105,7 +105,7 @@ Esen::Esen(const EsenConfig& config, nn::Init& init) : config_((config.validate(
   second.mmax = c.mmax;
   second.parity = c.parity;
   const Index extra = on_edges.extra();
-  const so3::Irreps message = extra > 0 ? on_edges.irreps_in() + even_scalars(extra) : on_edges.irreps_in();
+  const so3::Irreps message = message_irreps(on_edges);
   for (Index k = 0; k < c.layers; ++k) {
     const so3::SO2Convolution to_atoms(inner, features, second);
     const DegreeNorm norm(c.norm, c.lmax, c.channels, t);

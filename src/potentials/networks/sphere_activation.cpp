@@ -100,6 +100,11 @@ so3::Irreps SphereActivation::irreps_in() const {
   return kind_ == "product" ? one + one : one;
 }
 
+so3::Irreps message_irreps(const SphereActivation& a) {
+  const so3::Irreps scalars(std::vector<so3::MulIrrep>{{a.extra(), {0, 1}}});
+  return a.extra() > 0 ? a.irreps_in() + scalars : a.irreps_in();
+}
+
 Array SphereActivation::operator()(const Array& x, const Array& scalars, const Array& factor) const {
   const auto limited = [&](const Array& a) { return factor.empty() ? a : a * factor; };
   const Index c = channels_, dim = Index{lmax_ + 1} * (lmax_ + 1) * c;

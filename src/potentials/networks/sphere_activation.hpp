@@ -69,6 +69,9 @@ class SphereActivation {
   Array in_, out_;  // weights by degree of the product
 };
 
+/// What a convolution gives that the activation takes: functions, then the extra scalars.
+so3::Irreps message_irreps(const SphereActivation& activation);
+
 /// The product of functions as the activations take it: coefficients in EquiformerV2's scale, for which unit
 /// coefficients stay near 1. Empty arrays where lmax is 0.
 so3::GauntWeights product_weights(int lmax, int mmax, const Array& like);

@@ -1,0 +1,260 @@
+#include "potentials/import/fairchem_state.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cartan/core/error.hpp"
+#include "cartan/data/hdf5.hpp"
+#include "cartan/data/torch_file.hpp"
+
+namespace cartan::potentials {
+namespace {
+
+using data::TorchFile;
+using data::TorchValue;
+using nlohmann::json;
+
+// Numbers, texts, lists and dicts; anything else is left out.
+json to_json(const TorchValue& value) {
+  switch (value.kind()) {
+    case TorchValue::Kind::boolean:
+      return value.boolean();
+    case TorchValue::Kind::integer:
+      return value.integer();
+    case TorchValue::Kind::real:
+      return value.number();
+    case TorchValue::Kind::text:
+      return value.string();
+    case TorchValue::Kind::list: {
+      json out = json::array();
+      for (Index k = 0; k < value.size(); ++k) out.push_back(to_json(value[k]));
+      return out;
+    }
+    case TorchValue::Kind::dict: {
+      json out = json::object();
+      for (const auto& [key, entry] : value.entries())
+        if (key.kind() == TorchValue::Kind::text) out[key.string()] = to_json(entry);
+      return out;
+    }
+    case TorchValue::Kind::array:
+      return value.array().as(DType::f64).to_vector<double>();
+    default:
+      return nullptr;
+  }
+}
+
+// Without what wrappers put before names.
+std::string bare(std::string name) {
+  while (name.compare(0, 7, "module.") == 0) name.erase(0, 7);
+  const std::string heads = "output_heads.";
+  if (name.compare(0, heads.size(), heads) == 0) {
+    const auto dot = name.find('.', heads.size());
+    if (dot != std::string::npos) name = "head" + name.substr(dot);
+  }
+  return name;
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+std::vector<std::string> torch_names(const TorchValue& root) {
+  std::vector<std::string> names;
+  if (root.kind() != TorchValue::Kind::dict) return names;
+  const auto nested = root.find("state_dict");
+  const TorchValue& state = nested && nested->kind() == TorchValue::Kind::dict ? *nested : root;
+  for (const auto& [key, value] : state.entries())
+    if (key.kind() == TorchValue::Kind::text && value.kind() == TorchValue::Kind::array)
+      names.push_back(bare(key.string()));
+  return names;
+}
+
+void add_names(const data::Group& group, const std::string& prefix, std::vector<std::string>& names) {
+  for (const auto& [name, item] : group.items()) names.push_back(bare(prefix + name));
+  for (const auto& [name, inner] : group.groups()) add_names(inner, prefix + name + ".", names);
+}
+
+// The models of an HDF5 file by name, "" where it is one.
+std::vector<std::string> models_of(const data::Group& outline) {
+  const auto is_model = [](const data::Group& g) {
+    std::vector<std::string> names;
+    if (g.has_group("weights")) add_names(g.group("weights"), "", names);
+    return !FairchemState::architecture(names).empty();
+  };
+  if (is_model(outline)) return {""};
+  std::vector<std::string> out;
+  for (const auto& [name, group] : outline.groups())
+    if (is_model(group)) out.push_back(name);
+  return out;
+}
+
+}  // namespace
+
+std::string FairchemState::architecture(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (ends_with(name, "edge_wise.so2_conv_1.fc_m0.weight")) return "esen";
+    if (ends_with(name, ".ga.alpha_dot")) return "equiformer";
+    if (ends_with(name, "message_block.so2_block_source.fc1_m0.weight")) return "escn";
+  }
+  return "";
+}
+
+bool FairchemState::of_torch(const TorchValue& root) {
+  return !architecture(torch_names(root)).empty();
+}
+bool FairchemState::of_hdf5(const data::Group& outline) {
+  return !models_of(outline).empty();
+}
+
+FairchemState::FairchemState(const std::string& path, const std::string& task) : path_(path) {
+  if (TorchFile::recognises(path))
+    read_torch(task);
+  else
+    read_hdf5(task);
+  std::vector<std::string> names;
+  for (const auto& [name, array] : arrays_) names.push_back(name);
+  architecture_ = architecture(names);
+  if (architecture_.empty()) fail("", "has no arrays of eSEN, EquiformerV2 or eSCN");
+}
+
+void FairchemState::take(std::string name, Array array) {
+  for (const double x : array.as(DType::f64).to_vector<double>())
+    if (!std::isfinite(x)) fail(name, "has numbers that are not finite");
+  arrays_[bare(std::move(name))] = std::move(array);
+}
+
+void FairchemState::read_torch(const std::string& task) {
+  require(task.empty(), "[import] ", path_, " was trained for one task; leave '", task, "' out");
+  const TorchFile file(path_);
+  const auto nested = file.root().find("state_dict");
+  const bool checkpoint = nested && nested->kind() == TorchValue::Kind::dict;
+  for (const auto& [key, value] : (checkpoint ? *nested : file.root()).entries())
+    if (key.kind() == TorchValue::Kind::text && value.kind() == TorchValue::Kind::array &&
+        value.array().size() > 0 && is_real(value.array().dtype()))
+      take(key.string(), value.array());
+  source_ = checkpoint ? "fairchem, a checkpoint" : "fairchem, a state dict";
+  if (const auto config = file.root().find("config")) {
+    config_ = to_json(*config);
+    if (config_.is_string()) config_ = json::parse(config_.get<std::string>(), nullptr, false);
+    for (const char* inner : {"model", "model_attributes", "backbone"})
+      if (config_.is_object() && config_.contains(inner) && config_[inner].is_object()) {
+        const json next = config_[inner];
+        config_ = next;
+      }
+    if (!config_.is_object()) fail("config", "is not read; a dict of the constructor's arguments is");
+  }
+  if (const auto labels = file.root().find("normalizers")) labels_ = to_json(*labels);
+}
+
+void FairchemState::read_hdf5(const std::string& task) {
+  const data::Group all = data::load(path_);
+  const std::vector<std::string> models = models_of(all);
+  std::string listed;
+  for (const std::string& m : models) listed += (listed.empty() ? "" : ", ") + m;
+  if (models.empty()) fail("", "has no group 'weights' of eSEN, EquiformerV2 or eSCN");
+  const std::string wanted = task.empty() && models.size() == 1 ? models[0] : task;
+  require(std::find(models.begin(), models.end(), wanted) != models.end(), "[import] ", path_,
+          " has the models ", listed, task.empty() ? "; choose one as task" : ", not '" + task + "'");
+  const data::Group& model = wanted.empty() ? all : all.group(wanted);
+  for (const auto& [name, item] : model.group("weights").items()) take(name, item.array);
+  source_ = "fairchem, arrays" + (wanted.empty() ? "" : " of " + wanted);
+  if (model.attributes.count("config") == 0) return;
+  config_ = json::parse(model.string("config"), nullptr, false);
+  if (!config_.is_object()) fail("config", "is no JSON object of the constructor's arguments");
+}
+
+const Shape& FairchemState::shape(const std::string& name) const {
+  const auto it = arrays_.find(name);
+  if (it == arrays_.end()) fail(name, "is missing");
+  return it->second.shape();
+}
+
+Weights FairchemState::array(const std::string& name) {
+  shape(name);
+  used_.insert(name);
+  return arrays_.at(name).as(DType::f64).to_vector<double>();
+}
+
+Weights FairchemState::array(const std::string& name, const Shape& wanted) {
+  if (shape(name) != wanted) fail(name, text("has shape ", shape(name), ", not ", wanted));
+  return array(name);
+}
+
+Index FairchemState::count(const std::string& prefix) const {
+  Index n = 0;
+  const auto any = [&](const std::string& start) {
+    const auto it = arrays_.lower_bound(start);
+    return it != arrays_.end() && it->first.compare(0, start.size(), start) == 0;
+  };
+  while (any(text(prefix, n, "."))) ++n;
+  return n;
+}
+
+const json* FairchemState::find(const char* name) const {
+  if (!config_.is_object()) return nullptr;
+  const auto it = config_.find(name);
+  return it == config_.end() || it->is_null() ? nullptr : &*it;
+}
+
+double FairchemState::number(const char* name, double absent) const {
+  const json* value = find(name);
+  if (!value) return absent;
+  if (value->is_array() && value->size() == 1 && (*value)[0].is_number()) return (*value)[0].get<double>();
+  if (!value->is_number()) fail(text("config.", name), value->dump() + " is no number");
+  return value->get<double>();
+}
+
+bool FairchemState::flag(const char* name, bool absent) const {
+  const json* value = find(name);
+  if (!value) return absent;
+  if (!value->is_boolean()) fail(text("config.", name), value->dump() + " is neither true nor false");
+  return value->get<bool>();
+}
+
+std::string FairchemState::word(const char* name, const std::string& absent) const {
+  const json* value = find(name);
+  if (!value) return absent;
+  if (!value->is_string()) fail(text("config.", name), value->dump() + " is no text");
+  return value->get<std::string>();
+}
+
+void FairchemState::expect(const char* name, const json& wanted) const {
+  const json* value = find(name);
+  if (value && *value != wanted)
+    fail(text("config.", name), value->dump() + " is not read; " + wanted.dump() + " is");
+}
+
+std::vector<std::string> FairchemState::species(Index rows) const {
+  std::vector<std::string> out;
+  for (int z = 1; z < rows && z <= 118; ++z) out.push_back(data::element_symbol(z));
+  if (out.empty()) fail("", text("a table of ", rows, " elements has none"));
+  return out;
+}
+
+Weights FairchemState::element_rows(const std::string& name, Index columns) {
+  const Index rows = shape(name).at(0);
+  const Weights all = array(name, {rows, columns});
+  return Weights(all.begin() + columns, all.begin() + columns * std::min<Index>(rows, 119));
+}
+
+ImportedModel FairchemState::finish(std::unique_ptr<Network> network, double per_atom,
+                                    std::vector<std::string> notes) {
+  std::string left;
+  for (const auto& [name, array] : arrays_)
+    if (used_.count(name) == 0) left += (left.empty() ? "" : ", ") + name;
+  if (!left.empty()) fail("", "has arrays that this network has no place for: " + left);
+  const std::unique_ptr<NetworkConfig> config = network->config().clone();
+  std::vector<std::string> elements;
+  for (config::Field& f : config::fields_of(*config))
+    if (f.name() == "species") elements = std::get<std::vector<std::string>>(f.value());
+  Model model(std::move(network));
+  model.energy_scale = per_atom;
+  for (const std::string& symbol : elements) model.reference[data::element_number(symbol)] = 0;
+  if (!labels_.is_null())
+    notes.push_back(
+        "the file states how its labels were scaled ('normalizers'); energies are the network's own, in its units");
+  notes.push_back("reference energies of elements are 0: the network's energies are taken as they are, in eV");
+  return {std::move(model), DType::f32, source_, std::move(notes)};
+}
+
+}  // namespace cartan::potentials
