@@ -60,7 +60,8 @@ TEST_P(Fairchem, EnergiesAndForcesOfTheReferenceFile) {
     const data::Group& want = all.group(GetParam() + "/values/" + name);
     const Graph g = golden::graph(f, imported.model.cutoff());
     EXPECT_EQ(g.edges.size(), group.array("edge_vec").dim(0));
-    const Prediction p = imported.model.predict(g, {true, true, false}), q = single.predict(g, {true, false, false});
+    const Prediction p = imported.model.predict(g, {true, true, false}),
+                     q = single.predict(g, {true, false, false});
     const std::vector<double> energy = doubles(want.array("energy"));
     EXPECT_LE(relative(doubles(p.energy), energy), 1e-10);
     EXPECT_LE(relative(doubles(q.energy), energy), 1e-6);

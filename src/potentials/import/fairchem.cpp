@@ -59,7 +59,8 @@ ImportedModel import_esen(FairchemState& state) {
   // The same convolutions as the network's, for the places of their weights.
   const so3::Irreps features = polar_features(c.lmax, c.channels), of_hidden = polar_features(c.lmax, hidden);
   const SphereActivation activation("gate", c.lmax, c.mmax, hidden, 0, c.dtype);
-  const PairConvolution first(features, message_irreps(activation), c.mmax, false, false, edge, c.dtype, init);
+  const PairConvolution first(features, message_irreps(activation), c.mmax, false, false, edge, c.dtype,
+                              init);
   so3::SO2Options options;
   options.mmax = c.mmax;
   const so3::SO2Convolution second(of_hidden, features, options);

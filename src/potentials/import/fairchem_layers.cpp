@@ -14,17 +14,18 @@ Weights so2_weights(FairchemState& state, const std::string& prefix, const so3::
   for (int m = 0; m <= mmax; ++m) {
     in_size.push_back((rows.lmax + 1 - m) * per_degree);
     out_size.push_back((rows.lmax + 1 - m) * rows.channels + (m == 0 ? rows.before : 0));
-    matrices.push_back(state.array(
-        m == 0 ? prefix + ".fc_m0.weight" : text(prefix, ".so2_m_conv.", m - 1, ".fc.weight"),
-        {m == 0 ? out_size[0] : 2 * out_size.back(), in_size.back()}));
+    matrices.push_back(
+        state.array(m == 0 ? prefix + ".fc_m0.weight" : text(prefix, ".so2_m_conv.", m - 1, ".fc.weight"),
+                    {m == 0 ? out_size[0] : 2 * out_size.back(), in_size.back()}));
   }
   const Weights bias = state.array(prefix + ".fc_m0.bias", {out_size[0]});
   Weights out(ours.weight_size(), 0.0);
   const std::size_t degrees = static_cast<std::size_t>(rows.lmax) + 1;
   for (const auto& b : ours.blocks()) {
     const bool of_degree = b.out < degrees;
-    const Index row = of_degree ? (b.m == 0 ? rows.before : 0) + (static_cast<Index>(b.out) - b.m) * rows.channels
-                                : rows.extra.at(b.out - degrees);
+    const Index row = of_degree
+                          ? (b.m == 0 ? rows.before : 0) + (static_cast<Index>(b.out) - b.m) * rows.channels
+                          : rows.extra.at(b.out - degrees);
     const double factor = of_degree && !degree_factors.empty() ? degree_factors.at(b.out) : 1;
     const Index in_term = static_cast<Index>(b.in) - (constant ? 1 : 0);
     const Index sine = b.sine ? out_size[b.m] : 0, width = in_size[b.m];
@@ -83,8 +84,7 @@ void set_degree_norm(FairchemState& state, const std::string& from, const nn::Pa
     return;
   }
   for (const char* what : {"weight", "bias"})
-    set_parameter(to, name + ".scalars." + what,
-                  state.array(from + ".norm_l0." + what, {channels}));
+    set_parameter(to, name + ".scalars." + what, state.array(from + ".norm_l0." + what, {channels}));
   if (lmax > 0) set_parameter(to, name + ".weight", state.array(from + ".affine_weight", {lmax, channels}));
 }
 

@@ -252,8 +252,10 @@ ImportedModel FairchemState::finish(std::unique_ptr<Network> network, double per
   for (const std::string& symbol : elements) model.reference[data::element_number(symbol)] = 0;
   if (!labels_.is_null())
     notes.push_back(
-        "the file states how its labels were scaled ('normalizers'); energies are the network's own, in its units");
-  notes.push_back("reference energies of elements are 0: the network's energies are taken as they are, in eV");
+        "the file states how its labels were scaled ('normalizers'); energies are the network's own, in its "
+        "units");
+  notes.push_back(
+      "reference energies of elements are 0: the network's energies are taken as they are, in eV");
   return {std::move(model), DType::f32, source_, std::move(notes)};
 }
 

@@ -68,8 +68,8 @@ class FairchemState {
 
 /// @name Their modules, into the parameters of a network
 ///@{
-/// Where the rows of an SO(2) convolution of theirs lie: `first` is of the extra scalars of m = 0, the rest are
-/// degrees l = m .. lmax of `channels`.
+/// Where the rows of an SO(2) convolution of theirs lie: `first` is of the extra scalars of m = 0, the rest
+/// are degrees l = m .. lmax of `channels`.
 struct SO2Rows {
   std::vector<Index> extra;  ///< first row of every extra term of ours, which follow the degrees
   Index before = 0;          ///< rows of all extra scalars
