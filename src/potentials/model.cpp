@@ -120,21 +120,10 @@ void Model::save(data::Group& group) const {
 }
 
 namespace {
-// A network for the parameters that the file has: one that needs far more is not made.
 std::unique_ptr<Network> blank_network(const data::Group& group, std::optional<DType> dtype) {
   const std::unique_ptr<NetworkConfig> config = load_network_config(group);
   if (dtype) config->dtype = *dtype;
-  nn::Init init = nn::Init::blank();
-  double elements = 0;
-  for (const auto& [name, item] : group.group("parameters").items())
-    elements += static_cast<double>(item.array.size());
-  init.most = (1 << 20) + 16 * elements;
-  try {
-    return config->make(init);
-  } catch (const std::invalid_argument& error) {
-    throw FormatError(group.file(), config->kind(),
-                      text("the parameters are fewer than those of ", config->summary(), ": ", error.what()));
-  }
+  return nn::blank(*config, group);
 }
 }  // namespace
 

@@ -1,0 +1,67 @@
+#pragma once
+/// The spectral convolution of Fourier neural operators (Li et al. 2021, arXiv:2010.08895): what the kept frequencies of
+/// a field are multiplied with.
+
+#include <string>
+#include <vector>
+
+#include <cartan/operators/spectral.hpp>
+#include <cartan/operators/weights.hpp>
+
+namespace cartan::operators {
+
+struct SpectralOptions : WeightOptions {
+  /// Frequencies a grid axis, -m/2 .. (m-1)/2; of the last axis of real fields 0 .. m/2.
+  std::vector<Index> modes{16, 16};
+  /// Where the number of modes grows in training: extents of the stored weights, as neuraloperator has them (of the last
+  /// axis not halved); empty: those of `modes`.
+  std::vector<Index> max_modes;
+  bool complex_fields = false;
+  /// Frequencies, rescaled grids and their interpolation as neuraloperator 2 has them (docs/operators.md lists what it
+  /// does differently), rather than by frequency.
+  bool compat = false;
+  std::string fft_norm = "forward";  ///< forward, ortho, backward: where 1/N stands
+  bool conv_bias = true;
+};
+void describe(config::Fields& f, SpectralOptions& o);
+
+/// y = F^-1 (R F x) + b for each of `layers` layers. Parameters convs.I.weight..., convs.I.bias.
+class SpectralConvolution {
+ public:
+  SpectralConvolution() = default;
+  SpectralConvolution(const SpectralOptions& options, Index in, Index out, Index layers, DType dtype, nn::Init& init);
+
+  /// (samples, out, grid) of x (samples, in, grid).
+  /// @param grid    of the result; empty: that of x. By frequency: what both grids can hold
+  Array operator()(const Array& x, Index layer = 0, const Shape& grid = {}) const;
+
+  /// How many of the stored modes are used from now on, axis by axis as in the options.
+  void set_modes(const std::vector<Index>& modes);
+  const std::vector<Index>& modes() const { return options_.modes; }
+  const SpectralOptions& options() const { return options_; }
+  const SpectralWeights& weights() const { return weights_; }
+  const Array& bias(Index layer) const { return bias_[static_cast<std::size_t>(layer)]; }
+  void collect(const std::string& prefix, nn::ParameterRefs& out);
+
+  /// What is read, written, and used of the weights, on a grid of x and one of y.
+  struct Layout {
+    KeptModes in, out;
+    std::vector<ModeRange> part;
+    std::vector<std::vector<Index>> used;  ///< of the kept: indices that are written; empty: all
+    double before = 1, after = 1;          ///< factors of the transforms
+    Index nyquist_once = -1;
+    bool nyquist_real = false;  ///< of the plane `nyquist_once` the imaginary part is dropped after the other axes
+  };
+  Layout layout(const Shape& from, const Shape& to) const;
+  /// The spectrum that is transformed back (samples, out, k1 .. kd); a step of operator().
+  Array mixed(const Array& x, Index layer, const Layout& layout) const;
+  Array field(const Array& spectrum, const Layout& layout) const;
+
+ private:
+  SpectralOptions options_;
+  Index in_ = 0, out_ = 0;
+  SpectralWeights weights_;
+  Arrays bias_;
+};
+
+}  // namespace cartan::operators

@@ -1,0 +1,22 @@
+// The operators there are: a line each.
+#include "cartan/operators/fno.hpp"
+
+namespace cartan::operators {
+namespace {
+
+template <class Config>
+std::unique_ptr<OperatorConfig> defaults() {
+  return std::make_unique<Config>();
+}
+
+}  // namespace
+
+const std::vector<OperatorKind>& operator_kinds() {
+  static const std::vector<OperatorKind> kinds{
+      {"fno", "Fourier neural operator (Li et al. 2021)", defaults<FnoConfig>},
+      {"tfno", "the same with spectral weights in Tucker format (Kossaifi et al. 2024)", defaults<TfnoConfig>},
+  };
+  return kinds;
+}
+
+}  // namespace cartan::operators
