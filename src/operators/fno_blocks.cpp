@@ -214,7 +214,8 @@ Array FnoBlocks::norm_part(const Array& x, const Norm& n) const {
   if (kind == "adaptive") {
     require(embedding_.ndim() == 1 && embedding_.size() == config_.embedding_features, "[FnoBlocks] the embedding has shape ",
             embedding_.shape(), ", not (", config_.embedding_features, "); give one by set_embedding");
-    const Array both = linear(gelu(linear(embedding_, n.mlp[0], n.mlp[1])), n.mlp[2], n.mlp[3]);
+    const Array row = reshape(embedding_, {1, -1});
+    const Array both = reshape(linear(gelu(linear(row, n.mlp[0], n.mlp[1])), n.mlp[2], n.mlp[3]), {2 * channels});
     weight = slice(both, 0, 0, channels), bias = slice(both, 0, channels, 2 * channels);
   }
   if (weight.empty()) return y;

@@ -1,0 +1,101 @@
+#include "cartan/operators/patching.hpp"
+
+#include <cmath>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/autodiff/transforms.hpp"
+#include "cartan/core/random.hpp"
+#include "neuralop.hpp"
+
+namespace cartan::operators {
+namespace {
+
+double distance(const Array& a, const Array& b) {
+  EXPECT_EQ(a.shape(), b.shape());
+  if (a.shape() != b.shape()) return NAN;
+  const Array e = a.as(DType::f64) - b.as(DType::f64);
+  double worst = 0;
+  for (const double x : e.to_vector<double>())
+    if (!(std::abs(x) <= worst)) worst = std::abs(x);
+  return worst;
+}
+
+TEST(Patching, StitchOfPatchIsTheField) {
+  for (const Shape& grid : {Shape{32}, Shape{16, 24}, Shape{8, 16, 8}})
+    for (const bool periodic : {true, false})
+      for (const double padding : {0.0, 0.1, 0.25})
+        for (const Index levels : {0, 1, 2}) {
+          if (levels == 2 && grid.size() > 1) continue;
+          Shape shape = grid;
+          shape.insert(shape.begin(), {2, 3});
+          const Array x = random_normal(shape, DType::f32, Random(1, 2));
+          const Patching patching({levels, {padding}, periodic}, grid);
+          const Array p = patching.patch(x);
+          EXPECT_EQ(p.dim(0), 2 * patching.patches());
+          EXPECT_EQ(p.dim(1), 3 * (levels + 1));
+          EXPECT_TRUE(identical(patching.stitch(slice(p, 1, 0, 3)), x));
+        }
+}
+
+TEST(Patching, OnePaddedAxisAlone) {  // neuralop cuts [0:-0], an empty field
+  const Array x = random_normal({1, 1, 8, 16}, DType::f64, Random(1, 2));
+  const Patching patching({1, {0.25, 0.0}, true}, {8, 16});
+  EXPECT_EQ(patching.patch_grid(), Shape({8, 8}));
+  EXPECT_TRUE(identical(patching.stitch(slice(patching.patch(x), 1, 0, 1)), x));
+}
+
+TEST(Patching, RefusesWhatDoesNotDivide) {
+  EXPECT_THROW(Patching({2, {0.0}, true}, {20, 20}), std::invalid_argument);
+  EXPECT_THROW(Patching({3, {0.0}, true}, {64, 64}), std::invalid_argument);
+  EXPECT_THROW(Patching({1, {0.0, 0.0, 0.0}, true}, {16, 16}), std::invalid_argument);
+  EXPECT_THROW(Patching({1, {0.0}, true}, {16, 16}).patch(Array::zeros({1, 1, 16, 8}, DType::f32)), std::invalid_argument);
+}
+
+TEST(Patching, Gradient) {
+  const Patching patching({1, {0.1}, false}, {8, 8});
+  const Array w = random_normal({4, 2, 6, 6}, DType::f64, Random(3, 1));
+  const auto report = check_gradients([&](const Arrays& x) { return sum(patching.patch(x[0]) * w); },
+                                      {random_normal({1, 1, 8, 8}, DType::f64, Random(1, 2))});
+  EXPECT_LE(report.max_error, 1e-9);
+}
+
+TEST(Patching, AsNeuraloperator) {
+  CARTAN_REAL_DATA(path, "../reference/neuralop_reference.h5");
+  const data::Group root = data::load(path);
+  int seen = 0;
+  for (const auto& [name, g] : root.group("mg_patching").groups()) {
+    SCOPED_TRACE(name);
+    ++seen;
+    const Array& x = g.array("input");
+    const Shape grid(x.shape().begin() + 2, x.shape().end());
+    PatchingOptions o;
+    o.levels = g.integer("levels");
+    if (name == "model") {
+      o.padding = {g.number("padding_fraction")};
+      const Patching patching(o, grid);
+      FnoConfig config = fno_config_of(peer_arguments(g.string("kwargs")));
+      nn::Init init = nn::Init::blank();
+      auto fno = config.make(init);
+      load_state(*fno, g.group("state"));
+      nn::track_parameters(fno->parameters());
+      EXPECT_LE(distance(patching.patch(x), g.array("patched")), 0);
+      const Array y = patching.stitch((*fno)(patching.patch(x)));
+      EXPECT_LE(distance(detach(y), g.array("output")), 1e-5);
+      const Arrays slopes = gradients({y}, nn::values_of(fno->parameters()), {g.array("cotangent")});
+      const nn::ParameterRefs parameters = fno->parameters();
+      for (std::size_t k = 0; k < parameters.size(); ++k) {
+        if (is_complex(slopes[k].dtype())) continue;
+        EXPECT_LE(distance(slopes[k], g.array("grad/" + parameters[k].name)), 1e-3) << parameters[k].name;
+      }
+      continue;
+    }
+    o.padding = g.numbers("padding_fraction");
+    const Patching patching(o, grid);
+    EXPECT_LE(distance(patching.patch(x), g.array("patched")), 0);
+    EXPECT_LE(distance(patching.stitch(g.array("patch_field")), g.array("stitched")), 0);
+  }
+  EXPECT_EQ(seen, 7);
+}
+
+}  // namespace
+}  // namespace cartan::operators

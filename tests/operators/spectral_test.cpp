@@ -1,0 +1,242 @@
+#include "cartan/operators/spectral.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "cartan/autodiff/fft.hpp"
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/autodiff/transforms.hpp"
+#include "cartan/core/random.hpp"
+#include "cartan/operators/fno.hpp"
+#include "operators/resample.hpp"
+
+namespace cartan::operators {
+namespace {
+
+Array complex_normal(const Shape& shape, std::uint64_t key) {
+  return make_complex(random_normal(shape, DType::f64, Random(5, key)), random_normal(shape, DType::f64, Random(6, key)));
+}
+// Re <a, b>
+double inner(const Array& a, const Array& b) {
+  if (!is_complex(a.dtype())) return sum(a * b).item();
+  return sum(real(a) * real(b) + imag(a) * imag(b)).item();
+}
+double largest(const Array& a) {
+  double worst = 0;
+  const Array wide = is_complex(a.dtype()) ? concatenate({real(a), imag(a)}, 0) : a;
+  for (const double x : wide.to_vector<double>())
+    if (!(std::abs(x) <= worst)) worst = std::abs(x);
+  return worst;
+}
+
+KeptModes kept_of(const Shape& grid, const Shape& modes, bool real_fields) {
+  KeptModes kept;
+  kept.grid = grid, kept.real = real_fields;
+  for (std::size_t a = 0; a < grid.size(); ++a) {
+    const bool half = real_fields && a + 1 == grid.size();
+    std::vector<std::int32_t> bins;
+    for (Index i = 0; i < modes[a]; ++i) {
+      const Index k = half ? i : i - modes[a] / 2;
+      bins.push_back(static_cast<std::int32_t>((k + grid[a]) % grid[a]));
+    }
+    kept.bins.push_back(bins);
+  }
+  return kept;
+}
+
+const std::vector<std::pair<Shape, Shape>> grids{
+    {{8}, {5}}, {{9}, {3}}, {{7, 8}, {4, 5}}, {{6, 9}, {6, 5}}, {{4, 5, 6}, {3, 4, 4}}, {{64, 96}, {13, 7}}, {{32, 150}, {8, 60}}};
+
+TEST(Spectral, IsTheTruncatedTransform) {
+  for (const auto& [grid, modes] : grids) {
+    Shape shape = grid;
+    shape.insert(shape.begin(), {2, 3});
+    const Array x = random_normal(shape, DType::f64, Random(1, 2));
+    std::vector<int> axes;
+    for (std::size_t a = 0; a < grid.size(); ++a) axes.push_back(static_cast<int>(a) + 2);
+    const KeptModes kept = kept_of(grid, modes, true);
+    Array expected = rfft(x, axes);
+    for (std::size_t a = 0; a < grid.size(); ++a) {
+      Arrays rows;
+      for (const std::int32_t b : kept.bins[a]) rows.push_back(slice(expected, axes[a], b, b + 1));
+      expected = concatenate(rows, axes[a]);
+    }
+    EXPECT_LE(largest(modes_of(x, kept) - expected), 1e-12 * largest(expected));
+    const Array narrow = modes_of(x.as(DType::f32), kept).as(DType::c128);
+    EXPECT_LE(largest(narrow - expected), 2e-6 * largest(expected));
+  }
+}
+
+TEST(Spectral, AdjointsFitToTwelveDigits) {
+  for (const bool real_fields : {true, false})
+    for (const auto& [grid, modes] : grids) {
+      Shape shape = grid, spectrum = modes;
+      shape.insert(shape.begin(), {2, 2}), spectrum.insert(spectrum.begin(), {2, 2});
+      const KeptModes kept = kept_of(grid, modes, real_fields);
+      const Array x = real_fields ? random_normal(shape, DType::f64, Random(1, 2)) : complex_normal(shape, 2);
+      const Array y = complex_normal(spectrum, 3);
+      const auto test = [&](const Function& f, const Array& in, const Array& out) {
+        const auto [value, slope] = vjp(f, {in}, {out});
+        const double left = inner(value[0], out), right = inner(in, slope[0]);
+        EXPECT_LE(std::abs(left - right), 1e-12 * std::sqrt(inner(value[0], value[0]) * inner(out, out)));
+      };
+      test([&](const Arrays& a) { return Arrays{modes_of(a[0], kept, 0.5)}; }, x, y);
+      test([&](const Arrays& a) { return Arrays{field_of(a[0], kept, 0.5)}; }, y, x);
+      test([&](const Arrays& a) { return Arrays{field_of(a[0], kept, 0.5, 0)}; }, y, x);
+    }
+}
+
+TEST(Spectral, MixesModes) {
+  for (const Index k : {1, 7, 16, 37})
+    for (const Index samples : {1, 3, 6}) {
+      const Array x = complex_normal({samples, 3, k}, 1), r = complex_normal({3, 5, k}, 2);
+      const Array y = mix_modes(x, r);
+      const Array columns = permute(x, {2, 0, 1}), matrices = permute(r, {2, 0, 1});
+      EXPECT_LE(largest(y - permute(matmul(columns, matrices), {1, 2, 0})), 1e-13);
+    }
+}
+
+TEST(Spectral, DerivativesOfAnyOrder) {
+  const KeptModes kept = kept_of({5, 6}, {3, 3}, true);
+  const Array r0 = random_normal({2, 2, 9, 2}, DType::f64, Random(1, 4));
+  const auto complex_of = [](const Array& a) {
+    const int last = a.ndim() - 1;
+    Shape shape = a.shape();
+    shape.pop_back();
+    return make_complex(reshape(slice(a, last, 0, 1), shape), reshape(slice(a, last, 1, 2), shape));
+  };
+  const auto f = [&](const Arrays& a) {
+    const Array modes = reshape(modes_of(a[0], kept), {1, 2, 9});
+    const Array y = field_of(reshape(mix_modes(modes, complex_of(a[1])), {1, 2, 3, 3}), kept);
+    return sum(y * square(y) + y * a[0]);
+  };
+  const Arrays at{random_normal({1, 2, 5, 6}, DType::f64, Random(1, 5)), r0};
+  EXPECT_LE(check_gradients(f, at).max_error, 1e-7);
+  const auto second = [&](const Arrays& a) {
+    const Arrays g = grad(f)(a);
+    return sum(square(g[0])) + sum(square(g[1]));
+  };
+  EXPECT_LE(check_gradients(second, at, 1e-3, 40).max_error, 1e-6);
+}
+
+TEST(Spectral, RefusesWhatDoesNotFit) {
+  KeptModes kept = kept_of({8, 8}, {4, 3}, true);
+  EXPECT_THROW(modes_of(Array::zeros({1, 1, 8, 9}, DType::f32), kept), std::invalid_argument);
+  EXPECT_THROW(modes_of(Array::zeros({1, 1, 8, 8}, DType::c64), kept), std::invalid_argument);
+  EXPECT_THROW(field_of(Array::zeros({1, 1, 4, 4}, DType::c64), kept), std::invalid_argument);
+  kept.bins[1] = {0, 5, 1};
+  EXPECT_THROW(modes_of(Array::zeros({1, 1, 8, 8}, DType::f32), kept), std::invalid_argument);
+  kept.bins[1] = {0, 0, 1};
+  EXPECT_THROW(modes_of(Array::zeros({1, 1, 8, 8}, DType::f32), kept), std::invalid_argument);
+  EXPECT_THROW(mix_modes(Array::zeros({1, 2, 4}, DType::c64), Array::zeros({3, 2, 4}, DType::c64)), std::invalid_argument);
+}
+
+// A field of few frequencies at the points of a grid.
+Array band_limited(const Shape& grid) {
+  std::vector<double> values;
+  const Index points = size_of(grid);
+  for (Index p = 0; p < points; ++p) {
+    double phase[3] = {};
+    Index rest = p;
+    for (std::size_t a = grid.size(); a-- > 0; rest /= grid[a])
+      phase[a] = 2 * M_PI * static_cast<double>(rest % grid[a]) / static_cast<double>(grid[a]);
+    values.push_back(0.3 + std::cos(phase[0] - 2 * phase[1] + 0.4) + std::sin(2 * phase[0] + phase[1]) +
+                     0.5 * std::cos(phase[0] + phase[1] + phase[2]));
+  }
+  Shape shape = grid;
+  shape.insert(shape.begin(), {1, 1});
+  return Array::from(values, shape);
+}
+
+TEST(Spectral, ResamplesWhatIsBandLimitedExactly) {
+  for (const auto& [from, to] : std::vector<std::pair<Shape, Shape>>{
+           {{8}, {16}}, {{16}, {7}}, {{9, 8}, {16, 15}}, {{16, 15}, {7, 8}}, {{8, 9, 8}, {6, 16, 7}}}) {
+    const Array x = band_limited(from);
+    EXPECT_LE(largest(resample_spectral(x, to) - band_limited(to)), 1e-12) << to_string(to);
+    // neuralop's: negative frequencies of upsampled fields land elsewhere
+    SpectralOptions o;
+    o.modes.assign(from.size(), 5);
+    o.conv_bias = false;
+    nn::Init init{1};
+    SpectralConvolution identity(o, 1, 1, 1, DType::f64, init);
+    nn::ParameterRefs parameters;
+    identity.collect("", parameters);
+    *parameters[0].value = Array::full(parameters[0].value->shape(), 1, DType::f64).as(DType::c128);
+    EXPECT_LE(largest(identity(x, 0, to) - band_limited(to)), 1e-12) << to_string(from) << " to " << to_string(to);
+  }
+}
+
+TEST(Spectral, OddModesOfEvenWeightsKeepTheirFrequencies) {
+  // iFNO: as more modes are used, those that were keep their weights.
+  SpectralOptions o;
+  o.modes = {16, 9}, o.max_modes = {16, 9}, o.conv_bias = false;
+  nn::Init init{1};
+  SpectralConvolution c(o, 1, 1, 1, DType::f64, init);
+  const Array x = random_normal({1, 1, 32, 32}, DType::f64, Random(1, 3));
+  const KeptModes low = kept_of({32, 32}, {4, 3}, true);
+  Array first;
+  for (const Index m : {5, 6, 7, 8, 9, 15, 16}) {
+    c.set_modes({m, 8});
+    const Array y = modes_of(c(x), low);
+    if (first.empty()) first = y;
+    EXPECT_LE(largest(y - first), 1e-12) << m;
+  }
+}
+
+TEST(Weights, EveryContractionIsTheDenseOne) {
+  for (const char* format : {"tucker", "cp", "tt", "joint_tucker"})
+    for (const Shape& modes : {Shape{5}, Shape{4, 3}, Shape{2, 3, 4}}) {
+      WeightOptions o;
+      o.factorization = format, o.rank = 0.6;
+      nn::Init init{2};
+      o.contraction = "factorized";
+      const SpectralWeights a(o, 3, 4, modes, 2, DType::c128, init);
+      nn::Init again{2};
+      o.contraction = "reconstructed";
+      const SpectralWeights b(o, 3, 4, modes, 2, DType::c128, again);
+      std::vector<ModeRange> part;
+      for (const Index m : modes) part.push_back({m > 2 ? 1 : 0, m - (m > 2 ? 1 : 0)});
+      Index k = 1;
+      for (const ModeRange& r : part) k *= r.count;
+      const Array x = complex_normal({2, 3, k}, 7);
+      for (Index layer = 0; layer < 2; ++layer) {
+        Array dense = b.dense(layer);
+        for (std::size_t i = 0; i < part.size(); ++i)
+          dense = slice(dense, static_cast<int>(i) + 2, part[i].first, part[i].first + part[i].count);
+        const Array expected = mix_modes(x, reshape(dense, {3, 4, k}));
+        EXPECT_LE(largest(apply_form(a.forms(part, 2)[layer], x) - expected), 1e-13) << format;
+        EXPECT_LE(largest(apply_form(b.forms(part, 2)[layer], x) - expected), 1e-13) << format;
+      }
+    }
+}
+
+TEST(Weights, RanksAreTensorlys) {
+  EXPECT_EQ(tucker_ranks({64, 64, 64, 33}, 0.1), (std::vector<Index>{36, 36, 36, 19}));
+  EXPECT_EQ(tucker_ranks({64, 64, 64, 33}, 0.01), (std::vector<Index>{20, 20, 20, 10}));
+  EXPECT_EQ(tucker_ranks({32, 32, 16, 9}, 0.42), (std::vector<Index>{26, 26, 13, 7}));
+  EXPECT_EQ(canonical_rank({64, 64, 64, 33}, 0.1), 3845);
+  EXPECT_EQ(canonical_rank({64, 64, 16, 9}, 0.05), 193);
+  EXPECT_EQ(tensor_train_ranks({64, 64, 64, 33}, 0.1), (std::vector<Index>{1, 87, 87, 66, 1}));
+  EXPECT_EQ(tensor_train_ranks({32, 32, 16, 9}, 0.42), (std::vector<Index>{1, 46, 34, 18, 1}));
+}
+
+TEST(Weights, WhatIsKeptFollowsTheParameters) {
+  FnoConfig c;
+  c.spectral.modes = {4, 4}, c.spectral.factorization = "tucker", c.hidden_channels = 4;
+  nn::Init init{1};
+  const auto fno = c.make(init);
+  const Array x = random_normal({1, 1, 8, 8}, DType::f32, Random(1, 2));
+  const Array before = (*fno)(x);
+  for (const nn::NamedParameter& p : fno->parameters())
+    if (p.name.find("core") != std::string::npos) {  // in place, as an optimiser does
+      auto* w = p.value->mutable_data<std::complex<float>>();
+      for (Index k = 0; k < p.value->size(); ++k) w[k] *= 3;
+    }
+  const Array after = (*fno)(x), copy = (*fno->clone())(x);
+  EXPECT_FALSE(identical(after, before));
+  EXPECT_TRUE(identical(after, copy));
+}
+
+}  // namespace
+}  // namespace cartan::operators
