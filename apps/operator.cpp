@@ -2,13 +2,13 @@
 
 namespace cartan::app {
 
-AddVerb add_operator_generate;
+AddVerb add_operator_generate, add_operator_import, add_operator_compress;
 
 void add_operator_verbs(CLI::App& app) {
   CLI::App* verbs =
       app.add_subcommand("operator", "Surrogates of partial differential equations: neural operators");
   verbs->require_subcommand(1);
-  for (AddVerb* add : {add_operator_generate}) add(*verbs);
+  for (AddVerb* add : {add_operator_generate, add_operator_import, add_operator_compress}) add(*verbs);
 }
 
 }  // namespace cartan::app

@@ -5,6 +5,7 @@
 #include <cartan/core/random.hpp>
 #include <cartan/data/hdf5.hpp>
 #include <cartan/operators/compress.hpp>
+#include <cartan/operators/fno.hpp>
 
 #include <iostream>
 #include <memory>
@@ -27,7 +28,8 @@ struct Options {
 // Noise in the units of the model, on twice as many points as there are modes.
 Array noise(const operators::Model& model, Index samples) {
   const auto* fno = dynamic_cast<const operators::FnoConfig*>(&model.config());
-  require(fno != nullptr, "[compress] the model is a ", model.network().kind(), "; fno and tfno have spectral weights");
+  require(fno != nullptr, "[compress] the model is a ", model.network().kind(),
+          "; fno and tfno have spectral weights");
   Shape shape{samples, fno->in_channels};
   for (const Index m : fno->spectral.modes) shape.push_back(2 * m);
   const Array re = model.input.restore(random_normal(shape, DType::f32, Random(1, 1)));
@@ -46,8 +48,8 @@ void run_compress(const Options& o) {
     probe = file.read_rows("x", 0, std::min(o.samples, file.shape("x").at(0)));
   }
   operators::CompressedModel c = operators::compress(model, o.compress, probe);
-  c.model.card["compressed"] =
-      text("from ", c.parameters_before, " to ", c.parameters_after, " parameters; output changed by ", c.measured);
+  c.model.card["compressed"] = text("from ", c.parameters_before, " to ", c.parameters_after,
+                                    " parameters; output changed by ", c.measured);
   c.model.save(o.out);
   if (o.json) {
     nlohmann::ordered_json j{{"model", o.out},
@@ -56,17 +58,20 @@ void run_compress(const Options& o) {
                              {"predicted_rel_l2", c.predicted},
                              {"measured_rel_l2", c.measured}};
     for (const auto& layer : c.layers)
-      j["layers"].push_back({{"ranks", layer.ranks}, {"weight_error", layer.weight_error},
-                             {"compression", static_cast<double>(layer.before) / static_cast<double>(layer.after)}});
+      j["layers"].push_back(
+          {{"ranks", layer.ranks},
+           {"weight_error", layer.weight_error},
+           {"compression", static_cast<double>(layer.before) / static_cast<double>(layer.after)}});
     std::cout << j.dump(2) << "\n";
     return;
   }
   for (std::size_t l = 0; l < c.layers.size(); ++l)
-    std::cout << "layer " << l << "  ranks " << to_string(c.layers[l].ranks) << "  error of the weights "
-              << c.layers[l].weight_error << "  numbers " << c.layers[l].before << " -> " << c.layers[l].after << "\n";
+    std::cout << "layer " << l << "  ranks " << to_string(Shape(c.layers[l].ranks))
+              << "  error of the weights " << c.layers[l].weight_error << "  numbers " << c.layers[l].before
+              << " -> " << c.layers[l].after << "\n";
   std::cout << "parameters  " << c.parameters_before << " -> " << c.parameters_after << "\n"
-            << "change of the output, relative L2  predicted " << c.predicted << "  measured " << c.measured << " on "
-            << (o.probe.empty() ? "noise" : o.probe) << "\n"
+            << "change of the output, relative L2  predicted " << c.predicted << "  measured " << c.measured
+            << " on " << (o.probe.empty() ? "noise" : o.probe) << "\n"
             << "written " << o.out << "\n";
 }
 

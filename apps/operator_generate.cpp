@@ -48,8 +48,8 @@ void run(Options& o) {
     return;
   }
   std::cout << o.equation->formula() << "\n"
-            << o.out << ": " << o.generate.samples << " samples, x " << to_string(o.equation->x_shape()) << ", y "
-            << to_string(o.equation->y_shape()) << ", " << duration(seconds) << "\n";
+            << o.out << ": " << o.generate.samples << " samples, x " << to_string(o.equation->x_shape())
+            << ", y " << to_string(o.equation->y_shape()) << ", " << duration(seconds) << "\n";
 }
 
 }  // namespace
@@ -65,11 +65,13 @@ void add_operator_generate(CLI::App& group) {
     equation->add_option("--out", o->out, "File to write (HDF5): datasets x and y")->required();
     add_field_options(equation, config::fields_of(o->generate));
     add_field_options(equation, config::fields_of(*o->equation));
-    equation->add_flag("--resume", o->resume, "Go on with a file that was interrupted, or add samples to one");
+    equation->add_flag("--resume", o->resume,
+                       "Go on with a file that was interrupted, or add samples to one");
     add_force_option(equation, o->force);
     add_json_option(equation, o->json);
     add_threads_option(equation);
-    add_example(equation, text("cartan operator generate ", kind.name, " --samples 4 --out ", kind.name, ".h5"));
+    add_example(equation,
+                text("cartan operator generate ", kind.name, " --samples 4 --out ", kind.name, ".h5"));
     equation->callback([o] { run(*o); });
   }
   add_example(verb, "cartan operator generate darcy-small --samples 100 --out darcy.h5");

@@ -44,7 +44,8 @@ operators::PeerValue peer_value(const nlohmann::json& j) {
 
 operators::PeerArguments parse(const std::string& text, const std::string& file) {
   const nlohmann::json j = nlohmann::json::parse(text, nullptr, false);
-  if (!j.is_object()) throw FormatError(file, "", "is no JSON object of arguments: {\"n_modes\": [16, 16], ...}");
+  if (!j.is_object())
+    throw FormatError(file, "", "is no JSON object of arguments: {\"n_modes\": [16, 16], ...}");
   return peer_value(j).entries;
 }
 
@@ -63,7 +64,8 @@ void import_state(const Options& o) {
   refuse_existing({o.out}, o.force);
   operators::ImportedOperator imported = operators::import_operator(o.state, arguments_of(o));
   operators::Model& model = imported.model;
-  model.card["origin"] = imported.source + ", imported from " + std::filesystem::path(o.state).filename().string();
+  model.card["origin"] =
+      imported.source + ", imported from " + std::filesystem::path(o.state).filename().string();
   model.card["licence"] = o.licence.empty() ? "not stated: that of the weights holds" : o.licence;
   model.save(o.out);
   const auto lines = operators::model_card(operators::Model::open(o.out));
@@ -83,11 +85,14 @@ void import_state(const Options& o) {
 }  // namespace
 
 void add_operator_import(CLI::App& group) {
-  CLI::App* verb = group.add_subcommand("import", "Make a model of an FNO or TFNO that neuraloperator trained");
+  CLI::App* verb =
+      group.add_subcommand("import", "Make a model of an FNO or TFNO that neuraloperator trained");
   auto o = std::make_shared<Options>();
-  verb->add_option("state", o->state, "State dict: .pt of torch.save, or HDF5 with an array a name")->required();
+  verb->add_option("state", o->state, "State dict: .pt of torch.save, or HDF5 with an array a name")
+      ->required();
   verb->add_option("--out", o->out, "Model file to write")->required();
-  verb->add_option("--config", o->config, "JSON file with the arguments of the constructor, where the state has none");
+  verb->add_option("--config", o->config,
+                   "JSON file with the arguments of the constructor, where the state has none");
   verb->add_option("--licence", o->licence, "licence of the weights, kept in the model card");
   add_force_option(verb, o->force);
   add_json_option(verb, o->json);

@@ -12,7 +12,8 @@
 namespace cartan::data {
 namespace {
 
-constexpr std::uint64_t deflate_ratio = 1040;              // no deflated stream grows by more
+constexpr std::uint64_t deflate_ratio = 1040;  // no deflated stream grows by more
+constexpr int most_shared = 4096;
 constexpr std::size_t piece_bytes = std::size_t{8} << 20;  // read at once to verify a dataset
 
 struct OpenDataset {
@@ -77,6 +78,8 @@ struct Hdf5File::State {
   Group outline;
   DatasetInfos infos;
   mutable std::map<std::string, OpenDataset> sets;
+  int shared = 0;                               // names of objects that have several
+  std::vector<haddr_t> open_groups;             // around the one that is read
   std::map<std::string, std::string> not_read;  // objects of another program's file, and why
 
   explicit State(const std::string& name) : path(name) {
@@ -140,10 +143,16 @@ struct Hdf5File::State {
     Handle object = checked(H5Oopen(id, link.name.c_str(), H5P_DEFAULT), H5Oclose, here, "cannot be opened");
     H5O_info_t info;
     checked(H5Oget_info2(object.get(), &info, H5O_INFO_BASIC), here, "cannot be opened");
-    // One name an object: no cycles, nothing read twice.
-    if (info.rc != 1) here.fail("an object with several names");
+    // One name an object: no cycles, nothing read twice. Files of other programs may share what is no cycle.
+    if (info.rc != 1) {
+      if (!foreign || ++shared > most_shared) here.fail("an object with several names");
+      for (const haddr_t outer : open_groups)
+        if (outer == info.addr) here.fail("a group within itself");
+    }
     if (info.type == H5O_TYPE_GROUP) {
+      open_groups.push_back(info.addr);
       read_group(object.get(), group[link.name], here.object, depth + 1);
+      open_groups.pop_back();
     } else if (info.type == H5O_TYPE_DATASET) {
       const AttributeReader reader{file_size, foreign};
       Attributes attributes = reader.read_all(object.get(), here);

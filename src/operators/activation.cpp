@@ -18,7 +18,8 @@ Gelu::Gelu(int order) : order_(order) {
   }
 }
 
-Arrays Gelu::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents, const std::vector<bool>& wanted) const {
+Arrays Gelu::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+                 const std::vector<bool>& wanted) const {
   const Array& c = cotangents[0];
   if (order_ == 0) return {run(std::make_shared<Gelu>(1), {in[0], c})};
   Arrays g(2);

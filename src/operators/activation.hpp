@@ -8,8 +8,8 @@
 
 namespace cartan::operators {
 
-// gelu(x) = x P(x) with the normal distribution P, and (x, c) -> c d^n/dx^n gelu(x): P + x p for n = 1, p_n(x) p(x)
-// for n >= 2 with p_2 = 2 - x^2, p_(n+1) = p_n' - x p_n and the density p.
+// gelu(x) = x P(x) with the normal distribution P, and (x, c) -> c d^n/dx^n gelu(x): P + x p for n = 1,
+// p_n(x) p(x) for n >= 2 with p_2 = 2 - x^2, p_(n+1) = p_n' - x p_n and the density p.
 class Gelu : public Primitive {
  public:
   explicit Gelu(int order);

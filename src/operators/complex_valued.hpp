@@ -1,6 +1,6 @@
 #pragma once
-// Maps of complex fields made of two of real ones: f(z) = f0(Re z) - f1(Im z) + i (f0(Im z) + f1(Re z)), biases and
-// activations inside, as neuraloperator's ComplexValued.
+// Maps of complex fields made of two of real ones: f(z) = f0(Re z) - f1(Im z) + i (f0(Im z) + f1(Re z)),
+// biases and activations inside, as neuraloperator's ComplexValued.
 
 #include "cartan/autodiff/ops.hpp"
 

@@ -7,6 +7,7 @@
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/error.hpp"
+#include "cartan/operators/fno.hpp"
 
 namespace cartan::operators {
 namespace {
@@ -58,7 +59,8 @@ Tensor project(const Tensor& x, const Matrix& u, std::size_t mode) {
   y.values.resize(static_cast<std::size_t>(left * u.cols() * right));
   for (Index l = 0; l < left; ++l) {
     const Eigen::Map<const Matrix> part(x.values.data() + l * n * right, n, right);
-    Eigen::Map<Matrix>(y.values.data() + l * u.cols() * right, u.cols(), right).noalias() = u.adjoint() * part;
+    Eigen::Map<Matrix>(y.values.data() + l * u.cols() * right, u.cols(), right).noalias() =
+        u.adjoint() * part;
   }
   return y;
 }
@@ -159,10 +161,11 @@ void describe(config::Fields& f, CompressOptions& o) {
 
 CompressedModel compress(const Model& model, const CompressOptions& options, const Array& probe) {
   config::validate("compress", options);
-  require((options.tolerance > 0) != (options.size > 0), "[compress] tolerance ", options.tolerance, " and size ",
-          options.size, "; give one of them, above 0");
+  require((options.tolerance > 0) != (options.size > 0), "[compress] tolerance ", options.tolerance,
+          " and size ", options.size, "; give one of them, above 0");
   const auto* fno = dynamic_cast<const Fno*>(&model.network());
-  require(fno != nullptr, "[compress] the model is a ", model.network().kind(), "; fno and tfno have spectral weights");
+  require(fno != nullptr, "[compress] the model is a ", model.network().kind(),
+          "; fno and tfno have spectral weights");
   require(!fno->config().spectral.separable, "[compress] separable spectral weights are small already");
   const Recording off(false);
   const std::unique_ptr<Operator> dense = with_dense_weights(*fno);
@@ -176,7 +179,7 @@ CompressedModel compress(const Model& model, const CompressOptions& options, con
   double tolerance = options.tolerance;
   if (options.size > 0) {
     const double most = options.size * static_cast<double>(size_of(shape));
-    double low = 0, high = 1;
+    double low = 0, high = 3;  // each mode may leave out all
     for (int k = 0; k < 60; ++k) {
       const double middle = (low + high) / 2;
       (numbers(shape, ranks_of_all(layers, middle)) > most ? low : high) = middle;
@@ -212,11 +215,12 @@ CompressedModel compress(const Model& model, const CompressOptions& options, con
         }
     }
   }
-  const nn::ConstParameterRefs from = dense->parameters();
+  const Operator& source = *dense;
+  const nn::ConstParameterRefs from = source.parameters();
   for (const nn::NamedParameter& p : out.model.parameters())
     for (const nn::ConstNamedParameter& q : from)
       if (q.name == p.name) *p.value = *q.value;
-  nn::copy_parameters(dense->constants(), out.model.network().constants());
+  nn::copy_parameters(source.constants(), out.model.network().constants());
   out.model.input = model.input, out.model.output = model.output, out.model.card = model.card;
   out.parameters_before = nn::count_parameters(model.parameters());
   out.parameters_after = nn::count_parameters(static_cast<const Model&>(out.model).parameters());

@@ -20,9 +20,11 @@ Array coordinates(const FnoConfig& c, const Shape& grid, DType dtype) {
   Index inner = points;
   for (std::size_t a = 0; a < d; ++a) {
     inner /= grid[a];
-    const double low = c.grid_low.empty() ? 0 : c.grid_low[a], high = c.grid_high.empty() ? 1 : c.grid_high[a];
+    const double low = c.grid_low.empty() ? 0 : c.grid_low[a],
+                 high = c.grid_high.empty() ? 1 : c.grid_high[a];
     for (Index p = 0; p < points; ++p)
-      out.push_back(low + (high - low) * static_cast<double>(p / inner % grid[a]) / static_cast<double>(grid[a]));
+      out.push_back(low +
+                    (high - low) * static_cast<double>(p / inner % grid[a]) / static_cast<double>(grid[a]));
   }
   Shape shape = grid;
   shape.insert(shape.begin(), {1, static_cast<Index>(d)});
@@ -37,7 +39,9 @@ void FnoConfig::describe(config::Fields& f) {
   f("hidden_channels", hidden_channels, "channels of the blocks").from(1).to(65536);
   f("layers", layers, "blocks").from(1).to(1024);
   operators::describe(f, spectral);
-  f("lifting_ratio", lifting_ratio, "hidden channels of the lifting over those of the blocks; 0: one layer").from(0).to(1024);
+  f("lifting_ratio", lifting_ratio, "hidden channels of the lifting over those of the blocks; 0: one layer")
+      .from(0)
+      .to(1024);
   f("projection_ratio", projection_ratio, "the same of the projection").above(0).to(1024);
   f("grid_embedding", grid_embedding, "coordinates of the points as further channels");
   f("grid_low", grid_low, "least coordinate along each axis; empty: 0");
@@ -52,8 +56,12 @@ void FnoConfig::describe(config::Fields& f) {
   f("skip_kernel", skip_kernel, "points a side of linear skips").from(1).to(99);
   f("preactivation", preactivation, "activation and norm before each block");
   f("stabilizer", stabilizer, "of what the spectral convolution sees").one_of({"none", "tanh"});
-  f("padding", padding, "part of the extent that is added at both ends of an axis; one number: of all").from(0).to(8);
-  f("resolution_scaling", resolution_scaling, "factor of the grid in each block; one number: in all").above(0).to(64);
+  f("padding", padding, "part of the extent that is added at both ends of an axis; one number: of all")
+      .from(0)
+      .to(8);
+  f("resolution_scaling", resolution_scaling, "factor of the grid in each block; one number: in all")
+      .above(0)
+      .to(64);
   f("embedding_features", embedding_features, "features of what norm adaptive is given").from(0).to(65536);
   f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
 }
@@ -62,8 +70,8 @@ void FnoConfig::validate() const {
   OperatorConfig::validate();
   const std::size_t d = spectral.modes.size();
   const auto each = [&](const char* name, std::size_t have, std::size_t wanted, bool one) {
-    require(have == 0 || have == wanted || (one && have == 1), "[", kind(), "] ", name, " has ", have, " numbers; give ",
-            wanted, one ? ", one, or none" : ", or none");
+    require(have == 0 || have == wanted || (one && have == 1), "[", kind(), "] ", name, " has ", have,
+            " numbers; give ", wanted, one ? ", one, or none" : ", or none");
   };
   require(d >= 1 && d <= 3, "[", kind(), "] modes of ", d, " axes; 1, 2 or 3");
   each("max_modes", spectral.max_modes.size(), d, false);
@@ -73,15 +81,17 @@ void FnoConfig::validate() const {
   each("resolution_scaling", resolution_scaling.size(), static_cast<std::size_t>(layers), true);
   require(norm != "group" || hidden_channels % norm_groups == 0, "[", kind(), "] ", hidden_channels,
           " channels are not divided by ", norm_groups, " groups");
-  require((norm == "adaptive") == (embedding_features > 0), "[", kind(), "] norm adaptive needs embedding_features, and ",
-          "the others have none; norm is ", norm, ", embedding_features ", embedding_features);
+  require((norm == "adaptive") == (embedding_features > 0), "[", kind(),
+          "] norm adaptive needs embedding_features, and ", "the others have none; norm is ", norm,
+          ", embedding_features ", embedding_features);
 }
 
 std::string FnoConfig::summary() const {
   std::string m;
   for (const Index k : spectral.modes) m += (m.empty() ? "" : "x") + std::to_string(k);
-  return text(kind() == std::string("tfno") ? "TFNO" : "FNO", " of ", layers, " layers, ", hidden_channels, " channels, modes ",
-              m, ", ", spectral.factorization, spectral.separable ? " separable" : "", " weights, ", dtype);
+  return text(kind() == std::string("tfno") ? "TFNO" : "FNO", " of ", layers, " layers, ", hidden_channels,
+              " channels, modes ", m, ", ", spectral.factorization, spectral.separable ? " separable" : "",
+              " weights, ", dtype);
 }
 
 std::unique_ptr<OperatorConfig> FnoConfig::clone() const {
@@ -98,15 +108,18 @@ std::unique_ptr<Operator> FnoConfig::make(nn::Init& init) const {
 Fno::Fno(std::shared_ptr<const FnoConfig> config, nn::Init& init) : config_(std::move(config)) {
   const FnoConfig& c = *config_;
   c.validate();
-  require(c.norm != "adaptive", "[", c.kind(), "] norm adaptive needs an embedding, which an operator is not given: use FnoBlocks");
+  require(c.norm != "adaptive", "[", c.kind(),
+          "] norm adaptive needs an embedding, which an operator is not given: use FnoBlocks");
   const Index d = c.dimensions(), in = c.in_channels + (c.grid_embedding ? d : 0), h = c.hidden_channels;
   const Index lifted = static_cast<Index>(c.lifting_ratio * static_cast<double>(h)),
               projected = static_cast<Index>(c.projection_ratio * static_cast<double>(h));
   for (int part = 0; part < (c.complex_fields() ? 2 : 1); ++part)
-    lifting_.emplace_back(lifted > 0 ? std::vector<Index>{in, lifted, h} : std::vector<Index>{in, h}, c.dtype, init);
+    lifting_.emplace_back(lifted > 0 ? std::vector<Index>{in, lifted, h} : std::vector<Index>{in, h}, c.dtype,
+                          init);
   blocks_ = FnoBlocks(c, init);
   for (int part = 0; part < (c.complex_fields() ? 2 : 1); ++part)
-    projection_.emplace_back(std::vector<Index>{h, std::max<Index>(1, projected), c.out_channels}, c.dtype, init);
+    projection_.emplace_back(std::vector<Index>{h, std::max<Index>(1, projected), c.out_channels}, c.dtype,
+                             init);
 }
 
 void Fno::collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) {
@@ -172,9 +185,10 @@ Array Fno::forward(const Array& x, const Shape& wanted) const {
 
 Array Fno::on_grid(const Array& x, const Shape& grid) const {
   const FnoConfig& c = *config_;
-  require(x.ndim() == c.dimensions() + 2 && x.dim(0) >= 1 && x.dim(1) == c.in_channels && x.dtype() == c.field_dtype(), "[", kind(),
-          "] fields ", x.shape(), " of ", x.dtype(), " must be (samples, ", c.in_channels, ", ", c.dimensions(),
-          " axes of a grid) of ", c.field_dtype());
+  require(x.ndim() == c.dimensions() + 2 && x.dim(0) >= 1 && x.dim(1) == c.in_channels &&
+              x.dtype() == c.field_dtype(),
+          "[", kind(), "] fields ", x.shape(), " of ", x.dtype(), " must be (samples, ", c.in_channels, ", ",
+          c.dimensions(), " axes of a grid) of ", c.field_dtype());
   require(grid.size() == static_cast<std::size_t>(c.dimensions()), "[", kind(), "] a grid ", grid, " for ",
           c.dimensions(), " axes");
   for (const Index n : grid) require(n >= 1, "[", kind(), "] a grid ", grid, "; extents are at least 1");

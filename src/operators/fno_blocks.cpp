@@ -28,7 +28,8 @@ Array channels_shaped(const Array& a, int ndim) {
   return reshape(a, shape);
 }
 
-// Correlation with weights (out, in, k, .., k), zeros beyond the border; the extra point of an even k at the end.
+// Correlation with weights (out, in, k, .., k), zeros beyond the border; the extra point of an even k at the
+// end.
 Array correlate(const Array& weight, const Array& x) {
   const int d = x.ndim() - 2;
   const Index k = weight.dim(2), before = (k - 1) / 2, out = weight.dim(0), in = weight.dim(1);
@@ -97,9 +98,9 @@ FnoBlocks::FnoBlocks(const FnoConfig& c, nn::Init& init) : config_(c) {
   make_skips(c.skip, skips_);
   if (c.channel_mlp) {
     make_skips(c.mlp_skip, mlp_skips_);
-    const Index hidden =
-        static_cast<Index>(std::nearbyint(static_cast<double>(channels) * c.mlp_expansion));
-    for (Index k = 0; k < parts * c.layers; ++k) mlps_.emplace_back(std::vector<Index>{channels, hidden, channels}, c.dtype, init);
+    const Index hidden = static_cast<Index>(std::nearbyint(static_cast<double>(channels) * c.mlp_expansion));
+    for (Index k = 0; k < parts * c.layers; ++k)
+      mlps_.emplace_back(std::vector<Index>{channels, hidden, channels}, c.dtype, init);
   }
   if (c.norm == "none") return;
   for (Index k = 0; k < 2 * parts * c.layers; ++k) {
@@ -113,7 +114,8 @@ FnoBlocks::FnoBlocks(const FnoConfig& c, nn::Init& init) : config_(c) {
       n.variance = Array::full({channels}, 1, c.dtype);
     }
     if (c.norm == "adaptive") {
-      const nn::Linear first(c.embedding_features, 512, true, c.dtype, init), second(512, 2 * channels, true, c.dtype, init);
+      const nn::Linear first(c.embedding_features, 512, true, c.dtype, init),
+          second(512, 2 * channels, true, c.dtype, init);
       n.mlp = {first.weight, first.bias, second.weight, second.bias};
     }
     norms_.push_back(n);
@@ -129,8 +131,9 @@ void FnoBlocks::collect(const std::string& prefix, nn::ParameterRefs& out, nn::P
   };
   const auto list = [&](const char* what, const std::string& kind, std::vector<Skip>& skips) {
     for (std::size_t k = 0; k < skips.size(); ++k)
-      out.push_back({name(what, k) + (kind == "linear" && config_.skip_kernel == 1 ? ".conv.weight" : ".weight"),
-                     &skips[k].weight});
+      out.push_back(
+          {name(what, k) + (kind == "linear" && config_.skip_kernel == 1 ? ".conv.weight" : ".weight"),
+           &skips[k].weight});
   };
   list("fno_skips", config_.skip, skips_);
   list("channel_mlp_skips", config_.mlp_skip, mlp_skips_);
@@ -172,7 +175,8 @@ Array FnoBlocks::skip(const std::string& kind, const std::vector<Skip>& skips, c
   if (kind == "none") return {};
   if (kind == "identity") return transformed(v, grid);
   const Array s = complex_valued(v, [&](int part, const Array& x) {
-    const Array& w = skips[static_cast<std::size_t>(config_.complex_fields() ? 2 * layer + part : layer)].weight;
+    const Array& w =
+        skips[static_cast<std::size_t>(config_.complex_fields() ? 2 * layer + part : layer)].weight;
     if (kind == "soft-gating") return x * w;
     return config_.skip_kernel == 1 ? mix_channels(w, x) : correlate(w, x);
   });
@@ -205,17 +209,20 @@ Array FnoBlocks::norm_part(const Array& x, const Norm& n) const {
       n.mean = n.mean * 0.9 + reshape(m, {channels}) * 0.1;
       n.variance = n.variance * 0.9 + v * 0.1;
     } else {
-      y = (x - channels_shaped(n.mean, x.ndim())) * channels_shaped(reciprocal(sqrt(n.variance + 1e-5)), x.ndim());
+      y = (x - channels_shaped(n.mean, x.ndim())) *
+          channels_shaped(reciprocal(sqrt(n.variance + 1e-5)), x.ndim());
     }
   } else {
     const Index groups = kind == "group" ? config_.norm_groups : channels;
     y = reshape(nn::normalize(reshape(x, {samples * groups, -1})), x.shape());
   }
   if (kind == "adaptive") {
-    require(embedding_.ndim() == 1 && embedding_.size() == config_.embedding_features, "[FnoBlocks] the embedding has shape ",
-            embedding_.shape(), ", not (", config_.embedding_features, "); give one by set_embedding");
+    require(embedding_.ndim() == 1 && embedding_.size() == config_.embedding_features,
+            "[FnoBlocks] the embedding has shape ", embedding_.shape(), ", not (", config_.embedding_features,
+            "); give one by set_embedding");
     const Array row = reshape(embedding_, {1, -1});
-    const Array both = reshape(linear(gelu(linear(row, n.mlp[0], n.mlp[1])), n.mlp[2], n.mlp[3]), {2 * channels});
+    const Array both =
+        reshape(linear(gelu(linear(row, n.mlp[0], n.mlp[1])), n.mlp[2], n.mlp[3]), {2 * channels});
     weight = slice(both, 0, 0, channels), bias = slice(both, 0, channels, 2 * channels);
   }
   if (weight.empty()) return y;
@@ -225,13 +232,15 @@ Array FnoBlocks::norm_part(const Array& x, const Norm& n) const {
 Array FnoBlocks::norm(const Array& x, Index which) const {
   if (norms_.empty()) return x;
   return complex_valued(x, [&](int part, const Array& a) {
-    return norm_part(a, norms_[static_cast<std::size_t>(config_.complex_fields() ? 2 * which + part : which)]);
+    return norm_part(a,
+                     norms_[static_cast<std::size_t>(config_.complex_fields() ? 2 * which + part : which)]);
   });
 }
 
 Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given) const {
   const FnoConfig& c = config_;
-  const Shape from(x.shape().begin() + 2, x.shape().end()), grid = given.empty() ? output_grid(from, layer) : given;
+  const Shape from(x.shape().begin() + 2, x.shape().end()),
+      grid = given.empty() ? output_grid(from, layer) : given;
   const bool inner = layer + 1 < c.layers;
   Array v = x;
   if (c.preactivation) v = norm(activate(c.activation, v), 2 * layer);

@@ -98,7 +98,8 @@ void set_grid(FnoConfig& c, const PeerValue& v) {
     return;
   }
   if (std::holds_alternative<std::string>(v.value)) {
-    if (lower(text_of("positional_embedding", v)) != "grid") unreadable("positional_embedding", "grid or None");
+    if (lower(text_of("positional_embedding", v)) != "grid")
+      unreadable("positional_embedding", "grid or None");
     return;
   }
   const auto found = v.entries.find("grid_boundaries");
@@ -136,50 +137,88 @@ FnoConfig fno_config_of(const PeerArguments& arguments, bool tensorised) {
     return found == arguments.end() ? nullptr : &found->second;
   };
   const auto* modes = argument("n_modes");
-  if (modes == nullptr) throw std::invalid_argument("[import] the arguments of neuraloperator have no n_modes");
+  if (modes == nullptr)
+    throw std::invalid_argument("[import] the arguments of neuraloperator have no n_modes");
   c.spectral.modes = wholes_of("n_modes", *modes);
   if (const auto* v = argument("factorization")) set_factorization(c, *v);
   if (const auto* v = argument("separable")) c.spectral.separable = flag_of("separable", *v);
   for (const auto& [name, v] : arguments) {
     if (name == "n_modes" || name == "factorization" || name == "separable") continue;
-    if (name == "in_channels") c.in_channels = whole_of(name, v);
-    else if (name == "out_channels") c.out_channels = whole_of(name, v);
-    else if (name == "hidden_channels") c.hidden_channels = whole_of(name, v);
-    else if (name == "n_layers") c.layers = whole_of(name, v);
-    else if (name == "lifting_channel_ratio") c.lifting_ratio = number_of(name, v);
-    else if (name == "projection_channel_ratio") c.projection_ratio = number_of(name, v);
-    else if (name == "positional_embedding") set_grid(c, v);
-    else if (name == "non_linearity") c.activation = activation_of(v);
-    else if (name == "norm") norm = v.none() ? "none" : lower(text_of(name, v));
-    else if (name == "norm_groups") c.norm_groups = whole_of(name, v);
-    else if (name == "complex_data") c.spectral.complex_fields = flag_of(name, v);
-    else if (name == "use_channel_mlp") c.channel_mlp = flag_of(name, v);
-    else if (name == "channel_mlp_expansion") c.mlp_expansion = number_of(name, v);
-    else if (name == "channel_mlp_skip") c.mlp_skip = skip_of(name, v);
-    else if (name == "fno_skip") c.skip = skip_of(name, v);
-    else if (name == "conv_bias_kernel") c.skip_kernel = whole_of(name, v);
-    else if (name == "preactivation") c.preactivation = flag_of(name, v);
-    else if (name == "stabilizer") c.stabilizer = v.none() ? "none" : lower(text_of(name, v));
-    else if (name == "domain_padding") { if (!v.none()) c.padding = numbers_of(name, v); }
-    else if (name == "resolution_scaling_factor") { if (!v.none()) c.resolution_scaling = numbers_of(name, v); }
-    else if (name == "max_n_modes") { if (!v.none()) c.spectral.max_modes = wholes_of(name, v); }
-    else if (name == "rank") set_rank(c, v);
-    else if (name == "fixed_rank_modes") c.spectral.fixed_rank_modes = !v.none() && (v.is_list ? !v.list.empty() : flag_of(name, v));
-    else if (name == "implementation") c.spectral.contraction = v.none() ? "automatic" : lower(text_of(name, v));
-    else if (name == "fft_norm") c.spectral.fft_norm = text_of(name, v);
-    else if (name == "bias") c.spectral.conv_bias = flag_of(name, v);
-    else if (name == "ada_in_features") c.embedding_features = v.none() ? 0 : whole_of(name, v);
-    else if (name == "channel_mlp_dropout") { if (!v.none() && number_of(name, v) != 0) unreadable(name, "0: dropout is not read"); }
-    else if (name == "fno_block_precision") { if (!v.none() && lower(text_of(name, v)) != "full") unreadable(name, "full"); }
-    else if (name == "enforce_hermitian_symmetry") { if (!v.none() && !flag_of(name, v)) unreadable(name, "true: the other is not read"); }
-    else if (name == "decomposition_kwargs" || name == "conv_module" || name == "_name" || name == "_version" ||
-             name == "args" || name == "init_std" || name == "device" || name == "dtype" || name == "model_arch") continue;
-    else throw std::invalid_argument("[import] neuraloperator's argument " + name + " is not known");
+    if (name == "in_channels")
+      c.in_channels = whole_of(name, v);
+    else if (name == "out_channels")
+      c.out_channels = whole_of(name, v);
+    else if (name == "hidden_channels")
+      c.hidden_channels = whole_of(name, v);
+    else if (name == "n_layers")
+      c.layers = whole_of(name, v);
+    else if (name == "lifting_channel_ratio")
+      c.lifting_ratio = number_of(name, v);
+    else if (name == "projection_channel_ratio")
+      c.projection_ratio = number_of(name, v);
+    else if (name == "positional_embedding")
+      set_grid(c, v);
+    else if (name == "non_linearity")
+      c.activation = activation_of(v);
+    else if (name == "norm")
+      norm = v.none() ? "none" : lower(text_of(name, v));
+    else if (name == "norm_groups")
+      c.norm_groups = whole_of(name, v);
+    else if (name == "complex_data")
+      c.spectral.complex_fields = flag_of(name, v);
+    else if (name == "use_channel_mlp")
+      c.channel_mlp = flag_of(name, v);
+    else if (name == "channel_mlp_expansion")
+      c.mlp_expansion = number_of(name, v);
+    else if (name == "channel_mlp_skip")
+      c.mlp_skip = skip_of(name, v);
+    else if (name == "fno_skip")
+      c.skip = skip_of(name, v);
+    else if (name == "conv_bias_kernel")
+      c.skip_kernel = whole_of(name, v);
+    else if (name == "preactivation")
+      c.preactivation = flag_of(name, v);
+    else if (name == "stabilizer")
+      c.stabilizer = v.none() ? "none" : lower(text_of(name, v));
+    else if (name == "domain_padding") {
+      if (!v.none()) c.padding = numbers_of(name, v);
+    } else if (name == "resolution_scaling_factor") {
+      if (!v.none()) c.resolution_scaling = numbers_of(name, v);
+    } else if (name == "max_n_modes") {
+      if (!v.none()) c.spectral.max_modes = wholes_of(name, v);
+    } else if (name == "rank")
+      set_rank(c, v);
+    else if (name == "fixed_rank_modes")
+      c.spectral.fixed_rank_modes = !v.none() && (v.is_list ? !v.list.empty() : flag_of(name, v));
+    else if (name == "implementation")
+      c.spectral.contraction = v.none() ? "automatic" : lower(text_of(name, v));
+    else if (name == "fft_norm")
+      c.spectral.fft_norm = text_of(name, v);
+    else if (name == "bias")
+      c.spectral.conv_bias = flag_of(name, v);
+    else if (name == "ada_in_features")
+      c.embedding_features = v.none() ? 0 : whole_of(name, v);
+    else if (name == "channel_mlp_dropout") {
+      if (!v.none() && number_of(name, v) != 0) unreadable(name, "0: dropout is not read");
+    } else if (name == "fno_block_precision") {
+      if (!v.none() && lower(text_of(name, v)) != "full") unreadable(name, "full");
+    } else if (name == "enforce_hermitian_symmetry") {
+      if (!v.none() && !flag_of(name, v)) unreadable(name, "true: the other is not read");
+    } else if (name == "decomposition_kwargs" || name == "conv_module" || name == "_name" ||
+               name == "_version" || name == "args" || name == "init_std" || name == "device" ||
+               name == "dtype" || name == "model_arch")
+      continue;
+    else
+      throw std::invalid_argument("[import] neuraloperator's argument " + name + " is not known");
   }
-  static const std::map<std::string, std::string> norms{
-      {"none", "none"}, {"instance_norm", "instance"}, {"group_norm", "group"}, {"batch_norm", "batch"}, {"ada_in", "adaptive"}};
+  static const std::map<std::string, std::string> norms{{"none", "none"},
+                                                        {"instance_norm", "instance"},
+                                                        {"group_norm", "group"},
+                                                        {"batch_norm", "batch"},
+                                                        {"ada_in", "adaptive"}};
   const auto found = norms.find(norm);
-  if (found == norms.end()) unreadable("norm", "None, instance_norm, group_norm, batch_norm or ada_in, but '" + norm + "'");
+  if (found == norms.end())
+    unreadable("norm", "None, instance_norm, group_norm, batch_norm or ada_in, but '" + norm + "'");
   c.norm = found->second;
   c.validate();
   return c;
@@ -227,14 +266,16 @@ struct State {
 };
 
 State read_torch(const std::string& path) {
-  const TorchFile file(path, {"torch._C._nn.gelu", "torch.nn.functional.gelu", "torch.nn.functional.silu",
-                              "torch._C._nn.silu", "torch.nn.functional.relu",
-                              "neuralop.layers.spectral_convolution.SpectralConv"});
-  if (file.root().kind() != TorchValue::Kind::dict) throw FormatError(path, "", "is no state dict: the root is no dict");
+  const TorchFile file(
+      path, {"torch._C._nn.gelu", "torch.nn.functional.gelu", "torch.nn.functional.silu", "torch._C._nn.silu",
+             "torch.nn.functional.relu", "neuralop.layers.spectral_convolution.SpectralConv"});
+  if (file.root().kind() != TorchValue::Kind::dict)
+    throw FormatError(path, "", "is no state dict: the root is no dict");
   State out;
   out.arrays.set_origin(path, "");
   for (const auto& [key, value] : file.root().entries()) {
-    if (key.kind() != TorchValue::Kind::text) throw FormatError(path, key.where(), "a key of a state dict is no text");
+    if (key.kind() != TorchValue::Kind::text)
+      throw FormatError(path, key.where(), "a key of a state dict is no text");
     if (value.kind() == TorchValue::Kind::array) {
       out.arrays.set(key.string(), value.array());
     } else if (key.string() == "_metadata" && value.kind() == TorchValue::Kind::dict) {
@@ -265,9 +306,11 @@ Array paired(const Array& a, const Shape& shape) {
   const Array flat = a.reshaped({size_of(shape), 2});
   Array out = Array::uninitialized(shape, a.dtype() == DType::f32 ? DType::c64 : DType::c128);
   if (a.dtype() == DType::f32)
-    std::copy_n(flat.data<float>(), flat.size(), reinterpret_cast<float*>(out.mutable_data<std::complex<float>>()));
+    std::copy_n(flat.data<float>(), flat.size(),
+                reinterpret_cast<float*>(out.mutable_data<std::complex<float>>()));
   else
-    std::copy_n(flat.data<double>(), flat.size(), reinterpret_cast<double*>(out.mutable_data<std::complex<double>>()));
+    std::copy_n(flat.data<double>(), flat.size(),
+                reinterpret_cast<double*>(out.mutable_data<std::complex<double>>()));
   return out;
 }
 
@@ -290,14 +333,15 @@ void load_state(Operator& network, const data::Group& state) {
       Array a = is_complex(want) ? paired(state.array(p.name), p.value->shape()) : state.array(p.name);
       const bool fits = is_complex(want) ? is_complex(a.dtype()) || is_real(a.dtype()) : is_real(a.dtype());
       if (a.shape() != p.value->shape() || !fits) {
-        complain(text("'", p.name, "' is ", a.dtype(), " of shape ", a.shape(), ", expected ", want, " of shape ",
-                      p.value->shape()));
+        complain(text("'", p.name, "' is ", a.dtype(), " of shape ", a.shape(), ", expected ", want,
+                      " of shape ", p.value->shape()));
         continue;
       }
       found.emplace_back(p.value, a);
     }
   for (const auto& [name, item] : state.items())
-    if (used.count(name) == 0 && !ends_with(name, "num_batches_tracked")) complain("nothing is called '" + name + "'");
+    if (used.count(name) == 0 && !ends_with(name, "num_batches_tracked"))
+      complain("nothing is called '" + name + "'");
   if (!problems.empty()) throw FormatError(state.file(), "state dict", problems);
   for (auto& [to, from] : found) *to = from.as(to->dtype()).to(to->device());
 }
@@ -337,12 +381,14 @@ ImportedOperator import_operator(const std::string& path, const std::optional<Pe
     network = config.make(init);
   } catch (const std::invalid_argument& error) {
     if (!init.full) throw FormatError(path, "arguments", error.what());
-    throw FormatError(path, "arguments", "they describe an operator of far more parameters than the file has");
+    throw FormatError(path, "arguments",
+                      "they describe an operator of far more parameters than the file has");
   }
   load_state(*network, state.arrays);
   notes.push_back("odd modes and rescaled grids are taken as neuraloperator takes them (compat)");
   std::string version = "neuraloperator";
-  if (const auto v = given->find("_version"); v != given->end() && std::holds_alternative<std::string>(v->second.value))
+  if (const auto v = given->find("_version");
+      v != given->end() && std::holds_alternative<std::string>(v->second.value))
     version += " (" + std::get<std::string>(v->second.value) + ")";
   return {Model(std::move(network)), version, notes};
 }

@@ -30,7 +30,8 @@ Normalizer load_normalizer(const data::Group& group, const std::string& name, In
   if (!group.has_group(name)) return {};
   Normalizer n = Normalizer::load(group.group(name));
   if (n.channels() != channels)
-    throw FormatError(group.file(), name, text("is for ", n.channels(), " channels, the operator has ", channels));
+    throw FormatError(group.file(), name,
+                      text("is for ", n.channels(), " channels, the operator has ", channels));
   return n;
 }
 
@@ -62,8 +63,8 @@ Array Model::predict(const Array& x, Index batch) const {
   const DType type = config().field_dtype();
   Arrays parts;
   for (Index begin = 0; begin < x.dim(0) || parts.empty(); begin += batch)
-    parts.push_back((*this)(
-        x.rows(begin, std::min(x.dim(0), begin + batch)).as(type).to(network_->device())));
+    parts.push_back(
+        (*this)(x.rows(begin, std::min(x.dim(0), begin + batch)).as(type).to(network_->device())));
   return parts.size() == 1 ? detach(parts[0]) : concatenate(parts, 0);
 }
 

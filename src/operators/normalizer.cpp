@@ -25,7 +25,8 @@ Normalizer::Normalizer(Array mean, Array deviation, double eps)
   require(eps >= 0 && std::isfinite(eps) && all_finite(mean_) && all_finite(deviation_),
           "[Normalizer] eps, means and deviations must be finite numbers; eps is ", eps);
   for (const double s : deviation_.to_vector<double>())
-    require(s + eps > 0, "[Normalizer] deviation ", s, " with eps ", eps, "; a channel cannot be divided by it");
+    require(s + eps > 0, "[Normalizer] deviation ", s, " with eps ", eps,
+            "; a channel cannot be divided by it");
 }
 
 Normalizer Normalizer::of(const Array& fields, double eps) {

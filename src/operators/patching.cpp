@@ -33,7 +33,9 @@ Array take(const Array& x, int axis, const Indices& rows) {
 }  // namespace
 
 void describe(config::Fields& f, PatchingOptions& o) {
-  f("levels", o.levels, "halvings of the domain along each axis, and coarser views of a patch; 0: the whole").from(0).to(16);
+  f("levels", o.levels, "halvings of the domain along each axis, and coarser views of a patch; 0: the whole")
+      .from(0)
+      .to(16);
   f("padding", o.padding, "part of the extent of the domain that is added around a patch").from(0).to(4);
   f("periodic", o.periodic, "beyond the border is the other side; else the values at the border");
 }
@@ -41,14 +43,15 @@ void describe(config::Fields& f, PatchingOptions& o) {
 Patching::Patching(const PatchingOptions& options, const Shape& grid) : options_(options), grid_(grid) {
   config::validate("Patching", options);
   require(grid.size() >= 1 && grid.size() <= 3, "[Patching] a grid ", grid, "; 1, 2 or 3 axes");
-  require(options.padding.size() == 1 || options.padding.size() == grid.size(), "[Patching] ", options.padding.size(),
-          " paddings for ", grid.size(), " axes; give one, or one an axis");
+  require(options.padding.size() == 1 || options.padding.size() == grid.size(), "[Patching] ",
+          options.padding.size(), " paddings for ", grid.size(), " axes; give one, or one an axis");
   const Index n = Index{1} << options.levels;
   for (std::size_t a = 0; a < grid.size(); ++a) {
     require(grid[a] >= 1 && grid[a] % n == 0, "[Patching] ", n, " patches (", options.levels,
             " levels) do not divide the extent ", grid[a], " along axis ", a);
     require(options.levels == 0 || grid[a] / (n * n) >= 2, "[Patching] the coarsest view of ", options.levels,
-            " levels has less than 2 points a patch of the extent ", grid[a], " along axis ", a, "; at least ", 2 * n * n);
+            " levels has less than 2 points a patch of the extent ", grid[a], " along axis ", a,
+            "; at least ", 2 * n * n);
     const double part = options.padding.size() == 1 ? options.padding[0] : options.padding[a];
     size_.push_back(grid[a] / n);
     padding_.push_back(static_cast<Index>(std::nearbyint(part * static_cast<double>(grid[a]))));
@@ -67,8 +70,8 @@ Shape Patching::patch_grid() const {
 
 Array Patching::patch(const Array& x) const {
   const int d = static_cast<int>(grid_.size());
-  require(x.ndim() == d + 2 && std::equal(grid_.begin(), grid_.end(), x.shape().begin() + 2), "[Patching] fields ",
-          x.shape(), " are not (samples, channels, ", grid_, ")");
+  require(x.ndim() == d + 2 && std::equal(grid_.begin(), grid_.end(), x.shape().begin() + 2),
+          "[Patching] fields ", x.shape(), " are not (samples, channels, ", grid_, ")");
   const Index n = Index{1} << options_.levels;
   const Shape window = patch_grid();
   Arrays views;
@@ -88,7 +91,8 @@ Array Patching::patch(const Array& x) const {
       for (Index q = 0; q < n; ++q)
         for (Index t = 0; t < window[a]; ++t) {
           const Index j = q * stride + t - before;
-          const Index inside = options_.periodic ? ((j % points) + points) % points : std::clamp<Index>(j, 0, points - 1);
+          const Index inside =
+              options_.periodic ? ((j % points) + points) % points : std::clamp<Index>(j, 0, points - 1);
           rows.push_back(static_cast<std::int32_t>(inside * step));
         }
       v = take(v, a + 2, Indices(std::move(rows), grid_[a]));
@@ -107,8 +111,8 @@ Array Patching::patch(const Array& x) const {
 
 Array Patching::unpad(const Array& y) const {
   const Shape window = patch_grid();
-  require(y.ndim() == static_cast<int>(window.size()) + 2 && std::equal(window.begin(), window.end(), y.shape().begin() + 2) &&
-              y.dim(0) % patches() == 0,
+  require(y.ndim() == static_cast<int>(window.size()) + 2 &&
+              std::equal(window.begin(), window.end(), y.shape().begin() + 2) && y.dim(0) % patches() == 0,
           "[Patching] patches ", y.shape(), " are not (samples * ", patches(), ", channels, ", window, ")");
   Array out = y;
   for (std::size_t a = 0; a < window.size(); ++a)

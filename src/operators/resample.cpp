@@ -24,14 +24,16 @@ double source(Index i, Index to, Index from) {
   return to > 1 ? static_cast<double>(i) * static_cast<double>(from - 1) / static_cast<double>(to - 1) : 0;
 }
 
-// The Dirichlet kernel: sum over the common frequencies of exp(2 pi i k (y - x)), ends halved of an even number.
+// The Dirichlet kernel: sum over the common frequencies of exp(2 pi i k (y - x)), ends halved of an even
+// number.
 std::vector<double> trigonometric(Index to, Index from) {
   const Index n = std::min(to, from);
   std::vector<double> m;
   for (Index i = 0; i < to; ++i)
     for (Index j = 0; j < from; ++j) {
-      const double d =
-          2 * M_PI * (static_cast<double>(i) / static_cast<double>(to) - static_cast<double>(j) / static_cast<double>(from));
+      const double d = 2 * M_PI *
+                       (static_cast<double>(i) / static_cast<double>(to) -
+                        static_cast<double>(j) / static_cast<double>(from));
       double s = 1;
       for (Index k = 1; 2 * k < n; ++k) s += 2 * std::cos(static_cast<double>(k) * d);
       if (n % 2 == 0) s += std::cos(static_cast<double>(n / 2) * d);
@@ -67,15 +69,17 @@ std::vector<double> cubic_rows(Index to, Index from) {
 }
 
 void check(const Array& x, const Shape& grid) {
-  require(x.ndim() == static_cast<int>(grid.size()) + 2 && is_real(x.dtype()), "[resample] fields ", x.shape(), " of ",
-          x.dtype(), " to a grid ", grid, "; give real fields (samples, channels, grid) and an extent for each axis");
+  require(x.ndim() == static_cast<int>(grid.size()) + 2 && is_real(x.dtype()), "[resample] fields ",
+          x.shape(), " of ", x.dtype(), " to a grid ", grid,
+          "; give real fields (samples, channels, grid) and an extent for each axis");
   for (const Index n : grid) require(n >= 1, "[resample] a grid ", grid, "; extents are at least 1");
 }
 
 }  // namespace
 
 Array resample_spectral(const Array& x, const Shape& grid) {
-  if (is_complex(x.dtype())) return make_complex(resample_spectral(real(x), grid), resample_spectral(imag(x), grid));
+  if (is_complex(x.dtype()))
+    return make_complex(resample_spectral(real(x), grid), resample_spectral(imag(x), grid));
   check(x, grid);
   Array y = x;
   for (std::size_t a = 0; a < grid.size(); ++a) {
@@ -87,7 +91,8 @@ Array resample_spectral(const Array& x, const Shape& grid) {
 }
 
 Array resample_compat(const Array& x, const Shape& grid) {
-  if (is_complex(x.dtype())) return make_complex(resample_compat(real(x), grid), resample_compat(imag(x), grid));
+  if (is_complex(x.dtype()))
+    return make_complex(resample_compat(real(x), grid), resample_compat(imag(x), grid));
   check(x, grid);
   const std::size_t d = grid.size();
   if (d < 3) {
@@ -108,7 +113,8 @@ Array resample_compat(const Array& x, const Shape& grid) {
     points *= static_cast<double>(from);
     std::vector<std::int32_t> read, write;
     if (a + 1 == d) {
-      for (Index k = 0; k < std::min(from / 2 + 1, to / 2 + 1); ++k) read.push_back(static_cast<std::int32_t>(k));
+      for (Index k = 0; k < std::min(from / 2 + 1, to / 2 + 1); ++k)
+        read.push_back(static_cast<std::int32_t>(k));
       write = read;
     } else {
       const Index m = std::min(from, to);

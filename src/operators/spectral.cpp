@@ -14,8 +14,8 @@ Shape KeptModes::extents() const {
 }
 
 void KeptModes::check(const char* caller) const {
-  require(!grid.empty() && grid.size() == bins.size(), "[", caller, "] modes of ", bins.size(), " axes for a grid ",
-          grid, "; name those of each axis");
+  require(!grid.empty() && grid.size() == bins.size(), "[", caller, "] modes of ", bins.size(),
+          " axes for a grid ", grid, "; name those of each axis");
   for (std::size_t a = 0; a < grid.size(); ++a) {
     const Index n = real && a + 1 == grid.size() ? grid[a] / 2 + 1 : grid[a];
     require(grid[a] >= 1 && !bins[a].empty(), "[", caller, "] axis ", a, " of ", grid[a], " points with ",
@@ -49,7 +49,8 @@ Arrays MixModes::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
   // out = A(a) B(b): c_a = c conj(B b), or conj(c) (B b) where A conjugates; likewise c_b.
   const Array& c = cotangents[0];
   Arrays g(2);
-  const auto member = [](Slot slot, const Array& first, bool conj_first, const Array& second, bool conj_second) {
+  const auto member = [](Slot slot, const Array& first, bool conj_first, const Array& second,
+                         bool conj_second) {
     return run(std::make_shared<MixModes>(slot, conj_first, conj_second), {first, second});
   };
   const Slot slots[3][2] = {{y, r}, {x, y}, {x, r}};  // of the arguments of each member
@@ -61,7 +62,8 @@ Arrays MixModes::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
     // the arguments of the member of `target`, in its order: c stands in slot_, in[1-k] in `other`
     const bool c_first = slots[target][0] == slot_;
     static_cast<void>(other);
-    g[k] = c_first ? member(target, c, conj_c, in[1 - k], conj_o) : member(target, in[1 - k], conj_o, c, conj_c);
+    g[k] =
+        c_first ? member(target, c, conj_c, in[1 - k], conj_o) : member(target, in[1 - k], conj_o, c, conj_c);
   }
   return g;
 }
@@ -71,8 +73,8 @@ Array modes_of(const Array& x, const KeptModes& kept, double factor) {
   require(x.ndim() == static_cast<int>(kept.grid.size()) + 2 &&
               std::equal(kept.grid.begin(), kept.grid.end(), x.shape().begin() + 2) &&
               (kept.real ? is_real(x.dtype()) : is_complex(x.dtype())),
-          "[modes_of] fields ", x.shape(), " of ", x.dtype(), " must be (samples, channels, ", kept.grid, ") of ",
-          kept.real ? "real" : "complex", " numbers");
+          "[modes_of] fields ", x.shape(), " of ", x.dtype(), " must be (samples, channels, ", kept.grid,
+          ") of ", kept.real ? "real" : "complex", " numbers");
   return run(std::make_shared<FieldToSpectrum>(kept, Half::once, -1, factor), {x});
 }
 
@@ -80,7 +82,8 @@ Array field_of(const Array& modes, const KeptModes& kept, double factor, Index n
   kept.check("field_of");
   const Shape extents = kept.extents();
   require(modes.ndim() == static_cast<int>(kept.grid.size()) + 2 &&
-              std::equal(extents.begin(), extents.end(), modes.shape().begin() + 2) && is_complex(modes.dtype()),
+              std::equal(extents.begin(), extents.end(), modes.shape().begin() + 2) &&
+              is_complex(modes.dtype()),
           "[field_of] modes ", modes.shape(), " of ", modes.dtype(), " must be (samples, channels, ", extents,
           ") of complex numbers");
   return run(std::make_shared<SpectrumToField>(kept, Half::twice, nyquist_once, factor), {modes});
@@ -89,8 +92,8 @@ Array field_of(const Array& modes, const KeptModes& kept, double factor, Index n
 Array mix_modes(const Array& modes, const Array& weights) {
   require(modes.ndim() == 3 && weights.ndim() == 3 && modes.dim(1) == weights.dim(0) &&
               modes.dim(2) == weights.dim(2) && modes.dtype() == weights.dtype() && is_complex(modes.dtype()),
-          "[mix_modes] modes ", modes.shape(), " of ", modes.dtype(), " and weights ", weights.shape(), " of ",
-          weights.dtype(), " must be (samples, in, K) and (in, out, K), complex of one type");
+          "[mix_modes] modes ", modes.shape(), " of ", modes.dtype(), " and weights ", weights.shape(),
+          " of ", weights.dtype(), " must be (samples, in, K) and (in, out, K), complex of one type");
   return run(std::make_shared<MixModes>(MixModes::y, false, false), {modes, weights});
 }
 

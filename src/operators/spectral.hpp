@@ -6,11 +6,12 @@
 
 namespace cartan::operators {
 
-/// How the indices of the last axis are weighted: as they are, or for the half that is left out of real fields.
+/// How the indices of the last axis are weighted: as they are, or for the half that is left out of real
+/// fields.
 enum class Half { once, twice };
 
-/// Field to kept modes, X_k = factor w_k sum_j x_j exp(-..). Its adjoint is SpectrumToField with the same weights,
-/// taken as those of a sum over the kept modes alone.
+/// Field to kept modes, X_k = factor w_k sum_j x_j exp(-..). Its adjoint is SpectrumToField with the same
+/// weights, taken as those of a sum over the kept modes alone.
 class FieldToSpectrum : public Primitive {
  public:
   FieldToSpectrum(KeptModes kept, Half half, Index once, double factor)
@@ -47,9 +48,9 @@ class SpectrumToField : public Primitive {
 /// The weight of index i of the last axis.
 double half_weight(const KeptModes& kept, Half half, Index once, std::size_t i);
 
-/// out[i, j, k] = sum over l of a[i, l, k] b[l, j, k], elementwise in k, of arrays whose first two axes are named by
-/// slots: x (samples, in), r (in, out), y (samples, out). The member of slot y takes (x, r), of x (y, r), of r (x, y);
-/// either argument conjugated or not. Closed under derivatives.
+/// out[i, j, k] = sum over l of a[i, l, k] b[l, j, k], elementwise in k, of arrays whose first two axes are
+/// named by slots: x (samples, in), r (in, out), y (samples, out). The member of slot y takes (x, r), of x
+/// (y, r), of r (x, y); either argument conjugated or not. Closed under derivatives.
 class MixModes : public Primitive {
  public:
   enum Slot { x, r, y };

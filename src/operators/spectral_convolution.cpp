@@ -38,10 +38,12 @@ Array select(const Array& a, int axis, const std::vector<Index>& rows) {
 
 void describe(config::Fields& f, SpectralOptions& o) {
   f("modes", o.modes, "frequencies that are kept along each axis of the grid").from(1).to(1 << 20);
-  f("max_modes", o.max_modes, "extents of the stored weights where the modes grow; empty: those of the modes").from(1);
+  f("max_modes", o.max_modes, "extents of the stored weights where the modes grow; empty: those of the modes")
+      .from(1);
   f("complex", o.complex_fields, "fields of complex numbers");
   f("compat", o.compat, "odd modes, rescaled grids and their interpolation as neuraloperator 2 has them");
-  f("fft_norm", o.fft_norm, "where the factor 1/N of the transforms stands").one_of({"forward", "ortho", "backward"});
+  f("fft_norm", o.fft_norm, "where the factor 1/N of the transforms stands")
+      .one_of({"forward", "ortho", "backward"});
   f("conv_bias", o.conv_bias, "a bias after each spectral convolution");
   describe(f, static_cast<WeightOptions&>(o));
 }
@@ -56,7 +58,8 @@ SpectralConvolution::SpectralConvolution(const SpectralOptions& options, Index i
   require(is_real(dtype), "[SpectralConvolution] a precision must be float32 or float64, not ", dtype);
   const Shape stored = options.max_modes.empty() ? stored_extents(options.modes, options.complex_fields)
                                                  : Shape(options.max_modes.begin(), options.max_modes.end());
-  weights_ = SpectralWeights(options, in, out, stored, layers, dtype == DType::f32 ? DType::c64 : DType::c128, init);
+  weights_ =
+      SpectralWeights(options, in, out, stored, layers, dtype == DType::f32 ? DType::c64 : DType::c128, init);
   set_modes(options.modes);
   const double std = std::sqrt(2 / static_cast<double>(in + out));
   Shape shape(d + 1, 1);
@@ -71,14 +74,15 @@ void SpectralConvolution::set_modes(const std::vector<Index>& modes) {
           stored.size());
   const Shape wanted = stored_extents(modes, options_.complex_fields);
   for (std::size_t a = 0; a < modes.size(); ++a)
-    require(modes[a] >= 1 && wanted[a] <= stored[a], "[SpectralConvolution] ", modes[a], " modes along axis ", a,
-            "; at least 1, and the weights hold ", stored[a]);
+    require(modes[a] >= 1 && wanted[a] <= stored[a], "[SpectralConvolution] ", modes[a], " modes along axis ",
+            a, "; at least 1, and the weights hold ", stored[a]);
   options_.modes = modes;
 }
 
 void SpectralConvolution::collect(const std::string& prefix, nn::ParameterRefs& out) {
   weights_.collect(prefix, out);
-  for (std::size_t l = 0; l < bias_.size(); ++l) out.push_back({text(prefix, "convs.", l, ".bias"), &bias_[l]});
+  for (std::size_t l = 0; l < bias_.size(); ++l)
+    out.push_back({text(prefix, "convs.", l, ".bias"), &bias_[l]});
 }
 
 SpectralConvolution::Layout SpectralConvolution::layout(const Shape& from, const Shape& to) const {
@@ -128,8 +132,10 @@ SpectralConvolution::Layout SpectralConvolution::layout(const Shape& from, const
       // the Nyquist frequency of the smaller grid stands for both signs
       const Index nyquist = n / 2;
       if (n % 2 == 0 && kept > nyquist && n_out > n) {
-        if (!compat) out.nyquist_once = nyquist;
-        else if (n_out % 2 == 0) out.nyquist_once = nyquist, out.nyquist_real = true;
+        if (!compat)
+          out.nyquist_once = nyquist;
+        else if (n_out % 2 == 0)
+          out.nyquist_once = nyquist, out.nyquist_real = true;
       }
     }
     out.part.push_back(part);
@@ -172,11 +178,13 @@ Array SpectralConvolution::field(const Array& y, const Layout& l) const {
 
 Array SpectralConvolution::operator()(const Array& x, Index layer, const Shape& grid) const {
   const int d = static_cast<int>(weights_.modes().size());
-  require(layer >= 0 && layer < weights_.layers(), "[SpectralConvolution] layer ", layer, " of ", weights_.layers());
+  require(layer >= 0 && layer < weights_.layers(), "[SpectralConvolution] layer ", layer, " of ",
+          weights_.layers());
   require(x.ndim() == d + 2 && x.dim(1) == in_ && x.dim(0) >= 1, "[SpectralConvolution] fields ", x.shape(),
           " must be (samples, ", in_, ", ", d, " axes of a grid)");
   const Shape from(x.shape().begin() + 2, x.shape().end());
-  require(grid.empty() || grid.size() == from.size(), "[SpectralConvolution] a grid ", grid, " for ", d, " axes");
+  require(grid.empty() || grid.size() == from.size(), "[SpectralConvolution] a grid ", grid, " for ", d,
+          " axes");
   const Layout l = layout(from, grid.empty() ? from : grid);
   const Array y = field(mixed(x, layer, l), l);
   if (bias_.empty()) return y;

@@ -14,7 +14,8 @@ std::unique_ptr<OperatorConfig> defaults() {
 const std::vector<OperatorKind>& operator_kinds() {
   static const std::vector<OperatorKind> kinds{
       {"fno", "Fourier neural operator (Li et al. 2021)", defaults<FnoConfig>},
-      {"tfno", "the same with spectral weights in Tucker format (Kossaifi et al. 2024)", defaults<TfnoConfig>},
+      {"tfno", "the same with spectral weights in Tucker format (Kossaifi et al. 2024)",
+       defaults<TfnoConfig>},
   };
   return kinds;
 }

@@ -74,9 +74,9 @@ void describe(config::Fields& f, WeightOptions& o) {
 std::vector<Index> tucker_ranks(const Shape& all, double rho, bool fix_first) {
   require(all.size() >= (fix_first ? 2u : 1u) && rho > 0, "[tucker_ranks] shape ", all, " and part ", rho);
   const Shape shape(all.begin() + (fix_first ? 1 : 0), all.end());
-  const double entries = product(shape), order = static_cast<double>(shape.size());
+  const double entries = product(all), order = static_cast<double>(shape.size());
   double squares = 0;
-  for (const Index n : shape) squares += static_cast<double>(n * n);
+  for (const Index n : all) squares += static_cast<double>(n * n);
   double low = 0, high = std::max(rho, 1.0);
   for (int k = 0; k < 200; ++k) {  // the left side grows with x
     const double x = (low + high) / 2;
@@ -111,8 +111,8 @@ std::vector<Index> tensor_train_ranks(const Shape& shape, double rho) {
   return ranks;
 }
 
-// What was built last, for which part and from which numbers. It shares the memory of the parameters it was built
-// from: who writes them then writes to a copy, so that another address tells that they are others.
+// What was built last, for which part and from which numbers. It shares the memory of the parameters it was
+// built from: who writes them then writes to a copy, so that another address tells that they are others.
 struct SpectralWeights::Cache {
   std::mutex mutex;
   std::vector<ModeRange> part;
@@ -149,17 +149,18 @@ Array apply_form(const SpectralForm& form, const Array& modes) {
   return form.out.empty() ? x : matmul(form.out, x);
 }
 
-SpectralWeights::SpectralWeights(const WeightOptions& options, Index in, Index out, const Shape& modes, Index layers,
-                                 DType dtype, nn::Init& init)
+SpectralWeights::SpectralWeights(const WeightOptions& options, Index in, Index out, const Shape& modes,
+                                 Index layers, DType dtype, nn::Init& init)
     : SpectralWeights() {
   options_ = options, in_ = in, out_ = out, layers_ = layers, modes_ = modes;
-  require(is_complex(dtype) && in >= 1 && out >= 1 && layers >= 1 && !modes.empty(), "[SpectralWeights] ", in, " to ",
-          out, " channels, modes ", modes, ", ", layers, " layers of ", dtype);
-  require(!options.separable || in == out, "[SpectralWeights] separable weights keep the number of channels; ", in,
-          " and ", out, " differ");
+  require(is_complex(dtype) && in >= 1 && out >= 1 && layers >= 1 && !modes.empty(), "[SpectralWeights] ", in,
+          " to ", out, " channels, modes ", modes, ", ", layers, " layers of ", dtype);
+  require(!options.separable || in == out,
+          "[SpectralWeights] separable weights keep the number of channels; ", in, " and ", out, " differ");
   const std::string& kind = options.factorization;
   const bool joint = kind == "joint_tucker";
-  require(!joint || !options.separable, "[SpectralWeights] separable weights have no format joint_tucker; use tucker");
+  require(!joint || !options.separable,
+          "[SpectralWeights] separable weights have no format joint_tucker; use tucker");
   Shape shape = modes;
   shape.insert(shape.begin(), out);
   if (!options.separable) shape.insert(shape.begin(), in);
@@ -181,8 +182,10 @@ SpectralWeights::SpectralWeights(const WeightOptions& options, Index in, Index o
       part.core = Array::full({r}, 1, dtype == DType::c64 ? DType::f32 : DType::f64).as(dtype);
       for (const Index n : shape) part.factors.push_back(complex_normal({n, r}, std, dtype, init));
     } else if (kind == "tt") {
-      const std::vector<Index> r = options.ranks.empty() ? tensor_train_ranks(shape, options.rank) : given(d + 1);
-      require(r.front() == 1 && r.back() == 1, "[SpectralWeights] ranks ", r, " of a tt must begin and end with 1");
+      const std::vector<Index> r =
+          options.ranks.empty() ? tensor_train_ranks(shape, options.rank) : given(d + 1);
+      require(r.front() == 1 && r.back() == 1, "[SpectralWeights] ranks ", r,
+              " of a tt must begin and end with 1");
       const double std = std::pow(scale / std::sqrt(product(r)), 1 / static_cast<double>(d));
       for (std::size_t k = 0; k < d; ++k)
         part.factors.push_back(complex_normal({r[k], shape[k], r[k + 1]}, std, dtype, init));
@@ -191,7 +194,8 @@ SpectralWeights::SpectralWeights(const WeightOptions& options, Index in, Index o
           options.ranks.empty() ? tucker_ranks(shape, options.rank, options.fixed_rank_modes) : given(d);
       const double std = std::pow(scale / std::sqrt(product(r)), 1 / static_cast<double>(d + 1));
       part.core = complex_normal(r, std, dtype, init);
-      for (std::size_t k = 0; k < d; ++k) part.factors.push_back(complex_normal({shape[k], r[k]}, std, dtype, init));
+      for (std::size_t k = 0; k < d; ++k)
+        part.factors.push_back(complex_normal({shape[k], r[k]}, std, dtype, init));
     }
     parts_.push_back(std::move(part));
   }
@@ -203,7 +207,10 @@ void SpectralWeights::collect(const std::string& prefix, nn::ParameterRefs& out)
     const std::string name = joint ? prefix + "joint_weight" : text(prefix, "convs.", l, ".weight");
     const std::string& kind = options_.factorization;
     if (kind != "tt")
-      out.push_back({name + (kind == "dense" ? ".tensor" : kind == "cp" ? ".weights" : ".core"), &parts_[l].core});
+      out.push_back({name + (kind == "dense" ? ".tensor"
+                             : kind == "cp"  ? ".weights"
+                                             : ".core"),
+                     &parts_[l].core});
     for (std::size_t k = 0; k < parts_[l].factors.size(); ++k)
       out.push_back({text(name, ".factors.factor_", k), &parts_[l].factors[k]});
   }
@@ -234,12 +241,13 @@ SpectralForm SpectralWeights::built(const Array& joint, Index layer, const std::
     const Index r = own.core.size();
     Array s = reshape(own.core, {r, 1});  // (r, modes so far)
     for (int a = 0; a < d; ++a)
-      s = reshape(reshape(s, {r, -1, 1}) * reshape(transpose(mode_factor(a)), {r, 1, part[a].count}), {r, -1});
+      s = reshape(reshape(s, {r, -1, 1}) * reshape(transpose(mode_factor(a)), {r, 1, part[a].count}),
+                  {r, -1});
     if (options_.separable) {
       form.core = matmul(own.factors[0], s);
     } else if (whole) {
-      const Array pairs = reshape(reshape(own.factors[0], {in_, 1, r}) * reshape(own.factors[1], {1, out_, r}),
-                                  {in_ * out_, r});
+      const Array pairs = reshape(
+          reshape(own.factors[0], {in_, 1, r}) * reshape(own.factors[1], {1, out_, r}), {in_ * out_, r});
       form.core = reshape(matmul(pairs, s), {in_, out_, k});
     } else {
       form.in = transpose(own.factors[0]);
@@ -257,7 +265,7 @@ SpectralForm SpectralWeights::built(const Array& joint, Index layer, const std::
       e = reshape(matmul(reshape(g, {-1, g.dim(2)}), e), {g.dim(0), -1});
     }
     const Array& last = own.factors[static_cast<std::size_t>(channels - 1)];  // of the channels
-    const Array t = matmul(reshape(last, {-1, last.dim(2)}), e);             // (r * out, K)
+    const Array t = matmul(reshape(last, {-1, last.dim(2)}), e);              // (r * out, K)
     if (options_.separable) {
       form.core = t;
       return form;
@@ -302,7 +310,9 @@ Plan SpectralWeights::plan(const Shape& modes, Index samples, bool cached) const
   const double k = product(modes), b = static_cast<double>(samples), c = static_cast<double>(in_),
                o = static_cast<double>(out_), size = parts_[0].core.dtype() == DType::c128 ? 16 : 8;
   // Complex products at 60 flops a nanosecond, memory at 12 bytes a nanosecond.
-  const auto seconds = [&](double flops, double bytes) { return std::max(flops / 60e9, cached ? bytes / 12e9 : 0); };
+  const auto seconds = [&](double flops, double bytes) {
+    return std::max(flops / 60e9, cached ? bytes / 12e9 : 0);
+  };
   double r = 0, s = 0, build = 0, rest = 0;  // ranks; flops of what both need, and of rebuilding the rest
   const std::string& kind = options_.factorization;
   Candidate factorized, whole;
@@ -339,8 +349,8 @@ std::vector<SpectralForm> SpectralWeights::forms(const std::vector<ModeRange>& p
   Shape kept;
   for (std::size_t a = 0; a < part.size(); ++a) {
     require(part[a].first >= 0 && part[a].count >= 1 && part[a].first + part[a].count <= modes_[a],
-            "[SpectralWeights] indices ", part[a].first, " to ", part[a].first + part[a].count, " of ", modes_[a],
-            " modes along axis ", a);
+            "[SpectralWeights] indices ", part[a].first, " to ", part[a].first + part[a].count, " of ",
+            modes_[a], " modes along axis ", a);
     kept.push_back(part[a].count);
   }
   require(layer >= -1 && layer < layers_, "[SpectralWeights] layer ", layer, " of ", layers_);
@@ -352,7 +362,8 @@ std::vector<SpectralForm> SpectralWeights::forms(const std::vector<ModeRange>& p
   }
   for (const Array& p : parameters) recorded = recorded || (p.tracked() && recording());
   const std::string engine = plan(kept, samples, !recorded).engine;
-  const bool joint = options_.factorization == "joint_tucker", keep = !recorded && options_.factorization != "dense";
+  const bool joint = options_.factorization == "joint_tucker",
+             keep = !recorded && options_.factorization != "dense";
   const auto build = [&](Index wanted) {
     Array core;
     if (joint) {  // what all layers share is expanded once

@@ -39,7 +39,8 @@ TEST(Equations, EveryOneMakesSamplesThatDependOnTheirNumberAlone) {
     const Shape xs = equation->x_shape(), ys = equation->y_shape();
     EXPECT_EQ(xs[0], static_cast<Index>(equation->x_channels().size()));
     EXPECT_EQ(ys[0], static_cast<Index>(equation->y_channels().size()));
-    std::vector<double> x(static_cast<std::size_t>(size_of(xs)), NAN), y(static_cast<std::size_t>(size_of(ys)), NAN);
+    std::vector<double> x(static_cast<std::size_t>(size_of(xs)), NAN),
+        y(static_cast<std::size_t>(size_of(ys)), NAN);
     std::vector<double> x2 = x, y2 = y, x3 = x, y3 = y;
     ASSERT_TRUE(equation->draw(Random(1, 7), x.data(), y.data()));
     ASSERT_TRUE(equation->draw(Random(1, 8), x2.data(), y2.data()));
@@ -58,8 +59,8 @@ TEST(Equations, TheSameBytesForAnyThreadsAndAfterAnInterrupt) {
   const cartan::testing::Temporary folder;
   GenerateOptions options;
   options.samples = 40;
-  const auto make = [&](const std::string& file, int count, bool resume = false, const StopFlag* stop = nullptr,
-                        const ProgressCallback& progress = {}) {
+  const auto make = [&](const std::string& file, int count, bool resume = false,
+                        const StopFlag* stop = nullptr, const ProgressCallback& progress = {}) {
     set_threads(count);
     const std::unique_ptr<Equation> equation = quick("darcy-small");
     generate("darcy-small", *equation, options, folder.path(file), resume, progress, stop);
@@ -71,8 +72,10 @@ TEST(Equations, TheSameBytesForAnyThreadsAndAfterAnInterrupt) {
   EXPECT_FALSE(std::filesystem::exists(folder.path("cut.h5")));
   make("cut.h5", 2, true);
   set_threads(0);
-  EXPECT_EQ(cartan::testing::Temporary::contents(folder.path("one.h5")), cartan::testing::Temporary::contents(folder.path("three.h5")));
-  EXPECT_EQ(cartan::testing::Temporary::contents(folder.path("one.h5")), cartan::testing::Temporary::contents(folder.path("cut.h5")));
+  EXPECT_EQ(cartan::testing::Temporary::contents(folder.path("one.h5")),
+            cartan::testing::Temporary::contents(folder.path("three.h5")));
+  EXPECT_EQ(cartan::testing::Temporary::contents(folder.path("one.h5")),
+            cartan::testing::Temporary::contents(folder.path("cut.h5")));
   const data::Hdf5File file(folder.path("one.h5"));
   EXPECT_EQ(file.shape("x"), (Shape{40, 1, 16, 16}));
   EXPECT_EQ(file.outline().group("equation").string("name"), "darcy-small");

@@ -15,7 +15,8 @@ double deviation(const Array& a, const Array& b, double least = 1e-30) {
   if (a.shape() != b.shape()) return NAN;
   double worst = 0, largest = least;
   const auto parts = [](const Array& x, bool im) {
-    if (!is_complex(x.dtype())) return im ? std::vector<double>(static_cast<std::size_t>(x.size())) : x.to_vector<double>();
+    if (!is_complex(x.dtype()))
+      return im ? std::vector<double>(static_cast<std::size_t>(x.size())) : x.to_vector<double>();
     const Array wide = x.as(DType::c128);
     return (im ? imag(wide) : real(wide)).to_vector<double>();
   };
@@ -49,7 +50,8 @@ void make(Subject& s, const data::Group& g, const nlohmann::json& call, DType dt
   std::vector<Index> grid;
   if (call.contains("output_shape")) grid = call["output_shape"].get<std::vector<Index>>();
   if (model == "SpectralConv") {
-    s.convolution = SpectralConvolution(config.spectral, config.in_channels, config.out_channels, 1, dtype, init);
+    s.convolution =
+        SpectralConvolution(config.spectral, config.in_channels, config.out_channels, 1, dtype, init);
     s.convolution.collect("", s.parameters);
     for (auto& p : s.parameters) p.name = p.name.substr(8);  // "convs.0."
     s.run = [&s](const Array& x) { return s.convolution(x); };
@@ -97,18 +99,20 @@ TEST(Neuralop, EveryCaseInBothPrecisions) {
       Subject s;
       make(s, g, call, dtype);
       if (HasFatalFailure()) return;
-      const Array &input = g.array("input"), &cotangent = g.array("cotangent");
+      const Array& input = g.array("input");
       const DType field = !is_complex(input.dtype()) ? dtype : dtype == DType::f32 ? DType::c64 : DType::c128;
       nn::track_parameters(s.parameters);
       const Array x = track(input.as(field));
       const Array y = s.run(x);
-      const char* output = !has_double && g.has("output_release_2_0_0") && !g.has("output") ? "output_release_2_0_0" : "output";
+      const char* output = !has_double && g.has("output_release_2_0_0") && !g.has("output")
+                               ? "output_release_2_0_0"
+                               : "output";
       const Array& expected = dtype == DType::f64 ? g.array("float64/output") : g.array(output);
       EXPECT_LE(deviation(detach(y), expected), dtype == DType::f64 ? 1e-10 : 1e-5) << name_of(dtype);
       if (!has_double) continue;
       Arrays with = nn::values_of(s.parameters);
       with.push_back(x);
-      const Arrays slopes = gradients({y}, with, {cotangent.as(y.dtype())});
+      const Arrays slopes = gradients({y}, with, {g.array("cotangent").as(y.dtype())});
       const double most = dtype == DType::f64 ? 1e-10 : 1e-5;
       EXPECT_LE(deviation(slopes.back(), g.array("float64/grad_input")), most) << name_of(dtype);
       double largest = 0;  // norms take the gradient of some biases away: 0 but for rounding
@@ -145,7 +149,8 @@ TEST(Neuralop, WhatDoesNotFitIsRefused) {
   CARTAN_REAL_DATA(path, "../reference/neuralop_reference.h5");
   const std::string folder = path.substr(0, path.rfind('/') + 1);
   EXPECT_THROW(import_operator(folder + "neuralop_kinds.pt"), std::exception);
-  PeerArguments other = peer_arguments(R"({"n_modes": [6, 6], "in_channels": 1, "out_channels": 1, "hidden_channels": 5})");
+  PeerArguments other =
+      peer_arguments(R"({"n_modes": [6, 6], "in_channels": 1, "out_channels": 1, "hidden_channels": 5})");
   EXPECT_THROW(import_operator(folder + "neuralop_dense2d_state_dict.pt", other), FormatError);
   EXPECT_THROW(fno_config_of(peer_arguments(R"({"n_modes": [6], "novel": 1})")), std::invalid_argument);
   EXPECT_THROW(fno_config_of(peer_arguments(R"({"in_channels": 1})")), std::invalid_argument);

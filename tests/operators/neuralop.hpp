@@ -13,10 +13,14 @@ namespace cartan::operators {
 
 inline PeerValue peer_value(const nlohmann::json& j) {
   PeerValue v;
-  if (j.is_boolean()) v.value = j.get<bool>();
-  else if (j.is_number_integer()) v.value = j.get<std::int64_t>();
-  else if (j.is_number()) v.value = j.get<double>();
-  else if (j.is_string()) v.value = j.get<std::string>();
+  if (j.is_boolean())
+    v.value = j.get<bool>();
+  else if (j.is_number_integer())
+    v.value = j.get<std::int64_t>();
+  else if (j.is_number())
+    v.value = j.get<double>();
+  else if (j.is_string())
+    v.value = j.get<std::string>();
   else if (j.is_array()) {
     v.is_list = true;
     for (const auto& x : j) v.list.push_back(peer_value(x));

@@ -48,7 +48,8 @@ TEST(Patching, RefusesWhatDoesNotDivide) {
   EXPECT_THROW(Patching({2, {0.0}, true}, {20, 20}), std::invalid_argument);
   EXPECT_THROW(Patching({3, {0.0}, true}, {64, 64}), std::invalid_argument);
   EXPECT_THROW(Patching({1, {0.0, 0.0, 0.0}, true}, {16, 16}), std::invalid_argument);
-  EXPECT_THROW(Patching({1, {0.0}, true}, {16, 16}).patch(Array::zeros({1, 1, 16, 8}, DType::f32)), std::invalid_argument);
+  EXPECT_THROW(Patching({1, {0.0}, true}, {16, 16}).patch(Array::zeros({1, 1, 16, 8}, DType::f32)),
+               std::invalid_argument);
 }
 
 TEST(Patching, Gradient) {

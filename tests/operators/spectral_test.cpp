@@ -15,7 +15,8 @@ namespace cartan::operators {
 namespace {
 
 Array complex_normal(const Shape& shape, std::uint64_t key) {
-  return make_complex(random_normal(shape, DType::f64, Random(5, key)), random_normal(shape, DType::f64, Random(6, key)));
+  return make_complex(random_normal(shape, DType::f64, Random(5, key)),
+                      random_normal(shape, DType::f64, Random(6, key)));
 }
 // Re <a, b>
 double inner(const Array& a, const Array& b) {
@@ -46,7 +47,8 @@ KeptModes kept_of(const Shape& grid, const Shape& modes, bool real_fields) {
 }
 
 const std::vector<std::pair<Shape, Shape>> grids{
-    {{8}, {5}}, {{9}, {3}}, {{7, 8}, {4, 5}}, {{6, 9}, {6, 5}}, {{4, 5, 6}, {3, 4, 4}}, {{64, 96}, {13, 7}}, {{32, 150}, {8, 60}}};
+    {{8}, {5}},          {{9}, {3}},          {{7, 8}, {4, 5}}, {{6, 9}, {6, 5}}, {{4, 5, 6}, {3, 4, 4}},
+    {{64, 96}, {13, 7}}, {{32, 150}, {8, 60}}};
 
 TEST(Spectral, IsTheTruncatedTransform) {
   for (const auto& [grid, modes] : grids) {
@@ -129,7 +131,8 @@ TEST(Spectral, RefusesWhatDoesNotFit) {
   EXPECT_THROW(modes_of(Array::zeros({1, 1, 8, 8}, DType::f32), kept), std::invalid_argument);
   kept.bins[1] = {0, 0, 1};
   EXPECT_THROW(modes_of(Array::zeros({1, 1, 8, 8}, DType::f32), kept), std::invalid_argument);
-  EXPECT_THROW(mix_modes(Array::zeros({1, 2, 4}, DType::c64), Array::zeros({3, 2, 4}, DType::c64)), std::invalid_argument);
+  EXPECT_THROW(mix_modes(Array::zeros({1, 2, 4}, DType::c64), Array::zeros({3, 2, 4}, DType::c64)),
+               std::invalid_argument);
 }
 
 // A field of few frequencies at the points of a grid.
@@ -163,7 +166,8 @@ TEST(Spectral, ResamplesWhatIsBandLimitedExactly) {
     nn::ParameterRefs parameters;
     identity.collect("", parameters);
     *parameters[0].value = Array::full(parameters[0].value->shape(), 1, DType::f64).as(DType::c128);
-    EXPECT_LE(largest(identity(x, 0, to) - band_limited(to)), 1e-12) << to_string(from) << " to " << to_string(to);
+    EXPECT_LE(largest(identity(x, 0, to) - band_limited(to)), 1e-12)
+        << to_string(from) << " to " << to_string(to);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// Equations with random data: what makes the samples (x, y) that an operator learns, from the reference solvers.
+/// Equations with random data: what makes the samples (x, y) that an operator learns, from the reference
+/// solvers.
 
 #include <memory>
 #include <string>
@@ -11,8 +12,8 @@
 
 namespace cartan::operators {
 
-/// An equation with its numbers. Set them through describe(), then call prepare() once; after that draw() may be
-/// called from several threads.
+/// An equation with its numbers. Set them through describe(), then call prepare() once; after that draw() may
+/// be called from several threads.
 class Equation {
  public:
   virtual ~Equation() = default;
@@ -55,12 +56,12 @@ struct GenerateOptions {
 };
 void describe(config::Fields& f, GenerateOptions& options);
 
-/// Writes samples first .. first + samples - 1 to a file of format "cartan-fields": datasets x and y (samples,
-/// channels, n1, ..., nd), attributes of the equation in /equation. Samples are made side by side and are the same
-/// for any number of threads; sample k is that of any other file with its seed and number. What was made is durable
-/// after every few samples: with `resume` a file that was interrupted goes on.
-/// Throws IoError; FormatError when a file to go on with has other options; std::invalid_argument; Stopped when
-/// `stop` is set, after writing what is done; std::runtime_error naming the sample that a solver lost.
+/// Writes samples first .. first + samples - 1 to a file of format "cartan-fields": datasets x and y
+/// (samples, channels, n1, ..., nd), attributes of the equation in /equation. Samples are made side by side
+/// and are the same for any number of threads; sample k is that of any other file with its seed and number.
+/// What was made is durable after every few samples: with `resume` a file that was interrupted goes on.
+/// Throws IoError; FormatError when a file to go on with has other options; std::invalid_argument; Stopped
+/// when `stop` is set, after writing what is done; std::runtime_error naming the sample that a solver lost.
 void generate(const std::string& name, Equation& equation, const GenerateOptions& options,
               const std::string& path, bool resume = false, const ProgressCallback& progress = {},
               const StopFlag* stop = nullptr);

@@ -28,7 +28,7 @@ struct FnoConfig : OperatorConfig {
   Index skip_kernel = 1;                 ///< points a side of linear skips; zeros beyond the border
   bool preactivation = false;
   std::string stabilizer = "none";  ///< none, tanh
-  std::vector<double> padding;      ///< part of the extent added at both ends of each axis; one number: of all
+  std::vector<double> padding;  ///< part of the extent added at both ends of each axis; one number: of all
 
   std::vector<double> resolution_scaling;  ///< of the grid, layer after layer; one number: of each layer
   /// Features of the embedding of norm "adaptive" (FnoBlocks alone; files of whole operators cannot have it).
@@ -54,7 +54,8 @@ struct TfnoConfig : FnoConfig {
   std::unique_ptr<OperatorConfig> clone() const override;
 };
 
-/// Layers of points: y = W2 act(W1 x + b1) + b2, or W x + b. Parameters PREFIX.fcs.I.weight (out, in, 1) and bias.
+/// Layers of points: y = W2 act(W1 x + b1) + b2, or W x + b. Parameters PREFIX.fcs.I.weight (out, in, 1) and
+/// bias.
 struct ChannelMlp {
   ChannelMlp() = default;
   ChannelMlp(const std::vector<Index>& sizes, DType dtype, nn::Init& init);

@@ -16,7 +16,7 @@ namespace cartan::operators {
 /// A keyword argument of neuraloperator's constructors: None, bool, number, text, (nested) list.
 struct PeerValue {
   std::variant<std::monostate, bool, std::int64_t, double, std::string> value;
-  std::vector<PeerValue> list;                ///< of a list or tuple
+  std::vector<PeerValue> list;               ///< of a list or tuple
   std::map<std::string, PeerValue> entries;  ///< of a dict or an object
   bool is_list = false, is_dict = false;
 
@@ -24,8 +24,8 @@ struct PeerValue {
 };
 using PeerArguments = std::map<std::string, PeerValue>;
 
-/// The configuration that these arguments of FNO(...) or TFNO(...) mean; defaults are neuraloperator's. Throws
-/// std::invalid_argument for an argument that is not known and for values that cannot be read.
+/// The configuration that these arguments of FNO(...) or TFNO(...) mean; defaults are neuraloperator's.
+/// Throws std::invalid_argument for an argument that is not known and for values that cannot be read.
 /// @param tensorised  defaults of TFNO
 FnoConfig fno_config_of(const PeerArguments& arguments, bool tensorised = false);
 
@@ -35,11 +35,12 @@ struct ImportedOperator {
   std::vector<std::string> notes;  ///< what was left out or assumed
 };
 
-/// A state dict: .pt by torch.save (constructor arguments in its entry `_metadata`), or HDF5 with an array a name, in
-/// the root or a group `state`. Weights dense or in Tucker, CP, TT format, complex numbers native or as pairs.
-/// @param arguments  of the constructor, where the file has none (HDF5: attribute `kwargs`, see stored_arguments)
-/// Throws FormatError for other files, arrays that are missing, left over or of another shape; std::invalid_argument
-/// where there are no arguments.
+/// A state dict: .pt by torch.save (constructor arguments in its entry `_metadata`), or HDF5 with an array a
+/// name, in the root or a group `state`. Weights dense or in Tucker, CP, TT format, complex numbers native or
+/// as pairs.
+/// @param arguments  of the constructor, where the file has none (HDF5: attribute `kwargs`, see
+/// stored_arguments) Throws FormatError for other files, arrays that are missing, left over or of another
+/// shape; std::invalid_argument where there are no arguments.
 ImportedOperator import_operator(const std::string& path, const std::optional<PeerArguments>& arguments = {});
 /// The JSON text of the arguments that an HDF5 file has (attribute `kwargs` of the root); empty: none.
 std::string stored_arguments(const std::string& path);

@@ -1,8 +1,8 @@
 #pragma once
 /// Neural operators: maps of fields on regular grids to fields, and the table of those there are.
 ///
-/// Fields are arrays (samples, channels, n1, .., nd), d = 1, 2, 3, the last axis of the grid fastest. An operator
-/// may be applied on any grid.
+/// Fields are arrays (samples, channels, n1, .., nd), d = 1, 2, 3, the last axis of the grid fastest. An
+/// operator may be applied on any grid.
 ///
 /// To add one: a header with its configuration and class, a source file, and a line in
 /// src/operators/table.cpp.
@@ -17,14 +17,14 @@ namespace cartan::operators {
 
 class Operator;
 
-/// What an operator is made of: the options of its kind, which derives from this. describe() names the members
-/// here too, as does describe_channels(). The field name kind is taken.
+/// What an operator is made of: the options of its kind, which derives from this. describe() names the
+/// members here too, as does describe_channels(). The field name kind is taken.
 class OperatorConfig : public nn::NetworkConfig {
  public:
   Index in_channels = 1;   ///< of the fields that go in
   Index out_channels = 1;  ///< of those that come out
 
-  virtual int dimensions() const = 0;               ///< d, of the grids
+  virtual int dimensions() const = 0;                    ///< d, of the grids
   virtual bool complex_fields() const { return false; }  ///< fields of complex numbers
   virtual std::unique_ptr<OperatorConfig> clone() const = 0;
   /// The operator, its parameters drawn from `init`. Throws std::invalid_argument as validate() does.
@@ -50,7 +50,8 @@ class Operator : public nn::Network {
   /// Training or use: whatever differs between them (batch statistics). Use at first.
   virtual void set_training(bool) {}
   virtual std::unique_ptr<Operator> clone() const = 0;
-  /// The same function in another precision (f32, f64): parameters converted, not tracked, on the same device.
+  /// The same function in another precision (f32, f64): parameters converted, not tracked, on the same
+  /// device.
   std::unique_ptr<Operator> as(DType dtype) const;
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
-/// The spectral convolution of Fourier neural operators (Li et al. 2021, arXiv:2010.08895): what the kept frequencies of
-/// a field are multiplied with.
+/// The spectral convolution of Fourier neural operators (Li et al. 2021, arXiv:2010.08895): what the kept
+/// frequencies of a field are multiplied with.
 
 #include <string>
 #include <vector>
@@ -13,12 +13,12 @@ namespace cartan::operators {
 struct SpectralOptions : WeightOptions {
   /// Frequencies a grid axis, -m/2 .. (m-1)/2; of the last axis of real fields 0 .. m/2.
   std::vector<Index> modes{16, 16};
-  /// Where the number of modes grows in training: extents of the stored weights, as neuraloperator has them (of the last
-  /// axis not halved); empty: those of `modes`.
+  /// Where the number of modes grows in training: extents of the stored weights, as neuraloperator has them
+  /// (of the last axis not halved); empty: those of `modes`.
   std::vector<Index> max_modes;
   bool complex_fields = false;
-  /// Frequencies, rescaled grids and their interpolation as neuraloperator 2 has them (docs/operators.md lists what it
-  /// does differently), rather than by frequency.
+  /// Frequencies, rescaled grids and their interpolation as neuraloperator 2 has them (docs/operators.md
+  /// lists what it does differently), rather than by frequency.
   bool compat = false;
   std::string fft_norm = "forward";  ///< forward, ortho, backward: where 1/N stands
   bool conv_bias = true;
@@ -29,7 +29,8 @@ void describe(config::Fields& f, SpectralOptions& o);
 class SpectralConvolution {
  public:
   SpectralConvolution() = default;
-  SpectralConvolution(const SpectralOptions& options, Index in, Index out, Index layers, DType dtype, nn::Init& init);
+  SpectralConvolution(const SpectralOptions& options, Index in, Index out, Index layers, DType dtype,
+                      nn::Init& init);
 
   /// (samples, out, grid) of x (samples, in, grid).
   /// @param grid    of the result; empty: that of x. By frequency: what both grids can hold
@@ -50,7 +51,8 @@ class SpectralConvolution {
     std::vector<std::vector<Index>> used;  ///< of the kept: indices that are written; empty: all
     double before = 1, after = 1;          ///< factors of the transforms
     Index nyquist_once = -1;
-    bool nyquist_real = false;  ///< of the plane `nyquist_once` the imaginary part is dropped after the other axes
+    bool nyquist_real =
+        false;  ///< of the plane `nyquist_once` the imaginary part is dropped after the other axes
   };
   Layout layout(const Shape& from, const Shape& to) const;
   /// The spectrum that is transformed back (samples, out, k1 .. kd); a step of operator().

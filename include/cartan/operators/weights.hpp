@@ -1,6 +1,6 @@
 #pragma once
-/// Weights of spectral convolutions: a tensor (in, out, k1 .. kd) of complex numbers for each layer, dense or in a
-/// low-rank format.
+/// Weights of spectral convolutions: a tensor (in, out, k1 .. kd) of complex numbers for each layer, dense or
+/// in a low-rank format.
 
 #include <cstdint>
 #include <memory>
@@ -15,19 +15,19 @@ namespace cartan::operators {
 
 /// How the tensor is stored and contracted.
 struct WeightOptions {
-  std::string factorization = "dense";  ///< dense, tucker, cp, tt, joint_tucker (all layers together)
-  double rank = 1;                      ///< part of the dense tensor's numbers that a format may have
-  std::vector<Index> ranks;             ///< or the ranks themselves
-  bool fixed_rank_modes = false;        ///< Tucker: the first mode keeps its size
-  bool separable = false;               ///< one weight a channel and mode: nothing is mixed
+  std::string factorization = "dense";    ///< dense, tucker, cp, tt, joint_tucker (all layers together)
+  double rank = 1;                        ///< part of the dense tensor's numbers that a format may have
+  std::vector<Index> ranks;               ///< or the ranks themselves
+  bool fixed_rank_modes = false;          ///< Tucker: the first mode keeps its size
+  bool separable = false;                 ///< one weight a channel and mode: nothing is mixed
   std::string contraction = "automatic";  ///< automatic, factorized, reconstructed
 };
 void describe(config::Fields& f, WeightOptions& o);
 
 /// @name Ranks for a part `rho` of the dense tensor's numbers, as tensorly chooses them
 ///@{
-/// round(n_k x), at least 1, with prod(n) x^d + sum(n_k^2) x = rho prod(n). fix_first: the first rank is n_0, the rule
-/// is for the others.
+/// round(n_k x), at least 1, with prod(n) x^d + sum(n_k^2) x = rho prod(n). fix_first: the first rank is n_0,
+/// and the power is d - 1.
 std::vector<Index> tucker_ranks(const Shape& shape, double rho, bool fix_first = false);
 Index canonical_rank(const Shape& shape, double rho);  ///< round(rho prod(n) / sum(n)), at least 1
 /// r_0 = r_d = 1 included.
@@ -57,17 +57,18 @@ class SpectralWeights {
   SpectralWeights& operator=(const SpectralWeights& other);
   /// @param modes   k1 .. kd of the stored tensor
   /// @param dtype   complex64 or complex128
-  SpectralWeights(const WeightOptions& options, Index in, Index out, const Shape& modes, Index layers, DType dtype,
-                  nn::Init& init);
+  SpectralWeights(const WeightOptions& options, Index in, Index out, const Shape& modes, Index layers,
+                  DType dtype, nn::Init& init);
 
-  /// The forms of all layers for the given part of the modes, planned for `samples`; recorded where parameters are
-  /// tracked. Otherwise they are kept until the parameters change.
+  /// The forms of all layers for the given part of the modes, planned for `samples`; recorded where
+  /// parameters are tracked. Otherwise they are kept until the parameters change.
   /// @param layer  the one that is needed, the others may be left empty; -1: all
   std::vector<SpectralForm> forms(const std::vector<ModeRange>& part, Index samples, Index layer = -1) const;
   /// The costs of contracting the factors, and of rebuilding the tensor first. `cached`: rebuilt before.
   Plan plan(const Shape& modes, Index samples, bool cached) const;
 
-  /// Parameters of layer i are PREFIX(i) + ".weight..." as neuraloperator names them, of joint ones "JOINT...".
+  /// Parameters of layer i are PREFIX(i) + ".weight..." as neuraloperator names them, of joint ones
+  /// "JOINT...".
   void collect(const std::string& prefix, nn::ParameterRefs& out);
   const WeightOptions& options() const { return options_; }
   Index layers() const { return layers_; }
@@ -82,7 +83,7 @@ class SpectralWeights {
   Index in_ = 0, out_ = 0, layers_ = 0;
   Shape modes_;
   struct Layer {
-    Array core;     // dense tensor, Tucker core, CP weights
+    Array core;  // dense tensor, Tucker core, CP weights
     Arrays factors;
   };
   std::vector<Layer> parts_;  // one for all layers of joint formats

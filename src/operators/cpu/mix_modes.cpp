@@ -1,5 +1,5 @@
-// Products of small matrices, one for every mode, with the modes fastest in memory: vectors run along them, sixteen
-// complex numbers of float32 (eight of float64) at a time.
+// Products of small matrices, one for every mode, with the modes fastest in memory: vectors run along them,
+// sixteen complex numbers of float32 (eight of float64) at a time.
 #include <algorithm>
 
 #include "cartan/core/parallel.hpp"
@@ -54,7 +54,7 @@ inline void store_pair(std::complex<T>* p, const Pair<T>& v) {
 
 template <class T>
 struct Product {
-  Index i, j, l, k;        // extents
+  Index i, j, l, k;  // extents
   const std::complex<T>*a, *b;
   std::complex<T>* out;
   Index ai, al, bl, bj, oi, oj;  // strides
@@ -85,7 +85,8 @@ inline void tile(const Product<T>& p, Index i, Index j, Index k) {
     }
   }
   for (int r = 0; r < rows; ++r)
-    for (int c = 0; c < columns; ++c) store_pair(p.out + (i + r) * p.oi + (j + c) * p.oj + k, {re[r][c], im[r][c]});
+    for (int c = 0; c < columns; ++c)
+      store_pair(p.out + (i + r) * p.oi + (j + c) * p.oj + k, {re[r][c], im[r][c]});
 }
 
 template <bool conj_a, bool conj_b, class T>
@@ -97,14 +98,30 @@ void modes(const Product<T>& p, Index k_begin, Index k_end, Index j_begin, Index
     for (Index i = 0; i < p.i; i += 4)
       for (Index k = k_begin; k < whole; k += lanes) {
         switch (std::min<Index>(4, p.i - i) * 2 + two) {
-          case 9: tile<4, 2, conj_a, conj_b>(p, i, j, k); break;
-          case 8: tile<4, 1, conj_a, conj_b>(p, i, j, k); break;
-          case 7: tile<3, 2, conj_a, conj_b>(p, i, j, k); break;
-          case 6: tile<3, 1, conj_a, conj_b>(p, i, j, k); break;
-          case 5: tile<2, 2, conj_a, conj_b>(p, i, j, k); break;
-          case 4: tile<2, 1, conj_a, conj_b>(p, i, j, k); break;
-          case 3: tile<1, 2, conj_a, conj_b>(p, i, j, k); break;
-          default: tile<1, 1, conj_a, conj_b>(p, i, j, k); break;
+          case 9:
+            tile<4, 2, conj_a, conj_b>(p, i, j, k);
+            break;
+          case 8:
+            tile<4, 1, conj_a, conj_b>(p, i, j, k);
+            break;
+          case 7:
+            tile<3, 2, conj_a, conj_b>(p, i, j, k);
+            break;
+          case 6:
+            tile<3, 1, conj_a, conj_b>(p, i, j, k);
+            break;
+          case 5:
+            tile<2, 2, conj_a, conj_b>(p, i, j, k);
+            break;
+          case 4:
+            tile<2, 1, conj_a, conj_b>(p, i, j, k);
+            break;
+          case 3:
+            tile<1, 2, conj_a, conj_b>(p, i, j, k);
+            break;
+          default:
+            tile<1, 1, conj_a, conj_b>(p, i, j, k);
+            break;
         }
       }
   }
@@ -125,7 +142,8 @@ void modes(const Product<T>& p, Index k_begin, Index k_end, Index j_begin, Index
 
 template <class T>
 void multiply(const Product<T>& p) {
-  // blocks of modes that keep what is read again in the caches; where the modes are few, columns are shared out
+  // blocks of modes that keep what is read again in the caches; where the modes are few, columns are shared
+  // out
   const Index block = 64, k_blocks = (p.k + block - 1) / block;
   const Index columns = k_blocks >= 32 ? p.j : std::max<Index>(2, (p.j * k_blocks / 32 + 1) / 2 * 2);
   const Index j_blocks = (p.j + columns - 1) / columns;
@@ -153,7 +171,8 @@ Arrays MixModes::eval_cpu(const Arrays& in) const {
   if (out.empty()) return {out};
   dispatch_real(name(), a.dtype() == DType::c64 ? DType::f32 : DType::f64, [&]<class T>(T) {
     using C = std::complex<T>;
-    Product<T> p{i, j, l, k, a.data<C>(), b.data<C>(), out.mutable_data<C>(), 0, 0, 0, 0, j * k, k, conj_a_, conj_b_};
+    Product<T> p{i, j, l,     k, a.data<C>(), b.data<C>(), out.mutable_data<C>(), 0, 0,
+                 0, 0, j * k, k, conj_a_,     conj_b_};
     // x: sum over o of y (b, o) r (c, o); r: over b of x (b, c) y (b, o); y: over c of x (b, c) r (c, o)
     p.ai = slot_ == r ? k : a.dim(1) * k, p.al = slot_ == r ? a.dim(1) * k : k;
     p.bl = slot_ == x ? k : b.dim(1) * k, p.bj = slot_ == x ? b.dim(1) * k : k;

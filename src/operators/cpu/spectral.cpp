@@ -1,6 +1,6 @@
-// Truncated transforms, an image (all points of one sample and channel) at a time, axis by axis: what is not kept
-// along an axis is dropped, or not there yet, before the next one. A transform along an axis is FFTW's, or a product
-// with the few rows of the Fourier matrix that are kept, whichever takes less time.
+// Truncated transforms, an image (all points of one sample and channel) at a time, axis by axis: what is not
+// kept along an axis is dropped, or not there yet, before the next one. A transform along an axis is FFTW's,
+// or a product with the few rows of the Fourier matrix that are kept, whichever takes less time.
 #include "operators/spectral.hpp"
 
 #include <cmath>
@@ -16,7 +16,8 @@
 namespace cartan::operators {
 namespace {
 
-/// The real transform of rows as a matrix (n, 2 k), re and im of each kept bin side by side; or back, (2 k, n).
+/// The real transform of rows as a matrix (n, 2 k), re and im of each kept bin side by side; or back, (2 k,
+/// n).
 template <class T>
 using Matrix = std::shared_ptr<const std::vector<T>>;
 
@@ -34,7 +35,8 @@ Matrix<T> real_matrix(Index n, const std::vector<std::int32_t>& bins, const std:
   for (Index j = 0; j < n; ++j)
     for (Index i = 0; i < k; ++i) {
       const double angle = 2 * M_PI * static_cast<double>(j * bins[i] % n) / static_cast<double>(n);
-      const T re = static_cast<T>(weights[i] * std::cos(angle)), im = static_cast<T>(-weights[i] * std::sin(angle));
+      const T re = static_cast<T>(weights[i] * std::cos(angle)),
+              im = static_cast<T>(-weights[i] * std::sin(angle));
       (*out)[back ? 2 * i * n + j : j * 2 * k + 2 * i] = re;
       (*out)[back ? (2 * i + 1) * n + j : j * 2 * k + 2 * i + 1] = im;
     }
@@ -90,7 +92,8 @@ struct Passes {
         if (kept.real)
           return fft_plan<T>(back ? FftKind::real_backward : FftKind::real_forward, {{n, 1, 1}},
                              {{count, back ? half : n, back ? n : half}}, false, false);
-        return fft_plan<T>(back ? FftKind::backward : FftKind::forward, {{n, 1, 1}}, {{count, n, n}}, false, false);
+        return fft_plan<T>(back ? FftKind::backward : FftKind::forward, {{n, 1, 1}}, {{count, n, n}}, false,
+                           false);
       };
       row_plan = plan(block);
       last_plan = rows % block == 0 ? row_plan : plan(rows % block);
@@ -108,7 +111,9 @@ struct Passes {
     scratch = std::max(scratch, left * right);
   }
 
-  const std::vector<std::int32_t>& bins_of(std::size_t pass) const { return kept.bins[axes.size() - 1 - pass]; }
+  const std::vector<std::int32_t>& bins_of(std::size_t pass) const {
+    return kept.bins[axes.size() - 1 - pass];
+  }
 
   template <class Field>
   void forward(const Field* x, C* out, C* a, C* b, C* row) const {
@@ -132,7 +137,8 @@ struct Passes {
       C* next = p + 1 == axes.size() ? out : to == a ? b : a;
       for (Index l = 0; l < axis.left; ++l)
         for (Index i = 0; i < axis.k; ++i)
-          std::copy_n(to + (l * axis.n + bins_of(p)[i]) * axis.right, axis.right, next + (l * axis.k + i) * axis.right);
+          std::copy_n(to + (l * axis.n + bins_of(p)[i]) * axis.right, axis.right,
+                      next + (l * axis.k + i) * axis.right);
       to = next;
     }
   }
@@ -146,7 +152,8 @@ struct Passes {
       std::fill_n(next, axis.left * axis.n * axis.right, C(0));
       for (Index l = 0; l < axis.left; ++l)
         for (Index i = 0; i < axis.k; ++i)
-          std::copy_n(from + (l * axis.k + i) * axis.right, axis.right, next + (l * axis.n + bins_of(p)[i]) * axis.right);
+          std::copy_n(from + (l * axis.k + i) * axis.right, axis.right,
+                      next + (l * axis.n + bins_of(p)[i]) * axis.right);
       (*axis.plan)(next, next);
       from = next;
     }
@@ -188,8 +195,10 @@ Arrays FieldToSpectrum::eval_cpu(const Arrays& in) const {
   Array out = Array::uninitialized(shape, single ? DType::c64 : DType::c128);
   dispatch_field(name(), x.dtype(), [&]<class Field>(Field) {
     using T = typename decltype([] {
-      if constexpr (is_complex_v<Field>) return std::type_identity<typename Field::value_type>{};
-      else return std::type_identity<Field>{};
+      if constexpr (is_complex_v<Field>)
+        return std::type_identity<typename Field::value_type>{};
+      else
+        return std::type_identity<Field>{};
     }())::type;
     using C = std::complex<T>;
     const Passes<T> passes(kept_, half_, once_, factor_, false);

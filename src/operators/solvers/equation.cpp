@@ -23,13 +23,15 @@ const std::vector<EquationKind>& equation_kinds() {
       {"navier-stokes-1e-5", "the same, viscosity 1e-5, to time 20", make_navier_stokes_5},
       {"kolmogorov", "vorticity, 2D, Reynolds number 500, driven by -4 cos(4 x2): frames to frames",
        make_kolmogorov},
-      {"ns-forcing", "vorticity, 2D, Reynolds number 500, at rest first: a random force to the state at time 5",
+      {"ns-forcing",
+       "vorticity, 2D, Reynolds number 500, at rest first: a random force to the state at time 5",
        make_ns_forcing},
       {"kuramoto-sivashinsky", "Kuramoto-Sivashinsky equation, 1D, in its chaos: frames to frames",
        make_kuramoto_sivashinsky},
       {"wave", "waves, 2D, in a random medium: initial displacement and speed to the displacement later",
        make_wave},
-      {"reaction-diffusion", "Gray-Scott reaction, 2D: both substances to those later", make_reaction_diffusion},
+      {"reaction-diffusion", "Gray-Scott reaction, 2D: both substances to those later",
+       make_reaction_diffusion},
   };
   return kinds;
 }
@@ -100,8 +102,9 @@ void describe_file(data::Hdf5Appender& file, const std::string& path, const std:
   for (const auto& [key, value] : all) {
     const std::optional<data::Attribute> before = file.attribute("equation", key);
     if (before && *before != value)
-      throw FormatError(path, "/equation",
-                        text("its ", key, " is another one; give the options it was begun with, or another file"));
+      throw FormatError(
+          path, "/equation",
+          text("its ", key, " is another one; give the options it was begun with, or another file"));
     if (!before) file.set_attribute("equation", key, value);
   }
 }
@@ -124,7 +127,8 @@ void generate(const std::string& name, Equation& equation, const GenerateOptions
   for (const char* dataset : {"x", "y"})
     if (file.rows(dataset) > done) file.truncate(dataset, done);
 
-  // A block is written at a time; it is large enough to keep every thread busy, and small enough to lose little.
+  // A block is written at a time; it is large enough to keep every thread busy, and small enough to lose
+  // little.
   const Index most_bytes = Index{64} << 20;
   const Index block =
       std::clamp<Index>(most_bytes / (8 * (x_size + y_size)), 1, 4 * std::max<Index>(threads(), 4));
@@ -147,7 +151,8 @@ void generate(const std::string& name, Equation& equation, const GenerateOptions
     const Index whole = std::find(skipped.begin(), skipped.end(), 1) - skipped.begin();
     for (Index k = 0; k < whole; ++k)
       if (lost[static_cast<std::size_t>(k)])
-        throw std::runtime_error(text("[generate] the solver of ", name, " lost sample ", options.first + done + k,
+        throw std::runtime_error(text("[generate] the solver of ", name, " lost sample ",
+                                      options.first + done + k,
                                       ": its values are not finite any more; make the step smaller"));
     x.resize(static_cast<std::size_t>(whole * x_size)), y.resize(static_cast<std::size_t>(whole * y_size));
     if (whole > 0) {

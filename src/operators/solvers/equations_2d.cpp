@@ -35,7 +35,9 @@ class WaveEquation final : public Equation {
   Shape y_shape() const override { return {1, grid_.points, grid_.points}; }
   std::vector<std::string> x_channels() const override { return {"u at time 0", "c"}; }
   std::vector<std::string> y_channels() const override { return {text("u at time ", time_)}; }
-  std::string formula() const override { return "u_tt = c^2 Laplacian u on (0, 1)^2, u_t = 0 at time 0, periodic"; }
+  std::string formula() const override {
+    return "u_tt = c^2 Laplacian u on (0, 1)^2, u_t = 0 at time 0, periodic";
+  }
   bool draw(const Random& random, double* x, double* y) const override {
     const Index n = grid_.fine(), size = grid_.points * grid_.points;
     Scratch<double> u(n * n), v(n * n, 0.0), c(n * n);
@@ -87,7 +89,8 @@ class ReactionEquation final : public Equation {
     return {text("u at time ", time_), text("v at time ", time_)};
   }
   std::string formula() const override {
-    return "u_t = diffusion_u Laplacian u - u v^2 + feed (1 - u), v_t = diffusion_v Laplacian v + u v^2 - (feed + "
+    return "u_t = diffusion_u Laplacian u - u v^2 + feed (1 - u), v_t = diffusion_v Laplacian v + u v^2 - "
+           "(feed + "
            "kill) v on (0, 1)^2, periodic";
   }
   bool draw(const Random& random, double* x, double* y) const override {

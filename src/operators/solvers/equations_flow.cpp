@@ -74,8 +74,9 @@ class VorticityEquation final : public Equation {
       out_ = static_cast<Index>(time) - in_;
     } else {
       length_ = 2 * pi;
-      field_ = flow == Flow::kolmogorov ? GaussianField{2.5, 7, std::pow(7, 1.5) * std::sqrt(2 * length_ * length_), length_}
-                                        : GaussianField{4, 3, std::sqrt(27.0), length_};
+      field_ = flow == Flow::kolmogorov
+                   ? GaussianField{2.5, 7, std::pow(7, 1.5) * std::sqrt(2 * length_ * length_), length_}
+                   : GaussianField{4, 3, std::sqrt(27.0), length_};
       in_ = 1, out_ = flow == Flow::kolmogorov ? 20 : 1;
       interval_ = flow == Flow::kolmogorov ? 0.25 : time;
       warm_up_ = flow == Flow::kolmogorov ? 5 : 0;
@@ -130,7 +131,7 @@ class VorticityEquation final : public Equation {
   bool frames() const override { return flow_ != Flow::forcing; }
   std::string formula() const override {
     return std::string("w_t + v . grad w = viscosity Laplacian w + f on ") +
-           (flow_ == Flow::fno ? "(0, 1)^2, f = 0.1 (sin + cos)(2 pi (x1 + x2))"
+           (flow_ == Flow::fno          ? "(0, 1)^2, f = 0.1 (sin + cos)(2 pi (x1 + x2))"
             : flow_ == Flow::kolmogorov ? "(0, 2 pi)^2, f = -4 cos(4 x2)"
                                         : "(0, 2 pi)^2, w = 0 at time 0") +
            ", periodic";
