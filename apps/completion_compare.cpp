@@ -23,7 +23,7 @@ using nlohmann::ordered_json;
 
 struct Options {
   EntrySource source;
-  std::string methods = "mean,additive,cp,additive-cp,tucker,train", figure;
+  std::string methods = "mean,additive,cp,additive-cp,tucker,train,auto", figure;
   SplitOptions split;
   int seeds = 1;
   Settings settings;
@@ -113,7 +113,7 @@ void add_completion_compare(CLI::App& completion) {
   add_source_options(verb, o->source, true);
   verb->add_option(
       "--methods", o->methods,
-      "NAME,NAME,..: of " + method_names() + " (default mean,additive,cp,additive-cp,tucker,train)");
+      "NAME,NAME,..: of " + method_names() + " (default mean,additive,cp,additive-cp,tucker,train,auto)");
   add_field_options(verb, config::fields_of(o->split));
   verb->add_option("--seeds", o->seeds, "So many splits and starts, from --seed on (default 1)")
       ->check(CLI::Range(1, 1000));

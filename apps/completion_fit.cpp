@@ -24,11 +24,24 @@ using nlohmann::ordered_json;
 
 struct Options {
   EntrySource source;
-  std::string method = "additive-cp", out;
+  std::string method, out;
   SplitOptions split;
   Settings settings;
   bool figures = false, json = false, force = false, resume = false;
 };
+
+// The indices that the method names, as the file of entries does.
+std::vector<std::vector<std::string>> named(const CompletionFile& file, bool zero_based) {
+  std::vector<std::vector<std::string>> out;
+  for (const std::vector<Index>& indices : file.model.method().notable()) {
+    const std::size_t k = out.size();
+    out.emplace_back();
+    for (const Index i : indices)
+      out.back().push_back(file.labels.empty() ? text(i + (zero_based ? 0 : 1))
+                                               : file.labels[k][static_cast<std::size_t>(i)]);
+  }
+  return out;
+}
 
 void run(const Options& o) {
   std::unique_ptr<Method> method = make_method(o.method);
@@ -66,6 +79,9 @@ void run(const Options& o) {
   if (!parts.test.empty()) scores.emplace_back("test", score_of(file.model, parts.test, &fallbacks));
   for (const auto& [name, score] : scores) j[name] = score_json(score);
   j["fallbacks"] = fallbacks;
+  j["message"] = s.message;
+  const std::vector<std::vector<std::string>> notable = named(file, o.source.zero_based);
+  if (!notable.empty()) j["notable"] = notable;
   ordered_json options;
   for (const config::Field& f : file.model.method().fields())
     std::visit([&](const auto& value) { options[f.name()] = value; }, f.value());
@@ -92,6 +108,11 @@ void run(const Options& o) {
     print_score_head(text(o.method, ", ", all.size(), " entries"));
     for (const auto& [name, score] : scores) print_score(name, score);
     std::printf("%-16s %s\n%-16s %.2f s\n", "fit", s.message.c_str(), "time", seconds);
+    for (std::size_t k = 0; k < notable.size(); ++k) {
+      std::string line;
+      for (const std::string& name : notable[k]) line += (line.empty() ? "" : ", ") + name;
+      std::printf("%-16s %s\n", text("notable, mode ", k).c_str(), line.c_str());
+    }
     for (const std::string& name : files) std::printf("%-16s %s\n", "written", name.c_str());
     std::fflush(stdout);
   }
@@ -111,7 +132,8 @@ void add_completion_fit(CLI::App& completion) {
           "Text of indices and values (.tns), .npy (NaN = missing), .npz, HDF5, or a table with names")
       ->required();
   add_source_options(verb, o->source, true);
-  verb->add_option("--method", o->method, "One of " + method_names() + " (default additive-cp)");
+  verb->add_option("--method", o->method,
+                   "One of " + method_names() + " (default auto; with options of methods additive-cp)");
   add_field_options(verb, config::fields_of(o->split));
   add_method_options(verb, o->settings);
   verb->add_flag("--resume", o->resume, "Go on from the checkpoint of a method that trains for long");
@@ -125,6 +147,7 @@ void add_completion_fit(CLI::App& completion) {
               "trade.h5 --force");
   verb->callback([o] {
     if (o->out.empty()) o->out = "completion.h5";
+    if (o->method.empty()) o->method = o->settings.empty() ? "auto" : "additive-cp";
     run(*o);
   });
 }

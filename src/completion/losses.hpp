@@ -1,6 +1,7 @@
 #pragma once
 // What an entry costs, and quadratic majorants of it.
 
+#include <algorithm>
 #include <cmath>
 
 #include "cartan/completion/low_rank.hpp"
@@ -28,6 +29,24 @@ struct LossFunction {
         return 2 * divergence(y, m, 1);
       case Loss::beta:
         return 2 * divergence(y, m, beta);
+    }
+    return 0;
+  }
+
+  /// Its derivative by m.
+  double slope(double y, double m) const {
+    switch (kind) {
+      case Loss::gaussian:
+        return 2 * (m - y);
+      case Loss::huber:
+        return 2 * std::min(std::max(m - y, -delta), delta);
+      case Loss::bernoulli:
+        return 2 * ((m >= 0 ? 1 / (1 + std::exp(-m)) : 1 - 1 / (1 + std::exp(m))) - y);
+      case Loss::poisson:
+        return 2 * (1 - y / std::max(m, 1e-12));
+      case Loss::beta:
+        m = std::max(m, 1e-12);
+        return 2 * (std::pow(m, beta - 1) - y * std::pow(m, beta - 2));
     }
     return 0;
   }

@@ -9,6 +9,7 @@
 #include "cartan/core/random.hpp"
 #include "completion/canonical_descent.hpp"
 #include "completion/low_rank.hpp"
+#include "completion/quasi_newton.hpp"
 #include "completion/row_als.hpp"
 #include "completion/statistics.hpp"
 
@@ -20,7 +21,7 @@ const char* name_of(Loss loss) {
 }
 
 void describe(config::Fields& f, LowRankOptions& o) {
-  f("ranks", o.ranks, "CP: terms; Tucker, tensor train: one rank for all, or each").from(1).to(4096);
+  f("ranks", o.ranks, "CP: terms; Tucker, train, ring: one rank for all, or each").from(1).to(4096);
   f("loss", o.loss,
     {{"gaussian", Loss::gaussian},
      {"huber", Loss::huber},
@@ -30,8 +31,9 @@ void describe(config::Fields& f, LowRankOptions& o) {
     "what an entry costs");
   f("delta", o.delta, "where huber becomes linear, in root mean squares of the values").above(0);
   f("beta", o.beta, "of the beta divergence: 2 squares, 1 Poisson, 0 gamma").from(-4).to(6);
-  f("solver", o.solver, {{"als", Solver::als}, {"ccd", Solver::ccd}, {"sgd", Solver::sgd}},
-    "rows exactly, terms in turn, or entries in turn");
+  f("solver", o.solver,
+    {{"als", Solver::als}, {"ccd", Solver::ccd}, {"sgd", Solver::sgd}, {"lbfgs", Solver::lbfgs}},
+    "rows exactly, terms in turn, entries in turn, or all at once");
   f("ridge", o.ridge, "weight of the squares of all parts, for values of root mean square 1").from(0);
   f("lasso", o.lasso, "weight of the sizes of all parts").from(0);
   f("smooth", o.smooth, "weight of squared differences of neighbouring rows: of all modes, or each").from(0);
@@ -134,18 +136,20 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
   LowRankOptions o = options;
   if (context.seed) o.seed = context.seed;
   const LossFunction loss{o.loss, o.delta, o.loss == Loss::beta ? o.beta : 2};
-  require(!loss.positive() || o.solver == Solver::als, "[", caller, "] the loss ", name_of(o.loss),
-          " needs the solver als");
-  require(o.loss == Loss::gaussian || o.solver == Solver::als, "[", caller,
-          "] the solvers ccd and sgd need the ", "gaussian loss, not ", name_of(o.loss));
-  require(o.loss != Loss::beta || o.beta == 1 || o.beta == 2 || o.ridge == 0, "[", caller,
+  const bool newton = o.solver == Solver::lbfgs;
+  require(o.loss == Loss::gaussian || o.solver == Solver::als || newton, "[", caller,
+          "] the solvers ccd and sgd need the gaussian loss, not ", name_of(o.loss), "; use als or lbfgs");
+  require(o.loss != Loss::beta || o.beta == 1 || o.beta == 2 || o.ridge == 0 || newton, "[", caller,
           "] a beta divergence of beta ", o.beta, " has no update with a ridge (", o.ridge,
-          "); set ridge to 0");
+          "); set ridge to 0, or the solver to lbfgs");
+  require(!newton || o.lasso == 0 || o.nonnegative || loss.positive(), "[", caller, "] lbfgs takes a lasso (",
+          o.lasso, ") of non-negative parts alone; use als, or nonnegative");
+  require(!newton || !o.multiplicative, "[", caller, "] multiplicative updates need the solver als");
   require(o.smooth.empty() || o.smooth.size() == 1 || o.smooth.size() == train.shape().size(), "[", caller,
           "] ", o.smooth.size(), " weights of smoothness for ", train.order(), " modes; give one or each");
-  const bool multiplicative = loss.positive() || o.multiplicative;
-  require(o.smooth.empty() || (!multiplicative && o.solver == Solver::als), "[", caller,
-          "] smoothness needs the solver als without multiplicative updates");
+  const bool multiplicative = (loss.positive() && !newton) || o.multiplicative;
+  require(o.smooth.empty() || (!multiplicative && (o.solver == Solver::als || newton)), "[", caller,
+          "] smoothness needs the solver als without multiplicative updates, or lbfgs");
   require(!o.prune || (o.solver == Solver::als && o.loss == Loss::gaussian && !o.multiplicative), "[", caller,
           "] pruning needs the gaussian loss and the solver als without multiplicative updates");
   require(!(o.multiplicative && o.loss != Loss::gaussian && !loss.positive()), "[", caller,
@@ -162,7 +166,8 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
   Penalties penalties;
   penalties.ridge = o.ridge, penalties.lasso = o.lasso;
   penalties.smooth = o.smooth.size() == 1 ? std::vector<double>(train.shape().size(), o.smooth[0]) : o.smooth;
-  penalties.nonnegative = o.nonnegative || multiplicative, penalties.multiplicative = multiplicative;
+  penalties.nonnegative = o.nonnegative || multiplicative || loss.positive(),
+  penalties.multiplicative = multiplicative;
   const RowAls als(x, loss, penalties);
   const auto predicted = [&](const Parts& p, const SparseTensor& at) {
     Array m = p.values(at);
@@ -175,7 +180,10 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
     std::unique_ptr<Parts> parts = prototype.clone(), kept;
     parts->start(Random(o.seed, 1000 + static_cast<std::uint64_t>(start)), penalties.nonnegative);
     std::unique_ptr<CanonicalDescent> descent;
-    if (o.solver != Solver::als)
+    std::unique_ptr<QuasiNewton> all;
+    if (newton)
+      all = std::make_unique<QuasiNewton>(als, penalties.nonnegative);
+    else if (o.solver != Solver::als)
       descent =
           std::make_unique<CanonicalDescent>(x, penalties, o.solver, o.seed + static_cast<unsigned>(start));
     std::unique_ptr<Pruning> pruning;
@@ -192,6 +200,8 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
         als.sweep(*parts);
         const double rmse = rmse_of(x, parts->values(x));
         objective = pruning->update(*parts, rmse * rmse * static_cast<double>(x.size()));
+      } else if (all) {
+        objective = all->iterate(*parts);
       } else if (descent) {
         objective = descent->sweep(static_cast<CanonicalParts&>(*parts));
       } else {
@@ -228,7 +238,10 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
       s.message = text(s.iterations, " iterations, ", s.converged ? "converged" : "not converged");
     out.summary = std::move(s), out.parts = std::move(parts);
   }
-  out.summary.method = o.solver == Solver::ccd ? "ccd" : o.solver == Solver::sgd ? "sgd" : "als";
+  out.summary.method = o.solver == Solver::ccd   ? "ccd"
+                       : o.solver == Solver::sgd ? "sgd"
+                       : newton                  ? "lbfgs"
+                                                 : "als";
   const double error = rmse_of(train, predicted(*out.parts, train)), whole = square_of(train);
   out.summary.train_rmse = {error};
   out.summary.relative_error = whole > 0 ? error * std::sqrt(static_cast<double>(train.size()) / whole) : 0;
@@ -243,6 +256,22 @@ Array array_of(const std::vector<double>& a, Shape shape, double by = 1) {
   if (by != 1)
     for (double *p = out.mutable_data<double>(), *end = p + out.size(); p != end; ++p) *p *= by;
   return out;
+}
+
+// Cores (r, n, q) of rows (n, r, q), the first one times `scale`.
+template <class Chain>
+std::vector<Array> cores_of(const Chain& parts, double scale) {
+  std::vector<Array> cores;
+  for (int k = 0; k < parts.order(); ++k) {
+    const Index n = parts.rows(k), r = parts.bond(k), q = parts.bond(k + 1);
+    Array core = Array::uninitialized({r, n, q}, DType::f64);
+    double* to = core.mutable_data<double>();
+    for (Index a = 0; a < r; ++a)
+      for (Index i = 0; i < n; ++i)
+        for (Index b = 0; b < q; ++b) *to++ = parts.row(k, i)[a * q + b] * (k == 0 ? scale : 1);
+    cores.push_back(core);
+  }
+  return cores;
 }
 
 }  // namespace
@@ -278,8 +307,8 @@ Fitted<linalg::Canonical> complete_canonical(const SparseTensor& train, const Sp
 Fitted<linalg::Tucker> complete_tucker(const SparseTensor& train, const SparseTensor& validation,
                                        const LowRankOptions& o, const FitContext& context) {
   config::validate("complete_tucker", o);
-  require(o.solver == Solver::als && !o.prune,
-          "[complete_tucker] Tucker has the solver als alone, without pruning");
+  require((o.solver == Solver::als || o.solver == Solver::lbfgs) && !o.prune,
+          "[complete_tucker] Tucker has the solvers als and lbfgs, without pruning");
   require(train.order() >= 1, "[complete_tucker] there is no entry to train on");
   std::vector<Index> ranks(o.ranks.begin(), o.ranks.end());
   if (ranks.size() == 1) ranks.assign(train.shape().size(), ranks[0]);
@@ -305,8 +334,8 @@ Fitted<linalg::Tucker> complete_tucker(const SparseTensor& train, const SparseTe
 Fitted<linalg::TensorTrain> complete_train(const SparseTensor& train, const SparseTensor& validation,
                                            const LowRankOptions& o, const FitContext& context) {
   config::validate("complete_train", o);
-  require(o.solver == Solver::als && !o.prune,
-          "[complete_train] tensor trains have the solver als alone, without pruning");
+  require((o.solver == Solver::als || o.solver == Solver::lbfgs) && !o.prune,
+          "[complete_train] tensor trains have the solvers als and lbfgs, without pruning");
   require(train.order() >= 2, "[complete_train] a tensor train needs two modes");
   const std::size_t d = train.shape().size();
   std::vector<Index> bonds(o.ranks.begin(), o.ranks.end());
@@ -324,19 +353,28 @@ Fitted<linalg::TensorTrain> complete_train(const SparseTensor& train, const Spar
   }
   Completed made =
       complete("complete_train", train, validation, o, context, TrainParts(train.shape(), bonds));
-  const auto& parts = static_cast<const TrainParts&>(*made.parts);
   linalg::TensorTrain x;
-  for (std::size_t k = 0; k < d; ++k) {  // (n, r, q) -> (r, n, q)
-    const Index n = train.shape()[k], r = parts.bond(static_cast<int>(k)),
-                q = parts.bond(static_cast<int>(k) + 1);
-    Array core = Array::uninitialized({r, n, q}, DType::f64);
-    double* to = core.mutable_data<double>();
-    for (Index a = 0; a < r; ++a)
-      for (Index i = 0; i < n; ++i)
-        for (Index b = 0; b < q; ++b)
-          *to++ = parts.data[k][static_cast<std::size_t>((i * r + a) * q + b)] * (k == 0 ? made.scale : 1);
-    x.cores.push_back(core);
-  }
+  x.cores = cores_of(static_cast<const TrainParts&>(*made.parts), made.scale);
+  made.summary.ranks = bonds;
+  return {std::move(x), std::move(made.summary)};
+}
+
+Fitted<linalg::TensorRing> complete_ring(const SparseTensor& train, const SparseTensor& validation,
+                                         const LowRankOptions& o, const FitContext& context) {
+  config::validate("complete_ring", o);
+  require((o.solver == Solver::als || o.solver == Solver::lbfgs) && !o.prune,
+          "[complete_ring] tensor rings have the solvers als and lbfgs, without pruning");
+  require(train.order() >= 2, "[complete_ring] a tensor ring needs two modes");
+  std::vector<Index> bonds(o.ranks.begin(), o.ranks.end());
+  if (bonds.size() == 1) bonds.assign(train.shape().size(), bonds[0]);
+  require(bonds.size() == train.shape().size(), "[complete_ring] ", bonds.size(), " ranks for ",
+          train.order(), " bonds; give one or each");
+  for (std::size_t k = 0; k < bonds.size(); ++k)
+    require(bonds[k] * bonds[(k + 1) % bonds.size()] <= 4096, "[complete_ring] the ranks ", bonds[k], " and ",
+            bonds[(k + 1) % bonds.size()], " make a row of more than 4096 numbers");
+  Completed made = complete("complete_ring", train, validation, o, context, RingParts(train.shape(), bonds));
+  linalg::TensorRing x;
+  x.cores = cores_of(static_cast<const RingParts&>(*made.parts), made.scale);
   made.summary.ranks = bonds;
   return {std::move(x), std::move(made.summary)};
 }

@@ -11,6 +11,7 @@ namespace cartan::completion {
 namespace {
 
 using linalg::Canonical;
+using linalg::TensorRing;
 using linalg::TensorTrain;
 using linalg::Tucker;
 
@@ -84,7 +85,7 @@ class LowRankMethod final : public Method {
 
   std::vector<std::pair<std::string, data::Figure>> figures() const override {
     std::vector<std::pair<std::string, data::Figure>> out;
-    if constexpr (!std::is_same_v<Format, TensorTrain>)
+    if constexpr (!std::is_same_v<Format, TensorTrain> && !std::is_same_v<Format, TensorRing>)
       for (std::size_t k = 0; k < tensor_.factors.size(); ++k) {
         const Array& a = tensor_.factors[k];
         data::Figure f;
@@ -142,6 +143,9 @@ std::unique_ptr<Method> make_additive_cp() {
 }
 std::unique_ptr<Method> make_tucker() {
   return std::make_unique<LowRankMethod<Tucker>>("tucker", complete_tucker, false);
+}
+std::unique_ptr<Method> make_ring() {
+  return std::make_unique<LowRankMethod<TensorRing>>("ring", complete_ring, false);
 }
 std::unique_ptr<Method> make_train() {
   return std::make_unique<LowRankMethod<TensorTrain>>("train", complete_train, false);

@@ -177,4 +177,42 @@ void TrainParts::start(const Random& random, bool positive) {
   }
 }
 
+RingParts::RingParts(Shape s, std::vector<Index> bonds) : bonds_(std::move(bonds)) {
+  shape = std::move(s);
+  for (int k = 0; k < order(); ++k) width.push_back(bond(k) * bond(k + 1));
+  largest_ = *std::max_element(bonds_.begin(), bonds_.end());
+  allocate();
+}
+
+// The entry is trace(g m) with m the product of the matrices of the other modes, those behind k first.
+void RingParts::design(int k, const Columns& c, Index n, double* z, double* work) const {
+  const int d = order();
+  double *m = work, *next = work + largest_ * largest_;
+  const Index rows = bond(k + 1);
+  Index columns = rows;
+  std::fill_n(m, rows * rows, 0.0);
+  for (Index a = 0; a < rows; ++a) m[a * rows + a] = 1;
+  for (int step = 1; step < d; ++step) {
+    const int j = (k + step) % d;
+    const Index after = bond(j + 1);
+    const double* g = row(j, c[static_cast<std::size_t>(j)][n]);
+    std::fill_n(next, rows * after, 0.0);
+    for (Index a = 0; a < rows; ++a)
+      for (Index p = 0; p < columns; ++p)
+        for (Index b = 0; b < after; ++b) next[a * after + b] += m[a * columns + p] * g[p * after + b];
+    std::swap(m, next);
+    columns = after;
+  }
+  for (Index a = 0; a < columns; ++a)
+    for (Index b = 0; b < rows; ++b) z[a * rows + b] = m[b * columns + a];
+}
+
+void RingParts::start(const Random& random, bool positive) {
+  for (int k = 0; k < order(); ++k) {
+    const double terms = static_cast<double>(bond(k + 1));
+    fill(data[static_cast<std::size_t>(k)], random, static_cast<std::uint64_t>(k) << 40,
+         positive ? 1 / terms : 1 / std::sqrt(terms), positive);
+  }
+}
+
 }  // namespace cartan::completion

@@ -96,4 +96,21 @@ class TrainParts final : public Parts {
   Index largest_ = 1;
 };
 
+/// Trains whose ends meet: the trace of a product of matrices.
+class RingParts final : public Parts {
+ public:
+  /// @param bonds  ranks before each mode; the first is also that behind the last
+  RingParts(Shape s, std::vector<Index> bonds);
+  void design(int k, const Columns& c, Index n, double* z, double* work) const override;
+  Index work_size() const override { return 2 * largest_ * largest_; }
+  void start(const Random& random, bool positive) override;
+  std::unique_ptr<Parts> clone() const override { return std::make_unique<RingParts>(*this); }
+  /// Before mode k, which may be the order.
+  Index bond(int k) const { return bonds_[static_cast<std::size_t>(k) % bonds_.size()]; }
+
+ private:
+  std::vector<Index> bonds_;
+  Index largest_ = 1;
+};
+
 }  // namespace cartan::completion

@@ -22,6 +22,12 @@ class RowAls {
   /// Every row of every part once: the objective never rises.
   void sweep(Parts& parts) const;
   double objective(const Parts& parts) const;
+  /// The one row of the last part of Tucker alone: the best core.
+  void core(Parts& parts) const { single_row(parts, parts.count() - 1); }
+  /// Zeros in the rows of which nothing is known.
+  void clear_unknown(Parts& parts) const;
+  /// The derivative of the objective (of a lasso: at parts >= 0) by all parts, one after the other.
+  void gradient(const Parts& parts, std::vector<double>& g) const;
 
  private:
   void part(Parts& parts, int k) const;

@@ -1,4 +1,4 @@
-// Ranks of Tucker and tensor-train formats by alternating enumeration.
+// Ranks of Tucker, tensor-train and tensor-ring formats by alternating enumeration.
 #include <cmath>
 #include <map>
 
@@ -9,13 +9,20 @@
 
 namespace cartan::completion {
 
+void describe(config::Fields& f, StructureOptions& o) {
+  f("format", o.format, {{"tucker", Format::tucker}, {"train", Format::train}, {"ring", Format::ring}},
+    "whose ranks are searched");
+  f("largest", o.largest, "rank of a mode or bond").from(1).to(4096);
+  f("radius", o.radius, "ranks tried on either side of the present one").from(1).to(64);
+  f("weight", o.weight, "of the relative error against the logarithm of the size").above(0);
+  f("rounds", o.rounds, "over all ranks, at most").from(1).to(1000);
+  f("validation", o.validation, "share of the entries that judge").above(0).below(1);
+}
+
 Structure search_ranks(const SparseTensor& x, const StructureOptions& o, const StopFlag* stop) {
   require(x.order() >= 2 && x.size() >= 20, "[search_ranks] a tensor of order ", x.order(), " with ",
           x.size(), " entries; expected 2 modes and 20 entries at least");
-  require(o.largest >= 1 && o.radius >= 1 && o.rounds >= 1 && o.weight > 0 && o.validation > 0 &&
-              o.validation < 1,
-          "[search_ranks] largest ", o.largest, ", radius ", o.radius, ", rounds ", o.rounds, ", weight ",
-          o.weight, ", validation ", o.validation, "; expected positive numbers, validation below 1");
+  config::validate("search_ranks", o);
   const Split parts = split(x, {o.validation, 0, o.fit.seed});
   const Shape& n = x.shape();
   const double norm = std::sqrt(square_of(parts.validation)), entries = [&] {
@@ -25,7 +32,8 @@ Structure search_ranks(const SparseTensor& x, const StructureOptions& o, const S
   }();
   require(norm > 0, "[search_ranks] the entries that judge are all zero");
   const bool tucker = o.format == Format::tucker;
-  const std::size_t count = n.size() - (tucker ? 0 : 1);
+  const bool ring = o.format == Format::ring;
+  const std::size_t count = n.size() - (o.format == Format::train ? 1 : 0);
   std::map<std::vector<Index>, Structure> known;
   int evaluations = 0;
   const auto judge = [&](const std::vector<Index>& ranks) -> const Structure& {
@@ -44,6 +52,10 @@ Structure search_ranks(const SparseTensor& x, const StructureOptions& o, const S
       for (const Index r : ranks) numbers *= static_cast<double>(r);
       for (std::size_t k = 0; k < n.size(); ++k) numbers += static_cast<double>(n[k] * ranks[k]);
       mean = complete_tucker(parts.train, {}, fit).tensor.at(at);
+    } else if (ring) {
+      for (std::size_t k = 0; k < n.size(); ++k)
+        numbers += static_cast<double>(n[k] * ranks[k] * ranks[(k + 1) % count]);
+      mean = complete_ring(parts.train, {}, fit).tensor.at(at);
     } else {
       for (std::size_t k = 0; k < n.size(); ++k)
         numbers += static_cast<double>(n[k] * (k > 0 ? ranks[k - 1] : 1) * (k < count ? ranks[k] : 1));

@@ -51,6 +51,20 @@ expect 0 '14401' wc -l some.csv
 expect 0 '"poisson"' completion fit "$communities" --method cp --loss poisson --ranks 4 --out counts.h5 --json
 expect 2 'needs counts, whole and not negative' completion fit c.tns --method cp --loss poisson --out bad.h5
 
+# without any option the method is chosen; fibres of the data as factors; how many components
+expect 0 '"message": ".* candidates"' completion fit "$trade" $columns --out auto.h5 --json
+holds "$(score test rmse) < 0.36"
+expect 0 '"rmse"' completion eval auto.h5 "$trade" $columns --json
+expect 0 'notable, mode 2' completion fit "$trade" $columns --method cur --ranks 3 --figures --out cur.h5
+present cur_factor_1.svg
+expect 0 '"coverage_90"' completion eval cur.h5 "$trade" $columns --json
+expect 0 '"rank": 4' completion ranks "$communities" --by validation --ranks 2,4,6 --folds 3 --restarts 1 --max-iterations 50 --figure ranks.svg --json
+present ranks.svg
+expect 0 'consistency' completion ranks "$communities" --by consistency --ranks 1,2 --max-iterations 50
+expect 0 'fits' completion ranks "$communities" --by structure --format train --largest 2 --max-iterations 20
+expect 2 'expected rising numbers' completion ranks "$communities" --ranks 3,2
+expect 2 'square\|n, n, m\|(60, 40, 6)' completion ranks "$communities" --by rescal
+
 # several methods on the same splits
 expect 0 'mean .*additive .*cp .*tucker .*train ' sh -c "'$cartan' completion compare '$trade' $columns --methods mean,additive,cp,tucker,train --ranks 2 --seeds 2 --figure compare.svg | tr '\n' ' '"
 present compare.svg

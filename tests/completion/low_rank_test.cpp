@@ -55,6 +55,15 @@ TEST(LowRank, FindsWhatWasPlanted) {
   const auto tt = complete_train(observed(where, train), {}, options(2));
   EXPECT_LE(rmse(observed(elsewhere, train), tt.tensor.at(elsewhere.index_array())), 1e-3);
   expect_falling(tt.summary.objective);
+
+  const linalg::TensorRing ring{{random_normal({2, 20, 2}, DType::f64, Random(26)),
+                                 random_normal({2, 15, 3}, DType::f64, Random(27)),
+                                 random_normal({3, 12, 2}, DType::f64, Random(28))}};
+  o = options(2), o.ranks = {2, 2, 3};
+  const auto tr = complete_ring(observed(where, ring), {}, o);
+  EXPECT_LE(rmse(observed(elsewhere, ring), tr.tensor.at(elsewhere.index_array())), 2e-3);
+  expect_falling(tr.summary.objective);
+  EXPECT_EQ(tr.tensor.ranks(), (std::vector<Index>{2, 2, 3}));
 }
 
 // Every loss, solver and penalty: the objective never rises, whatever the data.
@@ -97,6 +106,7 @@ TEST(LowRank, TheObjectiveNeverRises) {
     expect_falling(cp.summary.objective);
     expect_falling(complete_tucker(x, {}, o).summary.objective);
     expect_falling(complete_train(x, {}, o).summary.objective);
+    expect_falling(complete_ring(x, {}, o).summary.objective);
     const bool positive_parts = o.nonnegative || o.multiplicative || o.loss == Loss::poisson;
     for (const Array& a : cp.tensor.factors)
       for (Index i = 0; i < a.size(); ++i) EXPECT_GE(positive_parts ? a.data<double>()[i] : 0, 0);
@@ -110,18 +120,65 @@ TEST(LowRank, TheObjectiveNeverRises) {
   }
 }
 
+// All at once: every loss and format goes downhill, bounds hold, and the gradient is that of the objective.
+TEST(LowRank, QuasiNewtonTakesEveryLoss) {
+  const SparseTensor where = random_tensor(shape, 600, 9);
+  std::vector<double> positive;
+  for (const double v : where.values()) positive.push_back(0.1 + v * v);
+  for (const Loss loss : {Loss::gaussian, Loss::huber, Loss::poisson, Loss::bernoulli, Loss::beta}) {
+    SCOPED_TRACE(name_of(loss));
+    std::vector<double> y = positive;
+    for (double& v : y) v = loss == Loss::poisson ? std::floor(3 * v) : loss == Loss::bernoulli ? v > 0.5 : v;
+    const SparseTensor x = where.with_values(y);
+    LowRankOptions o;
+    o.ranks = {2}, o.ridge = 0.1, o.max_iterations = 60, o.tolerance = 0, o.loss = loss, o.beta = 0.5;
+    o.smooth = {0, 0.3, 0};
+    o.solver = Solver::lbfgs;
+    const auto cp = complete_canonical(x, {}, o);
+    expect_falling(cp.summary.objective);
+    EXPECT_EQ(cp.summary.method, "lbfgs");
+    expect_falling(complete_tucker(x, {}, o).summary.objective);
+    expect_falling(complete_train(x, {}, o).summary.objective);
+    expect_falling(complete_ring(x, {}, o).summary.objective);
+    const bool bounded = loss == Loss::poisson || loss == Loss::beta;
+    for (const Array& a : cp.tensor.factors)
+      for (Index i = 0; bounded && i < a.size(); ++i) EXPECT_GE(a.data<double>()[i], 0);
+
+    const LossFunction f{loss, 0.7, 0.5};
+    for (const double m : {-1.3, 0.4, 2.0})
+      if (m > 0 || !f.positive()) {
+        EXPECT_NEAR(f.slope(1, m), (f(1, m + 1e-5) - f(1, m - 1e-5)) / 2e-5,
+                    1e-7 * (1 + std::abs(f.slope(1, m))));
+      }
+  }
+}
+
+TEST(LowRank, RefusesWhatASolverCannotDo) {
+  const SparseTensor x = random_tensor(shape, 100, 17);
+  LowRankOptions o;
+  o.solver = Solver::lbfgs, o.lasso = 0.1;
+  EXPECT_THROW(complete_canonical(x, {}, o), std::invalid_argument);
+  o.lasso = 0, o.multiplicative = true;
+  EXPECT_THROW(complete_canonical(x, {}, o), std::invalid_argument);
+  o = {}, o.solver = Solver::ccd;
+  EXPECT_THROW(complete_ring(x, {}, o), std::invalid_argument);
+  o = {}, o.ranks = {2, 3};
+  EXPECT_THROW(complete_ring(x, {}, o), std::invalid_argument);
+}
+
 // All solvers meet at the same minimum of a small problem that has one (rank 1, positive).
 TEST(LowRank, SolversAgree) {
   const SparseTensor where = random_tensor({6, 5, 4}, 90, 10);
   const SparseTensor x = observed(where, planted({6, 5, 4}, 1, 11, true), 0.01);
   std::vector<double> found;
-  for (const Solver solver : {Solver::als, Solver::ccd, Solver::sgd}) {
+  for (const Solver solver : {Solver::als, Solver::ccd, Solver::sgd, Solver::lbfgs}) {
     LowRankOptions o;
     o.ranks = {1}, o.ridge = 0.01, o.max_iterations = 5000, o.tolerance = 1e-12, o.solver = solver;
     found.push_back(complete_canonical(x, {}, o).summary.objective.back());
   }
   EXPECT_NEAR(found[1], found[0], 1e-6 * found[0]);
   EXPECT_NEAR(found[2], found[0], 0.05 * found[0]);
+  EXPECT_NEAR(found[3], found[0], 1e-6 * found[0]);
 }
 
 // Majorants lie above the loss and touch it.

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cartan/completion/additive.hpp"
+#include "cartan/completion/splits.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/random.hpp"
 #include "cartan/linalg/ops.hpp"
@@ -40,6 +41,8 @@ TEST(Methods, EveryOneFitsPredictsAndReadsBack) {
     std::unique_ptr<Method> method = make_method(name);
     config::Fields fields = method->fields();
     if (config::Field* f = fields.find("hidden")) f->set(std::vector<std::int64_t>{12, 6});
+    if (config::Field* f = fields.find("largest_rank")) f->set(std::int64_t{2});
+    if (config::Field* f = fields.find("folds")) f->set(std::int64_t{2});
     if (config::Field* f = fields.find("epochs")) f->set(std::int64_t{3});
     return method;
   };
@@ -94,6 +97,33 @@ TEST(Additive, MeetsTheDenseSolution) {
                   solved(offset[static_cast<std::size_t>(k)] + i, 0), 1e-5);
   for (std::size_t s = 1; s < made.summary.objective.size(); ++s)
     EXPECT_LE(made.summary.objective[s], made.summary.objective[s - 1] * (1 + 1e-14));
+}
+
+// Of what is additive the additive model, of what has low rank a low rank, by folds and by validation
+// entries.
+TEST(Methods, AutomaticChoice) {
+  const auto chosen = [](const SparseTensor& train, const SparseTensor& validation) {
+    std::unique_ptr<Method> method = make_method("auto");
+    config::Fields fields = method->fields();
+    fields.find("largest_rank")->set(std::int64_t{4});
+    fields.find("folds")->set(std::int64_t{2});
+    const Summary s = method->fit(train, validation, {});
+    EXPECT_EQ(s.message.find(" candidates") == std::string::npos, false);
+    data::Group group;
+    method->save(group);
+    return group.string("method");
+  };
+  const SparseTensor x = additive_data(0.3);
+  EXPECT_EQ(chosen(x, {}), "additive");
+  const Split parts = split(x, {0.2, 0, 1});
+  EXPECT_EQ(chosen(parts.train, parts.validation), "additive");
+  std::vector<double> v;
+  for (Index n = 0; n < x.size(); ++n)
+    v.push_back(std::sin(x.index(0)[n]) * std::cos(2.0 * x.index(1)[n]) * (x.index(2)[n] - 4.5));
+  const Split product = split(x.with_values(v), {0.2, 0, 1});
+  EXPECT_NE(chosen(product.train, product.validation), "additive");
+  EXPECT_NE(chosen(product.train, {}), "additive");
+  EXPECT_EQ(chosen(SparseTensor({3, 3}, {{1}, {2}}, {4.0}), {}), "additive");
 }
 
 }  // namespace

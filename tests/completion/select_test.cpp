@@ -127,6 +127,13 @@ TEST(Structure, FindsTheRanksOfTuckerAndTrain) {
                                    random_normal({3, 12, 2}, DType::f64, Random(24)),
                                    random_normal({2, 10, 1}, DType::f64, Random(25))}};
   EXPECT_EQ(search_ranks(observed(where, train, 0.02), o).ranks, (std::vector<Index>{3, 2}));
+  o.format = Format::ring, o.largest = 3, o.radius = 1;
+  const linalg::TensorRing ring{{random_normal({2, 14, 2}, DType::f64, Random(26)),
+                                 random_normal({2, 12, 2}, DType::f64, Random(27)),
+                                 random_normal({2, 10, 2}, DType::f64, Random(28))}};
+  const Structure circle = search_ranks(observed(where, ring, 0.02), o);
+  EXPECT_EQ(circle.ranks, (std::vector<Index>{2, 2, 2}));
+  EXPECT_LE(circle.error, 0.02);
   o.weight = 0;
   EXPECT_THROW(search_ranks(where, o), std::invalid_argument);
 }

@@ -1,12 +1,13 @@
 #pragma once
-/// Completion by low rank: the entries that are listed, and no others, are fitted by a tensor in CP, Tucker
-/// or tensor-train format.
+/// Completion by low rank: the entries that are listed, and no others, are fitted by a tensor in CP, Tucker,
+/// tensor-train or tensor-ring format.
 
 #include <vector>
 
 #include <cartan/completion/additive.hpp>
 #include <cartan/completion/method.hpp>
 #include <cartan/linalg/canonical.hpp>
+#include <cartan/linalg/tensor_ring.hpp>
 #include <cartan/linalg/tensor_train.hpp>
 #include <cartan/linalg/tucker.hpp>
 
@@ -27,11 +28,15 @@ const char* name_of(Loss loss);
 enum class Solver {
   als,  ///< row after row exactly; of losses other than gaussian a majorant, so that the loss never rises
   ccd,  ///< CP, gaussian: one term after another (CCD++: Yu, Hsieh, Si, Dhillon, ICDM 2012)
-  sgd   ///< CP, gaussian: entry after entry; steps that do not pay are taken back
+  sgd,  ///< CP, gaussian: entry after entry; steps that do not pay are taken back
+  /// All parts at once by a projected limited-memory quasi-Newton method, any loss (CP-OPT: Acar, Dunlavy,
+  /// Kolda, Morup 2011; GCP: Hong, Kolda, Duersch 2020); an iteration is five of its steps.
+  lbfgs
 };
 
 struct LowRankOptions {
-  std::vector<std::int64_t> ranks{4};  ///< one: CP terms, or of every mode or bond; else of each
+  /// One: CP terms, or of every mode or bond; else of each (of a ring: before every mode).
+  std::vector<std::int64_t> ranks{4};
   Loss loss = Loss::gaussian;
   double delta = 1;  ///< of huber, in units of the values' root mean square
   double beta = 1;   ///< of the beta divergence
@@ -66,6 +71,9 @@ Fitted<linalg::Tucker> complete_tucker(const SparseTensor& train, const SparseTe
                                        const LowRankOptions& options, const FitContext& context = {});
 Fitted<linalg::TensorTrain> complete_train(const SparseTensor& train, const SparseTensor& validation,
                                            const LowRankOptions& options, const FitContext& context = {});
+
+Fitted<linalg::TensorRing> complete_ring(const SparseTensor& train, const SparseTensor& validation,
+                                         const LowRankOptions& options, const FitContext& context = {});
 
 /// Higher-order orthogonal iteration of a sparse tensor whose other entries are **zero**: orthonormal
 /// factors, the best core. The error never grows.

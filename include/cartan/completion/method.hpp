@@ -65,6 +65,9 @@ class Method {
   /// What fit() found; options are saved by the caller.
   virtual void save(data::Group& group) const = 0;
   virtual void load(const data::Group& group) = 0;  ///< with the options set; throws FormatError
+  /// Indices of every mode that are worth a name, the most important first: those that the others are made of
+  /// (CUR), those that the error depends on most (DAIN). Empty where the method tells none.
+  virtual std::vector<std::vector<Index>> notable() const { return {}; }
   /// Pictures worth looking at, with short names for files ("factors_0").
   virtual std::vector<std::pair<std::string, data::Figure>> figures() const { return {}; }
 };

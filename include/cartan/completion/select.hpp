@@ -78,7 +78,7 @@ RankChoice stable_rescal_rank(const Array& x, const std::vector<Index>& ranks,
                               const StabilityOptions& options = {}, const StopFlag* stop = nullptr);
 
 /// Formats whose ranks are searched.
-enum class Format { tucker, train };
+enum class Format { tucker, train, ring };
 struct StructureOptions {
   Format format = Format::tucker;
   Index largest = 10;       ///< rank of a mode or bond
@@ -88,6 +88,7 @@ struct StructureOptions {
   double validation = 0.1;  ///< share of the entries that judge
   LowRankOptions fit;       ///< of every trial; its ranks are not used
 };
+void describe(config::Fields& f, StructureOptions& o);
 struct Structure {
   std::vector<Index> ranks;
   double error = 0;      ///< of the entries that judge, relative to their norm
@@ -95,10 +96,10 @@ struct Structure {
   double objective = 0;  ///< log(size) + weight * error
   int evaluations = 0;   ///< fits that were made
 };
-/// The ranks of a Tucker or tensor-train format with the least log(size) + weight * error by alternating
-/// enumeration (TnALE: Li, Zeng, Li, Caiafa, Zhao, ICML 2023): all values of one rank near the present one,
-/// the others fixed, in turn, until nothing changes; O(modes * radius) fits a round. No structure is fitted
-/// twice.
+/// The ranks of a Tucker, tensor-train or tensor-ring format with the least log(size) + weight * error by
+/// alternating enumeration (TnALE: Li, Zeng, Li, Caiafa, Zhao, ICML 2023): all values of one rank near the
+/// present one, the others fixed, in turn, until nothing changes; O(modes * radius) fits a round. No
+/// structure is fitted twice.
 Structure search_ranks(const SparseTensor& x, const StructureOptions& options = {},
                        const StopFlag* stop = nullptr);
 

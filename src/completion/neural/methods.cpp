@@ -126,6 +126,23 @@ class DainMethod final : public Method {
     model_ = std::move(model);
     importance_ = std::move(importance);
   }
+  std::vector<std::vector<Index>> notable() const override {
+    std::vector<std::vector<Index>> out;
+    if (options_.augmentation == Augmentation::random) return out;
+    for (const std::vector<double>& e : importance_) {
+      std::vector<Index> order(e.size());
+      std::iota(order.begin(), order.end(), Index{0});
+      const std::size_t count = std::min<std::size_t>(10, order.size());
+      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
+                        [&](Index a, Index b) {
+                          const double x = e[static_cast<std::size_t>(a)], y = e[static_cast<std::size_t>(b)];
+                          return x != y ? x > y : a < b;
+                        });
+      order.resize(count);
+      out.push_back(std::move(order));
+    }
+    return out;
+  }
   std::vector<std::pair<std::string, data::Figure>> figures() const override {
     std::vector<std::pair<std::string, data::Figure>> out;
     if (!summary_.train_rmse.empty()) out.emplace_back("learning_curve", learning_curve(summary_));
