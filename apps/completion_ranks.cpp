@@ -181,7 +181,9 @@ void run(const Options& o) {
     return;
   }
   std::printf("%6s %14s %12s\n", "rank", relative ? "relative error" : "RMSE",
-              *measure ? measure : relative ? "" : "deviation");
+              *measure   ? measure
+              : relative ? ""
+                         : "deviation");
   for (const RankScore& s : choice.scores) {
     std::printf("%6lld %14.4g", static_cast<long long>(s.rank), s.error);
     if (*measure || !relative) std::printf(" %12.4g", *measure ? s.silhouette : s.deviation);
@@ -196,11 +198,12 @@ void add_completion_ranks(CLI::App& completion) {
   auto o = std::make_shared<Options>();
   verb->add_option("entries", o->source.path, "Entries as for `completion fit`")->required();
   add_source_options(verb, o->source, true);
-  verb->add_option("--by", o->by,
-                   "validation: errors of entries left out; stability: non-negative components that come back "
-                   "(NMFk); consistency: of the core; prune: a weight a term is learned (ARD); structure: ranks "
-                   "of all modes or bonds (TnALE); rescal: communities of a relational tensor (n, n, m), what "
-                   "is not listed being 0 (RESCALk). Default validation")
+  verb->add_option(
+          "--by", o->by,
+          "validation: errors of entries left out; stability: non-negative components that come back "
+          "(NMFk); consistency: of the core; prune: a weight a term is learned (ARD); structure: ranks "
+          "of all modes or bonds (TnALE); rescal: communities of a relational tensor (n, n, m), what "
+          "is not listed being 0 (RESCALk). Default validation")
       ->check(CLI::IsMember({"validation", "stability", "consistency", "prune", "structure", "rescal"}));
   verb->add_option("--ranks", o->ranks,
                    "R,R,..: that are tried, rising; of prune the largest (default 1,2,3,4,5,6)");
@@ -209,7 +212,8 @@ void add_completion_ranks(CLI::App& completion) {
   verb->add_option("--folds", o->folds, "Of validation (default 5)")->check(CLI::Range(2, 1000));
   verb->add_option("--ridge", o->ridge, "As for `completion fit` (default 0.01)")
       ->check(CLI::Range(0.0, 1e300));
-  verb->add_option("--restarts", o->restarts, "Random starts of a fit (default 2)")->check(CLI::Range(1, 1000));
+  verb->add_option("--restarts", o->restarts, "Random starts of a fit (default 2)")
+      ->check(CLI::Range(1, 1000));
   verb->add_option("--max-iterations", o->max_iterations, "Of a fit (default 300)")
       ->check(CLI::Range(1, 1000000000));
   add_field_options(verb, config::fields_of(o->stability));

@@ -113,8 +113,7 @@ class Search {
       const double g = plain.squares[n] - best.squares[n];
       gain += g, square += g * g;
     }
-    const double variance =
-        std::max(0.0, square - gain * gain / static_cast<double>(plain.squares.size()));
+    const double variance = std::max(0.0, square - gain * gain / static_cast<double>(plain.squares.size()));
     return gain > 2 * std::sqrt(variance) ? std::move(best) : std::move(plain);
   }
   bool folded() const { return folded_; }

@@ -37,6 +37,61 @@ namespace {
 
 constexpr std::size_t most_crossings = 100000;
 
+// Products in one order of sums, wherever the numbers lie in memory: the choice of a fibre hangs on them.
+Matrix times(const Matrix& a, const Matrix& b) {
+  Matrix c(a.rows, b.cols);
+  for (Index i = 0; i < a.rows; ++i)
+    for (Index k = 0; k < a.cols; ++k)
+      for (Index j = 0; j < b.cols; ++j) c(i, j) += a(i, k) * b(k, j);
+  return c;
+}
+
+// x x_mode m, m (p, n).
+Array along(const Array& x, int mode, const Matrix& m) {
+  Shape shape = x.shape();
+  Index left = 1, right = 1;
+  for (int k = 0; k < x.ndim(); ++k) (k < mode ? left : right) *= k == mode ? 1 : x.dim(k);
+  const Index n = x.dim(mode);
+  shape[static_cast<std::size_t>(mode)] = m.rows;
+  Array out = Array::zeros(shape, DType::f64);
+  const double* from = x.data<double>();
+  double* to = out.mutable_data<double>();
+  for (Index l = 0; l < left; ++l)
+    for (Index a = 0; a < m.rows; ++a)
+      for (Index i = 0; i < n; ++i)
+        for (Index r = 0; r < right; ++r)
+          to[(l * m.rows + a) * right + r] += m(a, i) * from[(l * n + i) * right + r];
+  return out;
+}
+
+Matrix unfolded(const Array& x, int mode) {
+  return linalg::matrix_of(linalg::unfold(x, mode));
+}
+
+// The same tensor with the singular vectors of the unfoldings as factors, but for directions that are zero to
+// rounding.
+linalg::Tucker reduced(const linalg::Tucker& given) {
+  linalg::Tucker x;
+  x.core = given.core.as(DType::f64);
+  std::vector<Matrix> u;
+  for (int k = 0; k < given.order(); ++k) {
+    const linalg::QR f =
+        linalg::qr(linalg::matrix_of(given.factors[static_cast<std::size_t>(k)].as(DType::f64)));
+    u.push_back(f.q);
+    x.core = along(x.core, k, f.r);
+  }
+  for (int k = 0; k < given.order(); ++k) {
+    const linalg::SVD f = linalg::svd(unfolded(x.core, k));
+    Index rank = 1;
+    while (rank < static_cast<Index>(f.s.size()) && f.s[static_cast<std::size_t>(rank)] > 1e-9 * f.s[0])
+      ++rank;
+    const Matrix w = linalg::first_columns(f.u, rank);
+    x.core = along(x.core, k, linalg::transposed(w));
+    x.factors.push_back(linalg::array_of(times(u[static_cast<std::size_t>(k)], w), DType::f64));
+  }
+  return x;
+}
+
 // The rows of u (n x r, columns by importance) that deim picks, in order; rows that are not `there` never.
 std::vector<Index> deim(const Matrix& u, const std::vector<bool>& there) {
   std::vector<Index> chosen;
@@ -84,7 +139,7 @@ Matrix pseudo_inverse(const Matrix& a) {
   std::vector<double> inverse;
   for (const double s : f.s) inverse.push_back(s > 1e-10 * f.s[0] && s > 0 ? 1 / s : 0);
   linalg::scale_columns(v, inverse);
-  return linalg::product(v, f.u, false, true);
+  return times(v, linalg::transposed(f.u));
 }
 
 // Fibres of mode k that could be columns: where chosen indices of the other modes cross, and, where entries
@@ -125,7 +180,8 @@ std::vector<std::vector<Index>> candidates(const SparseTensor& x, int mode,
     order.emplace_back(-static_cast<Index>(end - n), keys[n]);
     n = end;
   }
-  const std::size_t most = std::min(order.size(), std::max<std::size_t>(200, static_cast<std::size_t>(20 * rank)));
+  const std::size_t most =
+      std::min(order.size(), std::max<std::size_t>(200, static_cast<std::size_t>(20 * rank)));
   std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(most), order.end());
   for (std::size_t i = 0; i < most; ++i) {
     std::vector<Index> fibre(d, -1);
@@ -217,9 +273,10 @@ Array best_core(const SparseTensor& x, const std::vector<Matrix>& q, double ridg
   std::vector<Index> ranks;
   for (const Matrix& m : q) ranks.push_back(m.cols);
   if (x.size() == size_of(x.shape())) {
-    std::vector<Array> matrices;
-    for (const Matrix& m : q) matrices.push_back(linalg::array_of(m, DType::f64));
-    return linalg::mode_products(x.dense(0), matrices, true);
+    Array core = x.dense(0);
+    for (std::size_t k = 0; k < q.size(); ++k)
+      core = along(core, static_cast<int>(k), linalg::transposed(q[k]));
+    return core;
   }
   // rows of size one on the average, values of root mean square one
   const double rms = std::max(std::sqrt(square_of(x) / static_cast<double>(x.size())), 1e-300);
@@ -256,11 +313,11 @@ void take_fibres(const SparseTensor& x, const linalg::Tucker& model, const std::
     // column j: the coordinates in u of fibre j of the model
     Matrix b(rank, static_cast<Index>(fibres.size()));
     for (std::size_t f = 0; f < fibres.size(); ++f) {
-      Array core = model.core;
-      std::vector<Array> rows(static_cast<std::size_t>(d));
-      for (std::size_t j = 0; j < rows.size(); ++j)
-        if (j != k) rows[j] = linalg::array_of(rows_of(u[j], {fibres[f][j]}), DType::f64);
-      const Array column = linalg::mode_products(core, rows);
+      Array column = model.core;
+      for (int j = 0; j < d; ++j) {
+        const auto other = static_cast<std::size_t>(j);
+        if (j != mode) column = along(column, j, rows_of(u[other], {fibres[f][other]}));
+      }
       for (Index i = 0; i < rank; ++i) b(i, static_cast<Index>(f)) = column.data<double>()[i];
     }
     const double whole = static_cast<double>(std::count(there[k].begin(), there[k].end(), true));
@@ -302,8 +359,7 @@ void take_fibres(const SparseTensor& x, const linalg::Tucker& model, const std::
     out.tensor.factors.push_back(linalg::array_of(c, DType::f64));
     const linalg::SVD f = linalg::svd(c);  // c = q diag(s) v^T: where fibres nearly coincide, the rest is cut
     Index full = 1;
-    while (full < static_cast<Index>(f.s.size()) &&
-           f.s[static_cast<std::size_t>(full)] > 1e-10 * f.s[0])
+    while (full < static_cast<Index>(f.s.size()) && f.s[static_cast<std::size_t>(full)] > 1e-10 * f.s[0])
       ++full;
     q.push_back(linalg::first_columns(f.u, full));
     Matrix v = linalg::first_columns(f.v, full);
@@ -312,17 +368,18 @@ void take_fibres(const SparseTensor& x, const linalg::Tucker& model, const std::
     linalg::scale_columns(v, s);
     inverse.push_back(std::move(v));
   }
-  std::vector<Array> back;
-  for (const Matrix& m : inverse) back.push_back(linalg::array_of(m, DType::f64));
-  out.tensor.core = linalg::mode_products(best_core(x, q, o.ridge), back);
+  out.tensor.core = best_core(x, q, o.ridge);
+  for (int k = 0; k < d; ++k)
+    out.tensor.core = along(out.tensor.core, k, inverse[static_cast<std::size_t>(k)]);
 }
 
 // Factors and core of form indices.
-void take_crossing(const SparseTensor& x, const linalg::Tucker& model, const std::vector<Matrix>& u, Cur& out) {
+void take_crossing(const SparseTensor& x, const linalg::Tucker& model, const std::vector<Matrix>& u,
+                   Cur& out) {
   const std::size_t d = u.size();
   Shape ranks;
   for (std::size_t k = 0; k < d; ++k) {
-    const Matrix w = linalg::product(u[k], pseudo_inverse(rows_of(u[k], out.indices[k])));
+    const Matrix w = times(u[k], pseudo_inverse(rows_of(u[k], out.indices[k])));
     out.tensor.factors.push_back(linalg::array_of(w, DType::f64));
     ranks.push_back(static_cast<Index>(out.indices[k].size()));
   }
@@ -336,8 +393,8 @@ void take_crossing(const SparseTensor& x, const linalg::Tucker& model, const std
   }
   std::vector<bool> known;
   out.tensor.core = Array::from(values_at(x, model, places, known), ranks);
-  const double share = static_cast<double>(std::count(known.begin(), known.end(), true)) /
-                       static_cast<double>(known.size());
+  const double share =
+      static_cast<double>(std::count(known.begin(), known.end(), true)) / static_cast<double>(known.size());
   out.known.assign(1, {share});
 }
 
@@ -349,10 +406,7 @@ Fitted<Cur> cur(const SparseTensor& x, const linalg::Tucker& given, const CurOpt
   given.check("cur");
   require(given.shape() == x.shape(), "[cur] a model of shape ", given.shape(), " for a tensor of shape ",
           x.shape());
-  linalg::Tucker wide = given;
-  wide.core = wide.core.as(DType::f64);
-  for (Array& a : wide.factors) a = a.as(DType::f64);
-  const linalg::Tucker model = linalg::round(wide, 1e-9).tensor;
+  const linalg::Tucker model = reduced(given);
   Fitted<Cur> made;
   Cur& out = made.tensor;
   const auto there = seen(x);
@@ -432,8 +486,7 @@ void Cur::save(data::Group& group) const {
   tensor.save(group["tensor"]);
   for (std::size_t k = 0; k < indices.size(); ++k)
     group.set(text("indices/", k), Array::from(indices[k]), "", "choice");
-  for (std::size_t k = 0; k < fibres.size(); ++k)
-    group.set(text("fibres/", k), fibres[k], "", "fibre mode");
+  for (std::size_t k = 0; k < fibres.size(); ++k) group.set(text("fibres/", k), fibres[k], "", "fibre mode");
   for (std::size_t k = 0; k < known.size(); ++k)
     group.set(text("known/", k), Array::from(known[k]), "", "fibre");
 }

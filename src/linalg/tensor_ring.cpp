@@ -95,8 +95,7 @@ TensorRing TensorRing::load(const data::Group& group) {
   TensorRing x;
   const int d = load_count(group, "cores");
   const DType dtype = load_type(group, "cores/0");
-  for (int k = 0; k < d; ++k)
-    x.cores.push_back(load_part(group, numbered("cores", k), dtype, {-1, -1, -1}));
+  for (int k = 0; k < d; ++k) x.cores.push_back(load_part(group, numbered("cores", k), dtype, {-1, -1, -1}));
   return checked_format(group, std::move(x));
 }
 

@@ -66,8 +66,9 @@ TEST(Cur, TheCoreIsTheCrossingOfTheData) {
   for (std::size_t a = 0; a < 2; ++a)
     for (std::size_t b = 0; b < 3; ++b)
       for (std::size_t c = 0; c < 4; ++c)
-        EXPECT_EQ(made.tensor.tensor.core(static_cast<Index>(a), static_cast<Index>(b), static_cast<Index>(c)),
-                  x(at[0][a], at[1][b], at[2][c]));
+        EXPECT_EQ(
+            made.tensor.tensor.core(static_cast<Index>(a), static_cast<Index>(b), static_cast<Index>(c)),
+            x(at[0][a], at[1][b], at[2][c]));
   for (std::size_t k = 0; k < 3; ++k)
     for (std::size_t r = 0; r < at[k].size(); ++r)
       for (std::size_t s = 0; s < at[k].size(); ++s)

@@ -49,8 +49,8 @@ struct Cur {
   static Cur load(const data::Group& group);  ///< throws FormatError
 };
 
-/// Chooses from a Tucker model of the tensor that x lists entries of. Directions of the model that are zero to
-/// rounding are left out: ranks may be smaller than the model's. Fibres of x with few known entries are
+/// Chooses from a Tucker model of the tensor that x lists entries of. Directions of the model that are zero
+/// to rounding are left out: ranks may be smaller than the model's. Fibres of x with few known entries are
 /// passed over for those with more. Throws std::invalid_argument.
 Fitted<Cur> cur(const SparseTensor& x, const linalg::Tucker& model, const CurOptions& options = {});
 /// The same, the model found first: by ST-HOSVD where every entry is listed, else by complete_tucker().

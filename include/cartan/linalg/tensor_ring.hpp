@@ -1,5 +1,6 @@
 #pragma once
-/// Tensors in tensor-ring format (Zhao, Zhou, Xie, Zhang, Cichocki, arXiv:1606.05535): trains whose ends meet.
+/// Tensors in tensor-ring format (Zhao, Zhou, Xie, Zhang, Cichocki, arXiv:1606.05535): trains whose ends
+/// meet.
 
 #include <vector>
 
