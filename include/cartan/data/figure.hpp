@@ -43,6 +43,13 @@ struct Figure {
   void save(const std::string& path) const;
 };
 
+/// Figures side by side in rows of `columns`, each of that size, as one picture; throws std::invalid_argument
+/// for none.
+std::string svg_of_panels(const std::vector<Figure>& panels, int columns, int width = 480, int height = 360);
+/// Atomically; throws IoError.
+void save_panels(const std::vector<Figure>& panels, int columns, const std::string& path, int width = 480,
+                 int height = 360);
+
 /// A unit as it is printed: "meV/A^3" as "meV/Å³".
 std::string typeset(const std::string& unit);
 
