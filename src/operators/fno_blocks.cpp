@@ -6,6 +6,7 @@
 #include "cartan/operators/fno.hpp"
 #include "operators/activation.hpp"
 #include "operators/complex_valued.hpp"
+#include "operators/pointwise.hpp"
 #include "operators/resample.hpp"
 
 namespace cartan::operators {
@@ -59,6 +60,13 @@ ChannelMlp::ChannelMlp(const std::vector<Index>& sizes, DType dtype, nn::Init& i
 }
 
 Array ChannelMlp::operator()(const Array& x, const std::string& activation) const {
+  if (weights.size() == 2 && activation == "gelu" && x.dim(1) == weights[0].dim(1) && x.size() > 0) {
+    const auto matrix = [](const Array& w) { return reshape(w, {w.dim(0), w.dim(1)}); };
+    Shape shape = x.shape();
+    shape[1] = weights[1].dim(0);
+    const Array points = reshape(x, {x.dim(0), x.dim(1), -1});
+    return reshape(pointwise({}, {points, matrix(weights[0]), biases[0], matrix(weights[1]), biases[1]}), shape);
+  }
   Array y = x;
   for (std::size_t k = 0; k < weights.size(); ++k)
     y = mix_channels(weights[k], k == 0 ? y : activate(activation, y), biases[k]);
@@ -237,6 +245,13 @@ Array FnoBlocks::norm(const Array& x, Index which) const {
   });
 }
 
+bool FnoBlocks::fusible() const {
+  const FnoConfig& c = config_;
+  return !c.complex_fields() && !c.preactivation && c.norm == "none" && c.activation == "gelu" && c.channel_mlp &&
+         c.spectral.conv_bias && (c.skip == "none" || (c.skip == "linear" && c.skip_kernel == 1)) &&
+         (c.mlp_skip == "none" || c.mlp_skip == "soft-gating");
+}
+
 Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given) const {
   const FnoConfig& c = config_;
   const Shape from(x.shape().begin() + 2, x.shape().end()),
@@ -244,9 +259,24 @@ Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given) con
   const bool inner = layer + 1 < c.layers;
   Array v = x;
   if (c.preactivation) v = norm(activate(c.activation, v), 2 * layer);
-  const Array s = skip(c.skip, skips_, v, layer, grid);
-  const Array g = c.channel_mlp ? skip(c.mlp_skip, mlp_skips_, v, layer, grid) : Array();
+  const Array skipped = v;
   if (c.stabilizer == "tanh") v = activate("tanh", v);
+  if (fusible() && grid == from && x.size() > 0) {
+    const auto points = [&](const Array& a) { return reshape(a, {a.dim(0), a.dim(1), -1}); };
+    const auto matrix = [](const Array& w) { return reshape(w, {w.dim(0), w.dim(1)}); };
+    const SpectralConvolution::Layout layout = convolution_.layout(from, grid);
+    const Array u = convolution_.field(convolution_.mixed(v, layer, layout), layout);
+    const ChannelMlp& m = mlps_[static_cast<std::size_t>(layer)];
+    PointwiseParts parts;
+    parts.spectral = true, parts.gelu_inside = parts.gelu_outside = inner;
+    Arrays in{points(x), points(u), reshape(convolution_.bias(layer), {-1})};
+    if ((parts.skip = c.skip == "linear")) in.push_back(matrix(skips_[layer].weight));
+    in.insert(in.end(), {matrix(m.weights[0]), m.biases[0], matrix(m.weights[1]), m.biases[1]});
+    if ((parts.gate = c.mlp_skip == "soft-gating")) in.push_back(reshape(mlp_skips_[layer].weight, {-1}));
+    return reshape(pointwise(parts, in), x.shape());
+  }
+  const Array s = skip(c.skip, skips_, skipped, layer, grid);
+  const Array g = c.channel_mlp ? skip(c.mlp_skip, mlp_skips_, skipped, layer, grid) : Array();
   Array h = convolution_(v, layer, grid);
   if (!c.preactivation) h = norm(h, 2 * layer);
   if (!s.empty()) h = h + s;

@@ -95,6 +95,7 @@ class FnoBlocks {
   Array norm(const Array& x, Index which) const;
   Array norm_part(const Array& x, const Norm& n) const;
   Array transformed(const Array& x, const Shape& grid) const;
+  bool fusible() const;  // the usual block: all that follows the convolution in one pass
 
   FnoConfig config_;
   SpectralConvolution convolution_;

@@ -14,20 +14,18 @@ Arrays Gelu::eval_cpu(const Arrays& in) const {
     T* y = out.mutable_data<T>();
     const std::vector<T> p(polynomial_.begin(), polynomial_.end());
     parallel_for(out.size(), 8192, [&](Index begin, Index end) {
-      if (order_ == 0) {
-        for (Index i = begin; i < end; ++i) y[i] = x[i] * normal(x[i]).below;
-      } else if (order_ == 1) {
-        for (Index i = begin; i < end; ++i) {
-          const Normal<T> n = normal(x[i]);
-          y[i] = c[i] * (n.below + x[i] * n.density);
+      const Index n = end - begin;
+      if (order_ == 0) return gelu_row(x + begin, y + begin, n);
+      for_numbers(x + begin, n, [&](auto v, auto access, Index i) {
+        const auto d = normal(v);
+        auto factor = d.below + v * d.density;
+        if (order_ > 1) {
+          factor = v - v;
+          for (std::size_t k = p.size(); k-- > 0;) factor = factor * v + p[k];
+          factor *= d.density;
         }
-      } else {
-        for (Index i = begin; i < end; ++i) {
-          T s = 0;
-          for (std::size_t k = p.size(); k-- > 0;) s = s * x[i] + p[k];
-          y[i] = c[i] * s * normal(x[i]).density;
-        }
-      }
+        access.store(y + begin + i, access.load(c + begin + i) * factor);
+      });
     });
   });
   return {out};

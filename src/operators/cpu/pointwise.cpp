@@ -1,0 +1,248 @@
+// Tiles of points: the channels of a tile go through all products while they are in the second-level cache. Sums over
+// points are made by blocks of tiles whose borders depend on the sizes alone, and added in their order.
+#include "operators/pointwise.hpp"
+
+#include <algorithm>
+
+#include "cartan/core/parallel.hpp"
+#include "core/dispatch.hpp"
+#include "core/gemm.hpp"
+#include "core/workspace.hpp"
+#include "operators/cpu/normal.hpp"
+
+namespace cartan::operators {
+namespace {
+
+// The inputs by name, and extents.
+template <class T>
+struct Views {
+  const T *v, *u = nullptr, *b = nullptr, *skip = nullptr, *w1, *b1, *w2, *b2, *gamma = nullptr;
+  Index samples, in, points, middle, hidden, out;
+
+  Views(const PointwiseParts& parts, const Arrays& a) {
+    std::size_t k = 0;
+    v = a[k++].data<T>();
+    samples = a[0].dim(0), in = a[0].dim(1), points = a[0].dim(2);
+    if (parts.spectral) u = a[k++].data<T>(), b = a[k++].data<T>();
+    if (parts.skip) skip = a[k++].data<T>();
+    hidden = a[k].dim(0), middle = a[k].dim(1), out = a[k + 2].dim(0);
+    w1 = a[k++].data<T>(), b1 = a[k++].data<T>(), w2 = a[k++].data<T>(), b2 = a[k++].data<T>();
+    if (parts.gate) gamma = a[k++].data<T>();
+  }
+};
+
+// Points a tile: a few arrays of all channels in half a megabyte.
+template <class T>
+Index tile_points(Index channels, Index points) {
+  const Index fit = (Index{1} << 18) / (static_cast<Index>(sizeof(T)) * std::max<Index>(channels, 1));
+  return std::min(points, std::clamp<Index>(fit / 64 * 64, 64, 1024));
+}
+
+template <class T>
+void fill_rows(T* to, const T* column, Index rows, Index n) {
+  for (Index r = 0; r < rows; ++r) std::fill_n(to + r * n, n, column[r]);
+}
+
+// h0 = u + b + W v of a tile, (middle, n).
+template <class T>
+void before_inner(const Views<T>& x, Index sample, Index p, Index n, T* h) {
+  for (Index r = 0; r < x.middle; ++r) {
+    const T* from = x.u + (sample * x.middle + r) * x.points + p;
+    const T bias = x.b[r];
+    for_numbers(from, n, [&](auto value, auto access, Index i) { access.store(h + r * n + i, value + bias); });
+  }
+  if (x.skip)
+    gemm_serial<T>(x.middle, n, x.in, {x.skip, x.in}, {x.v + sample * x.in * x.points + p, x.points}, h, n, T(1), T(1));
+}
+
+template <class T>
+void forward(const PointwiseParts& parts, const Views<T>& x, T* y) {
+  const Index n_tile = tile_points<T>(x.middle + x.hidden + x.out, x.points), tiles = (x.points + n_tile - 1) / n_tile;
+  parallel_for(x.samples * tiles, 1, [&](Index begin, Index end) {
+    Scratch<T> h(x.middle * n_tile), a(x.hidden * n_tile), z(x.out * n_tile);
+    for (Index t = begin; t < end; ++t) {
+      const Index sample = t / tiles, p = t % tiles * n_tile, n = std::min(n_tile, x.points - p);
+      const T* v = x.v + sample * x.in * x.points + p;
+      MatrixView<T> inner{v, x.points};
+      if (parts.spectral) {
+        before_inner(x, sample, p, n, h.data());
+        if (parts.gelu_inside) gelu_row(h.data(), h.data(), x.middle * n);
+        inner = {h.data(), n};
+      }
+      fill_rows(a.data(), x.b1, x.hidden, n);
+      gemm_serial<T>(x.hidden, n, x.middle, {x.w1, x.middle}, inner, a.data(), n, T(1), T(1));
+      gelu_row(a.data(), a.data(), x.hidden * n);
+      fill_rows(z.data(), x.b2, x.out, n);
+      gemm_serial<T>(x.out, n, x.hidden, {x.w2, x.hidden}, {a.data(), n}, z.data(), n, T(1), T(1));
+      for (Index r = 0; r < x.out; ++r) {
+        T* row = z.data() + r * n;
+        T* to = y + (sample * x.out + r) * x.points + p;
+        const T gate = parts.gate ? x.gamma[r] : T(0);
+        for_numbers(row, n, [&](auto value, auto access, Index i) {
+          if (parts.gate) value += gate * access.load(v + r * x.points + i);
+          if (parts.gelu_outside) value *= normal(value).below;
+          access.store(to + i, value);
+        });
+      }
+    }
+  });
+}
+
+// row sums of (rows, n), added
+template <class T>
+void add_row_sums(const T* a, Index rows, Index n, Index stride, T* to) {
+  for (Index r = 0; r < rows; ++r) {
+    const T* row = a + r * stride;
+    using V = typename vector_of<T>::type;
+    constexpr Index lanes = 64 / sizeof(T);
+    V sum{};
+    Index i = 0;
+    for (; i + lanes <= n; i += lanes) sum += load<V>(row + i);
+    T s = horizontal_sum<T>(sum);
+    for (; i < n; ++i) s += row[i];
+    to[r] += s;
+  }
+}
+
+// Where the gradients of the weights of one block of tiles lie.
+template <class T>
+struct WeightSums {
+  T *b = nullptr, *skip = nullptr, *w1, *b1, *w2, *b2, *gamma = nullptr;
+  static Index size(const PointwiseParts& parts, const Views<T>& x) {
+    return (parts.spectral ? x.middle : 0) + (parts.skip ? x.middle * x.in : 0) + x.hidden * (x.middle + 1) +
+           x.out * (x.hidden + 1) + (parts.gate ? x.in : 0);
+  }
+  WeightSums(const PointwiseParts& parts, const Views<T>& x, T* p) {
+    if (parts.spectral) b = p, p += x.middle;
+    if (parts.skip) skip = p, p += x.middle * x.in;
+    w1 = p, p += x.hidden * x.middle;
+    b1 = p, p += x.hidden;
+    w2 = p, p += x.out * x.hidden;
+    b2 = p, p += x.out;
+    gamma = p;
+  }
+};
+
+template <class T>
+void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv, T* du, T* weights) {
+  const Index widest = std::max({x.middle, x.hidden, x.out, x.in});
+  const Index n_tile = tile_points<T>(4 * widest, x.points), tiles = (x.points + n_tile - 1) / n_tile;
+  const Index all = x.samples * tiles, blocks = std::min<Index>(all, 16), size = WeightSums<T>::size(parts, x);
+  Scratch<T> partial(blocks * size, T(0));
+  parallel_for(blocks, 1, [&](Index first, Index last) {
+    Scratch<T> h(x.middle * n_tile), slope_h(x.middle * n_tile), a(x.hidden * n_tile), slope_a(x.hidden * n_tile),
+        cz(x.out * n_tile), ca(x.hidden * n_tile), ch(x.middle * n_tile);
+    for (Index block = first; block < last; ++block) {
+      WeightSums<T> sums(parts, x, partial.data() + block * size);
+      for (Index t = all * block / blocks; t < all * (block + 1) / blocks; ++t) {
+        const Index sample = t / tiles, p = t % tiles * n_tile, n = std::min(n_tile, x.points - p), in_at = sample * x.in * x.points + p;
+        const T* v = x.v + in_at;
+        MatrixView<T> inner{v, x.points};
+        if (parts.spectral) {
+          before_inner(x, sample, p, n, h.data());
+          if (parts.gelu_inside) gelu_row(h.data(), h.data(), slope_h.data(), x.middle * n);
+          inner = {h.data(), n};
+        }
+        fill_rows(a.data(), x.b1, x.hidden, n);
+        gemm_serial<T>(x.hidden, n, x.middle, {x.w1, x.middle}, inner, a.data(), n, T(1), T(1));
+        gelu_row(a.data(), a.data(), slope_a.data(), x.hidden * n);
+        const T* given = c + sample * x.out * x.points + p;
+        if (parts.gelu_outside) {
+          fill_rows(cz.data(), x.b2, x.out, n);
+          gemm_serial<T>(x.out, n, x.hidden, {x.w2, x.hidden}, {a.data(), n}, cz.data(), n, T(1), T(1));
+        }
+        for (Index r = 0; r < x.out; ++r) {
+          T* row = cz.data() + r * n;
+          const T gate = parts.gate ? x.gamma[r] : T(0);
+          const T* from = given + r * x.points;
+          for_numbers(from, n, [&](auto value, auto access, Index i) {
+            if (parts.gelu_outside) {
+              auto z = access.load(row + i);
+              if (parts.gate) z += gate * access.load(v + r * x.points + i);
+              const auto d = normal(z);
+              value *= d.below + z * d.density;
+            }
+            access.store(row + i, value);
+          });
+          if (parts.gate) {
+            T sum = 0;
+            using V = typename vector_of<T>::type;
+            constexpr Index lanes = 64 / sizeof(T);
+            V s{};
+            Index i = 0;
+            for (; i + lanes <= n; i += lanes) s += load<V>(row + i) * load<V>(v + r * x.points + i);
+            sum = horizontal_sum<T>(s);
+            for (; i < n; ++i) sum += row[i] * v[r * x.points + i];
+            sums.gamma[r] += sum;
+          }
+        }
+        add_row_sums(cz.data(), x.out, n, n, sums.b2);
+        gemm_serial<T>(x.out, x.hidden, n, {cz.data(), n}, {a.data(), n, true}, sums.w2, x.hidden, T(1), T(1));
+        gemm_serial<T>(x.hidden, n, x.out, {x.w2, x.hidden, true}, {cz.data(), n}, ca.data(), n);
+        for_numbers(ca.data(), x.hidden * n, [&](auto value, auto access, Index i) {
+          access.store(ca.data() + i, value * access.load(slope_a.data() + i));
+        });
+        add_row_sums(ca.data(), x.hidden, n, n, sums.b1);
+        gemm_serial<T>(x.hidden, x.middle, n, {ca.data(), n}, transposed(inner), sums.w1, x.middle, T(1), T(1));
+        T* to_v = dv + in_at;
+        if (!parts.spectral) {
+          gemm_serial<T>(x.in, n, x.hidden, {x.w1, x.middle, true}, {ca.data(), n}, to_v, x.points);
+        } else {
+          gemm_serial<T>(x.middle, n, x.hidden, {x.w1, x.middle, true}, {ca.data(), n}, ch.data(), n);
+          if (parts.gelu_inside)
+            for_numbers(ch.data(), x.middle * n, [&](auto value, auto access, Index i) {
+              access.store(ch.data() + i, value * access.load(slope_h.data() + i));
+            });
+          add_row_sums(ch.data(), x.middle, n, n, sums.b);
+          for (Index r = 0; r < x.middle; ++r)
+            std::copy_n(ch.data() + r * n, n, du + (sample * x.middle + r) * x.points + p);
+          if (parts.skip) {
+            gemm_serial<T>(x.middle, x.in, n, {ch.data(), n}, {v, x.points, true}, sums.skip, x.in, T(1), T(1));
+            gemm_serial<T>(x.in, n, x.middle, {x.skip, x.in, true}, {ch.data(), n}, to_v, x.points);
+          } else {
+            for (Index r = 0; r < x.in; ++r) std::fill_n(to_v + r * x.points, n, T(0));
+          }
+        }
+        if (parts.gate)
+          for (Index r = 0; r < x.in; ++r) {
+            const T gate = x.gamma[r];
+            for_numbers(cz.data() + r * n, n, [&](auto value, auto access, Index i) {
+              access.store(to_v + r * x.points + i, access.load(to_v + r * x.points + i) + gate * value);
+            });
+          }
+      }
+    }
+  });
+  std::fill_n(weights, size, T(0));
+  for (Index block = 0; block < blocks; ++block)
+    for (Index k = 0; k < size; ++k) weights[k] += partial.data()[block * size + k];
+}
+
+}  // namespace
+
+Arrays Pointwise::eval_cpu(const Arrays& in) const {
+  const Array& w2 = in[static_cast<std::size_t>(parts_.arrays() - (parts_.gate ? 3 : 2))];
+  Array y = Array::uninitialized({in[0].dim(0), w2.dim(0), in[0].dim(2)}, in[0].dtype());
+  dispatch_real(name(), y.dtype(), [&]<class T>(T) { forward<T>(parts_, Views<T>(parts_, in), y.mutable_data<T>()); });
+  return {y};
+}
+
+Arrays PointwiseGradient::eval_cpu(const Arrays& in) const {
+  const Arrays own(in.begin(), in.end() - 1);
+  Arrays g;
+  for (const Array& a : own) g.push_back(Array::uninitialized(a.shape(), a.dtype()));
+  dispatch_real(name(), in[0].dtype(), [&]<class T>(T) {
+    const Views<T> x(parts_, own);
+    Scratch<T> weights(WeightSums<T>::size(parts_, x));
+    backward<T>(parts_, x, in.back().data<T>(), g[0].mutable_data<T>(), parts_.spectral ? g[1].mutable_data<T>() : nullptr,
+                weights.data());
+    const T* from = weights.data();
+    for (std::size_t k = parts_.spectral ? 2 : 1; k < g.size(); ++k) {
+      std::copy_n(from, g[k].size(), g[k].mutable_data<T>());
+      from += g[k].size();
+    }
+  });
+  return g;
+}
+
+}  // namespace cartan::operators
