@@ -1,5 +1,5 @@
-// Neural operators at the sizes of benchmarks/peers/operators_speed.py: forward passes and training steps (forward,
-// mean square error, gradient of all parameters), float32. Times are of the process's CPU.
+// Neural operators at the sizes of benchmarks/peers/operators_speed.py: forward passes and training steps
+// (forward, mean square error, gradient of all parameters), float32. Times are of the process's CPU.
 #include <benchmark/benchmark.h>
 
 #include <map>
@@ -42,7 +42,8 @@ struct Setup {
   Array x, y;
   Setup(const Workload& w, Index samples) {
     FnoConfig c;
-    c.spectral.modes = w.modes, c.hidden_channels = w.channels, c.in_channels = w.in, c.projection_ratio = w.projection;
+    c.spectral.modes = w.modes, c.hidden_channels = w.channels, c.in_channels = w.in,
+    c.projection_ratio = w.projection;
     if (w.rank > 0) c.spectral.factorization = "tucker", c.spectral.rank = w.rank;
     nn::Init init{1};
     network = c.make(init);
@@ -73,8 +74,12 @@ void step(benchmark::State& state, const Workload& w) {
 const int registered = [] {
   for (const auto& [name, w] : workloads)
     for (const Index samples : {1, 8, 20, 64}) {
-      benchmark::RegisterBenchmark(("forward/" + name).c_str(), forward, w)->Arg(samples)->Unit(benchmark::kMillisecond);
-      benchmark::RegisterBenchmark(("step/" + name).c_str(), step, w)->Arg(samples)->Unit(benchmark::kMillisecond);
+      benchmark::RegisterBenchmark(("forward/" + name).c_str(), forward, w)
+          ->Arg(samples)
+          ->Unit(benchmark::kMillisecond);
+      benchmark::RegisterBenchmark(("step/" + name).c_str(), step, w)
+          ->Arg(samples)
+          ->Unit(benchmark::kMillisecond);
     }
   return 0;
 }();

@@ -65,7 +65,8 @@ Array ChannelMlp::operator()(const Array& x, const std::string& activation) cons
     Shape shape = x.shape();
     shape[1] = weights[1].dim(0);
     const Array points = reshape(x, {x.dim(0), x.dim(1), -1});
-    return reshape(pointwise({}, {points, matrix(weights[0]), biases[0], matrix(weights[1]), biases[1]}), shape);
+    return reshape(pointwise({}, {points, matrix(weights[0]), biases[0], matrix(weights[1]), biases[1]}),
+                   shape);
   }
   Array y = x;
   for (std::size_t k = 0; k < weights.size(); ++k)
@@ -247,8 +248,9 @@ Array FnoBlocks::norm(const Array& x, Index which) const {
 
 bool FnoBlocks::fusible() const {
   const FnoConfig& c = config_;
-  return !c.complex_fields() && !c.preactivation && c.norm == "none" && c.activation == "gelu" && c.channel_mlp &&
-         c.spectral.conv_bias && (c.skip == "none" || (c.skip == "linear" && c.skip_kernel == 1)) &&
+  return !c.complex_fields() && !c.preactivation && c.norm == "none" && c.activation == "gelu" &&
+         c.channel_mlp && c.spectral.conv_bias &&
+         (c.skip == "none" || (c.skip == "linear" && c.skip_kernel == 1)) &&
          (c.mlp_skip == "none" || c.mlp_skip == "soft-gating");
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a block does point by point, in one pass over memory: for tiles of points all intermediate channels stay in the
-// caches, forward and backward, and nothing but the inputs is kept for the gradient.
+// What a block does point by point, in one pass over memory: for tiles of points all intermediate channels
+// stay in the caches, forward and backward, and nothing but the inputs is kept for the gradient.
 
 #include "cartan/autodiff/primitive.hpp"
 
@@ -8,17 +8,18 @@ namespace cartan::operators {
 
 // Which parts there are. Arrays are given in the order of the members.
 struct PointwiseParts {
-  bool spectral = false;  // u (B, C, S) and bias b (C): h = gelu(u + b + W v), otherwise h = v
-  bool skip = false;      // W (C, in)
+  bool spectral = false;      // u (B, C, S) and bias b (C): h = gelu(u + b + W v), otherwise h = v
+  bool skip = false;          // W (C, in)
   bool gelu_inside = false;   // of h
-  bool gate = false;      // gamma (in): + gamma v at the end
+  bool gate = false;          // gamma (in): + gamma v at the end
   bool gelu_outside = false;  // of the result
 
   int arrays() const { return 1 + (spectral ? 2 : 0) + (skip ? 1 : 0) + 4 + (gate ? 1 : 0); }
 };
 
 // y = gelu?(W2 gelu(W1 h + b1) + b2 + gamma v), h = gelu?(u + b + W v) or v.
-// Inputs: v (B, in, S) [, u (B, C, S), b (C)] [, W (C, in)], W1 (H, C), b1 (H), W2 (O, H), b2 (O) [, gamma (in)].
+// Inputs: v (B, in, S) [, u (B, C, S), b (C)] [, W (C, in)], W1 (H, C), b1 (H), W2 (O, H), b2 (O) [, gamma
+// (in)].
 class Pointwise : public Primitive {
  public:
   explicit Pointwise(PointwiseParts parts) : parts_(parts) {}

@@ -1,6 +1,6 @@
 #pragma once
-// The normal distribution and gelu on rows of numbers: float32 in whole registers, by polynomials that were fitted to it
-// (relative error 3e-7), float64 by the standard library.
+// The normal distribution and gelu on rows of numbers: float32 in whole registers, by polynomials that were
+// fitted to it (relative error 3e-7), float64 by the standard library.
 
 #include <cmath>
 #include <cstring>

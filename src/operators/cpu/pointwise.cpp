@@ -1,5 +1,6 @@
-// Tiles of points: the channels of a tile go through all products while they are in the second-level cache. Sums over
-// points are made by blocks of tiles whose borders depend on the sizes alone, and added in their order.
+// Tiles of points: the channels of a tile go through all products while they are in the second-level cache.
+// Sums over points are made by blocks of tiles whose borders depend on the sizes alone, and added in their
+// order.
 #include "operators/pointwise.hpp"
 
 #include <algorithm>
@@ -49,15 +50,18 @@ void before_inner(const Views<T>& x, Index sample, Index p, Index n, T* h) {
   for (Index r = 0; r < x.middle; ++r) {
     const T* from = x.u + (sample * x.middle + r) * x.points + p;
     const T bias = x.b[r];
-    for_numbers(from, n, [&](auto value, auto access, Index i) { access.store(h + r * n + i, value + bias); });
+    for_numbers(from, n,
+                [&](auto value, auto access, Index i) { access.store(h + r * n + i, value + bias); });
   }
   if (x.skip)
-    gemm_serial<T>(x.middle, n, x.in, {x.skip, x.in}, {x.v + sample * x.in * x.points + p, x.points}, h, n, T(1), T(1));
+    gemm_serial<T>(x.middle, n, x.in, {x.skip, x.in}, {x.v + sample * x.in * x.points + p, x.points}, h, n,
+                   T(1), T(1));
 }
 
 template <class T>
 void forward(const PointwiseParts& parts, const Views<T>& x, T* y) {
-  const Index n_tile = tile_points<T>(x.middle + x.hidden + x.out, x.points), tiles = (x.points + n_tile - 1) / n_tile;
+  const Index n_tile = tile_points<T>(x.middle + x.hidden + x.out, x.points),
+              tiles = (x.points + n_tile - 1) / n_tile;
   parallel_for(x.samples * tiles, 1, [&](Index begin, Index end) {
     Scratch<T> h(x.middle * n_tile), a(x.hidden * n_tile), z(x.out * n_tile);
     for (Index t = begin; t < end; ++t) {
@@ -127,15 +131,17 @@ template <class T>
 void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv, T* du, T* weights) {
   const Index widest = std::max({x.middle, x.hidden, x.out, x.in});
   const Index n_tile = tile_points<T>(4 * widest, x.points), tiles = (x.points + n_tile - 1) / n_tile;
-  const Index all = x.samples * tiles, blocks = std::min<Index>(all, 16), size = WeightSums<T>::size(parts, x);
+  const Index all = x.samples * tiles, blocks = std::min<Index>(all, 16),
+              size = WeightSums<T>::size(parts, x);
   Scratch<T> partial(blocks * size, T(0));
   parallel_for(blocks, 1, [&](Index first, Index last) {
-    Scratch<T> h(x.middle * n_tile), slope_h(x.middle * n_tile), a(x.hidden * n_tile), slope_a(x.hidden * n_tile),
-        cz(x.out * n_tile), ca(x.hidden * n_tile), ch(x.middle * n_tile);
+    Scratch<T> h(x.middle * n_tile), slope_h(x.middle * n_tile), a(x.hidden * n_tile),
+        slope_a(x.hidden * n_tile), cz(x.out * n_tile), ca(x.hidden * n_tile), ch(x.middle * n_tile);
     for (Index block = first; block < last; ++block) {
       WeightSums<T> sums(parts, x, partial.data() + block * size);
       for (Index t = all * block / blocks; t < all * (block + 1) / blocks; ++t) {
-        const Index sample = t / tiles, p = t % tiles * n_tile, n = std::min(n_tile, x.points - p), in_at = sample * x.in * x.points + p;
+        const Index sample = t / tiles, p = t % tiles * n_tile, n = std::min(n_tile, x.points - p),
+                    in_at = sample * x.in * x.points + p;
         const T* v = x.v + in_at;
         MatrixView<T> inner{v, x.points};
         if (parts.spectral) {
@@ -177,13 +183,15 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
           }
         }
         add_row_sums(cz.data(), x.out, n, n, sums.b2);
-        gemm_serial<T>(x.out, x.hidden, n, {cz.data(), n}, {a.data(), n, true}, sums.w2, x.hidden, T(1), T(1));
+        gemm_serial<T>(x.out, x.hidden, n, {cz.data(), n}, {a.data(), n, true}, sums.w2, x.hidden, T(1),
+                       T(1));
         gemm_serial<T>(x.hidden, n, x.out, {x.w2, x.hidden, true}, {cz.data(), n}, ca.data(), n);
         for_numbers(ca.data(), x.hidden * n, [&](auto value, auto access, Index i) {
           access.store(ca.data() + i, value * access.load(slope_a.data() + i));
         });
         add_row_sums(ca.data(), x.hidden, n, n, sums.b1);
-        gemm_serial<T>(x.hidden, x.middle, n, {ca.data(), n}, transposed(inner), sums.w1, x.middle, T(1), T(1));
+        gemm_serial<T>(x.hidden, x.middle, n, {ca.data(), n}, transposed(inner), sums.w1, x.middle, T(1),
+                       T(1));
         T* to_v = dv + in_at;
         if (!parts.spectral) {
           gemm_serial<T>(x.in, n, x.hidden, {x.w1, x.middle, true}, {ca.data(), n}, to_v, x.points);
@@ -197,7 +205,8 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
           for (Index r = 0; r < x.middle; ++r)
             std::copy_n(ch.data() + r * n, n, du + (sample * x.middle + r) * x.points + p);
           if (parts.skip) {
-            gemm_serial<T>(x.middle, x.in, n, {ch.data(), n}, {v, x.points, true}, sums.skip, x.in, T(1), T(1));
+            gemm_serial<T>(x.middle, x.in, n, {ch.data(), n}, {v, x.points, true}, sums.skip, x.in, T(1),
+                           T(1));
             gemm_serial<T>(x.in, n, x.middle, {x.skip, x.in, true}, {ch.data(), n}, to_v, x.points);
           } else {
             for (Index r = 0; r < x.in; ++r) std::fill_n(to_v + r * x.points, n, T(0));
@@ -223,7 +232,8 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
 Arrays Pointwise::eval_cpu(const Arrays& in) const {
   const Array& w2 = in[static_cast<std::size_t>(parts_.arrays() - (parts_.gate ? 3 : 2))];
   Array y = Array::uninitialized({in[0].dim(0), w2.dim(0), in[0].dim(2)}, in[0].dtype());
-  dispatch_real(name(), y.dtype(), [&]<class T>(T) { forward<T>(parts_, Views<T>(parts_, in), y.mutable_data<T>()); });
+  dispatch_real(name(), y.dtype(),
+                [&]<class T>(T) { forward<T>(parts_, Views<T>(parts_, in), y.mutable_data<T>()); });
   return {y};
 }
 
@@ -234,8 +244,8 @@ Arrays PointwiseGradient::eval_cpu(const Arrays& in) const {
   dispatch_real(name(), in[0].dtype(), [&]<class T>(T) {
     const Views<T> x(parts_, own);
     Scratch<T> weights(WeightSums<T>::size(parts_, x));
-    backward<T>(parts_, x, in.back().data<T>(), g[0].mutable_data<T>(), parts_.spectral ? g[1].mutable_data<T>() : nullptr,
-                weights.data());
+    backward<T>(parts_, x, in.back().data<T>(), g[0].mutable_data<T>(),
+                parts_.spectral ? g[1].mutable_data<T>() : nullptr, weights.data());
     const T* from = weights.data();
     for (std::size_t k = parts_.spectral ? 2 : 1; k < g.size(); ++k) {
       std::copy_n(from, g[k].size(), g[k].mutable_data<T>());
