@@ -4,14 +4,14 @@
 #   PRESET=asan make test    another preset of CMakePresets.json (default: dev)
 #   JOBS=4 make test         compile jobs and tests at a time (default: the cores of the machine)
 #   PACKAGES=skip make test  leave the packages of the system alone
-#   DEMO_OUT=DIR make demo   where the demo writes (default: demo/)
+#   DEMO_OUT=DIR make demo   where the demo writes (default: demo/, of demo-operators demo/operators)
 
 PRESET ?= dev
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 DEMO_OUT ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sanitize clang bench format check-format clean
+.PHONY: help demo demo-operators test sanitize clang bench format check-format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,11 @@ demo:  ## build, train a small model, run it and draw the results
 	@tools/packages.sh build
 	@tools/build.sh release $(JOBS) -DCARTAN_TESTS=OFF
 	@bash apps/demo.sh build/release "$(DEMO_OUT)"
+
+demo-operators:  ## build, make data of two equations, train their surrogates and draw the results
+	@tools/packages.sh build
+	@tools/build.sh release $(JOBS) -DCARTAN_TESTS=OFF
+	@bash apps/demo_operators.sh build/release "$(DEMO_OUT)/operators"
 
 test:  ## build with warnings as errors and run every test
 	@tools/packages.sh build test $(if $(filter asan tsan,$(PRESET)),sanitize)

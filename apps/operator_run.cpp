@@ -85,11 +85,16 @@ OperatorTraining train_operator(OperatorRun run, bool resume,
   if (!run.data.validation.empty()) {
     validation.push_back(FieldSet::open(run.data.validation, run.data.sets));
   } else if (run.data.validation_fraction > 0) {
-    const Index n = train.samples();
+    // Windows of one trajectory are kept back together.
+    const Index w = train.windows(), n = train.samples() / w;
     const auto back = static_cast<Index>(std::llround(run.data.validation_fraction * static_cast<double>(n)));
-    require(back < n, train.name(), ": ", n, " samples, and ", back, " of them wanted for validation");
-    std::vector<Index> order = Random(run.training.seed, 0x76616c6964).permutation(n);
-    std::vector<Index> kept(order.begin() + back, order.end()), held(order.begin(), order.begin() + back);
+    require(back<n, train.name(), ": ", n, w> 1 ? " trajectories" : " samples", ", and ", back,
+            " of them wanted for validation");
+    const std::vector<Index> order = Random(run.training.seed, 0x76616c6964).permutation(n);
+    std::vector<Index> kept, held;
+    for (Index k = 0; k < n; ++k)
+      for (Index i = 0; i < w; ++i)
+        (k < back ? held : kept).push_back(order[static_cast<std::size_t>(k)] * w + i);
     std::sort(kept.begin(), kept.end()), std::sort(held.begin(), held.end());
     if (back > 0) validation.push_back(train.part(held));
     train = train.part(kept);

@@ -68,6 +68,8 @@ class FieldSet {
   const std::vector<std::string>& x_channels() const { return x_channels_; }
   const std::vector<std::string>& y_channels() const { return y_channels_; }
   bool in_memory() const { return in_memory_; }
+  /// Consecutive samples that are windows of one trajectory; 1 where samples are on their own.
+  Index windows() const { return chosen_.empty() ? windows_ : 1; }
 
   /// Samples, one after the other: x (n, channels, grid) and y, as `dtype`. Throws FormatError naming the
   /// sample where a value is not finite. From one thread at a time.
