@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes docs/run_file.md from the program's own description of run files.
+# Writes docs/run_file.md and docs/operator_run_file.md from the program's own description of run files.
 #
 #   tools/run_file_page.sh CARTAN    CARTAN the command, as in build/dev/apps/cartan
 set -eu
@@ -19,6 +19,20 @@ run. Without \`--force\` no file of an earlier run is replaced, and no run.toml 
 the folder's checkpoint; where there is none the command says so and starts at the first step.
 
 Keys with their defaults (also \`cartan potential train --help-keys\`):
+
+\`\`\`toml
+$keys
+\`\`\`
+END
+
+keys=$("$1" operator train --help-keys)
+cat > "$root/docs/operator_run_file.md" <<END
+# Run files of neural operators
+
+\`cartan operator train RUN.toml\` reads one TOML file; [run files](run_file.md) says what holds for all of them. \`data/operators.toml\` and
+\`benchmarks/accuracy/darcy_small.toml\` are examples. The channels of the operator are those of the data.
+
+Keys with their defaults (also \`cartan operator train --help-keys\`):
 
 \`\`\`toml
 $keys

@@ -62,6 +62,10 @@ expect 0 'going on from' op train run.toml --out half --resume --training.max_st
 expect 3 'line 2: data.tarin' sh -c "sed s/train/tarin/ run.toml > bad.toml; '$cartan' operator train bad.toml"
 expect 2 'training.epochs: must be at least 0\|--training.epochs' op train run.toml --out bad --training.epochs -3
 
+"$cartan" operator train --help-keys > keys.txt
+awk '/^```$/ { on = 0 } on; /^```toml$/ { on = 1 }' "$source/docs/operator_run_file.md" > page.txt
+checks=$((checks + 1)); cmp -s page.txt keys.txt || complain "docs/operator_run_file.md is not up to date; tools/run_file_page.sh makes it"
+
 # errors and predictions
 expect 0 'relative L2 .*relative H1' sh -c "'$cartan' operator eval run/model.h5 two.h5 | tr '\n' ' '"
 expect 0 '"n_samples": 48' op eval run/model.h5 two.h5 --json --figures fig
