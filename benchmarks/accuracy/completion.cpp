@@ -1,7 +1,8 @@
 // How well completion does on tensors that are known.
 //
-//   completion phase OUT.svg     the share of 20 x 20 x 20 tensors of rank 3 that are recovered (error below
-//   1 %), by samples completion ranks             how often the stability of non-negative components tells
+//   completion phase OUT.svg [OTHER.csv]    the share of 20 x 20 x 20 tensors of rank 3 that are recovered (error
+//   below 1 %), by samples; OTHER.csv: a curve of benchmarks/peers/completion_phase.py beside them
+//   completion ranks                        how often the stability of non-negative components tells
 //   the planted rank, 4 to 10
 //
 //   c++ -O2 -std=c++17 -Iinclude benchmarks/accuracy/completion.cpp -Lbuild/release -lcartan
@@ -9,6 +10,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 #include <cartan/completion/low_rank.hpp>
 #include <cartan/completion/select.hpp>
@@ -29,7 +32,7 @@ linalg::Canonical planted(Index n, Index rank, std::uint64_t seed, bool positive
   return x;
 }
 
-void phase(const char* path) {
+void phase(const char* path, const char* other) {
   const Index n = 20, rank = 3;
   const int trials = 10;
   data::Figure figure;
@@ -45,10 +48,10 @@ void phase(const char* path) {
     for (int trial = 0; trial < trials; ++trial) {
       const linalg::Canonical truth = planted(n, rank, 100 + static_cast<std::uint64_t>(trial), false);
       const SparseTensor all = SparseTensor::from_dense(truth.full());
-      const Split parts = split(all, {0.1 * share, 1 - share, static_cast<std::uint64_t>(trial)});
+      const Split parts = split(all, {0, 1 - share, static_cast<std::uint64_t>(trial)});
       for (int way = 0; way < 3; ++way) {
         LowRankOptions o;
-        o.ranks = {rank}, o.ridge = 1e-4, o.max_iterations = 500, o.tolerance = 1e-9, o.patience = 100;
+        o.ranks = {rank}, o.ridge = 1e-4, o.max_iterations = 500, o.tolerance = 1e-9;
         o.solver = way == 2 ? Solver::ccd : Solver::als, o.restarts = way == 1 ? 8 : 1;
         const auto made = complete_canonical(parts.train, parts.validation, o);
         const Array y = made.tensor.at(all.index_array());
@@ -64,6 +67,18 @@ void phase(const char* path) {
     }
     std::printf("%g,%g,%g,%g\n", share, won[0], won[1], won[2]);
     std::fflush(stdout);
+  }
+  if (other) {
+    std::ifstream file(other);
+    std::string head, line;
+    std::getline(file, head);
+    data::Series s;
+    s.name = head.substr(head.find(',') + 1);
+    while (std::getline(file, line)) {
+      s.x.push_back(std::stod(line));
+      s.y.push_back(std::stod(line.substr(line.find(',') + 1)));
+    }
+    figure.series.push_back(s);
   }
   figure.save(path);
 }
@@ -100,7 +115,8 @@ void ranks() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && !std::strcmp(argv[1], "phase")) return phase(argv[2]), 0;
+  if ((argc == 3 || argc == 4) && !std::strcmp(argv[1], "phase"))
+    return phase(argv[2], argc == 4 ? argv[3] : nullptr), 0;
   if (argc == 2 && !std::strcmp(argv[1], "ranks")) return ranks(), 0;
   return 2;
 }
