@@ -41,18 +41,20 @@ void phase(const char* path, const char* other) {
   figure.note =
       "10 tensors a point, error of all entries below 1 %; 171 numbers make such a tensor, 2 % of its "
       "entries";
-  std::printf("share,als,als_8_starts,ccd\n");
-  figure.series = {{"als, one start", {}, {}}, {"als, 8 starts", {}, {}}, {"ccd, one start", {}, {}}};
+  std::printf("share,als,als_8_starts,ccd,lbfgs_8_starts\n");
+  figure.series = {{"als, one start", {}, {}}, {"als, 8 starts", {}, {}}, {"ccd, one start", {}, {}},
+                   {"lbfgs, 8 starts", {}, {}}};
   for (const double share : {0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3}) {
-    double won[3] = {0, 0, 0};
+    double won[4] = {0, 0, 0, 0};
     for (int trial = 0; trial < trials; ++trial) {
       const linalg::Canonical truth = planted(n, rank, 100 + static_cast<std::uint64_t>(trial), false);
       const SparseTensor all = SparseTensor::from_dense(truth.full());
       const Split parts = split(all, {0, 1 - share, static_cast<std::uint64_t>(trial)});
-      for (int way = 0; way < 3; ++way) {
+      for (int way = 0; way < 4; ++way) {
         LowRankOptions o;
         o.ranks = {rank}, o.ridge = 1e-4, o.max_iterations = 500, o.tolerance = 1e-9;
-        o.solver = way == 2 ? Solver::ccd : Solver::als, o.restarts = way == 1 ? 8 : 1;
+        o.solver = way == 2 ? Solver::ccd : way == 3 ? Solver::lbfgs : Solver::als;
+        o.restarts = way % 2 ? 8 : 1;
         const auto made = complete_canonical(parts.train, parts.validation, o);
         const Array y = made.tensor.at(all.index_array());
         double e = 0, s = 0;
@@ -61,11 +63,11 @@ void phase(const char* path, const char* other) {
         won[way] += std::sqrt(e / s) < 0.01 ? 1.0 / trials : 0;
       }
     }
-    for (int way = 0; way < 3; ++way) {
+    for (int way = 0; way < 4; ++way) {
       figure.series[static_cast<std::size_t>(way)].x.push_back(share);
       figure.series[static_cast<std::size_t>(way)].y.push_back(won[way]);
     }
-    std::printf("%g,%g,%g,%g\n", share, won[0], won[1], won[2]);
+    std::printf("%g,%g,%g,%g,%g\n", share, won[0], won[1], won[2], won[3]);
     std::fflush(stdout);
   }
   if (other) {

@@ -38,7 +38,7 @@ def ours(train, held, x, method, rank, more=()):
     np.save(path, train)
     model, out = f"{work}/m.h5", f"{work}/all.npy"
     options = ["--method", method, "--ranks", str(rank), "--validation", "0", "--test", "0", "--ridge", "1e-5",
-               "--max-iterations", "2000", "--tolerance", "1e-7", "--force", "--json", "--threads", "1", *more]
+               "--max-iterations", "2000", "--tolerance", "1e-6", "--force", "--json", "--threads", "1", *more]
     made = subprocess.run([cartan, "completion", "fit", path, "--out", model, *options], capture_output=True, text=True)
     seconds = json.loads(made.stdout)["seconds"]
     subprocess.run([cartan, "completion", "predict", model, "--out", out, "--force"], check=True, capture_output=True)

@@ -35,6 +35,8 @@ class Parts {
   /// z (width[k]): entry n = <z, row of part k>. `work` holds work_size() numbers.
   virtual void design(int k, const Columns& c, Index n, double* z, double* work) const = 0;
   virtual Index work_size() const = 0;
+  /// Whether z is the elementwise product of the rows of the other modes.
+  virtual bool canonical() const { return false; }
   /// Numbers that make entries of size about one, or >= 0 with mean about one.
   virtual void start(const Random& random, bool positive) = 0;
   virtual std::unique_ptr<Parts> clone() const = 0;
@@ -63,6 +65,7 @@ class CanonicalParts final : public Parts {
   CanonicalParts(Shape s, Index rank);
   void design(int k, const Columns& c, Index n, double* z, double* work) const override;
   Index work_size() const override { return 1; }
+  bool canonical() const override { return true; }
   void start(const Random& random, bool positive) override;
   std::unique_ptr<Parts> clone() const override { return std::make_unique<CanonicalParts>(*this); }
 };

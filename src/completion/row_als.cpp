@@ -92,6 +92,41 @@ void solve_row(const double* g, const double* b, Index p, double* l, double* u) 
   Normal(full, p).solve(u);
 }
 
+// Normal equations of a row of a canonical format of few terms, squares: everything stays in registers.
+template <int P>
+void canonical_row(const Parts& parts, int k, const Columns& c, const double* y, const std::uint32_t* first,
+                   const std::uint32_t* last, double* g, double* b) {
+  constexpr int W = P <= 4 ? 4 : 8;
+  double sum[P][W] = {}, right[W] = {};
+  const int d = parts.order();
+  const int one = k == 0 ? 1 : 0;  // a mode that is not k
+  const double* table = parts.data[static_cast<std::size_t>(one)].data();
+  const std::int32_t* column = c[static_cast<std::size_t>(one)];
+  for (const std::uint32_t* at = first; at != last; ++at) {
+    const std::size_t n = *at;
+    double z[W] = {};
+    const double* u = table + static_cast<Index>(column[n]) * P;
+    for (int r = 0; r < P; ++r) z[r] = u[r];
+    for (int j = one + 1; j < d; ++j) {
+      if (j == k) continue;
+      const double* v = parts.data[static_cast<std::size_t>(j)].data() +
+                        static_cast<Index>(c[static_cast<std::size_t>(j)][n]) * P;
+      for (int r = 0; r < P; ++r) z[r] *= v[r];
+    }
+    for (int r = 0; r < P; ++r)
+      for (int q = 0; q < W; ++q) sum[r][q] += z[r] * z[q];
+    for (int q = 0; q < W; ++q) right[q] += y[n] * z[q];
+  }
+  for (int r = 0; r < P; ++r) {
+    b[r] = right[r];
+    for (int q = 0; q <= r; ++q) g[r * P + q] = sum[r][q];
+  }
+}
+
+constexpr decltype(&canonical_row<1>) canonical_rows[] = {
+    canonical_row<1>, canonical_row<2>, canonical_row<3>, canonical_row<4>,
+    canonical_row<5>, canonical_row<6>, canonical_row<7>, canonical_row<8>};
+
 }  // namespace
 
 void RowAls::solve(Parts& parts, int k, Index i, Room& room) const {
@@ -143,7 +178,9 @@ void RowAls::solve(Parts& parts, int k, Index i, Room& room) const {
     return;
   }
   room.g.fill(0), room.b.fill(0);
-  for (std::uint32_t from = first; from < last; from += chunk) {
+  const bool few = p <= 8 && x_.order() >= 2 && loss_.kind == Loss::gaussian && parts.canonical();
+  if (few) canonical_rows[p - 1](parts, k, columns_, y, list + first, list + last, g, b);
+  for (std::uint32_t from = few ? last : first; from < last; from += chunk) {
     const Index count = std::min<Index>(chunk, last - from);
     for (Index q = 0; q < count; ++q) {
       const Index n = list[from + q];
