@@ -1,7 +1,7 @@
 // How well completion does on tensors that are known.
 //
-//   completion phase OUT.svg [OTHER.csv]    the share of 20 x 20 x 20 tensors of rank 3 that are recovered (error
-//   below 1 %), by samples; OTHER.csv: a curve of benchmarks/peers/completion_phase.py beside them
+//   completion phase OUT.svg [OTHER.csv]    the share of 20 x 20 x 20 tensors of rank 3 that are recovered
+//   (error below 1 %), by samples; OTHER.csv: a curve of benchmarks/peers/completion_phase.py beside them
 //   completion ranks                        how often the stability of non-negative components tells
 //   the planted rank, 4 to 10
 //
@@ -42,7 +42,9 @@ void phase(const char* path, const char* other) {
       "10 tensors a point, error of all entries below 1 %; 171 numbers make such a tensor, 2 % of its "
       "entries";
   std::printf("share,als,als_8_starts,ccd,lbfgs_8_starts\n");
-  figure.series = {{"als, one start", {}, {}}, {"als, 8 starts", {}, {}}, {"ccd, one start", {}, {}},
+  figure.series = {{"als, one start", {}, {}},
+                   {"als, 8 starts", {}, {}},
+                   {"ccd, one start", {}, {}},
                    {"lbfgs, 8 starts", {}, {}}};
   for (const double share : {0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3}) {
     double won[4] = {0, 0, 0, 0};

@@ -175,6 +175,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
     return as_mean(loss, m);
   };
 
+  const bool balances = o.ridge > 0 && o.lasso == 0 && o.smooth.empty();
   double best_score = INFINITY;
   for (int start = 0; start < o.restarts; ++start) {
     std::unique_ptr<Parts> parts = prototype.clone(), kept;
@@ -206,6 +207,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
         objective = descent->sweep(static_cast<CanonicalParts&>(*parts));
       } else {
         als.sweep(*parts);
+        if (balances) parts->balance();
         objective = als.objective(*parts);
       }
       s.objective.push_back(objective);

@@ -47,6 +47,43 @@ void fill(std::vector<double>& to, const Random& random, std::uint64_t first, do
     to[i] = size * (positive ? 2 * random.uniform(first + i) : random.normal(first + i));
 }
 
+// Numbers first, first + step, .. of blocks of `length` that lie `stride` apart.
+struct Slice {
+  std::vector<double>& data;
+  std::size_t first, length, step, stride;
+  template <class F>
+  void each(const F& f) const {
+    for (std::size_t block = first; block < data.size(); block += stride)
+      for (std::size_t i = 0; i < length; ++i) f(data[block + i * step]);
+  }
+  double square() const {
+    double q = 0;
+    each([&](double v) { q += v * v; });
+    return q;
+  }
+  void scale(double by) const {
+    each([&](double& v) { v *= by; });
+  }
+};
+
+// One slice times s, the other over s, with the least sum of squares.
+void balance_pair(const Slice& a, const Slice& b) {
+  const double p = a.square(), q = b.square();
+  if (!(p > 0 && q > 0)) return;
+  const double s = std::pow(q / p, 0.25);
+  a.scale(s), b.scale(1 / s);
+}
+
+// Neighbouring cores, rows r x q, over the bond between them.
+void balance_bond(std::vector<double>& left, Index before, std::vector<double>& right, Index bond,
+                  Index after) {
+  for (Index b = 0; b < bond; ++b)
+    balance_pair({left, static_cast<std::size_t>(b), static_cast<std::size_t>(before),
+                  static_cast<std::size_t>(bond), static_cast<std::size_t>(before * bond)},
+                 {right, static_cast<std::size_t>(b * after), static_cast<std::size_t>(after), 1,
+                  static_cast<std::size_t>(bond * after)});
+}
+
 }  // namespace
 
 CanonicalParts::CanonicalParts(Shape s, Index rank) {
@@ -75,6 +112,21 @@ void CanonicalParts::start(const Random& random, bool positive) {
   for (int k = 0; k < order(); ++k)
     fill(data[static_cast<std::size_t>(k)], random, static_cast<std::uint64_t>(k) << 40,
          std::pow(terms, positive ? -1 / d : -0.5 / d), positive);
+}
+
+void CanonicalParts::balance() {
+  const auto rank = static_cast<std::size_t>(width[0]);
+  for (std::size_t r = 0; r < rank; ++r) {
+    double sum = 0;
+    std::vector<double> norms;
+    for (auto& a : data) {
+      norms.push_back(std::sqrt(Slice{a, r, 1, 1, rank}.square()));
+      sum += std::log(norms.back()) / order();
+    }
+    if (!std::isfinite(sum)) continue;  // a term that is zero
+    for (std::size_t k = 0; k < data.size(); ++k)
+      Slice{data[k], r, 1, 1, rank}.scale(std::exp(sum) / norms[k]);
+  }
 }
 
 TuckerParts::TuckerParts(Shape s, std::vector<Index> ranks) : ranks_(std::move(ranks)) {
@@ -133,6 +185,16 @@ void TuckerParts::start(const Random& random, bool positive) {
          std::pow(terms, positive ? -1 / parts : -0.5 / parts), positive);
 }
 
+void TuckerParts::balance() {
+  std::size_t behind = static_cast<std::size_t>(size_);
+  for (std::size_t k = 0; k < ranks_.size(); ++k) {
+    const auto r = static_cast<std::size_t>(ranks_[k]);
+    behind /= r;
+    for (std::size_t a = 0; a < r; ++a)
+      balance_pair({data[k], a, 1, 1, r}, {data.back(), a * behind, behind, 1, r * behind});
+  }
+}
+
 TrainParts::TrainParts(Shape s, std::vector<Index> bonds) : bonds_(std::move(bonds)) {
   shape = std::move(s);
   bonds_.insert(bonds_.begin(), 1);
@@ -177,6 +239,12 @@ void TrainParts::start(const Random& random, bool positive) {
   }
 }
 
+void TrainParts::balance() {
+  for (int k = 0; k + 1 < order(); ++k)
+    balance_bond(data[static_cast<std::size_t>(k)], bond(k), data[static_cast<std::size_t>(k) + 1],
+                 bond(k + 1), bond(k + 2));
+}
+
 RingParts::RingParts(Shape s, std::vector<Index> bonds) : bonds_(std::move(bonds)) {
   shape = std::move(s);
   for (int k = 0; k < order(); ++k) width.push_back(bond(k) * bond(k + 1));
@@ -213,6 +281,12 @@ void RingParts::start(const Random& random, bool positive) {
     fill(data[static_cast<std::size_t>(k)], random, static_cast<std::uint64_t>(k) << 40,
          positive ? 1 / terms : 1 / std::sqrt(terms), positive);
   }
+}
+
+void RingParts::balance() {
+  for (int k = 0; k < order(); ++k)
+    balance_bond(data[static_cast<std::size_t>(k)], bond(k),
+                 data[static_cast<std::size_t>(k + 1) % data.size()], bond(k + 1), bond((k + 2) % order()));
 }
 
 }  // namespace cartan::completion
