@@ -3,6 +3,7 @@
 #include <cartan/completion/select.hpp>
 #include <cartan/core/error.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iostream>
@@ -86,7 +87,9 @@ RankChoice by_consistency(const SparseTensor& x, const std::vector<Index>& ranks
   RankChoice out;
   for (const Index rank : ranks) {
     stop_if_set(&context().stop);
-    const auto made = complete_canonical(x, {}, fit_options(o, rank));
+    LowRankOptions l = fit_options(o, rank);
+    l.ridge = std::min(l.ridge, 1e-6);  // a larger one takes terms out that are not needed
+    const auto made = complete_canonical(x, {}, l);
     RankScore s;
     s.rank = rank, s.error = made.summary.relative_error;
     s.silhouette = core_consistency(x, made.tensor);
