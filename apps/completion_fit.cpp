@@ -100,6 +100,7 @@ void run(const Options& o) {
       figure.save(files.back());
     }
   }
+  j["fit_seconds"] = s.seconds;  // without fallbacks and intervals
   j["seconds"] = seconds, j["files"] = files;
   say_fallbacks(fallbacks, parts.test.size());
   if (o.json) {

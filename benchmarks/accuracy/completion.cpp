@@ -57,6 +57,7 @@ void phase(const char* path, const char* other) {
         o.ranks = {rank}, o.ridge = 1e-4, o.max_iterations = 500, o.tolerance = 1e-9;
         o.solver = way == 2 ? Solver::ccd : way == 3 ? Solver::lbfgs : Solver::als;
         o.restarts = way % 2 ? 8 : 1;
+        if (way == 3) o.max_iterations = 100;  // of five steps each
         const auto made = complete_canonical(parts.train, parts.validation, o);
         const Array y = made.tensor.at(all.index_array());
         double e = 0, s = 0;
