@@ -1,4 +1,5 @@
 // The operators there are: a line each.
+#include "cartan/operators/cosine.hpp"
 #include "cartan/operators/fno.hpp"
 
 namespace cartan::operators {
@@ -16,6 +17,8 @@ const std::vector<OperatorKind>& operator_kinds() {
       {"fno", "Fourier neural operator (Li et al. 2021)", defaults<FnoConfig>},
       {"tfno", "the same with spectral weights in Tucker format (Kossaifi et al. 2024)",
        defaults<TfnoConfig>},
+      {"cosine", "layers on cosine coefficients between one transform and its inverse (Poli et al. 2022)",
+       defaults<CosineConfig>},
   };
   return kinds;
 }

@@ -113,7 +113,7 @@ TEST(Neuralop, EveryCaseInBothPrecisions) {
       Arrays with = nn::values_of(s.parameters);
       with.push_back(x);
       const Arrays slopes = gradients({y}, with, {g.array("cotangent").as(y.dtype())});
-      const double most = dtype == DType::f64 ? 1e-10 : 1e-5;
+      const double most = dtype == DType::f64 ? 1e-10 : 3e-5;
       EXPECT_LE(deviation(slopes.back(), g.array("float64/grad_input")), most) << name_of(dtype);
       double largest = 0;  // norms take the gradient of some biases away: 0 but for rounding
       for (const auto& [parameter, item] : g.group("float64/grad").items())

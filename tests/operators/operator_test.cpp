@@ -8,6 +8,7 @@
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/random.hpp"
+#include "cartan/operators/cosine.hpp"
 #include "cartan/operators/fno.hpp"
 #include "cartan/operators/model.hpp"
 
@@ -42,6 +43,59 @@ TEST(Operator, SmallerGridsThanModesAreDefined) {
   const Model model(small(), 1);
   for (const Shape& grid : {Shape{1, 1}, Shape{2, 3}, Shape{3, 2}, Shape{4, 5}})
     EXPECT_TRUE(all_finite(model(random_normal({1, 2, grid[0], grid[1]}, DType::f32, Random(1, 2)))));
+}
+
+TEST(Operator, EveryKindIsSavedAndDifferentiated) {
+  for (const OperatorKind& kind : operator_kinds()) {
+    SCOPED_TRACE(kind.name);
+    const std::unique_ptr<OperatorConfig> config = kind.config();
+    config::Fields fields = config::fields_of(*config);
+    for (config::Field& f : fields) {
+      if (f.name() == "hidden_channels") f.set(std::int64_t{4});
+      if (f.name() == "layers") f.set(std::int64_t{2});
+      if (f.name() == "modes") f.set(std::vector<std::int64_t>{3, 4});
+    }
+    config->dtype = DType::f64;
+    Model model(*config, 1);
+    const Array x = random_normal({2, 1, 6, 8}, DType::f64, Random(1, 1)), y = model.predict(x);
+    data::Group group;
+    model.save(group);
+    EXPECT_TRUE(identical(Model::load(group).predict(x), y));
+    for (const Shape& grid : {Shape{1, 1}, Shape{2, 9}, Shape{5, 3}})
+      EXPECT_TRUE(
+          all_finite(model.predict(random_normal({1, 1, grid[0], grid[1]}, DType::f64, Random(1, 2)))));
+    const nn::ParameterRefs parameters = model.parameters();
+    const auto f = [&](const Arrays& a) { return sum(square(model(a[0]))); };
+    EXPECT_LE(check_gradients(f, {x}, 1e-3, 20).max_error, 1e-7);
+    for (const nn::NamedParameter& p : parameters) {
+      if (is_complex(p.value->dtype())) continue;
+      const Array at = *p.value;
+      const auto by = [&](const Arrays& a) {
+        *p.value = a[0];
+        return sum(square(model(x)));
+      };
+      EXPECT_LE(check_gradients(by, {at}, 1e-3, 5).max_error, 1e-6) << p.name;
+      *p.value = at;
+    }
+  }
+}
+
+TEST(Cosine, DoesNotDependOnTheGrid) {
+  CosineConfig c;
+  c.modes = {4}, c.hidden_channels = 5, c.layers = 2, c.dtype = DType::f64;
+  const Model model(c, 1);
+  const auto field = [](Index n) {
+    std::vector<double> v;
+    for (Index i = 0; i < n; ++i) {
+      const double t = M_PI * (static_cast<double>(i) + 0.5) / static_cast<double>(n);
+      v.push_back(0.2 + std::cos(t) - 0.5 * std::cos(3 * t));
+    }
+    return Array::from(v, {1, 1, n});
+  };
+  // both grids have the points of the coarse one where n is odd: the middle
+  const Array coarse = model.predict(field(5)), fine = model.predict(field(45));
+  EXPECT_NEAR(coarse(0, 0, 2), fine(0, 0, 22), 1e-12);
+  EXPECT_NEAR(coarse(0, 0, 0), fine(0, 0, 4), 1e-12);
 }
 
 TEST(Model, FilesKeepTheExactBits) {

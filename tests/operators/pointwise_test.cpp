@@ -17,7 +17,9 @@ namespace {
 Arrays inputs(const PointwiseParts& parts, DType dtype, Index points) {
   Arrays in;
   std::uint64_t key = 1;
-  const auto next = [&](const Shape& shape) { in.push_back(random_normal(shape, DType::f64, Random(1, key++)).as(dtype)); };
+  const auto next = [&](const Shape& shape) {
+    in.push_back(random_normal(shape, DType::f64, Random(1, key++)).as(dtype));
+  };
   const Index c = parts.spectral ? 5 : 4, out = parts.gate ? 4 : 3;
   next({2, 4, points});
   if (parts.spectral) next({2, c, points}), next({c});
@@ -28,7 +30,10 @@ Arrays inputs(const PointwiseParts& parts, DType dtype, Index points) {
 }
 
 std::vector<PointwiseParts> kinds() {
-  return {{}, {false, false, false, true, true}, {true, false, true, false, false}, {true, true, false, true, false},
+  return {{},
+          {false, false, false, true, true},
+          {true, false, true, false, false},
+          {true, true, false, true, false},
           {true, true, true, true, true}};
 }
 
@@ -92,7 +97,8 @@ TEST(Gelu, ValuesAndDerivatives) {
   for (std::size_t k = 0; k < at.size(); ++k) {
     const double exact = 0.5 * at[k] * std::erfc(-at[k] / std::sqrt(2.0));
     EXPECT_LE(std::abs(wide(static_cast<Index>(k)) - exact), 1e-15 * (1 + std::abs(exact)));
-    EXPECT_LE(std::abs(narrow(static_cast<Index>(k)) - exact), 3e-7 * std::abs(exact) + 1e-7 * (std::abs(at[k]) < 6) + 1e-12);
+    EXPECT_LE(std::abs(narrow(static_cast<Index>(k)) - exact),
+              3e-7 * std::abs(exact) + 1e-7 * (std::abs(at[k]) < 6) + 1e-12);
   }
   const Array some = random_normal({20}, DType::f64, Random(1, 1));
   ScalarFunction f = [](const Arrays& a) { return sum(gelu(a[0])); };

@@ -69,13 +69,16 @@ inline void tile(const Product<T>& p, Index i, Index j, Index k) {
   const std::complex<T>*a = p.a + i * p.ai + k, *b = p.b + j * p.bj + k;
   for (Index l = 0; l < p.l; ++l, a += p.al, b += p.bl) {
     Pair<T> y[columns];
+#pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
       y[c] = load_pair(b + c * p.bj);
       if (conj_b) y[c].im = -y[c].im;
     }
+#pragma GCC unroll 4
     for (int r = 0; r < rows; ++r) {
       Pair<T> x = load_pair(a + r * p.ai);
       if (conj_a) x.im = -x.im;
+#pragma GCC unroll 4
       for (int c = 0; c < columns; ++c) {
         re[r][c] += x.re * y[c].re;
         re[r][c] -= x.im * y[c].im;
@@ -84,7 +87,9 @@ inline void tile(const Product<T>& p, Index i, Index j, Index k) {
       }
     }
   }
+#pragma GCC unroll 4
   for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
     for (int c = 0; c < columns; ++c)
       store_pair(p.out + (i + r) * p.oi + (j + c) * p.oj + k, {re[r][c], im[r][c]});
 }

@@ -32,11 +32,72 @@ struct Views {
   }
 };
 
+// c (m, n) = [c +] a b for a matrix of weights a (m, k) with any strides and a tile b (k, n) of points: eight
+// rows of a by three registers of points at a time, with b as it lies in the caches.
+template <class T>
+struct Weights {
+  const T* data;
+  Index row, column;  // strides
+};
+template <int rows, int registers, class T>
+[[gnu::always_inline]] inline void strip(Index k, const Weights<T>& a, const T* b, Index b_stride, T* c,
+                                         Index c_stride, bool add) {
+  using V = typename vector_of<T>::type;
+  constexpr Index lanes = 64 / sizeof(T);
+  V sum[rows][registers];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int s = 0; s < registers; ++s) sum[r][s] = add ? load<V>(c + r * c_stride + s * lanes) : V{};
+  for (Index l = 0; l < k; ++l) {
+    V x[registers];
+#pragma GCC unroll 8
+    for (int s = 0; s < registers; ++s) x[s] = load<V>(b + l * b_stride + s * lanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+      const T w = a.data[r * a.row + l * a.column];
+#pragma GCC unroll 8
+      for (int s = 0; s < registers; ++s) sum[r][s] += w * x[s];
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int s = 0; s < registers; ++s) store(c + r * c_stride + s * lanes, sum[r][s]);
+}
+template <int registers, class T>
+inline void strips(Index m, Index k, Weights<T> a, const T* b, Index b_stride, T* c, Index c_stride,
+                   bool add) {
+  Index i = 0;
+  const auto from = [&] { return Weights<T>{a.data + i * a.row, a.row, a.column}; };
+  if constexpr (registers <= 3)
+    for (; i + 8 <= m; i += 8) strip<8, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add);
+  if constexpr (registers <= 3)
+    for (; i + 4 <= m; i += 4) strip<4, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add);
+  for (; i < m; ++i) strip<1, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add);
+}
+template <class T>
+void multiply(Index m, Index n, Index k, const Weights<T>& a, const T* b, Index b_stride, T* c,
+              Index c_stride, bool add) {
+  constexpr Index lanes = 64 / sizeof(T);
+  Index j = 0;
+  if (m < 4)  // few rows: more points, or each sum waits for itself
+    for (; j + 8 * lanes <= n; j += 8 * lanes) strips<8>(m, k, a, b + j, b_stride, c + j, c_stride, add);
+  for (; j + 3 * lanes <= n; j += 3 * lanes) strips<3>(m, k, a, b + j, b_stride, c + j, c_stride, add);
+  for (; j + lanes <= n; j += lanes) strips<1>(m, k, a, b + j, b_stride, c + j, c_stride, add);
+  for (Index i = 0; j < n && i < m; ++i)
+    for (Index p = j; p < n; ++p) {
+      T sum = add ? c[i * c_stride + p] : T(0);
+      for (Index l = 0; l < k; ++l) sum += a.data[i * a.row + l * a.column] * b[l * b_stride + p];
+      c[i * c_stride + p] = sum;
+    }
+}
+
 // Points a tile: a few arrays of all channels in half a megabyte.
 template <class T>
 Index tile_points(Index channels, Index points) {
   const Index fit = (Index{1} << 18) / (static_cast<Index>(sizeof(T)) * std::max<Index>(channels, 1));
-  return std::min(points, std::clamp<Index>(fit / 64 * 64, 64, 1024));
+  return std::min(points, std::clamp<Index>(fit / 48 * 48, 48, 1008));
 }
 
 template <class T>
@@ -74,10 +135,10 @@ void forward(const PointwiseParts& parts, const Views<T>& x, T* y) {
         inner = {h.data(), n};
       }
       fill_rows(a.data(), x.b1, x.hidden, n);
-      gemm_serial<T>(x.hidden, n, x.middle, {x.w1, x.middle}, inner, a.data(), n, T(1), T(1));
+      multiply<T>(x.hidden, n, x.middle, {x.w1, x.middle, 1}, inner.data, inner.stride, a.data(), n, true);
       gelu_row(a.data(), a.data(), x.hidden * n);
       fill_rows(z.data(), x.b2, x.out, n);
-      gemm_serial<T>(x.out, n, x.hidden, {x.w2, x.hidden}, {a.data(), n}, z.data(), n, T(1), T(1));
+      multiply<T>(x.out, n, x.hidden, {x.w2, x.hidden, 1}, a.data(), n, z.data(), n, true);
       for (Index r = 0; r < x.out; ++r) {
         T* row = z.data() + r * n;
         T* to = y + (sample * x.out + r) * x.points + p;
@@ -150,12 +211,12 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
           inner = {h.data(), n};
         }
         fill_rows(a.data(), x.b1, x.hidden, n);
-        gemm_serial<T>(x.hidden, n, x.middle, {x.w1, x.middle}, inner, a.data(), n, T(1), T(1));
+        multiply<T>(x.hidden, n, x.middle, {x.w1, x.middle, 1}, inner.data, inner.stride, a.data(), n, true);
         gelu_row(a.data(), a.data(), slope_a.data(), x.hidden * n);
         const T* given = c + sample * x.out * x.points + p;
         if (parts.gelu_outside) {
           fill_rows(cz.data(), x.b2, x.out, n);
-          gemm_serial<T>(x.out, n, x.hidden, {x.w2, x.hidden}, {a.data(), n}, cz.data(), n, T(1), T(1));
+          multiply<T>(x.out, n, x.hidden, {x.w2, x.hidden, 1}, a.data(), n, cz.data(), n, true);
         }
         for (Index r = 0; r < x.out; ++r) {
           T* row = cz.data() + r * n;
@@ -185,7 +246,7 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
         add_row_sums(cz.data(), x.out, n, n, sums.b2);
         gemm_serial<T>(x.out, x.hidden, n, {cz.data(), n}, {a.data(), n, true}, sums.w2, x.hidden, T(1),
                        T(1));
-        gemm_serial<T>(x.hidden, n, x.out, {x.w2, x.hidden, true}, {cz.data(), n}, ca.data(), n);
+        multiply<T>(x.hidden, n, x.out, {x.w2, 1, x.hidden}, cz.data(), n, ca.data(), n, false);
         for_numbers(ca.data(), x.hidden * n, [&](auto value, auto access, Index i) {
           access.store(ca.data() + i, value * access.load(slope_a.data() + i));
         });
@@ -194,9 +255,9 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
                        T(1));
         T* to_v = dv + in_at;
         if (!parts.spectral) {
-          gemm_serial<T>(x.in, n, x.hidden, {x.w1, x.middle, true}, {ca.data(), n}, to_v, x.points);
+          multiply<T>(x.in, n, x.hidden, {x.w1, 1, x.middle}, ca.data(), n, to_v, x.points, false);
         } else {
-          gemm_serial<T>(x.middle, n, x.hidden, {x.w1, x.middle, true}, {ca.data(), n}, ch.data(), n);
+          multiply<T>(x.middle, n, x.hidden, {x.w1, 1, x.middle}, ca.data(), n, ch.data(), n, false);
           if (parts.gelu_inside)
             for_numbers(ch.data(), x.middle * n, [&](auto value, auto access, Index i) {
               access.store(ch.data() + i, value * access.load(slope_h.data() + i));
@@ -207,7 +268,7 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
           if (parts.skip) {
             gemm_serial<T>(x.middle, x.in, n, {ch.data(), n}, {v, x.points, true}, sums.skip, x.in, T(1),
                            T(1));
-            gemm_serial<T>(x.in, n, x.middle, {x.skip, x.in, true}, {ch.data(), n}, to_v, x.points);
+            multiply<T>(x.in, n, x.middle, {x.skip, 1, x.in}, ch.data(), n, to_v, x.points, false);
           } else {
             for (Index r = 0; r < x.in; ++r) std::fill_n(to_v + r * x.points, n, T(0));
           }

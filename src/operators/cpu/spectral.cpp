@@ -174,6 +174,26 @@ struct Passes {
   }
 };
 
+// Of one axis by a matrix: all images are rows of one product.
+template <class T, class Field>
+bool all_rows(const Passes<T>& p, Index images, const Field* x, std::complex<T>* modes, bool back) {
+  if (!p.by_matrix || !p.axes.empty()) return false;
+  if constexpr (std::is_same_v<Field, T>) {
+    const Index block = std::max<Index>(8, 65536 / p.n / 8 * 8);
+    parallel_for(images, block, [&](Index begin, Index end) {
+      T* y = reinterpret_cast<T*>(modes) + begin * 2 * p.k;
+      if (back)
+        gemm_serial<T>(end - begin, p.n, 2 * p.k, {y, 2 * p.k}, {p.matrix->data(), p.n},
+                       const_cast<T*>(x) + begin * p.n, p.n);
+      else
+        gemm_serial<T>(end - begin, 2 * p.k, p.n, {x + begin * p.n, p.n}, {p.matrix->data(), 2 * p.k}, y,
+                       2 * p.k);
+    });
+    return true;
+  }
+  return false;
+}
+
 template <class T, class Field>
 void all_images(const Passes<T>& passes, Index images, Index work, auto&& body) {
   using C = std::complex<T>;
@@ -204,6 +224,7 @@ Arrays FieldToSpectrum::eval_cpu(const Arrays& in) const {
     const Passes<T> passes(kept_, half_, once_, factor_, false);
     const Field* from = x.data<Field>();
     C* to = out.mutable_data<C>();
+    if (all_rows<T, Field>(passes, images, from, to, false)) return;
     all_images<T, Field>(passes, images, points, [&](Index i, C* a, C* b, C* row) {
       passes.forward(from + i * points, to + i * modes, a, b, row);
     });
@@ -224,6 +245,8 @@ Arrays SpectrumToField::eval_cpu(const Arrays& in) const {
     const Passes<T> passes(kept_, half_, once_, factor_, true);
     const C* from = y.data<C>();
     const auto run = [&](auto* to) {
+      if (all_rows<T, std::remove_pointer_t<decltype(to)>>(passes, images, to, const_cast<C*>(from), true))
+        return;
       all_images<T, C>(passes, images, points, [&](Index i, C* a, C* b, C* row) {
         passes.backward(from + i * modes, to + i * points, a, b, row);
       });
