@@ -40,13 +40,15 @@ Cosine::Cosine(const CosineConfig& c, nn::Init& init) : config_(c) {
   c.validate();
   const Index h = c.hidden_channels, k = size_of(Shape(c.modes.begin(), c.modes.end()));
   const auto matrix = [&](Index out, Index in) {
-    const double bound = std::sqrt(3 / static_cast<double>(in));  // variance 1 / in: that of the field is kept
+    const double bound =
+        std::sqrt(3 / static_cast<double>(in));  // variance 1 / in: that of the field is kept
     return init.uniform({out, in}, -bound, bound, c.dtype);
   };
   in_ = matrix(h, c.in_channels);
   offset_ = scale(init.normal({h, k}, c.dtype), 0.01);
   const double bound = std::sqrt(3 / static_cast<double>(h));
-  const Index wide = std::max<Index>(1, static_cast<Index>(std::nearbyint(c.expansion * static_cast<double>(h))));
+  const Index wide =
+      std::max<Index>(1, static_cast<Index>(std::nearbyint(c.expansion * static_cast<double>(h))));
   for (Index l = 0; l < c.layers; ++l) {
     Layer layer;
     layer.mix = init.uniform({k, h, h}, -bound, bound, c.dtype);

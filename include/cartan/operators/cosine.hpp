@@ -1,7 +1,7 @@
 #pragma once
-/// An operator on cosine coefficients, in the manner of Transform Once (Poli et al. 2022, arXiv:2211.14453): one transform
-/// in, one back, everything learned lies between them. Real arithmetic; even continuations at the borders, so that fields
-/// need not be periodic.
+/// An operator on cosine coefficients, in the manner of Transform Once (Poli et al. 2022, arXiv:2211.14453):
+/// one transform in, one back, everything learned lies between them. Real arithmetic; even continuations at
+/// the borders, so that fields need not be periodic.
 
 #include <string>
 #include <vector>
@@ -25,11 +25,12 @@ struct CosineConfig : OperatorConfig {
   std::unique_ptr<Operator> make(nn::Init& init) const override;
 };
 
-/// With X the DCT-II coefficients of x (orthonormal, divided by the root of the number of points: those of a function do
-/// not depend on the grid) below `modes`:
+/// With X the DCT-II coefficients of x (orthonormal, divided by the root of the number of points: those of a
+/// function do not depend on the grid) below `modes`:
 ///   h = W_in X + e;   each layer  h <- h + W2 gelu(W1 (R_k h_k) + b1) + b2,  a matrix R_k (in, out) a mode;
 ///   y = DCT^-1 (W_out h + b_k).
-/// e and b_k (channels, modes) are learned offsets. A grid smaller than the modes leaves its missing cosines out.
+/// e and b_k (channels, modes) are learned offsets. A grid smaller than the modes leaves its missing cosines
+/// out.
 class Cosine : public Operator {
  public:
   Cosine(const CosineConfig& config, nn::Init& init);
