@@ -126,7 +126,9 @@ class Search {
     if (train_.size() <= 100000) others.emplace_back("restarts", std::int64_t{2});
     double least = INFINITY;
     int worse = 0;
+    const bool core = kind == std::string("tucker");
     for (Index rank = 1; rank <= most && worse < 2; rank *= 2) {
+      if (core && rank > 1 && std::pow(static_cast<double>(rank), train_.order()) > 512) break;
       Candidate c{kind, others};
       c.options.emplace_back("ranks", std::vector<std::int64_t>{rank});
       Trial t = tried(c);
@@ -147,13 +149,13 @@ class Search {
       t.fitted = c.make();
       try {
         t.summary = t.fitted->fit(fit, folded_ ? SparseTensor{} : judge, short_context(context_));
+        const Array mean = t.fitted->predict(judge.index_array()).mean;
+        for (Index n = 0; n < judge.size(); ++n)
+          t.squares.push_back(std::pow(judge.values()[n] - mean.data<double>()[n], 2));
       } catch (const std::invalid_argument&) {  // such as one mode, where a method needs two
         t.squares.clear();
         break;
       }
-      const Array mean = t.fitted->predict(judge.index_array()).mean;
-      for (Index n = 0; n < judge.size(); ++n)
-        t.squares.push_back(std::pow(judge.values()[n] - mean.data<double>()[n], 2));
     }
     return t;
   }

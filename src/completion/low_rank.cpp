@@ -259,6 +259,8 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
                                              : text("validation RMSE ", s.validation_rmse.back())});
     }
     if (kept) parts = std::move(kept);
+    for (auto& a : parts->data)  // what a ridge has brought to nothing: its squares vanish
+      for (double& v : a) v = std::abs(v) < 1e-100 ? 0 : v;
     if (pruning) pruning->cut(*parts, x);
     const double score = validation.empty() ? last : least;
     if (start > 0 && !(score < best_score)) continue;

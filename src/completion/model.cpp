@@ -18,6 +18,10 @@ Model Model::fit(std::unique_ptr<Method> method, const SparseTensor& train, cons
                  const FitContext& context, Summary* summary) {
   require(method != nullptr, "[Model] no method");
   check_fit("Model", train, validation);
+  Index indices = 0;
+  for (const Index n : train.shape()) indices += n;
+  require(indices <= 100000000, "[Model] the modes of shape ", train.shape(), " have ", indices,
+          " indices together; at most 100000000: number those that occur one after the other");
   Model m;
   m.method_ = std::move(method);
   m.shape_ = train.shape();

@@ -124,6 +124,7 @@ TEST(Methods, AutomaticChoice) {
   EXPECT_NE(chosen(product.train, product.validation), "additive");
   EXPECT_NE(chosen(product.train, {}), "additive");
   EXPECT_EQ(chosen(SparseTensor({3, 3}, {{1}, {2}}, {4.0}), {}), "additive");
+  chosen(x.with_values(std::vector<double>(static_cast<std::size_t>(x.size()), 2.5)), {});  // all the same
 }
 
 }  // namespace
