@@ -33,6 +33,8 @@ ordered_json settings_of(const MdOptions& o, const std::vector<Model>& models) {
                  {"precision", name_of(models[0].config().dtype)},
                  {"sample_every", o.sample_every}};
   if (models.size() > 1) j["members"] = models.size();
+  for (const Model& m : models)
+    if (m.config().direct_forces()) j["forces"] = "direct, not conservative";
   if (d.ensemble != Ensemble::nve) {
     j["thermostat"] = name_of(d.thermostat);
     if (d.thermostat == Thermostat::langevin)
@@ -103,6 +105,9 @@ MdRun::MdRun(const MdOptions& o)
           "--max-deviation is of a committee: give "
           "further models after ",
           o.model.model);
+  if (!conservative())
+    std::cerr << "cartan: warning: forces of " << printable(o.model.names())
+              << " are direct, not the gradient of its energy: the energy is not conserved\n";
   if (o.resume && std::filesystem::exists(o.checkpoint)) {
     resume();
     return;

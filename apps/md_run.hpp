@@ -38,6 +38,7 @@ class MdRun {
   /// and the plot.
   potentials::DynamicsSummary advance();
 
+  bool conservative() const { return potential_.conservative(); }
   const potentials::Dynamics& dynamics() const { return *dynamics_; }
   const MdRecord& record() const { return *record_; }
   const nlohmann::ordered_json& settings() const { return settings_; }

@@ -48,6 +48,7 @@ ordered_json report(const MdOptions& o, const MdRun& run, const DynamicsSummary&
   }
   if (o.dynamics.ensemble == Ensemble::npt) j["volume_acceptance"] = s.volume_acceptance;
   if (!s.message.empty()) j["message"] = s.message;
+  j["conservative"] = run.conservative();
   j["threads"] = threads();
   j.update(run.settings());
   j["trajectory"] = o.out.empty() ? ordered_json() : ordered_json(o.out);
@@ -58,6 +59,8 @@ ordered_json report(const MdOptions& o, const MdRun& run, const DynamicsSummary&
 }
 
 void print(const MdOptions& o, const ordered_json& j) {
+  if (!j["conservative"].get<bool>())
+    std::printf("%-22s direct, not the gradient of the energy: nothing is conserved\n", "forces");
   const auto line = [](const char* what, double value, const char* unit) {
     std::printf("%-22s %.6g %s\n", what, value, unit);
   };
@@ -123,10 +126,10 @@ void add_options(CLI::App* verb, MdOptions& o) {
         return word[0] == '-' ? "expected 0 or more steps, found " + word : std::string();
       });
   verb->add_option("--out", o.out, "Trajectory (H5MD)");
-  add_field_options(
-      verb, config::fields_of(o.dynamics),
-      {"ensemble", "dt", "temperature", "thermostat", "friction", "tau", "chain", "pressure_tau",
-       "barostat_every", "seed", "remove_rotation", "max_temperature", "max_drift", "max_deviation"});
+  add_field_options(verb, config::fields_of(o.dynamics),
+                    {"ensemble", "dt", "temperature", "thermostat", "friction", "tau", "chain",
+                     "pressure_tau", "barostat_every", "seed", "allow_direct_forces", "remove_rotation",
+                     "max_temperature", "max_drift", "max_deviation"});
   verb->get_option("--ensemble")->required();
   config::Fields own;  // in the units of people
   own("pressure", o.pressure_gpa, "npt: pressure").unit("GPa");

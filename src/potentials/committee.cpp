@@ -20,6 +20,12 @@ double largest_cutoff(const std::vector<Model>& members) {
 
 }  // namespace
 
+bool CommitteePotential::conservative() const {
+  for (const Model& m : members())
+    if (m.config().direct_forces()) return false;
+  return true;
+}
+
 double Deviation::largest() const {
   double most = 0;
   for (const double f : forces) most = std::isnan(f) || f > most ? f : most;

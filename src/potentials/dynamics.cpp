@@ -81,6 +81,10 @@ void Dynamics::check(const DynamicsOptions& o) const {
   require(frame.size() > 0 && frame.positions.size() == 3 * frame.numbers.size(), "[Dynamics] ", frame.size(),
           " atoms, ", frame.positions.size(),
           " coordinates; give at least one atom and three coordinates an atom");
+  require(o.ensemble != Ensemble::nve || o.allow_direct_forces || potential_.conservative(),
+          "[Dynamics] nve with forces that are not the gradient of the energy (direct ones) conserves "
+          "nothing; use "
+          "nvt, a model whose forces are gradients, or allow_direct_forces");
   require(!(o.remove_rotation && frame.periodic()),
           "[Dynamics] a periodic frame has no angular momentum to remove; leave remove_rotation off");
   require(moving_components(frame).empty() || (o.ensemble != Ensemble::npt && !o.remove_rotation),

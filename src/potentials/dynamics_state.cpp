@@ -47,6 +47,8 @@ void describe(config::Fields& f, DynamicsOptions& o) {
   f("barostat_every", o.barostat_every, "npt: steps between changes of the volume").from(1);
   f("seed", o.seed, "seed of velocities and noise");
   f("remove_com", o.remove_com, "keep the centre of mass at rest");
+  f("allow_direct_forces", o.allow_direct_forces,
+    "nve: accept forces that are not the gradient of the energy, which they do not conserve");
   f("remove_rotation", o.remove_rotation, "start without angular momentum (no pbc)");
   f("exact_temperature", o.exact_temperature, "scale start velocities to the temperature");
   f("max_temperature", o.max_temperature, "temperature beyond which the run has exploded").above(0).unit("K");

@@ -63,24 +63,37 @@ Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) co
   for (Index a = 0; a < graph.owned; ++a) references.push_back(reference.at(graph.numbers[a]));
 
   const Device device = network_->device();
-  const bool differentiate = derivatives.forces || derivatives.virial;
+  const bool direct = config().direct_forces();
+  const bool differentiate = (derivatives.forces && !direct) || derivatives.virial;
   Recording on(differentiate || recording());
   Array vectors = graph.vectors.as(network_->dtype()).to(device);
   if (differentiate) vectors = track(vectors);
 
   Prediction out;
-  const Array atom = cast((*network_)(graph, vectors), DType::f64);
+  const Network::Output output = network_->outputs(graph, vectors);
+  const Array atom = cast(output.energies, DType::f64);
+  if (direct && derivatives.forces) {
+    const Array own = scale(output.forces, energy_scale);
+    out.forces = graph.ghosts() > 0 ? pad(own, 0, 0, graph.ghosts()) : own;
+    if (!derivatives.create_graph) out.forces = detach(out.forces);
+  }
   out.atom_energies = scale(atom, energy_scale) + Array::from(references).to(device);
   out.energy = scatter_add(out.atom_energies, graph.molecule_of_atom);
   if (offset != 0) out.energy = shift(out.energy, offset);
-  if (!differentiate) return out;
+  if (!differentiate) {
+    if (direct && !derivatives.create_graph) {
+      out.energy = detach(out.energy);
+      out.atom_energies = detach(out.atom_energies);
+    }
+    return out;
+  }
 
   // dE/dr of every edge carries all: r = x_receiver - x_sender gives the forces, r <- r(1 + strain) the
   // virial.
   const Array slope = gradients(sum(atom), {vectors}, Array::scalar(energy_scale, DType::f64, device),
                                 derivatives.create_graph)[0];
   Recording inner(derivatives.create_graph);
-  if (derivatives.forces) {
+  if (derivatives.forces && !direct) {
     const Array received = scatter_add(slope, graph.edges.receivers());
     out.forces = scatter_add(slope, graph.edges.senders()) -
                  (graph.ghosts() > 0 ? pad(received, 0, 0, graph.ghosts()) : received);
@@ -110,6 +123,8 @@ void Model::save_description(data::Group& group) const {
   }
   group.attributes["elements"] = elements;
   config().save(group);
+  if (config().direct_forces())
+    group.attributes["forces"] = std::string("direct, not the gradient of the energy: not conservative");
   if (!card.empty()) group["card"].attributes = card;
   group.set("reference_energy", Array::from(energies), "eV", "element");
 }

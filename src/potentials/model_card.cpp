@@ -70,6 +70,8 @@ std::vector<std::pair<std::string, std::string>> model_card(const Model& model) 
       {"cutoff", text(model.cutoff(), " A")},
       {"elements", text(model.reference.size(), ": ", elements_of(model))},
       {"units", "eV, Angstrom; stress in eV/A^3, positive under tension"}};
+  if (model.config().direct_forces())
+    lines.emplace_back("forces", "direct, not the gradient of the energy: not conservative");
   for (const auto& [name, value] : model.card) lines.emplace_back(name, value_text(value));
   return lines;
 }

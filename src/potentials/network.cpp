@@ -23,14 +23,23 @@ std::unique_ptr<Network> draw_network(const NetworkConfig& config, std::uint64_t
 }
 
 Array Network::operator()(const Graph& graph, const Array& vectors) const {
+  return outputs(graph, vectors).energies;
+}
+
+Network::Output Network::outputs(const Graph& graph, const Array& vectors) const {
   require(vectors.shape() == Shape({graph.edges.size(), 3}) && vectors.dtype() == dtype(), "[", kind(),
           "] vectors must be (", graph.edges.size(), ", 3) of ", dtype(), ", not ", vectors.shape(), " of ",
           vectors.dtype());
-  if (graph.owned == 0) return Array::zeros({0}, dtype(), vectors.device());
-  Array energies = atomic_energies(graph, vectors);
-  require(energies.shape() == Shape({graph.owned}), "[", kind(), "] gave energies of shape ",
-          energies.shape(), " for ", graph.owned, " atoms");
-  return energies;
+  const bool direct = config().direct_forces();
+  if (graph.owned == 0)
+    return {Array::zeros({0}, dtype(), vectors.device()),
+            direct ? Array::zeros({0, 3}, dtype(), vectors.device()) : Array()};
+  Output out = all_outputs(graph, vectors);
+  require(out.energies.shape() == Shape({graph.owned}), "[", kind(), "] gave energies of shape ",
+          out.energies.shape(), " for ", graph.owned, " atoms");
+  require(!direct || out.forces.shape() == Shape({graph.owned, 3}), "[", kind(), "] gave forces of shape ",
+          out.forces.shape(), " for ", graph.owned, " atoms");
+  return out;
 }
 
 std::unique_ptr<Network> Network::with_elements(const std::vector<int>&) const {

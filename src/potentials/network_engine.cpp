@@ -20,8 +20,8 @@ void copy_out(const Array& from, Span<double> to) {
 
 void run_network(const Model& model, const Graph& graph, const System& system, Results& results) {
   // A molecule's virial follows from its forces.
-  const bool from_forces =
-      results.wants_virial && system.pairs.first.empty() && !system.periodic() && !results.forces.empty();
+  const bool from_forces = results.wants_virial && !model.config().direct_forces() &&
+                           system.pairs.first.empty() && !system.periodic() && !results.forces.empty();
   Recording off(false);
   const Prediction p =
       model.predict(graph, {!results.forces.empty(), results.wants_virial && !from_forces, false});

@@ -47,6 +47,7 @@ class CommitteePotential : public Potential {
       : engine_(std::move(members), skin) {}
   Evaluation evaluate(const Frame& frame) override;
   double cutoff() const override { return engine_.cutoff(); }
+  bool conservative() const override;  ///< all members are
   const std::vector<Model>& members() const { return engine_.members(); }
 
  private:

@@ -41,7 +41,9 @@ struct DynamicsOptions {
                                 ///< it changes how fast the volume relaxes, not what is sampled
   int barostat_every = 10;      ///< steps between changes of the volume
   std::uint64_t seed = 0;
-  bool remove_com = true;         ///< the centre of mass stays at rest: three degrees of freedom less
+  bool remove_com = true;  ///< the centre of mass stays at rest: three degrees of freedom less
+  /// nve: accept forces that are not the gradient of the energy, which they do not conserve
+  bool allow_direct_forces = false;
   bool remove_rotation = false;   ///< start velocities without angular momentum (no pbc)
   bool exact_temperature = true;  ///< start velocities scaled to the temperature asked for
   double max_temperature = 1e4;   ///< K; beyond it the run counts as exploded

@@ -11,13 +11,17 @@
 namespace cartan::potentials {
 
 struct ImportOptions {
-  /// Of a file that was trained on several kinds of labels (SevenNet-MF: "PBE", "R2SCAN"; MACE: a head):
+  /// Of a file that was trained on several kinds of labels (SevenNet-MF: "PBE", "R2SCAN"; MACE: a head;
+  /// fairchem: a group of an HDF5 file):
   /// which.
   std::string task;
   /// Of files that do not say theirs (torchmd-net): "eV", "kcal/mol", "Hartree".
   std::string energy_unit = "eV";
   /// SO(3) models of torchmd-net: edges in the sense of its default operations (Warp), not of its plain ones.
   bool reverse_edges = false;
+  /// EquiformerV2 and eSCN of fairchem: forces by the network's own head, which conserve nothing, rather than
+  /// the gradient of its energy.
+  bool direct_forces = false;
 };
 void describe(config::Fields& fields, ImportOptions& options);
 

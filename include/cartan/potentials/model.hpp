@@ -18,8 +18,8 @@ namespace cartan::potentials {
 struct Prediction {
   Array energy;         ///< (molecules), float64
   Array atom_energies;  ///< (owned atoms), float64
-  Array forces;         ///< (atoms, 3), -dE/dx, the network's type; empty unless asked for
-  Array virial;         ///< (molecules, 9), -dE/dstrain = -volume * stress; empty unless asked for
+  Array forces;  ///< (atoms, 3), -dE/dx, or direct ones of the network; its type; empty unless asked for
+  Array virial;  ///< (molecules, 9), -dE/dstrain = -volume * stress; empty unless asked for
 };
 
 /// What to differentiate.
@@ -111,6 +111,7 @@ class ModelPotential : public Potential {
   explicit ModelPotential(Model model, double skin = 0.5) : engine_(std::move(model), skin) {}
   Evaluation evaluate(const Frame& frame) override;
   double cutoff() const override { return engine_.cutoff(); }
+  bool conservative() const override { return !model().config().direct_forces(); }
   const Model& model() const { return engine_.model(); }
 
  private:

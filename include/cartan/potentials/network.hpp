@@ -23,6 +23,9 @@ class NetworkConfig : public nn::NetworkConfig {
 
   /// True where the total charge of a frame changes the energy.
   virtual bool uses_charge() const { return false; }
+  /// True where forces are an output of the network and not the gradient of its energy: they conserve
+  /// nothing.
+  virtual bool direct_forces() const { return false; }
   /// Fills what was left to the data: elements, mean numbers of neighbours.
   virtual void adapt(const std::vector<Frame>& frames);
   virtual std::unique_ptr<NetworkConfig> clone() const = 0;
@@ -44,6 +47,12 @@ class Network : public nn::Network {
   ///                 tracked
   /// Throws std::invalid_argument for vectors of another shape or type and for elements it cannot take.
   Array operator()(const Graph& graph, const Array& vectors) const;
+  /// The same with the forces (owned, 3) that the network states, in units of the model, where
+  /// config().direct_forces(); empty otherwise.
+  struct Output {
+    Array energies, forces;
+  };
+  Output outputs(const Graph& graph, const Array& vectors) const;
 
   virtual std::unique_ptr<Network> clone() const = 0;
   /// The same function for these elements alone; the network itself where it has no parameters by element.
@@ -55,6 +64,10 @@ class Network : public nn::Network {
  private:
   /// operator() with checked arguments. Constants that it makes go to the device of `vectors`.
   virtual Array atomic_energies(const Graph& graph, const Array& vectors) const = 0;
+  /// Energies and direct forces in one pass: networks that have such forces override it.
+  virtual Output all_outputs(const Graph& graph, const Array& vectors) const {
+    return {atomic_energies(graph, vectors), {}};
+  }
 };
 
 /// nn::draw.

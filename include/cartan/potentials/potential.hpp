@@ -43,6 +43,8 @@ class Potential {
   /// Throws std::invalid_argument for elements it does not know, overlapping atoms, a cell of zero volume.
   virtual Evaluation evaluate(const Frame& frame) = 0;
   virtual double cutoff() const = 0;  ///< Angstrom
+  /// False where forces are not the gradient of the energy: no energy is then conserved.
+  virtual bool conservative() const { return true; }
 };
 
 }  // namespace cartan::potentials

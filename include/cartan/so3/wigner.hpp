@@ -17,6 +17,13 @@ Array rotation_from_quaternion(const Array& q);
 Array rotation_from_angles(const Array& angles);
 ///@}
 
+/// From y to the directions of vectors (n, 3): R_y(alpha) R_x(beta), y R^T = r/|r|; alpha = 0 along +-y. A
+/// direction leaves the turn about itself open. With `roll` the derivative is that of this matrix, whose roll
+/// turns without bound near +-y (there it is left out); without it the part of a roll is left out everywhere,
+/// which is the exact derivative of whatever does not change when R is turned about r. Vectors that are zero
+/// or not finite: std::invalid_argument. Differentiable to any order.
+Array rotation_to(const Array& vectors, bool roll = true);
+
 /// Number of entries of the packed blocks D_0, D_1, ..., D_lmax, each row-major: sum of (2 l + 1)^2.
 Index wigner_size(int lmax);
 

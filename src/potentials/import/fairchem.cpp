@@ -108,14 +108,15 @@ bool is_fairchem(const std::string& path) {
 ImportedModel import_fairchem(const std::string& path, const ImportOptions& options) {
   FairchemState state(path, options.task);
   try {
-    if (state.architecture() == "esen") return import_esen(state);
+    if (state.architecture() == "equiformer") return import_equiformer(state, options.direct_forces);
+    if (state.architecture() == "escn") return import_escn(state, options.direct_forces);
+    return import_esen(state);
   } catch (const std::invalid_argument& error) {
     // Whatever does not fit is in the file.
     throw FormatError(path, "", error.what());
   } catch (const std::out_of_range&) {
     throw FormatError(path, "", "an array has fewer axes than the network of its name");
   }
-  throw FormatError(path, "", state.architecture() + " is not read yet");
 }
 
 }  // namespace cartan::potentials

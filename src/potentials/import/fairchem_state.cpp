@@ -180,6 +180,17 @@ Weights FairchemState::array(const std::string& name, const Shape& wanted) {
   return array(name);
 }
 
+void FairchemState::pass_all(const std::string& prefix) {
+  for (const auto& [name, array] : arrays_)
+    if (name.compare(0, prefix.size(), prefix) == 0) used_.insert(name);
+}
+
+Index FairchemState::count_of(const std::string& prefix) const {
+  Index n = 0;
+  for (const auto& [name, array] : arrays_) n += name.compare(0, prefix.size(), prefix) == 0;
+  return n;
+}
+
 Index FairchemState::count(const std::string& prefix) const {
   Index n = 0;
   const auto any = [&](const std::string& start) {

@@ -34,8 +34,9 @@ class FairchemState {
   const Shape& shape(const std::string& name) const;
   Weights array(const std::string& name);
   Weights array(const std::string& name, const Shape& shape);
-  /// Counts as used.
-  void pass(const std::string& name) { used_.insert(name); }
+  /// All arrays whose names begin so count as used.
+  void pass_all(const std::string& prefix);
+  Index count_of(const std::string& prefix) const;  ///< arrays whose names begin so
   /// The number of blocks "prefix0", "prefix1", ... that have arrays.
   Index count(const std::string& prefix) const;
 
@@ -97,5 +98,7 @@ void set_linear(FairchemState& state, const std::string& from, const nn::Paramet
 ///@}
 
 ImportedModel import_esen(FairchemState& state);
+ImportedModel import_equiformer(FairchemState& state, bool direct);
+ImportedModel import_escn(FairchemState& state, bool direct);
 
 }  // namespace cartan::potentials

@@ -33,6 +33,7 @@ void describe(config::Fields& f, ImportOptions& o) {
   f("energy_unit", o.energy_unit, "torchmd-net: of its energies, which the file does not say")
       .one_of({"eV", "kcal/mol", "Hartree"});
   f("reverse_edges", o.reverse_edges, "torchmd-net, SO(3): trained with its default operations");
+  f("direct_forces", o.direct_forces, "fairchem: forces of the network's own head, which conserve nothing");
 }
 
 std::vector<Importer> importers() {
@@ -48,6 +49,8 @@ ImportedModel import_model(const std::string& path, const ImportOptions& options
       const bool own = row.read == import_torchmdnet;
       require(own || (options.energy_unit == "eV" && !options.reverse_edges), "[import] ", path,
               " is a file of ", row.importer.name, "; energy_unit and reverse_edges are for torchmd-net");
+      require(!options.direct_forces || row.read == import_fairchem, "[import] ", path, " is a file of ",
+              row.importer.name, "; direct_forces is for fairchem");
       return row.read(path, options);
     }
     known += (known.empty() ? "" : "; ") + std::string(row.importer.files);

@@ -56,7 +56,8 @@ std::shared_ptr<const EdgeNodes> edge_nodes(const Graph& graph, const std::vecto
     const auto kinds = static_cast<Index>(numbers.size());
     return std::make_shared<const EdgeNodes>(
         EdgeNodes{EdgeList(s, own, graph.edges.sender_nodes(), edges), EdgeList(t, own, graph.owned, edges),
-                  EdgeList(own, t, edges, graph.owned), Indices(source, kinds), Indices(target, kinds)});
+                  EdgeList(own, own, edges), EdgeList(own, t, edges, graph.owned), Indices(source, kinds),
+                  Indices(target, kinds)});
   };
   const auto kept = graph.derived->get<Kept>([&] { return new Kept{numbers, make()}; });
   return kept->numbers == numbers ? kept->nodes : make();

@@ -25,7 +25,7 @@ Array columns(const Array& x, Index begin, Index end);
 
 /// Edges as nodes: from the atoms at their two ends to them, and from them to their receivers.
 struct EdgeNodes {
-  EdgeList from_senders, from_receivers, to_receivers;
+  EdgeList from_senders, from_receivers, on_edges, to_receivers;  ///< on_edges: every edge to itself
   Indices sender_kind, receiver_kind;  ///< the elements at the ends, rows among the network's
 };
 /// Made once a graph and kept with it.
@@ -63,6 +63,7 @@ class DegreeLinear {
   DegreeLinear(const so3::Irreps& in, const so3::Irreps& out, bool bias, DType dtype, nn::Init& init);
   Array operator()(const Array& x) const { return map_(x, weight_, bias_); }
   void collect(const std::string& prefix, nn::ParameterRefs& out);
+  void set_zero() { weight_ = Array::zeros(weight_.shape(), weight_.dtype()); }
 
  private:
   so3::Linear map_{so3::Irreps(), so3::Irreps()};

@@ -54,7 +54,7 @@ PlateGrid::PlateGrid(int lmax, int mmax, int latitudes, int longitudes, Scale sc
 }
 
 Array PlateGrid::to(const Array& x) const {
-  return matmul(to_.to(x.device()), reshape(x, {x.dim(0), to_.dim(1), -1}));
+  return matmul(to_.to(x.device()), reshape(x, {x.dim(0), to_.dim(1), x.dim(1) / to_.dim(1)}));
 }
 
 Array PlateGrid::from(const Array& values) const {

@@ -1,0 +1,360 @@
+#include "cartan/potentials/networks/equiformer.hpp"
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/so3/spherical_harmonics.hpp"
+#include "cartan/so3/wigner.hpp"
+#include "potentials/networks/edge_layers.hpp"
+#include "potentials/networks/message_passing.hpp"
+#include "potentials/networks/sphere_activation.hpp"
+
+namespace cartan::potentials {
+
+struct Equiformer::Attention {
+  EdgeNetwork edge;
+  PairConvolution first;
+  so3::SO2Convolution second;
+  Array second_weight, second_bias;  // bias (lmax + 1, heads value_channels)
+  nn::LayerNorm alpha_norm;
+  Array alpha_dot;  // (heads, alpha_channels)
+  DegreeLinear out;
+
+  void collect(const std::string& prefix, nn::ParameterRefs& to) {
+    edge.collect(prefix + "edge", to);
+    first.collect(prefix + "first", to);
+    to.push_back({prefix + "second.weight", &second_weight});
+    to.push_back({prefix + "second.bias", &second_bias});
+    alpha_norm.collect(prefix + "alpha_norm", to);
+    to.push_back({prefix + "alpha_dot", &alpha_dot});
+    out.collect(prefix + "out", to);
+  }
+};
+
+struct Equiformer::Parts {
+  struct Layer {
+    DegreeNorm norm_1, norm_2;
+    Attention attention;
+    DegreeLinear in, out;
+    nn::Linear scalars;
+    nn::Linear on_grid[3];  // grid_mlp
+    DegreeNorm mix_norm;    // self_mix
+    DegreeLinear mix_a, mix_b, mix_out;
+  };
+  nn::RadialBasis basis;
+  SphereActivation on_edges, on_atoms;
+  PlateGrid grid;  // grid_mlp
+  std::optional<so3::GauntProduct> product;
+  Indices degrees;
+  Array embedding;  // (species, channels)
+  EdgeNetwork degree_edge;
+  nn::Linear degree_radial;
+  EdgeDegree degree;
+  std::vector<Layer> layers;
+  DegreeNorm norm;
+  nn::Mlp head;
+  std::optional<Attention> force;
+};
+
+// What the layers share of a graph.
+struct Equiformer::Edges {
+  const Graph& graph;
+  const EdgeNodes& nodes;
+  EdgeInputs inputs;
+  Array vectors, harmonics, envelope, frames;
+};
+
+void EquiformerConfig::describe(config::Fields& f) {
+  f("layers", layers, "interactions").from(1);
+  f("channels", channels, "features of every degree").from(1);
+  f("lmax", lmax, "largest degree of the features").from(0).to(8);
+  f("mmax", mmax, "largest order in the frames of edges").from(0).to(8);
+  f("heads", heads, "heads of the attention").from(1);
+  f("alpha_channels", alpha_channels, "numbers that a head's weight is made of").from(1);
+  f("value_channels", value_channels, "channels of every degree that a head sends").from(1);
+  f("hidden", hidden, "channels within messages; 0: half of channels").from(0);
+  f("feed_forward", feed_forward, "channels between the linear maps of an atom; 0: twice channels").from(0);
+  f("edge_channels", edge_channels, "of what an edge knows; 0: as many as channels").from(0);
+  f("parity", parity, "mirror images have equal energies; false: as in fairchem");
+  f("activation", activation, "on edges: products of functions on the sphere, gates, values on a grid")
+      .one_of({"product", "gate", "grid"});
+  f("feed_forward_activation", feed_forward_activation, "on atoms")
+      .one_of({"product", "gate", "grid", "grid_mlp"});
+  f("grid", grid, "latitudes and longitudes of grids, even; 0: those published for lmax and mmax").from(0).to(256);
+  f("norm", norm, "root of the mean square of all degrees, or scalars apart").one_of({"rms", "layer"});
+  f("radial_by_degree", radial_by_degree, "one radial factor a degree and channel for all orders");
+  f("radial", radial, "Gaussians of the distance").from(2);
+  f("radial_width", radial_width, "width of the Gaussians over their distance").above(0);
+  f("envelope", envelope, "messages go to 0 at the cutoff; false: energies jump there");
+  f("self_mix", self_mix, "multiply an atom's features with themselves in every layer");
+  f("direct", direct, "forces of a head of their own, which conserve nothing");
+  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
+  f("species", species, "elements; empty: those of the training frames");
+  f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
+  f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
+}
+
+void EquiformerConfig::validate() const {
+  NetworkConfig::validate();
+  require(mmax <= lmax, "[equiformer] mmax is ", mmax, ", at most that of the features, lmax ", lmax);
+  require(grid % 2 == 0, "[equiformer] grid is ", grid, "; latitudes are an even number");
+  require(!direct || lmax >= 1, "[equiformer] direct forces are features of degree 1; lmax is ", lmax);
+  check_species("equiformer", species);
+}
+
+std::string EquiformerConfig::summary() const {
+  return text("Equiformer ", parity ? "O(3)" : "SO(3)", ", lmax ", lmax, ", mmax ", mmax, ", ", channels,
+              " channels, ", heads, " heads, ", layers, " layers, ", activation, " and ",
+              feed_forward_activation, direct ? ", direct forces (not conservative)" : "", ", cutoff ", cutoff,
+              " A, ", dtype);
+}
+
+void EquiformerConfig::adapt(const std::vector<Frame>& frames) {
+  adapt_to(frames, cutoff, species, neighbors);
+}
+
+std::unique_ptr<NetworkConfig> EquiformerConfig::clone() const {
+  return std::make_unique<EquiformerConfig>(*this);
+}
+
+std::unique_ptr<Network> EquiformerConfig::make(nn::Init& init) const {
+  return std::make_unique<Equiformer>(*this, init);
+}
+
+Equiformer::Equiformer(const EquiformerConfig& config, nn::Init& init)
+    : config_((config.validate(), config)) {
+  const EquiformerConfig& c = config_;
+  require(!c.species.empty(),
+          "[equiformer] species is empty: name the elements (training takes those of its frames)");
+  require(c.neighbors > 0,
+          "[equiformer] neighbors is 0: give the mean number of neighbours of an atom (training takes that of "
+          "its frames)");
+  numbers_ = element_numbers(c.species);
+  const auto kinds = static_cast<Index>(numbers_.size());
+  const Index hidden = c.hidden_channels(), inner = c.feed_forward_channels(), edge = c.channels_of_edges(),
+              values = c.heads * c.value_channels;
+  const DType t = c.dtype;
+  const so3::Irreps features = polar_features(c.lmax, c.channels);
+  const bool grid_mlp = c.feed_forward_activation == "grid_mlp";
+  const SphereActivation on_edges(c.activation, c.lmax, c.mmax, hidden, c.grid, t),
+      on_atoms(grid_mlp ? "grid" : c.feed_forward_activation, c.lmax, c.lmax, inner, c.grid, t);
+  so3::SO2Options options;
+  options.mmax = c.mmax;
+  options.parity = c.parity;
+  const so3::SO2Convolution second(polar_features(c.lmax, hidden), polar_features(c.lmax, values), options);
+  const so3::Irreps message = message_irreps(on_edges) + even_scalars(c.heads * c.alpha_channels);
+  const double bound = 1 / std::sqrt(static_cast<double>(c.alpha_channels));
+  const auto attention = [&](Index out) {
+    return Attention{
+        EdgeNetwork(c.radial, kinds, edge, true, t, init),
+        PairConvolution(features, message, c.mmax, c.parity, c.radial_by_degree, edge, t, init),
+        second,
+        draw_so2_weights(second, 1, t, init),
+        Array::zeros({c.lmax + 1, values}, t),
+        nn::LayerNorm(c.alpha_channels, t),
+        init.uniform({c.heads, c.alpha_channels}, -bound, bound, t),
+        DegreeLinear(polar_features(c.lmax, values), polar_features(c.lmax, out), true, t, init)};
+  };
+  const DegreeNorm norm(c.norm, c.lmax, c.channels, t);
+  const Array embedding = init.normal({kinds, c.channels}, t);
+  parts_ = std::make_unique<Parts>(Parts{gaussians(c.radial, c.cutoff, c.radial_width, t),
+                                         on_edges,
+                                         on_atoms,
+                                         {},
+                                         {},
+                                         degree_of_rows(c.lmax),
+                                         embedding,
+                                         EdgeNetwork(c.radial, kinds, edge, true, t, init),
+                                         nn::Linear(edge, (c.lmax + 1) * c.channels, true, t, init),
+                                         EdgeDegree(c.lmax, c.channels),
+                                         {},
+                                         norm,
+                                         nn::Mlp({c.channels, inner, 1}, t, init),
+                                         {}});
+  if (grid_mlp) parts_->grid = published_grid(c.lmax, c.lmax, c.grid, PlateGrid::Scale::component, t);
+  if (c.self_mix) {
+    PlanOptions plan;
+    plan.batch = 64 * c.channels;
+    parts_->product.emplace(c.lmax, c.lmax, c.lmax, plan);
+  }
+  for (Index k = 0; k < c.layers; ++k) {
+    Parts::Layer layer{norm,
+                       norm,
+                       attention(c.channels),
+                       DegreeLinear(features, on_atoms.irreps_in(), true, t, init),
+                       DegreeLinear(polar_features(c.lmax, inner), features, true, t, init),
+                       {},
+                       {},
+                       {},
+                       {},
+                       {},
+                       {}};
+    if (on_atoms.extra() > 0) layer.scalars = nn::Linear(c.channels, on_atoms.extra(), true, t, init);
+    if (grid_mlp)
+      for (nn::Linear& map : layer.on_grid) map = nn::Linear(inner, inner, false, t, init);
+    if (c.self_mix) {
+      layer.mix_norm = norm;
+      layer.mix_a = DegreeLinear(features, features, false, t, init);
+      layer.mix_b = DegreeLinear(features, features, false, t, init);
+      layer.mix_out = DegreeLinear(features, features, false, t, init);
+      layer.mix_out.set_zero();
+    }
+    parts_->layers.push_back(std::move(layer));
+  }
+  if (c.direct) parts_->force = attention(1);
+}
+
+Equiformer::Equiformer(const Equiformer& other)
+    : Network(other),
+      config_(other.config_),
+      numbers_(other.numbers_),
+      parts_(std::make_unique<Parts>(*other.parts_)) {}
+Equiformer::~Equiformer() = default;
+
+void Equiformer::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
+  Parts& p = *parts_;
+  p.basis.collect_buffers("radial_basis", constants);
+  out.push_back({"embedding.weight", &p.embedding});
+  p.degree_edge.collect("degree.edge", out);
+  p.degree_radial.collect("degree.radial", out);
+  for (std::size_t k = 0; k < p.layers.size(); ++k) {
+    const std::string prefix = text("layers.", k, ".");
+    Parts::Layer& layer = p.layers[k];
+    layer.norm_1.collect(prefix + "norm_1", out);
+    layer.attention.collect(prefix + "attention.", out);
+    if (config_.self_mix) {
+      layer.mix_norm.collect(prefix + "mix.norm", out);
+      layer.mix_a.collect(prefix + "mix.first", out);
+      layer.mix_b.collect(prefix + "mix.second", out);
+      layer.mix_out.collect(prefix + "mix.out", out);
+    }
+    layer.norm_2.collect(prefix + "norm_2", out);
+    layer.in.collect(prefix + "in", out);
+    if (!layer.scalars.weight.empty()) layer.scalars.collect(prefix + "scalars", out);
+    for (int g = 0; g < 3; ++g)
+      if (!layer.on_grid[g].weight.empty()) layer.on_grid[g].collect(text(prefix, "grid.", 2 * g), out);
+    layer.out.collect(prefix + "out", out);
+  }
+  p.norm.collect("norm", out);
+  p.head.collect("readout", out);
+  if (p.force) p.force->collect("force.", out);
+}
+
+std::unique_ptr<Network> Equiformer::with_elements(const std::vector<int>& numbers) const {
+  EquiformerConfig config = config_;
+  const std::vector<std::int32_t> kept = rows_of(numbers_, numbers);
+  config.species.clear();
+  for (const std::int32_t k : kept) config.species.push_back(config_.species[k]);
+  nn::Init init = nn::Init::blank();
+  std::unique_ptr<Network> out = config.make(init);
+  keep_rows(parameters(), out->parameters(), kept, static_cast<Index>(numbers_.size()));
+  out->to(device());
+  return out;
+}
+
+namespace {
+
+// 0.6 a + 0.4 a (2 sigmoid(a) - 1)
+Array smooth_leaky(const Array& a) {
+  return scale(a, 0.2) + scale(a * sigmoid(a), 0.8);
+}
+
+// (n, heads) -> (n, degrees heads channels), a factor for every degree and channel of a head
+Array for_values(const Array& x, Index degrees, Index channels) {
+  const Index n = x.dim(0), heads = x.dim(1);
+  return reshape(broadcast_to(reshape(x, {n, 1, heads, 1}), {n, degrees, heads, channels}),
+                 {n, degrees * heads * channels});
+}
+
+}  // namespace
+
+Array Equiformer::attend(const Attention& layer, const Edges& edges, const Array& n) const {
+  const EquiformerConfig& c = config_;
+  const SphereActivation& activation = parts_->on_edges;
+  const Indices& receivers = edges.graph.edges.receivers();
+  const so3::Irreps inner = polar_features(c.lmax, c.hidden_channels()),
+                    values = polar_features(c.lmax, c.heads * c.value_channels);
+  const Index split = activation.irreps_in().dim(), scalars = split + activation.extra(),
+              count = edges.graph.edges.size();
+  const Array v =
+      layer.first(edges.nodes, spread_to_ghosts(edges.graph, n), n, edges.vectors, layer.edge(edges.inputs));
+  Array message = columns(v, 0, split);
+  const Array extra = columns(v, split, scalars);
+  if (activation.on_grid()) {
+    message = so3::rotate(edges.frames, message, inner, true);
+    message = so3::rotate(edges.frames, activation(message, extra), inner);
+  } else {
+    message = activation(message, extra);
+  }
+  message = layer.second(edges.nodes.on_edges, message, edges.vectors, layer.second_weight);
+
+  const Array a =
+      layer.alpha_norm(reshape(columns(v, scalars, v.dim(1)), {count, c.heads, c.alpha_channels}));
+  Array weight = exp(sum(smooth_leaky(a) * layer.alpha_dot, 2));
+  if (c.envelope) weight = weight * edges.envelope;
+  const Array share = c.envelope ? weight * edges.envelope : weight;
+  const Index degrees = c.lmax + 1, rows = degrees * degrees;
+  Array y = scatter_add(so3::irrep_scale(message, for_values(share, degrees, c.value_channels), values), receivers);
+  // The constant of m = 0: what it becomes at the atoms, for every head.
+  const Array constants = scatter_add(
+      reshape(reshape(edges.harmonics, {count, rows, 1}) * reshape(share, {count, 1, c.heads}), {count, rows * c.heads}),
+      receivers);
+  const Index atoms = edges.graph.owned;
+  y = y + reshape(reshape(constants, {atoms, rows, c.heads, 1}) *
+                      reshape(gather(layer.second_bias, parts_->degrees), {1, rows, c.heads, c.value_channels}),
+                  {atoms, values.dim()});
+  const Array total = reciprocal(shift(scatter_add(weight, receivers), 1e-16));
+  return layer.out(so3::irrep_scale(y, for_values(total, degrees, c.value_channels), values));
+}
+
+Array Equiformer::atomic_energies(const Graph& graph, const Array& vectors) const {
+  return all_outputs(graph, vectors).energies;
+}
+
+Network::Output Equiformer::all_outputs(const Graph& graph, const Array& vectors) const {
+  const EquiformerConfig& c = config_;
+  const Parts& p = *parts_;
+  const Species species = species_of(graph, numbers_, "equiformer");
+  const auto nodes = edge_nodes(graph, numbers_, "equiformer");
+  const Array r = negative(vectors), lengths = sqrt(sum(square(r), 1));
+  const Array envelope =
+      c.envelope ? reshape(nn::polynomial_cutoff(lengths, c.cutoff, 5), {-1, 1}) : Array();
+  const Edges edges{graph,
+                    *nodes,
+                    {p.basis(lengths), *nodes},
+                    r,
+                    so3::spherical_harmonics(r, c.lmax, {true, so3::Normalization::norm}),
+                    envelope,
+                    p.on_edges.on_grid() ? so3::wigner_d(so3::rotation_to(r), c.lmax) : Array()};
+  const Array first = p.degree_radial(p.degree_edge(edges.inputs));
+  const Array embedded = gather(p.embedding, species.kind);
+  const Index rest = Index{c.lmax} * (c.lmax + 2) * c.channels;
+  Array x = scale(p.degree(graph, c.envelope ? first * envelope : first, edges.harmonics), 1 / c.neighbors);
+  x = x + (rest > 0 ? pad(embedded, 1, 0, rest) : embedded);
+  for (const Parts::Layer& layer : p.layers) {
+    x = x + attend(layer.attention, edges, layer.norm_1(x));
+    if (c.self_mix) {
+      const Array n = layer.mix_norm(x);
+      x = x + layer.mix_out((*p.product)(layer.mix_a(n), layer.mix_b(n), product_weights(c.lmax, c.lmax, n)));
+    }
+    const Array n = layer.norm_2(x);
+    Array scalars;
+    if (p.on_atoms.extra() > 0) scalars = layer.scalars(columns(n, 0, c.channels));
+    Array u = layer.in(n);
+    if (c.feed_forward_activation == "grid_mlp") {
+      const Index inner = c.feed_forward_channels();
+      Array values = p.grid.to(u);
+      for (int g = 0; g < 3; ++g) values = layer.on_grid[g](g == 0 ? values : silu(values));
+      u = p.grid.from(values);
+      u = concatenate({silu(scalars), columns(u, inner, u.dim(1))}, 1);
+    } else {
+      u = p.on_atoms(u, scalars);
+    }
+    x = x + layer.out(u);
+  }
+  const Array n = p.norm(x);
+  Output out{reshape(p.head(columns(n, 0, c.channels)), {graph.owned}), {}};
+  if (p.force) out.forces = columns(attend(*p.force, edges, n), 1, 4);
+  return out;
+}
+
+}  // namespace cartan::potentials

@@ -1,0 +1,367 @@
+#include "cartan/potentials/networks/escn.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "cartan/autodiff/ops.hpp"
+#include "cartan/core/error.hpp"
+#include "cartan/so3/conventions.hpp"
+#include "cartan/so3/wigner.hpp"
+#include "potentials/networks/edge_layers.hpp"
+#include "potentials/networks/escn_samples.hpp"
+#include "potentials/networks/message_passing.hpp"
+#include "potentials/networks/sphere_activation.hpp"
+
+namespace cartan::potentials {
+
+// The maps of one end of an edge; order m at place m, I left empty where there is none.
+struct Escn::Block {
+  struct Order {
+    nn::Linear factors;  // h_e -> those of R, then those of I
+    nn::Linear r_in, r_out, i_in, i_out;
+  };
+  std::vector<Order> orders;
+
+  void collect(const std::string& prefix, nn::ParameterRefs& out) {
+    for (std::size_t m = 0; m < orders.size(); ++m) {
+      const std::string p = text(prefix, m, ".");
+      orders[m].factors.collect(p + "factors", out);
+      orders[m].r_in.collect(p + "r_in", out);
+      orders[m].r_out.collect(p + "r_out", out);
+      if (orders[m].i_in.weight.empty()) continue;
+      orders[m].i_in.collect(p + "i_in", out);
+      orders[m].i_out.collect(p + "i_out", out);
+    }
+  }
+};
+
+// Weights (lmax + 1, channels) of the activation "product".
+struct Escn::Nonlinear {
+  Array linear, square;
+  void collect(const std::string& prefix, nn::ParameterRefs& out) {
+    if (linear.empty()) return;
+    out.push_back({prefix + ".linear", &linear});
+    out.push_back({prefix + ".square", &square});
+  }
+};
+
+struct Escn::Parts {
+  struct Layer {
+    Array source, target;  // (species, edge channels)
+    nn::Linear distance, attributes;
+    Block ends[2];
+    Nonlinear on_edges, on_atoms[2];
+    nn::Linear maps[3];
+  };
+  nn::RadialBasis basis;
+  PlateGrid edge_grid, atom_grid;
+  std::optional<so3::GauntProduct> product;
+  Array embedding;  // (species, channels)
+  std::vector<Layer> layers;
+  nn::Linear energy[3], force[3];
+  DegreeLinear force_map;  // readout = scalars
+  Array points, harmonics;  // of the samples
+};
+
+void EscnConfig::describe(config::Fields& f) {
+  f("layers", layers, "interactions").from(1);
+  f("channels", channels, "features of every degree").from(1);
+  f("lmax", lmax, "largest degree of the features").from(0).to(8);
+  f("mmax", mmax, "largest order in the frames of edges").from(0).to(8);
+  f("hidden", hidden, "channels of every order within messages; 0: twice channels").from(0);
+  f("edge_channels", edge_channels, "of what an edge knows; 0: as many as channels").from(0);
+  f("parity", parity, "mirror images have equal energies; false: as in fairchem");
+  f("activation", activation, "products of functions on the sphere, gates, values on a grid")
+      .one_of({"product", "gate", "grid"});
+  f("readout", readout, "energies from scalars, or from samples of features on the sphere")
+      .one_of({"scalars", "samples"});
+  f("samples", samples, "points of the readout by samples").from(4).to(4096);
+  f("radial", radial, "Gaussians of the distance").from(2);
+  f("radial_width", radial_width, "width of the Gaussians over their distance").above(0);
+  f("envelope", envelope, "messages go to 0 at the cutoff; false: energies jump there");
+  f("direct", direct, "forces of a head of their own, which conserve nothing");
+  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
+  f("species", species, "elements; empty: those of the training frames");
+  f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
+  f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
+}
+
+void EscnConfig::validate() const {
+  NetworkConfig::validate();
+  require(mmax <= lmax, "[escn] mmax is ", mmax, ", at most that of the features, lmax ", lmax);
+  require(!direct || lmax >= 1, "[escn] direct forces are features of degree 1; lmax is ", lmax);
+  check_species("escn", species);
+}
+
+std::string EscnConfig::summary() const {
+  return text("eSCN ", parity ? "O(3)" : "SO(3)", ", lmax ", lmax, ", mmax ", mmax, ", ", channels,
+              " channels, ", layers, " layers, ", activation, ", energies from ", readout,
+              direct ? ", direct forces (not conservative)" : "", ", cutoff ", cutoff, " A, ", dtype);
+}
+
+void EscnConfig::adapt(const std::vector<Frame>& frames) {
+  adapt_to(frames, cutoff, species, neighbors);
+}
+
+std::unique_ptr<NetworkConfig> EscnConfig::clone() const {
+  return std::make_unique<EscnConfig>(*this);
+}
+
+std::unique_ptr<Network> EscnConfig::make(nn::Init& init) const {
+  return std::make_unique<Escn>(*this, init);
+}
+
+namespace {
+
+// A map without constants that keeps the variance of its input.
+nn::Linear plain_map(Index in, Index out, DType dtype, nn::Init& init, double gain = 1) {
+  nn::Linear map;
+  const double bound = gain * std::sqrt(3.0 / static_cast<double>(in));
+  map.weight = init.uniform({out, in}, -bound, bound, dtype);
+  return map;
+}
+
+// One before silu, with constants that start at 0: nothing in eSCN normalises.
+nn::Linear kept_map(Index in, Index out, bool bias, DType dtype, nn::Init& init) {
+  nn::Linear map = plain_map(in, out, dtype, init, 1.7);
+  if (bias) map.bias = Array::zeros({out}, dtype);
+  return map;
+}
+
+}  // namespace
+
+Escn::Escn(const EscnConfig& config, nn::Init& init) : config_((config.validate(), config)) {
+  const EscnConfig& c = config_;
+  require(!c.species.empty(),
+          "[escn] species is empty: name the elements (training takes those of its frames)");
+  require(c.neighbors > 0,
+          "[escn] neighbors is 0: give the mean number of neighbours of an atom (training takes that of its "
+          "frames)");
+  numbers_ = element_numbers(c.species);
+  const auto kinds = static_cast<Index>(numbers_.size());
+  const Index hidden = c.hidden_channels(), edge = c.channels_of_edges();
+  const DType t = c.dtype;
+  parts_ = std::make_unique<Parts>();
+  Parts& p = *parts_;
+  p.basis = gaussians(c.radial, c.cutoff, c.radial_width, t);
+  p.embedding = init.normal({kinds, c.channels}, t);
+  if (c.activation == "grid") {
+    p.edge_grid = published_grid(c.lmax, c.mmax, 0, PlateGrid::Scale::integral, t);
+    p.atom_grid = published_grid(c.lmax, c.lmax, 0, PlateGrid::Scale::integral, t);
+  }
+  if (c.activation == "product") {
+    PlanOptions plan;
+    plan.batch = 1024 * c.channels;
+    p.product.emplace(c.lmax, c.lmax, c.lmax, plan);
+  }
+  const auto block = [&] {
+    Block out;
+    for (int m = 0; m <= c.mmax; ++m) {
+      const Index size = (c.lmax + 1 - m) * c.channels;
+      const bool sine = m > 0 && !c.parity;
+      Block::Order o;
+      o.factors = kept_map(edge, sine ? 2 * hidden : hidden, true, t, init);
+      o.r_in = plain_map(size, hidden, t, init);
+      o.r_out = plain_map(hidden, size, t, init);
+      if (sine) {
+        o.i_in = plain_map(size, hidden, t, init);
+        o.i_out = plain_map(hidden, size, t, init);
+      }
+      out.orders.push_back(std::move(o));
+    }
+    return out;
+  };
+  const auto nonlinear = [&] {
+    if (c.activation != "product") return Nonlinear{};
+    const Shape shape{c.lmax + 1, c.channels};
+    return Nonlinear{Array::full(shape, 1, t), Array::full(shape, 0.2, t)};
+  };
+  for (Index k = 0; k < c.layers; ++k) {
+    Parts::Layer layer;
+    layer.source = init.uniform({kinds, edge}, -1, 1, t);
+    layer.target = init.uniform({kinds, edge}, -1, 1, t);
+    layer.distance = kept_map(c.radial, edge, true, t, init);
+    layer.attributes = kept_map(edge, edge, true, t, init);
+    for (Block& end : layer.ends) end = block();
+    layer.on_edges = nonlinear();
+    for (Nonlinear& f : layer.on_atoms) f = nonlinear();
+    for (int g = 0; g < 3; ++g)
+      layer.maps[g] = plain_map(g == 0 ? 2 * c.channels : c.channels, c.channels, t, init,
+                                 c.activation == "gate" ? 2 : 1);
+    p.layers.push_back(std::move(layer));
+  }
+  const auto head = [&](nn::Linear* maps) {
+    for (int g = 0; g < 3; ++g)
+      maps[g] = kept_map(c.channels, g < 2 ? c.channels : 1, g < 2, t, init);
+  };
+  head(p.energy);
+  if (c.direct && c.readout == "samples") head(p.force);
+  if (c.direct && c.readout == "scalars")
+    p.force_map = DegreeLinear(polar_features(c.lmax, c.channels), polar_features(c.lmax, 1), false, t, init);
+  if (c.readout == "samples" && init.fill) {
+    p.points = sphere_samples(c.samples);
+    p.harmonics = sample_harmonics(p.points, c.lmax).as(t);
+    p.points = p.points.as(t);
+  }
+}
+
+Escn::Escn(const Escn& other)
+    : Network(other),
+      config_(other.config_),
+      numbers_(other.numbers_),
+      parts_(std::make_unique<Parts>(*other.parts_)) {}
+Escn::~Escn() = default;
+
+void Escn::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
+  Parts& p = *parts_;
+  p.basis.collect_buffers("radial_basis", constants);
+  out.push_back({"embedding.weight", &p.embedding});
+  for (std::size_t k = 0; k < p.layers.size(); ++k) {
+    const std::string prefix = text("layers.", k, ".");
+    Parts::Layer& layer = p.layers[k];
+    out.push_back({prefix + "source_embedding", &layer.source});
+    out.push_back({prefix + "target_embedding", &layer.target});
+    layer.distance.collect(prefix + "distance", out);
+    layer.attributes.collect(prefix + "attributes", out);
+    layer.ends[0].collect(prefix + "source.", out);
+    layer.ends[1].collect(prefix + "target.", out);
+    layer.on_edges.collect(prefix + "edge_activation", out);
+    for (int g = 0; g < 2; ++g) layer.on_atoms[g].collect(text(prefix, "activation.", g), out);
+    for (int g = 0; g < 3; ++g) layer.maps[g].collect(text(prefix, "maps.", g), out);
+  }
+  for (int g = 0; g < 3; ++g) p.energy[g].collect(text("readout.", g), out);
+  for (int g = 0; g < 3; ++g)
+    if (!p.force[g].weight.empty()) p.force[g].collect(text("force.", g), out);
+  if (config_.direct && config_.readout == "scalars") p.force_map.collect("force", out);
+}
+
+std::unique_ptr<Network> Escn::with_elements(const std::vector<int>& numbers) const {
+  EscnConfig config = config_;
+  const std::vector<std::int32_t> kept = rows_of(numbers_, numbers);
+  config.species.clear();
+  for (const std::int32_t k : kept) config.species.push_back(config_.species[k]);
+  nn::Init init = nn::Init::blank();
+  std::unique_ptr<Network> out = config.make(init);
+  keep_rows(parameters(), out->parameters(), kept, static_cast<Index>(numbers_.size()));
+  out->to(device());
+  return out;
+}
+
+// z (edges, (lmax + 1)^2 channels) in the frames; so is the result, orders above mmax 0.
+Array Escn::apply(const Block& block, const Array& z, const Array& hidden) const {
+  const EscnConfig& c = config_;
+  const Index n = z.dim(0), h = c.hidden_channels(), all = Index{c.lmax + 1} * (c.lmax + 1);
+  const Array orders = so3::to_m_major(reshape(z, {n, all, c.channels}), c.lmax, c.mmax);
+  Arrays out;
+  Index begin = 0;
+  const auto next = [&](Index rows) {
+    begin += rows;
+    return reshape(slice(orders, 1, begin - rows, begin), {n, rows * c.channels});
+  };
+  for (int m = 0; m <= c.mmax; ++m) {
+    const Block::Order& o = block.orders[m];
+    const Index rows = c.lmax + 1 - m;
+    const Array factors = silu(o.factors(hidden)), of_r = columns(factors, 0, h);
+    const auto r = [&](const Array& x) { return o.r_out(o.r_in(x) * of_r); };
+    const auto add = [&](const Array& y) { out.push_back(reshape(y, {n, rows, c.channels})); };
+    const Array plus = next(rows);
+    if (m == 0) {
+      add(r(plus));
+      continue;
+    }
+    const Array minus = next(rows);
+    if (o.i_in.weight.empty()) {
+      add(r(plus)), add(r(minus));
+      continue;
+    }
+    const Array of_i = columns(factors, h, 2 * h);
+    const auto i = [&](const Array& x) { return o.i_out(o.i_in(x) * of_i); };
+    add(r(plus) - i(minus));
+    add(r(minus) + i(plus));
+  }
+  return reshape(so3::from_m_major(concatenate(out, 1), c.lmax, c.mmax), {n, z.dim(1)});
+}
+
+Array Escn::act(const Nonlinear& f, const Array& x, bool on_edges) const {
+  const EscnConfig& c = config_;
+  const Parts& p = *parts_;
+  if (c.activation == "grid") {
+    const PlateGrid& grid = on_edges ? p.edge_grid : p.atom_grid;
+    return grid.from(silu(grid.to(x)));
+  }
+  if (c.activation == "gate") {
+    const Index n = x.dim(0), degrees = c.lmax + 1;
+    const Array gate = sigmoid(reshape(columns(x, 0, c.channels), {n, 1, c.channels}));
+    return so3::irrep_scale(x, reshape(broadcast_to(gate, {n, degrees, c.channels}), {n, degrees * c.channels}),
+                            polar_features(c.lmax, c.channels));
+  }
+  return so3::scale_degrees(x, c.lmax, f.linear) +
+         so3::scale_degrees((*p.product)(x, x, product_weights(c.lmax, on_edges ? c.mmax : c.lmax, x)), c.lmax,
+                            f.square);
+}
+
+namespace {
+
+Array three(const nn::Linear* maps, const Array& x) {
+  return maps[2](silu(maps[1](silu(maps[0](x)))));
+}
+
+}  // namespace
+
+Array Escn::atomic_energies(const Graph& graph, const Array& vectors) const {
+  return all_outputs(graph, vectors).energies;
+}
+
+Network::Output Escn::all_outputs(const Graph& graph, const Array& vectors) const {
+  const EscnConfig& c = config_;
+  const Parts& p = *parts_;
+  const Species species = species_of(graph, numbers_, "escn");
+  const auto nodes = edge_nodes(graph, numbers_, "escn");
+  const Array r = negative(vectors), lengths = sqrt(sum(square(r), 1));
+  const Array basis = p.basis(lengths);
+  Array factor = Array::full({1, 1}, 1 / std::sqrt(c.neighbors), c.dtype, r.device());
+  if (c.envelope) factor = factor * reshape(nn::polynomial_cutoff(lengths, c.cutoff, 5), {-1, 1});
+  const Array frames = so3::wigner_d(so3::rotation_to(r, c.activation == "grid"), c.lmax);
+  const so3::Irreps features = polar_features(c.lmax, c.channels);
+  const Index rest = features.dim() - c.channels, n = graph.owned, dim = features.dim(),
+              rows = dim / c.channels;
+  Array x = gather(p.embedding, species.kind);
+  if (rest > 0) x = pad(x, 1, 0, rest);
+  for (std::size_t k = 0; k < p.layers.size(); ++k) {
+    const Parts::Layer& layer = p.layers[k];
+    const Array hidden =
+        silu(layer.attributes(silu(gather(layer.source, nodes->sender_kind) +
+                                   gather(layer.target, nodes->receiver_kind) + layer.distance(basis))));
+    const auto end = [&](int side, const Array& at, const Indices& ends) {
+      return apply(layer.ends[side], so3::rotate(frames, gather(at, ends), features, true), hidden);
+    };
+    Array v = end(0, spread_to_ghosts(graph, x), graph.edges.senders()) + end(1, x, graph.edges.receivers());
+    v = so3::rotate(frames, act(layer.on_edges, v, true), features) * factor;
+    const Array m = scatter_add(v, graph.edges.receivers());
+    // Linear maps of channels, at every point or of every coefficient.
+    const auto by_channel = [&](const nn::Linear& map, const Array& u) {
+      return reshape(map(reshape(u, {n, rows, map.weight.dim(1)})), {n, rows * map.weight.dim(0)});
+    };
+    Array u = concatenate({reshape(x, {n, rows, c.channels}), reshape(m, {n, rows, c.channels})}, 2);
+    if (c.activation == "grid") {
+      u = p.atom_grid.to(reshape(u, {n, 2 * dim}));
+      u = p.atom_grid.from(three(layer.maps, u));
+    } else {
+      u = act(layer.on_atoms[0], by_channel(layer.maps[0], reshape(u, {n, 2 * dim})), false);
+      u = by_channel(layer.maps[2], act(layer.on_atoms[1], by_channel(layer.maps[1], u), false));
+    }
+    x = k == 0 ? u : x + u;
+  }
+  if (c.readout == "scalars") {
+    Output out{reshape(three(p.energy, columns(x, 0, c.channels)), {n}), {}};
+    if (c.direct) out.forces = columns(p.force_map(x), 1, 4);
+    return out;
+  }
+  const Array values = matmul(p.harmonics.to(x.device()), reshape(x, {n, rows, c.channels}));
+  Output out{reshape(mean(three(p.energy, values), 1), {n}), {}};
+  if (c.direct) out.forces = mean(three(p.force, values) * p.points.to(x.device()), 1);
+  return out;
+}
+
+}  // namespace cartan::potentials
