@@ -1,8 +1,8 @@
 #!/bin/bash
-# Makes models/mace.h5 and nequip.h5: a small MACE and a small NequIP for the three molecules of
-# xtb_molecules.h5, as models/*.toml say.
+# Makes models/mace.h5 and nequip.h5 (and, named as KIND, esen.h5 and equiformer.h5): small networks for the three
+# molecules of xtb_molecules.h5, as models/*.toml say.
 #
-#   ./make_models.sh [OUTDIR [KIND...]]   make them (default: into models/, all kinds)
+#   ./make_models.sh [OUTDIR [KIND...]]   make them (default: into models/, mace and nequip)
 #
 # Needs the command cartan (CARTAN=path). A few minutes on an idle core. The same bits on the same machine, whatever
 # the number of threads; another processor rounds differently.

@@ -67,9 +67,12 @@ TEST(DirectForces, TurnWithTheFrame) {
   for (const std::string kind : {"equiformer", "escn"}) {
     const Model m = direct_model(kind);
     const Frame f = small::molecule();
-    const auto forces = m.predict(golden::graph(f, m.cutoff()), {true, false, false}).forces.to_vector<double>();
+    const auto forces =
+        m.predict(golden::graph(f, m.cutoff()), {true, false, false}).forces.to_vector<double>();
     Frame turned = f;  // x -> y -> z -> x, and z changes sign
-    const auto turn = [](const double* from, double* to) { to[0] = -from[2], to[1] = from[0], to[2] = from[1]; };
+    const auto turn = [](const double* from, double* to) {
+      to[0] = -from[2], to[1] = from[0], to[2] = from[1];
+    };
     for (Index i = 0; i < f.size(); ++i) turn(&f.positions[3 * i], &turned.positions[3 * i]);
     const auto found =
         m.predict(golden::graph(turned, m.cutoff()), {true, false, false}).forces.to_vector<double>();

@@ -30,7 +30,7 @@ class EquiformerState {
   std::string backbone_, heads_;
   EquiformerConfig c_;
   nn::ParameterRefs to_;
-  double nodes_ = 1;          // avg_num_nodes
+  double nodes_ = 1;         // avg_num_nodes
   std::vector<double> cut_;  // s_l = sqrt((2 l + 1)/(2 mmax + 1)) for l > mmax
 };
 
@@ -49,7 +49,8 @@ void EquiformerState::read_config(bool direct) {
   if (!gate) state_.expect("use_sep_s2_act", true);
   const Shape table = state_.shape(b + "sphere_embedding.weight"),
               inner = state_.shape(ffn + "so3_linear_1.weight");
-  if (table.size() != 2 || inner.size() != 3) state_.fail("", "tables or maps have other ranks than EquiformerV2's");
+  if (table.size() != 2 || inner.size() != 3)
+    state_.fail("", "tables or maps have other ranks than EquiformerV2's");
   c_.dtype = DType::f64;
   c_.parity = false;
   c_.envelope = false;
@@ -98,8 +99,8 @@ void EquiformerState::fill_attention(const std::string& from, const std::string&
   const SphereActivation activation(c_.activation, c_.lmax, c_.mmax, hidden, c_.grid, c_.dtype);
   nn::Init init = nn::Init::blank();
   const so3::Irreps features = polar_features(c_.lmax, c_.channels);
-  const PairConvolution first(features, message_irreps(activation) + polar_features(0, logits), c_.mmax, false,
-                              c_.radial_by_degree, edge, c_.dtype, init);
+  const PairConvolution first(features, message_irreps(activation) + polar_features(0, logits), c_.mmax,
+                              false, c_.radial_by_degree, edge, c_.dtype, init);
   so3::SO2Options options;
   options.mmax = c_.mmax;
   const so3::SO2Convolution second(polar_features(c_.lmax, hidden), polar_features(c_.lmax, values), options);
@@ -139,11 +140,10 @@ void EquiformerState::fill_layer(Index k) {
   fill_attention(from + "ga.", name + "attention.", c_.channels);
   set_degree_norm(state_, from + "norm_2", to_, name + "norm_2", c_.lmax, c_.channels);
   set_degree_linear(state_, ffn + "so3_linear_1", to_, name + "in", c_.lmax, c_.channels, inner);
-  const bool grid_mlp = c_.feed_forward_activation == "grid_mlp",
-             gate = c_.feed_forward_activation == "gate";
+  const bool grid_mlp = c_.feed_forward_activation == "grid_mlp", gate = c_.feed_forward_activation == "gate";
   if (!gate || c_.lmax > 0)
-    set_linear(state_, ffn + (grid_mlp ? "scalar_mlp.0" : "gating_linear"), to_, name + "scalars", c_.channels,
-               gate ? c_.lmax * inner : inner);
+    set_linear(state_, ffn + (grid_mlp ? "scalar_mlp.0" : "gating_linear"), to_, name + "scalars",
+               c_.channels, gate ? c_.lmax * inner : inner);
   if (grid_mlp)
     for (int g = 0; g < 5; g += 2)
       set_parameter(to_, text(name, "grid.", g, ".weight"),
@@ -161,8 +161,8 @@ void EquiformerState::fill_energy() {
     set_parameter(to_, "readout.0.weight", w);
     set_parameter(to_, "readout.0.bias", state_.array(from + "so3_linear_1.bias", {inner}));
   } else {
-    set_linear(state_, from + (c_.feed_forward_activation == "grid_mlp" ? "scalar_mlp.0" : "gating_linear"), to_,
-               "readout.0", c_.channels, inner);
+    set_linear(state_, from + (c_.feed_forward_activation == "grid_mlp" ? "scalar_mlp.0" : "gating_linear"),
+               to_, "readout.0", c_.channels, inner);
   }
   Weights last = state_.array(from + "so3_linear_2.weight", {c_.lmax + 1, 1, inner});
   last.resize(inner);
@@ -199,12 +199,15 @@ ImportedModel EquiformerState::read() {
   } else if (state_.count_of(force) > 0) {
     state_.pass_all(force);
     notes.push_back(
-        "the head of direct forces was left out: forces are the gradient of the energy, which the network was not "
+        "the head of direct forces was left out: forces are the gradient of the energy, which the network "
+        "was not "
         "trained on (direct_forces keeps the head)");
   }
-  notes.push_back("no envelope: energies jump where an atom enters or leaves the cutoff; all neighbours count");
+  notes.push_back(
+      "no envelope: energies jump where an atom enters or leaves the cutoff; all neighbours count");
   if (c_.activation == "grid")
-    notes.push_back("activations on a grid, turned by Euler's angles: energies change a little under rotations");
+    notes.push_back(
+        "activations on a grid, turned by Euler's angles: energies change a little under rotations");
   if (state_.count_of("sphere_points") > 0) state_.pass_all("sphere_points");
   return state_.finish(std::move(network), 1 / nodes_, std::move(notes));
 }

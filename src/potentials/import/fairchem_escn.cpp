@@ -108,13 +108,15 @@ ImportedModel import_escn(FairchemState& state, bool direct) {
   } else if (state.count_of(e + "force_block.") > 0) {
     state.pass_all(e + "force_block.");
     notes.push_back(
-        "the head of direct forces was left out: forces are the gradient of the energy, which the network was not "
+        "the head of direct forces was left out: forces are the gradient of the energy, which the network "
+        "was not "
         "trained on (direct_forces keeps the head)");
   }
   const Array points = sphere_samples(c.samples);
   check_samples(state, b + "sphere_points", points);
   check_samples(state, b + "sphharm_weights.0", sample_harmonics(points, c.lmax));
-  notes.push_back("no envelope: energies jump where an atom enters or leaves the cutoff; all neighbours count");
+  notes.push_back(
+      "no envelope: energies jump where an atom enters or leaves the cutoff; all neighbours count");
   notes.push_back(
       "activations on grids, turned by Euler's angles, and energies from samples: both change a little under "
       "rotations");

@@ -90,6 +90,20 @@ std::vector<std::string> models_of(const data::Group& outline) {
 
 }  // namespace
 
+namespace {
+
+// Constants that every network of its size has: recurrences of Wigner matrices, tables of indices and grids.
+bool is_buffer(const std::string& name) {
+  const std::string last = name.substr(name.rfind('.') + 1);
+  if (last.compare(0, 3, "Jd_") == 0) return true;
+  for (const char* known : {"balance_degree_weight", "expand_index", "to_grid_mat", "from_grid_mat",
+                            "l_harmonic", "m_harmonic", "m_complex", "to_m", "device_buffer"})
+    if (last == known) return true;
+  return false;
+}
+
+}  // namespace
+
 std::string FairchemState::architecture(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (ends_with(name, "edge_wise.so2_conv_1.fc_m0.weight")) return "esen";
@@ -252,7 +266,7 @@ ImportedModel FairchemState::finish(std::unique_ptr<Network> network, double per
                                     std::vector<std::string> notes) {
   std::string left;
   for (const auto& [name, array] : arrays_)
-    if (used_.count(name) == 0) left += (left.empty() ? "" : ", ") + name;
+    if (used_.count(name) == 0 && !is_buffer(name)) left += (left.empty() ? "" : ", ") + name;
   if (!left.empty()) fail("", "has arrays that this network has no place for: " + left);
   const std::unique_ptr<NetworkConfig> config = network->config().clone();
   std::vector<std::string> elements;

@@ -79,7 +79,9 @@ void EquiformerConfig::describe(config::Fields& f) {
       .one_of({"product", "gate", "grid"});
   f("feed_forward_activation", feed_forward_activation, "on atoms")
       .one_of({"product", "gate", "grid", "grid_mlp"});
-  f("grid", grid, "latitudes and longitudes of grids, even; 0: those published for lmax and mmax").from(0).to(256);
+  f("grid", grid, "latitudes and longitudes of grids, even; 0: those published for lmax and mmax")
+      .from(0)
+      .to(256);
   f("norm", norm, "root of the mean square of all degrees, or scalars apart").one_of({"rms", "layer"});
   f("radial_by_degree", radial_by_degree, "one radial factor a degree and channel for all orders");
   f("radial", radial, "Gaussians of the distance").from(2);
@@ -104,8 +106,8 @@ void EquiformerConfig::validate() const {
 std::string EquiformerConfig::summary() const {
   return text("Equiformer ", parity ? "O(3)" : "SO(3)", ", lmax ", lmax, ", mmax ", mmax, ", ", channels,
               " channels, ", heads, " heads, ", layers, " layers, ", activation, " and ",
-              feed_forward_activation, direct ? ", direct forces (not conservative)" : "", ", cutoff ", cutoff,
-              " A, ", dtype);
+              feed_forward_activation, direct ? ", direct forces (not conservative)" : "", ", cutoff ",
+              cutoff, " A, ", dtype);
 }
 
 void EquiformerConfig::adapt(const std::vector<Frame>& frames) {
@@ -125,9 +127,10 @@ Equiformer::Equiformer(const EquiformerConfig& config, nn::Init& init)
   const EquiformerConfig& c = config_;
   require(!c.species.empty(),
           "[equiformer] species is empty: name the elements (training takes those of its frames)");
-  require(c.neighbors > 0,
-          "[equiformer] neighbors is 0: give the mean number of neighbours of an atom (training takes that of "
-          "its frames)");
+  require(
+      c.neighbors > 0,
+      "[equiformer] neighbors is 0: give the mean number of neighbours of an atom (training takes that of "
+      "its frames)");
   numbers_ = element_numbers(c.species);
   const auto kinds = static_cast<Index>(numbers_.size());
   const Index hidden = c.hidden_channels(), inner = c.feed_forward_channels(), edge = c.channels_of_edges(),
@@ -293,15 +296,18 @@ Array Equiformer::attend(const Attention& layer, const Edges& edges, const Array
   if (c.envelope) weight = weight * edges.envelope;
   const Array share = c.envelope ? weight * edges.envelope : weight;
   const Index degrees = c.lmax + 1, rows = degrees * degrees;
-  Array y = scatter_add(so3::irrep_scale(message, for_values(share, degrees, c.value_channels), values), receivers);
+  Array y =
+      scatter_add(so3::irrep_scale(message, for_values(share, degrees, c.value_channels), values), receivers);
   // The constant of m = 0: what it becomes at the atoms, for every head.
-  const Array constants = scatter_add(
-      reshape(reshape(edges.harmonics, {count, rows, 1}) * reshape(share, {count, 1, c.heads}), {count, rows * c.heads}),
-      receivers);
+  const Array constants =
+      scatter_add(reshape(reshape(edges.harmonics, {count, rows, 1}) * reshape(share, {count, 1, c.heads}),
+                          {count, rows * c.heads}),
+                  receivers);
   const Index atoms = edges.graph.owned;
-  y = y + reshape(reshape(constants, {atoms, rows, c.heads, 1}) *
-                      reshape(gather(layer.second_bias, parts_->degrees), {1, rows, c.heads, c.value_channels}),
-                  {atoms, values.dim()});
+  y = y +
+      reshape(reshape(constants, {atoms, rows, c.heads, 1}) *
+                  reshape(gather(layer.second_bias, parts_->degrees), {1, rows, c.heads, c.value_channels}),
+              {atoms, values.dim()});
   const Array total = reciprocal(shift(scatter_add(weight, receivers), 1e-16));
   return layer.out(so3::irrep_scale(y, for_values(total, degrees, c.value_channels), values));
 }
@@ -316,8 +322,7 @@ Network::Output Equiformer::all_outputs(const Graph& graph, const Array& vectors
   const Species species = species_of(graph, numbers_, "equiformer");
   const auto nodes = edge_nodes(graph, numbers_, "equiformer");
   const Array r = negative(vectors), lengths = sqrt(sum(square(r), 1));
-  const Array envelope =
-      c.envelope ? reshape(nn::polynomial_cutoff(lengths, c.cutoff, 5), {-1, 1}) : Array();
+  const Array envelope = c.envelope ? reshape(nn::polynomial_cutoff(lengths, c.cutoff, 5), {-1, 1}) : Array();
   const Edges edges{graph,
                     *nodes,
                     {p.basis(lengths), *nodes},

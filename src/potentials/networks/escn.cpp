@@ -60,7 +60,7 @@ struct Escn::Parts {
   Array embedding;  // (species, channels)
   std::vector<Layer> layers;
   nn::Linear energy[3], force[3];
-  DegreeLinear force_map;  // readout = scalars
+  DegreeLinear force_map;   // readout = scalars
   Array points, harmonics;  // of the samples
 };
 
@@ -188,12 +188,11 @@ Escn::Escn(const EscnConfig& config, nn::Init& init) : config_((config.validate(
     for (Nonlinear& f : layer.on_atoms) f = nonlinear();
     for (int g = 0; g < 3; ++g)
       layer.maps[g] = plain_map(g == 0 ? 2 * c.channels : c.channels, c.channels, t, init,
-                                 c.activation == "gate" ? 2 : 1);
+                                c.activation == "gate" ? 2 : 1);
     p.layers.push_back(std::move(layer));
   }
   const auto head = [&](nn::Linear* maps) {
-    for (int g = 0; g < 3; ++g)
-      maps[g] = kept_map(c.channels, g < 2 ? c.channels : 1, g < 2, t, init);
+    for (int g = 0; g < 3; ++g) maps[g] = kept_map(c.channels, g < 2 ? c.channels : 1, g < 2, t, init);
   };
   head(p.energy);
   if (c.direct && c.readout == "samples") head(p.force);
@@ -293,12 +292,13 @@ Array Escn::act(const Nonlinear& f, const Array& x, bool on_edges) const {
   if (c.activation == "gate") {
     const Index n = x.dim(0), degrees = c.lmax + 1;
     const Array gate = sigmoid(reshape(columns(x, 0, c.channels), {n, 1, c.channels}));
-    return so3::irrep_scale(x, reshape(broadcast_to(gate, {n, degrees, c.channels}), {n, degrees * c.channels}),
+    return so3::irrep_scale(x,
+                            reshape(broadcast_to(gate, {n, degrees, c.channels}), {n, degrees * c.channels}),
                             polar_features(c.lmax, c.channels));
   }
   return so3::scale_degrees(x, c.lmax, f.linear) +
-         so3::scale_degrees((*p.product)(x, x, product_weights(c.lmax, on_edges ? c.mmax : c.lmax, x)), c.lmax,
-                            f.square);
+         so3::scale_degrees((*p.product)(x, x, product_weights(c.lmax, on_edges ? c.mmax : c.lmax, x)),
+                            c.lmax, f.square);
 }
 
 namespace {

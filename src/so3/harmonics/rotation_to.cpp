@@ -48,9 +48,8 @@ class RotationTo : public Primitive {
     // tau = the axial vector of c R^T
     const Array r = run(std::make_shared<RotationTo>(roll_), {in[0]});
     const Array m = reshape(matmul(cotangents[0], r, false, true), {n, 9});
-    const Array tau = concatenate({column(m, 7) - column(m, 5), column(m, 2) - column(m, 6),
-                                   column(m, 3) - column(m, 1)},
-                                  1);
+    const Array tau = concatenate(
+        {column(m, 7) - column(m, 5), column(m, 2) - column(m, 6), column(m, 3) - column(m, 1)}, 1);
     const Array slope = gradient_from_torque(tau, in[0]);
     if (!roll_) return {slope};
     // tau . r/|r| cos(beta) d alpha, d alpha = (z dx - x dz)/(x^2 + z^2)
@@ -59,7 +58,8 @@ class RotationTo : public Primitive {
     const Array across = square(x) + square(z), length = across + square(y);
     const Array pole = less(detach(across), Array::full({1, 1}, 1e-30, u.dtype(), u.device()));
     const Array turn = sum(tau * u, 1, true) * y / (length * (across + pole)) * (1.0 - pole) * scales;
-    return {slope + concatenate({turn * z, Array::zeros({n, 1}, u.dtype(), u.device()), negative(turn * x)}, 1)};
+    return {slope +
+            concatenate({turn * z, Array::zeros({n, 1}, u.dtype(), u.device()), negative(turn * x)}, 1)};
   }
 
  private:

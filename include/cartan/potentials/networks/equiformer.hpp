@@ -1,8 +1,8 @@
 #pragma once
 /// EquiformerV2 (Liao et al., ICLR 2024): attention over messages of SO(2) convolutions; with products of
-/// functions on the sphere as activations, gated, and a smooth envelope (EquiformerV3, arXiv:2604.09130) where
-/// energies are to be exactly invariant and smooth. The same function as fairchem's EquiformerV2, so weights
-/// carry over.
+/// functions on the sphere as activations, gated, and a smooth envelope (EquiformerV3, arXiv:2604.09130)
+/// where energies are to be exactly invariant and smooth. The same function as fairchem's EquiformerV2, so
+/// weights carry over.
 
 #include <memory>
 #include <string>
@@ -16,10 +16,10 @@ struct EquiformerConfig : NetworkConfig {
   EquiformerConfig() { cutoff = 6; }
 
   Index layers = 4;
-  Index channels = 64;       ///< of every degree
-  int lmax = 3;              ///< largest degree of the features
-  int mmax = 2;              ///< largest order in the frames of edges
-  Index heads = 4;           ///< of the attention
+  Index channels = 64;        ///< of every degree
+  int lmax = 3;               ///< largest degree of the features
+  int mmax = 2;               ///< largest order in the frames of edges
+  Index heads = 4;            ///< of the attention
   Index alpha_channels = 16;  ///< of which a head's weight is made
   Index value_channels = 16;  ///< of every degree that a head sends
   Index hidden = 0;           ///< channels within messages; 0: half of channels
@@ -28,15 +28,16 @@ struct EquiformerConfig : NetworkConfig {
   bool parity = true;         ///< mirror images have equal energies; false: as fairchem's
   std::string activation = "product";               ///< on edges: "product", "gate", "grid"
   std::string feed_forward_activation = "product";  ///< on atoms: "product", "gate", "grid", "grid_mlp"
-  int grid = 0;                  ///< points in latitude and longitude; 0: those published for lmax and mmax
-  std::string norm = "rms";      ///< "rms", "layer"
+  int grid = 0;                   ///< points in latitude and longitude; 0: those published for lmax and mmax
+  std::string norm = "rms";       ///< "rms", "layer"
   bool radial_by_degree = false;  ///< one radial factor a degree and channel, for all orders
   Index radial = 16;              ///< Gaussians of the distance
   double radial_width = 2;        ///< their widths over their distance
   bool envelope = true;           ///< messages go to 0 at the cutoff; false: energies jump there
   bool self_mix = false;          ///< a product of an atom's features with themselves in every layer
   bool direct = false;            ///< forces of a head of their own, which conserve nothing
-  std::vector<std::string> species;  ///< symbols of the elements it knows; empty: those of the training frames
+  std::vector<std::string>
+      species;           ///< symbols of the elements it knows; empty: those of the training frames
   double neighbors = 0;  ///< that messages of the first embedding are divided by; 0: the mean of the frames
 
   const char* kind() const override { return "equiformer"; }
@@ -64,9 +65,9 @@ struct EquiformerConfig : NetworkConfig {
 ///   energy_i = w_2 silu(W_1 norm(x)_i0)
 ///   force_i  = the l = 1 part of one more attention of one channel          direct
 ///
-/// Activations gate and product commute with all rotations, and derivatives by the vectors follow from torques.
-/// A grid on edges does not commute with turns about the edge: the turn is fixed by Euler's angles, and forces
-/// are the gradient of that, which jumps at the polar axis.
+/// Activations gate and product commute with all rotations, and derivatives by the vectors follow from
+/// torques. A grid on edges does not commute with turns about the edge: the turn is fixed by Euler's angles,
+/// and forces are the gradient of that, which jumps at the polar axis.
 class Equiformer : public Network {
  public:
   Equiformer(const EquiformerConfig& config, nn::Init& init);

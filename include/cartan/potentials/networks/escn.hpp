@@ -15,20 +15,21 @@ struct EscnConfig : NetworkConfig {
   EscnConfig() { cutoff = 6; }
 
   Index layers = 4;
-  Index channels = 64;               ///< of every degree
-  int lmax = 3;                      ///< largest degree of the features
-  int mmax = 2;                      ///< largest order in the frames of edges
-  Index hidden = 0;                  ///< channels of every order within messages; 0: twice as many as channels
-  Index edge_channels = 0;           ///< of what an edge knows; 0: as many as channels
-  bool parity = true;                ///< mirror images have equal energies; false: as fairchem's
+  Index channels = 64;      ///< of every degree
+  int lmax = 3;             ///< largest degree of the features
+  int mmax = 2;             ///< largest order in the frames of edges
+  Index hidden = 0;         ///< channels of every order within messages; 0: twice as many as channels
+  Index edge_channels = 0;  ///< of what an edge knows; 0: as many as channels
+  bool parity = true;       ///< mirror images have equal energies; false: as fairchem's
   std::string activation = "product";  ///< "product" (of functions on the sphere), "gate", "grid"
-  std::string readout = "scalars";   ///< energies from "scalars", or "samples" of features on the sphere
-  Index samples = 128;               ///< points of that readout
-  Index radial = 16;                 ///< Gaussians of the distance
-  double radial_width = 2;           ///< their widths over their distance
-  bool envelope = true;              ///< messages go to 0 at the cutoff; false: energies jump there
-  bool direct = false;               ///< forces of a head of their own, which conserve nothing
-  std::vector<std::string> species;  ///< symbols of the elements it knows; empty: those of the training frames
+  std::string readout = "scalars";     ///< energies from "scalars", or "samples" of features on the sphere
+  Index samples = 128;                 ///< points of that readout
+  Index radial = 16;                   ///< Gaussians of the distance
+  double radial_width = 2;             ///< their widths over their distance
+  bool envelope = true;                ///< messages go to 0 at the cutoff; false: energies jump there
+  bool direct = false;                 ///< forces of a head of their own, which conserve nothing
+  std::vector<std::string>
+      species;           ///< symbols of the elements it knows; empty: those of the training frames
   double neighbors = 0;  ///< root of it divides the sums of messages; 0: the mean number of the frames
 
   const char* kind() const override { return "escn"; }
@@ -47,10 +48,10 @@ struct EscnConfig : NetworkConfig {
 /// eSEN (1 without), h_e = silu(W silu(a_s + b_t + W_d Gaussians(|vec|) + b) + b'):
 ///
 ///   B(z)_0 = V_0 (U_0 z_0 o silu(W_0 h_e))
-///   B(z)_m = R_m z_m - I_m z_-m,  B(z)_-m = R_m z_-m + I_m z_m,  R_m = V_m (silu(W_m h_e) o U_m .), I_m likewise
-///   M_i    = sum_e e D^T act(B_s(D x_s) + B_t(D x_t))/sqrt(neighbors)
-///   x_i   <- x_i + W_3 act(W_2 act(W_1 [x_i; M_i]))                       the first layer: without x_i
-///   energy_i = w_3 silu(W_2 silu(W_1 v)),  v = x_i0, or the mean over points p of that of x_i(p)
+///   B(z)_m = R_m z_m - I_m z_-m,  B(z)_-m = R_m z_-m + I_m z_m,  R_m = V_m (silu(W_m h_e) o U_m .), I_m
+///   likewise M_i    = sum_e e D^T act(B_s(D x_s) + B_t(D x_t))/sqrt(neighbors) x_i   <- x_i + W_3 act(W_2
+///   act(W_1 [x_i; M_i]))                       the first layer: without x_i energy_i = w_3 silu(W_2 silu(W_1
+///   v)),  v = x_i0, or the mean over points p of that of x_i(p)
 ///
 /// act is the silu of values on a grid (grid), u_l sigmoid(u_0) (gate), or a_l u + b_l P(u u) (product). With
 /// parity I is left out. What is said of grids in equiformer.hpp holds here.
