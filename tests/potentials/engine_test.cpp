@@ -6,8 +6,8 @@
 #include <cartan/potentials/dynamics.hpp>
 #include <cartan/potentials/model.hpp>
 
-#include <atomic>
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <map>
