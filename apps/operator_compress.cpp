@@ -48,6 +48,9 @@ void run_compress(const Options& o) {
     probe = file.read_rows("x", 0, std::min(o.samples, file.shape("x").at(0)));
   }
   operators::CompressedModel c = operators::compress(model, o.compress, probe);
+  require(c.parameters_after < c.parameters_before, "[compress] ranks ", to_string(Shape(c.layers[0].ranks)),
+          " take ", c.parameters_after, " parameters, no fewer than the ", c.parameters_before,
+          " there are; give a larger --tolerance, or --size");
   c.model.card["compressed"] = text("from ", c.parameters_before, " to ", c.parameters_after,
                                     " parameters; output changed by ", c.measured);
   c.model.save(o.out);

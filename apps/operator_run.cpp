@@ -131,10 +131,7 @@ OperatorTraining train_operator(OperatorRun run, bool resume,
   const nn::RunFolder folder(run.out);
   result.model = folder.model(), result.checkpoint = folder.checkpoint();
   result.history = folder.history(), result.curve = folder.learning_curve();
-  if (resume)
-    say(folder.has_checkpoint()
-            ? text("going on from ", folder.checkpoint())
-            : text(folder.path(), " has no checkpoint yet: the run starts at its first step"));
+  if (resume) say_resumed(run.out, run, say);
   result.summary = nn::train(task, run.training, folder, resume, progress, stop);
   if (result.summary.epochs > 0)
     result.seconds_per_epoch = result.summary.seconds / static_cast<double>(result.summary.epochs);

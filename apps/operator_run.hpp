@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "config_file.hpp"
+#include "training_verb.hpp"
 
 namespace cartan::app {
 
@@ -38,13 +38,11 @@ void describe(config::Fields& f, OperatorRun& run);
 /// As read_run().
 OperatorRun read_operator_run(const std::string& path, const std::vector<Override>& overrides);
 
-struct OperatorTraining {
-  nn::Summary summary;
-  Index parameters = 0, train_samples = 0;
+struct OperatorTraining : Trained {
+  Index train_samples = 0;
   double seconds_per_epoch = 0;
   std::optional<operators::FieldErrors> validation;
   std::vector<std::pair<std::string, operators::FieldErrors>> tests;
-  std::string model, checkpoint, history, curve;
   std::vector<std::string> pictures;
 };
 /// Trains as `run` says, into run.out; pictures of the first test, or else of the validation, beside the

@@ -110,23 +110,4 @@ Run read_run(const std::string& path, const std::vector<Override>& overrides) {
   return r;
 }
 
-std::vector<std::string> changes_since(const std::string& config, const Run& run) {
-  Run before;
-  std::vector<std::string> out;
-  try {
-    read_toml_text(config, "checkpoint", described(before), {});
-  } catch (const FormatError&) {
-    return out;  // of another program: the trainer checks what must be the same
-  }
-  Run now = run;
-  config::Fields fields = config::fields_of(now);
-  for (const config::Difference& d : config::differences(config::values_of(before), config::values_of(now))) {
-    const config::Field* f = fields.find(d.name);
-    const bool place = d.name.rfind("data.", 0) == 0 || d.name.rfind("output.", 0) == 0;
-    if (!place && !(f && f->may_change_on_resume()))
-      out.push_back(text(d.name, " was ", d.before, ", is ", d.now));
-  }
-  return out;
-}
-
 }  // namespace cartan::app

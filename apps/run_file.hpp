@@ -44,9 +44,4 @@ void describe(config::Fields& f, Run& run);
 /// the folder of the results. Throws as read_toml() does.
 Run read_run(const std::string& path, const std::vector<Override>& overrides);
 
-/// What differs between a run and the one that a checkpoint was made by (its description, `config`): one line
-/// a key, "training.learning_rate was 0.001, is 0.01". Paths, limits of the run and keys that an older
-/// program did not have are left out.
-std::vector<std::string> changes_since(const std::string& config, const Run& run);
-
 }  // namespace cartan::app

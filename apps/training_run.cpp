@@ -2,7 +2,6 @@
 
 #include <cartan/core/error.hpp>
 #include <cartan/core/parallel.hpp>
-#include <cartan/data/hdf5.hpp>
 #include <cartan/data/readers.hpp>
 #include <cartan/nn/run_folder.hpp>
 #include <cartan/potentials/model_card.hpp>
@@ -86,17 +85,6 @@ std::map<int, double> references(const Run& run, const FrameSet& train) {
     given[f.numbers[0]] = *f.energy;
   }
   return potentials::shifted_reference_energies(train, given);
-}
-
-void say_changes(const std::string& checkpoint, const Run& run,
-                 const std::function<void(const std::string&)>& say) {
-  std::string config;
-  try {
-    config = data::Hdf5File(checkpoint).header().config;
-  } catch (const std::runtime_error&) {
-    return;  // damaged or gone: the trainer falls back to the one before, or says what is wrong
-  }
-  for (const std::string& line : changes_since(config, run)) say("changed since the checkpoint: " + line);
 }
 
 // What of the labels is not as in most sets.
@@ -201,12 +189,7 @@ TrainingResult train_potential(const Run& run, bool resume,
   result.checkpoint = folder.checkpoint();
   result.history = folder.history();
   result.curve = folder.learning_curve();
-  if (resume && folder.has_checkpoint()) {
-    say(text("going on from ", folder.checkpoint()));
-    say_changes(folder.checkpoint(), run, say);
-  } else if (resume) {
-    say(text(folder.path(), " has no checkpoint yet: the run starts at its first step"));
-  }
+  if (resume) say_resumed(run.out, run, say);
   result.summary = nn::train(task, run.training, folder, resume, progress, stop);
 
   if (!validation.frames.empty()) {

@@ -6,14 +6,13 @@
 #include <string>
 
 #include "run_file.hpp"
+#include "training_verb.hpp"
 
 namespace cartan::app {
 
-struct TrainingResult {
-  nn::Summary summary;
+struct TrainingResult : Trained {
   potentials::Errors validation;  // of the model that was written
-  Index parameters = 0, train_frames = 0, validation_frames = 0;
-  std::string model, checkpoint, history, curve;  // files
+  Index train_frames = 0, validation_frames = 0;
 };
 
 /// Trains as `run` says, writing into run.out: checkpoint.h5 while it goes on; at the end model.h5,

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cartan/core/error.hpp"
 #include "cartan/data/figure.hpp"
 #include "data/atomic_file.hpp"

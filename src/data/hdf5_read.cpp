@@ -102,7 +102,9 @@ struct Hdf5File::State {
     const auto digest = read_digest(top.get(), root);
     foreign = !digest && H5Aexists(top.get(), "format") <= 0;
     if (!digest && !foreign) root.fail("the digest of the file is missing");
-    read_group(top.get(), outline, "", 0);
+    H5O_info_t info;
+    checked(H5Oget_info2(top.get(), &info, H5O_INFO_BASIC), root, "cannot be opened");
+    read_group(top.get(), info.addr, outline, "", 0);
     outline.set_origin(path, "/");
     if (foreign) return;
     take_header(root);
@@ -121,7 +123,12 @@ struct Hdf5File::State {
     for (const char* name : {"format", "format_version", "creator", "config"}) outline.attributes.erase(name);
   }
 
-  void read_group(hid_t id, Group& group, const std::string& path_in_file, int depth) {
+  void read_group(hid_t id, haddr_t address, Group& group, const std::string& path_in_file, int depth) {
+    const struct Inside {
+      std::vector<haddr_t>& groups;
+      ~Inside() { groups.pop_back(); }
+    } inside{open_groups};
+    open_groups.push_back(address);
     const Place place{path, path_in_file.empty() ? "/" : path_in_file};
     if (depth > largest_depth) place.fail("groups nested too deeply");
     const AttributeReader attributes{file_size, foreign};
@@ -150,9 +157,7 @@ struct Hdf5File::State {
         if (outer == info.addr) here.fail("a group within itself");
     }
     if (info.type == H5O_TYPE_GROUP) {
-      open_groups.push_back(info.addr);
-      read_group(object.get(), group[link.name], here.object, depth + 1);
-      open_groups.pop_back();
+      read_group(object.get(), info.addr, group[link.name], here.object, depth + 1);
     } else if (info.type == H5O_TYPE_DATASET) {
       const AttributeReader reader{file_size, foreign};
       Attributes attributes = reader.read_all(object.get(), here);

@@ -104,6 +104,7 @@ expect 0 'max .* of the largest value, L2 .* of the root mean square' fit 'x' --
 "$make_foreign" foreign.h5 || complain 'no foreign.h5'
 expect 0 '/t  float64 (20, 20)' "$cartan" data info foreign.h5
 for line in '/rows  not read: records' '/name  not read: texts' \
+  '/again  float64' '/twice  float64' '/loop/itself  not read: a group within itself' '/loop/top  not read: a group within itself' \
   '/link  not read: a soft' '/kind  not read: neither'; do
   expect 0 "$line" "$cartan" data info foreign.h5
 done

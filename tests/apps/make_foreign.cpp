@@ -1,6 +1,8 @@
 // Writes an HDF5 file as other programs do, with objects that Cartan does not read beside one that it does:
 //
-//   make_foreign FILE.h5    /t (20, 20) = cos(i / 10) sin(j / 10), and /rows, /name, /again, /link, /kind
+//   make_foreign FILE.h5    /t (20, 20) = cos(i / 10) sin(j / 10), and /rows, /name, /link, /kind; /again is
+//   /twice as
+//                           well, /loop has itself and the root as members
 
 #include <hdf5.h>
 
@@ -31,9 +33,12 @@ int main(int, char** argv) {
   H5Tset_size(words, H5T_VARIABLE);
   const char* name = "a name";
   const double one = 1;
+  const hid_t loop = H5Gcreate2(file, "loop", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   return write("t", H5T_NATIVE_DOUBLE, {20, 20}, t.data()) || write("rows", row, {3}, rows) ||
          write("name", words, {}, &name) || write("again", H5T_NATIVE_DOUBLE, {}, &one) ||
          H5Lcreate_hard(file, "again", file, "twice", H5P_DEFAULT, H5P_DEFAULT) < 0 ||
+         H5Lcreate_hard(file, "loop", loop, "itself", H5P_DEFAULT, H5P_DEFAULT) < 0 ||
+         H5Lcreate_hard(file, "/", loop, "top", H5P_DEFAULT, H5P_DEFAULT) < 0 || H5Gclose(loop) < 0 ||
          H5Lcreate_soft("/t", file, "link", H5P_DEFAULT, H5P_DEFAULT) < 0 ||
          H5Tcommit2(file, "kind", row, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT) < 0 || H5Fclose(file) < 0;
 }

@@ -37,6 +37,8 @@ expect 0 . op compress tucker.h5 --size 0.2 --out smaller.h5 --json
 holds "$(value compression) >= 5"
 expect 2 'give one of them' op compress dense.h5 --out no.h5
 expect 2 'give one of them' op compress dense.h5 --size 0.5 --tolerance 0.1 --out no.h5
+expect 2 'no fewer than' op compress dense.h5 --out no.h5 --tolerance 1e-9
+checks=$((checks + 1)); [ ! -e no.h5 ] || complain 'a larger model was written'
 expect 3 . op compress right.json --size 0.5 --out no.h5
 
 echo "$checks checks, $failures failures"

@@ -125,13 +125,7 @@ std::unique_ptr<Network> EquiformerConfig::make(nn::Init& init) const {
 Equiformer::Equiformer(const EquiformerConfig& config, nn::Init& init)
     : config_((config.validate(), config)) {
   const EquiformerConfig& c = config_;
-  require(!c.species.empty(),
-          "[equiformer] species is empty: name the elements (training takes those of its frames)");
-  require(
-      c.neighbors > 0,
-      "[equiformer] neighbors is 0: give the mean number of neighbours of an atom (training takes that of "
-      "its frames)");
-  numbers_ = element_numbers(c.species);
+  numbers_ = known_elements("equiformer", c.species, c.neighbors);
   const auto kinds = static_cast<Index>(numbers_.size());
   const Index hidden = c.hidden_channels(), inner = c.feed_forward_channels(), edge = c.channels_of_edges(),
               values = c.heads * c.value_channels;
@@ -243,15 +237,7 @@ void Equiformer::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
 }
 
 std::unique_ptr<Network> Equiformer::with_elements(const std::vector<int>& numbers) const {
-  EquiformerConfig config = config_;
-  const std::vector<std::int32_t> kept = rows_of(numbers_, numbers);
-  config.species.clear();
-  for (const std::int32_t k : kept) config.species.push_back(config_.species[k]);
-  nn::Init init = nn::Init::blank();
-  std::unique_ptr<Network> out = config.make(init);
-  keep_rows(parameters(), out->parameters(), kept, static_cast<Index>(numbers_.size()));
-  out->to(device());
-  return out;
+  return of_elements(*this, config_, numbers_, numbers);
 }
 
 namespace {

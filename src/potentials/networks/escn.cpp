@@ -133,12 +133,7 @@ nn::Linear kept_map(Index in, Index out, bool bias, DType dtype, nn::Init& init)
 
 Escn::Escn(const EscnConfig& config, nn::Init& init) : config_((config.validate(), config)) {
   const EscnConfig& c = config_;
-  require(!c.species.empty(),
-          "[escn] species is empty: name the elements (training takes those of its frames)");
-  require(c.neighbors > 0,
-          "[escn] neighbors is 0: give the mean number of neighbours of an atom (training takes that of its "
-          "frames)");
-  numbers_ = element_numbers(c.species);
+  numbers_ = known_elements("escn", c.species, c.neighbors);
   const auto kinds = static_cast<Index>(numbers_.size());
   const Index hidden = c.hidden_channels(), edge = c.channels_of_edges();
   const DType t = c.dtype;
@@ -236,15 +231,7 @@ void Escn::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
 }
 
 std::unique_ptr<Network> Escn::with_elements(const std::vector<int>& numbers) const {
-  EscnConfig config = config_;
-  const std::vector<std::int32_t> kept = rows_of(numbers_, numbers);
-  config.species.clear();
-  for (const std::int32_t k : kept) config.species.push_back(config_.species[k]);
-  nn::Init init = nn::Init::blank();
-  std::unique_ptr<Network> out = config.make(init);
-  keep_rows(parameters(), out->parameters(), kept, static_cast<Index>(numbers_.size()));
-  out->to(device());
-  return out;
+  return of_elements(*this, config_, numbers_, numbers);
 }
 
 // z (edges, (lmax + 1)^2 channels) in the frames; so is the result, orders above mmax 0.

@@ -75,12 +75,7 @@ std::unique_ptr<Network> EsenConfig::make(nn::Init& init) const {
 
 Esen::Esen(const EsenConfig& config, nn::Init& init) : config_((config.validate(), config)) {
   const EsenConfig& c = config_;
-  require(!c.species.empty(),
-          "[esen] species is empty: name the elements (training takes those of its frames)");
-  require(c.neighbors > 0,
-          "[esen] neighbors is 0: give the mean number of neighbours of an atom (training takes that of its "
-          "frames)");
-  numbers_ = element_numbers(c.species);
+  numbers_ = known_elements("esen", c.species, c.neighbors);
   const auto kinds = static_cast<Index>(numbers_.size());
   const Index hidden = c.hidden_channels(), edge = c.channels_of_edges();
   const DType t = c.dtype;
@@ -152,15 +147,7 @@ void Esen::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
 }
 
 std::unique_ptr<Network> Esen::with_elements(const std::vector<int>& numbers) const {
-  EsenConfig config = config_;
-  const std::vector<std::int32_t> kept = rows_of(numbers_, numbers);
-  config.species.clear();
-  for (const std::int32_t k : kept) config.species.push_back(config_.species[k]);
-  nn::Init init = nn::Init::blank();
-  std::unique_ptr<Network> out = config.make(init);
-  keep_rows(parameters(), out->parameters(), kept, static_cast<Index>(numbers_.size()));
-  out->to(device());
-  return out;
+  return of_elements(*this, config_, numbers_, numbers);
 }
 
 Array Esen::atomic_energies(const Graph& graph, const Array& vectors) const {

@@ -81,12 +81,7 @@ std::unique_ptr<Network> MaceConfig::make(nn::Init& init) const {
 }
 
 Mace::Mace(const MaceConfig& config, nn::Init& init) : config_((config.validate(), config)) {
-  require(!config.species.empty(),
-          "[mace] species is empty: name the elements (training takes those of its frames)");
-  require(config.neighbors > 0,
-          "[mace] neighbors is 0: give the mean number of neighbours of an atom (training takes that of its "
-          "frames)");
-  numbers_ = element_numbers(config.species);
+  numbers_ = known_elements("mace", config.species, config.neighbors);
   nn::RadialOptions radial;
   radial.kind = nn::RadialKind::bessel;
   radial.count = config.radial;
@@ -153,15 +148,7 @@ void Mace::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
 }
 
 std::unique_ptr<Network> Mace::with_elements(const std::vector<int>& numbers) const {
-  MaceConfig config = config_;
-  const std::vector<std::int32_t> kept = rows_of(numbers_, numbers);
-  config.species.clear();
-  for (const std::int32_t k : kept) config.species.push_back(config_.species[k]);
-  nn::Init init = nn::Init::blank();
-  std::unique_ptr<Network> out = config.make(init);
-  keep_rows(parameters(), out->parameters(), kept, static_cast<Index>(numbers_.size()));
-  out->to(device());
-  return out;
+  return of_elements(*this, config_, numbers_, numbers);
 }
 
 Mace::Radial Mace::radial_of(const Graph& graph, const Array& lengths) const {

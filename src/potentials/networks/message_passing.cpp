@@ -59,6 +59,16 @@ std::vector<int> element_numbers(const std::vector<std::string>& species) {
   return out;
 }
 
+std::vector<int> known_elements(const char* network, const std::vector<std::string>& species,
+                                double neighbors) {
+  require(!species.empty(), "[", network,
+          "] species is empty: name the elements (training takes those of its frames)");
+  require(
+      neighbors > 0, "[", network,
+      "] neighbors is 0: give the mean number of neighbours of an atom (training takes that of its frames)");
+  return element_numbers(species);
+}
+
 Species species_of(const Graph& graph, const std::vector<int>& numbers, const char* network) {
   const Index kinds = static_cast<Index>(numbers.size());
   std::vector<std::int32_t> kind, back(graph.owned);

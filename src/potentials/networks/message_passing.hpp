@@ -1,6 +1,7 @@
 #pragma once
 // What networks of messages with irreps have in common: elements, radial networks, normalised activations.
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,10 @@ void check_species(const char* network, const std::vector<std::string>& species)
 void adapt_to(const std::vector<Frame>& frames, double cutoff, std::vector<std::string>& species,
               double& neighbors);
 std::vector<int> element_numbers(const std::vector<std::string>& species);
+/// element_numbers() of a network that is made; throws std::invalid_argument for what adapt_to() should have
+/// filled.
+std::vector<int> known_elements(const char* network, const std::vector<std::string>& species,
+                                double neighbors);
 
 /// The owned atoms of a graph by element.
 struct Species {
@@ -42,6 +47,21 @@ std::vector<std::int32_t> rows_of(const std::vector<int>& all, const std::vector
 /// of elements, of which the rows `kept` stay.
 void keep_rows(const nn::ConstParameterRefs& from, const nn::ParameterRefs& to,
                const std::vector<std::int32_t>& kept, Index elements);
+/// Network::with_elements() for one whose parameters by element keep_rows() knows.
+/// @param numbers  the elements that `config.species` names
+template <class Config>
+std::unique_ptr<Network> of_elements(const Network& network, Config config, const std::vector<int>& numbers,
+                                     const std::vector<int>& wanted) {
+  const std::vector<std::int32_t> kept = rows_of(numbers, wanted);
+  std::vector<std::string> species;
+  for (const std::int32_t k : kept) species.push_back(config.species[static_cast<std::size_t>(k)]);
+  config.species = std::move(species);
+  nn::Init init = nn::Init::blank();
+  std::unique_ptr<Network> out = config.make(init);
+  keep_rows(network.parameters(), out->parameters(), kept, static_cast<Index>(numbers.size()));
+  out->to(network.device());
+  return out;
+}
 
 /// A perceptron without biases, silu between its maps: weights (in, hidden), ..., (hidden, out).
 std::vector<Array> radial_weights(Index in, const std::vector<std::int64_t>& hidden, Index out, DType dtype,

@@ -136,13 +136,7 @@ std::unique_ptr<Network> NequipConfig::make(nn::Init& init) const {
 }
 
 Nequip::Nequip(const NequipConfig& config, nn::Init& init) : config_((config.validate(), config)) {
-  require(!config.species.empty(),
-          "[nequip] species is empty: name the elements (training takes those of its "
-          "frames)");
-  require(config.neighbors > 0,
-          "[nequip] neighbors is 0: give the mean number of neighbours of an atom (training "
-          "takes that of its frames)");
-  numbers_ = element_numbers(config.species);
+  numbers_ = known_elements("nequip", config.species, config.neighbors);
   const so3::Irrep scalar{0, 1};
   Index channels = config.features(0).count(scalar);
   const Index kinds = static_cast<Index>(numbers_.size());
@@ -193,15 +187,7 @@ Nequip::Layer Nequip::make_layer(const so3::Irreps& in, const so3::Irreps& featu
 }
 
 std::unique_ptr<Network> Nequip::with_elements(const std::vector<int>& numbers) const {
-  NequipConfig config = config_;
-  const std::vector<std::int32_t> kept = rows_of(numbers_, numbers);
-  config.species.clear();
-  for (const std::int32_t k : kept) config.species.push_back(config_.species[k]);
-  nn::Init init = nn::Init::blank();
-  std::unique_ptr<Network> out = config.make(init);
-  keep_rows(parameters(), out->parameters(), kept, static_cast<Index>(numbers_.size()));
-  out->to(device());
-  return out;
+  return of_elements(*this, config_, numbers_, numbers);
 }
 
 void Nequip::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
