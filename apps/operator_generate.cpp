@@ -28,8 +28,10 @@ void run(Options& o) {
   if (!o.resume) refuse_existing({o.out}, o.force);
   ProgressBar bar("samples");
   const auto start = std::chrono::steady_clock::now();
+  operators::GenerateSummary made;
   try {
-    operators::generate(o.name, *o.equation, o.generate, o.out, o.resume, bar.callback(), &context().stop);
+    made = operators::generate(o.name, *o.equation, o.generate, o.out, o.resume, bar.callback(),
+                               &context().stop);
   } catch (const Stopped&) {
     bar.finish();
     std::cerr << "what was made is kept in " << o.out << ".part; go on with --resume\n";
@@ -37,16 +39,23 @@ void run(Options& o) {
   }
   bar.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::string file = made.complete() ? o.out : o.out + ".part";
+  if (!made.complete()) {
+    context().exit_code = not_reached;
+    std::cerr << made.message << "; " << made.samples << " samples before it are in " << file << "\n";
+  }
   if (o.json) {
     std::cout << json_text(nlohmann::json{{"equation", o.name},
-                                          {"samples", o.generate.samples},
+                                          {"samples", made.samples},
+                                          {"status", made.complete() ? "complete" : made.message},
                                           {"x_shape", o.equation->x_shape()},
                                           {"y_shape", o.equation->y_shape()},
                                           {"seconds", seconds},
-                                          {"file", o.out}})
+                                          {"file", file}})
               << "\n";
     return;
   }
+  if (!made.complete()) return;
   std::cout << o.equation->formula() << "\n"
             << o.out << ": " << o.generate.samples << " samples, x " << to_string(o.equation->x_shape())
             << ", y " << to_string(o.equation->y_shape()) << ", " << duration(seconds) << "\n";

@@ -107,8 +107,7 @@ std::vector<std::string> changes(const std::string& config, const Describe& befo
   } catch (const FormatError&) {
     return out;  // of another program: the trainer checks what must be the same
   }
-  for (const config::Difference& d :
-       config::differences(values_of(before()), values_of(now))) {
+  for (const config::Difference& d : config::differences(values_of(before()), values_of(now))) {
     const config::Field* f = now.find(d.name);
     const bool place = d.name.rfind("data.", 0) == 0 || d.name.rfind("output.", 0) == 0;
     if (!place && !(f && f->may_change_on_resume()))

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
@@ -295,6 +296,8 @@ void OperatorTask::save(data::Group& group) const {
   model_.config().save(group);
   model_.input.save(group["input"]);
   model_.output.save(group["output"]);
+  const nn::ConstParameterRefs constants = std::as_const(model_.network()).constants();
+  if (!constants.empty()) nn::save_parameters(constants, group["constants"]);
 }
 
 void OperatorTask::load(const data::Group& group) {
@@ -311,6 +314,9 @@ void OperatorTask::load(const data::Group& group) {
           !identical(item.array, group.group(side).array(name)))
         throw FormatError(group.file(), std::string(side) + "/" + name,
                           "the checkpoint was made with other training data");
+  // running averages among them
+  const nn::ParameterRefs constants = model_.network().constants();
+  if (!constants.empty()) nn::load_parameters(constants, group.group("constants"), true);
 }
 
 }  // namespace cartan::operators

@@ -29,7 +29,7 @@ checks=$((checks + 1)); [ $code -eq 130 ] && grep -q 'go on with --resume' err |
 checks=$((checks + 1)); [ ! -e long.h5 ] || complain "an interrupted generate left a file"
 expect 2 "perhaps .cartan operator generate burgers. is meant" op generate burger --samples 2 --out no.h5
 expect 2 'viscosity: must be at least 0' op generate burgers --viscosity -1 --out no.h5
-expect 70 'lost sample 0' op generate navier-stokes --points 16 --viscosity 1e-12 --sigma 1e9 --step 1 --samples 1 --out lost.h5
+expect 1 'lost sample 0' op generate navier-stokes --points 16 --viscosity 1e-12 --sigma 1e9 --step 1 --samples 1 --out lost.h5
 
 # training
 cat > run.toml <<'END'
@@ -59,6 +59,20 @@ expect 2 'exists; --force' op train run.toml
 expect 0 'relative L2' op train run/run.toml --out again
 expect 0 'perhaps\|epochs' op train run.toml --out half --training.max_steps 12
 expect 0 'going on from' op train run.toml --out half --resume --training.max_steps 0
+expect 0 'changed since the checkpoint: training.learning_rate was 0.01, is 0.02' op train run.toml --out half --resume --training.learning_rate 0.02
+# kill -9 at some moment, then --resume: the same bytes as the straight run
+expect 0 'finished' op train run.toml --out killed --training.checkpoint_every_steps 1
+mv killed/model.h5 straight.h5; rm -rf killed
+for pause in 0.3 0.4 0.5; do
+  op train run.toml --out killed --training.checkpoint_every_steps 1 $( [ -e killed/checkpoint.h5 ] && echo --resume || echo --force ) > killed.txt 2>&1 &
+  victim=$!
+  sleep $pause
+  kill -9 $victim 2> /dev/null
+  wait $victim 2> /dev/null
+done
+expect 0 'finished' op train run.toml --out killed --training.checkpoint_every_steps 1 --resume --force
+checks=$((checks + 1))
+cmp -s killed/model.h5 straight.h5 || complain "a killed and resumed run differs from a straight one"
 expect 3 'line 2: data.tarin' sh -c "sed s/train/tarin/ run.toml > bad.toml; '$cartan' operator train bad.toml"
 expect 2 'training.epochs: must be at least 0\|--training.epochs' op train run.toml --out bad --training.epochs -3
 

@@ -9,6 +9,7 @@
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/random.hpp"
 #include "cartan/data/hdf5.hpp"
+#include "cartan/operators/normalizer.hpp"
 #include "real_data.hpp"
 
 namespace cartan::operators {
@@ -23,6 +24,23 @@ std::string value_of(const std::string& json, const std::string& key) {
   const auto begin = at + key.size() + 4;
   return json.substr(begin, json[begin] == '[' ? json.find(']', begin) - begin + 1
                                                : json.find_first_of(",}", begin) - begin);
+}
+
+TEST(Normalizer, AgreesWithNeuraloperator) {
+  CARTAN_REAL_DATA(path, "../reference/neuralop_reference.h5");
+  const data::Group want = data::load(path).group("normalizer").group("channel_wise");
+  const Array x = want.array("input").as(DType::f64);
+  const Normalizer n = Normalizer::of(x, std::get<double>(want.attributes.at("eps")));
+  const auto close = [](const Array& found, const Array& wanted) {
+    ASSERT_EQ(found.size(), wanted.size());
+    const Array w = wanted.as(DType::f64);
+    for (Index k = 0; k < w.size(); ++k)
+      EXPECT_LE(std::abs(found.data<double>()[k] - w.data<double>()[k]), 1e-13) << k;
+  };
+  close(n.mean(), want.array("mean"));
+  close(n.deviation(), want.array("std"));
+  close(n.normalize(x), want.array("transformed"));
+  close(n.restore(x), want.array("inverse_of_input"));
 }
 
 TEST(Losses, AgreeWithNeuraloperator) {

@@ -101,6 +101,34 @@ TEST(Training, LearnsAndResumesBitForBit) {
   EXPECT_THROW(trainer.load_checkpoint(folder.path("c.h5")), FormatError);
 }
 
+// Averages of batches are not trained, and are part of what a run goes on from.
+TEST(Training, ResumesRunningAverages) {
+  const FieldSet train = shifts(32, 16, 1), test = shifts(8, 16, 2);
+  FnoConfig config = small(1);
+  config.norm = "batch";
+  const auto fresh = [&] {
+    Model m(config, 3);
+    fit_normalizers(m, train);
+    return m;
+  };
+  const testing::Temporary folder;
+  Model whole = fresh(), first = fresh(), second = fresh();
+  OperatorTask task(whole, train, {test}, {}), a(first, train, {test}, {}), b(second, train, {test}, {});
+  nn::Trainer(task, quick(16)).run();
+  nn::Trainer half(a, quick(16));
+  StopFlag stop{false};
+  half.run([&](const Progress& p) { stop = p.done >= 8; }, &stop);
+  ASSERT_LT(half.step(), 16);
+  half.save_checkpoint(folder.path("c.h5"));
+  nn::Trainer rest(b, quick(16));
+  rest.load_checkpoint(folder.path("c.h5"));
+  rest.run();
+  const auto p = whole.network().constants(), q = second.network().constants();
+  const auto start = fresh().network().constants().size();
+  ASSERT_GE(start, 2u);
+  for (std::size_t k = 0; k < p.size(); ++k) EXPECT_TRUE(identical(*p[k].value, *q[k].value)) << p[k].name;
+}
+
 TEST(Training, ErrorsAreThoseOfTheLosses) {
   const FieldSet set = shifts(10, 16, 4);
   Model m(small(1), 3);

@@ -56,14 +56,22 @@ struct GenerateOptions {
 };
 void describe(config::Fields& f, GenerateOptions& options);
 
+struct GenerateSummary {
+  Index samples = 0;    ///< in the file
+  Index lost = -1;      ///< number of the sample that the solver lost; -1: none
+  std::string message;  ///< what happened, where one was lost
+  bool complete() const { return lost < 0; }
+};
+
 /// Writes samples first .. first + samples - 1 to a file of format "cartan-fields": datasets x and y
 /// (samples, channels, n1, ..., nd), attributes of the equation in /equation. Samples are made side by side
 /// and are the same for any number of threads; sample k is that of any other file with its seed and number.
 /// What was made is durable after every few samples: with `resume` a file that was interrupted goes on.
-/// Throws IoError; FormatError when a file to go on with has other options; std::invalid_argument; Stopped
-/// when `stop` is set, after writing what is done; std::runtime_error naming the sample that a solver lost.
-void generate(const std::string& name, Equation& equation, const GenerateOptions& options,
-              const std::string& path, bool resume = false, const ProgressCallback& progress = {},
-              const StopFlag* stop = nullptr);
+/// Where a solver loses a sample (its values are not finite any more) the ones before it stay in PATH.part
+/// and the summary names it. Throws IoError; FormatError when a file to go on with has other options;
+/// std::invalid_argument; Stopped when `stop` is set, after writing what is done.
+GenerateSummary generate(const std::string& name, Equation& equation, const GenerateOptions& options,
+                         const std::string& path, bool resume = false, const ProgressCallback& progress = {},
+                         const StopFlag* stop = nullptr);
 
 }  // namespace cartan::operators

@@ -111,8 +111,9 @@ void describe_file(data::Hdf5Appender& file, const std::string& path, const std:
 
 }  // namespace
 
-void generate(const std::string& name, Equation& equation, const GenerateOptions& options,
-              const std::string& path, bool resume, const ProgressCallback& progress, const StopFlag* stop) {
+GenerateSummary generate(const std::string& name, Equation& equation, const GenerateOptions& options,
+                         const std::string& path, bool resume, const ProgressCallback& progress,
+                         const StopFlag* stop) {
   config::validate("generate", options);
   equation.prepare();
   const Shape x_shape = equation.x_shape(), y_shape = equation.y_shape();
@@ -148,12 +149,8 @@ void generate(const std::string& name, Equation& equation, const GenerateOptions
             !equation.draw(Random(options.seed, number), x.data() + k * x_size, y.data() + k * y_size);
       }
     });
-    const Index whole = std::find(skipped.begin(), skipped.end(), 1) - skipped.begin();
-    for (Index k = 0; k < whole; ++k)
-      if (lost[static_cast<std::size_t>(k)])
-        throw std::runtime_error(text("[generate] the solver of ", name, " lost sample ",
-                                      options.first + done + k,
-                                      ": its values are not finite any more; make the step smaller"));
+    const Index all = std::find(skipped.begin(), skipped.end(), 1) - skipped.begin(),
+                whole = std::find(lost.begin(), lost.begin() + all, 1) - lost.begin();
     x.resize(static_cast<std::size_t>(whole * x_size)), y.resize(static_cast<std::size_t>(whole * y_size));
     if (whole > 0) {
       Array xs = Array::uninitialized(with_samples(whole, x_shape), options.precision),
@@ -169,8 +166,15 @@ void generate(const std::string& name, Equation& equation, const GenerateOptions
       done += whole;
     }
     if (progress) progress({done, options.samples, ""});
+    if (whole < all) {
+      const Index number = options.first + done;
+      return {done, number,
+              text("the solver of ", name, " lost sample ", number,
+                   ": its values are not finite any more; make the step smaller")};
+    }
   }
   file.close();
+  return {done, -1, {}};
 }
 
 }  // namespace cartan::operators
