@@ -108,6 +108,7 @@ class Search {
         family("cp", most, {{"ridge", ridge}, {"loss", std::string("poisson")}}, best);
     }
     if (best.squares.empty()) return plain;
+    if (plain.squares.empty()) return best;
     double gain = 0, square = 0;
     for (std::size_t n = 0; n < plain.squares.size(); ++n) {
       const double g = plain.squares[n] - best.squares[n];

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/gemm.hpp"
+#include "worst.hpp"
 
 using namespace cartan;
 
@@ -76,7 +77,7 @@ void check(const Sizes& s, T alpha, T beta, Multiply&& multiply) {
           sum = std::complex<double>(alpha) * sum +
                 std::complex<double>(beta) * std::complex<double>(before[i * stride + j]);
           const double error = std::abs(std::complex<double>(c[i * stride + j]) - sum);
-          if (!(error <= worst)) worst = error;
+          worst = cartan::testing::worst_of(worst, error);
           largest = std::max(largest, std::abs(sum));
         }
         for (Index j = n; j < stride; ++j) EXPECT_EQ(c[i * stride + j], before[i * stride + j]);

@@ -23,7 +23,7 @@ double deviation(const Array& a, const Array& b, double least = 1e-30) {
   for (const bool im : {false, true}) {
     const auto x = parts(a, im), y = parts(b, im);
     for (std::size_t k = 0; k < x.size(); ++k) {
-      if (!(std::abs(x[k] - y[k]) <= worst)) worst = std::abs(x[k] - y[k]);
+      worst = cartan::testing::worst_of(worst, std::abs(x[k] - y[k]));
       largest = std::max(largest, std::abs(y[k]));
     }
   }

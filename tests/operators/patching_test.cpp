@@ -6,6 +6,7 @@
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/random.hpp"
 #include "neuralop.hpp"
+#include "worst.hpp"
 
 namespace cartan::operators {
 namespace {
@@ -15,8 +16,7 @@ double distance(const Array& a, const Array& b) {
   if (a.shape() != b.shape()) return NAN;
   const Array e = a.as(DType::f64) - b.as(DType::f64);
   double worst = 0;
-  for (const double x : e.to_vector<double>())
-    if (!(std::abs(x) <= worst)) worst = std::abs(x);
+  for (const double x : e.to_vector<double>()) worst = cartan::testing::worst_of(worst, std::abs(x));
   return worst;
 }
 

@@ -10,6 +10,7 @@
 #include "cartan/core/random.hpp"
 #include "cartan/operators/fno.hpp"
 #include "operators/activation.hpp"
+#include "worst.hpp"
 
 namespace cartan::operators {
 namespace {
@@ -39,8 +40,7 @@ std::vector<PointwiseParts> kinds() {
 
 double largest(const Array& a) {
   double worst = 0;
-  for (const double x : a.to_vector<double>())
-    if (!(std::abs(x) <= worst)) worst = std::abs(x);
+  for (const double x : a.to_vector<double>()) worst = cartan::testing::worst_of(worst, std::abs(x));
   return worst;
 }
 

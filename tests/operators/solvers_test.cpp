@@ -11,6 +11,7 @@
 #include "cartan/core/random.hpp"
 #include "cartan/operators/random_field.hpp"
 #include "cartan/operators/solvers.hpp"
+#include "worst.hpp"
 
 namespace cartan::operators {
 namespace {
@@ -29,7 +30,7 @@ Values on_grid(Index n, const std::function<double(double, double)>& f, double l
 double distance(const Values& a, const Values& b) {
   double worst = 0;
   for (std::size_t k = 0; k < a.size(); ++k) {
-    if (!(std::abs(a[k] - b[k]) <= worst)) worst = std::abs(a[k] - b[k]);
+    worst = cartan::testing::worst_of(worst, std::abs(a[k] - b[k]));
   }
   return worst;
 }
@@ -51,7 +52,8 @@ TEST(RandomField, PeriodicOnEveryGridTheSame) {
     for (Index j = 0; j < 17; ++j) {
       const double a = coarse[static_cast<std::size_t>(17 * i + j)];
       largest = std::max(largest, std::abs(a));
-      worst = std::max(worst, std::abs(a - fine[static_cast<std::size_t>(51 * 3 * i + 3 * j)]));
+      worst =
+          cartan::testing::worst_of(worst, std::abs(a - fine[static_cast<std::size_t>(51 * 3 * i + 3 * j)]));
     }
   EXPECT_LE(worst, 1e-9 * largest);
   Values other(17 * 17);
@@ -219,7 +221,7 @@ TEST(NavierStokes, RightSideAsTheEquationsStand) {
     double largest = 0, worst = 0;
     for (std::size_t k = 0; k < cut.size(); ++k) {
       largest = std::max(largest, std::abs(rate[k]));
-      worst = std::max(worst, std::abs((moved[k] - cut[k]) / step - rate[k]));
+      worst = cartan::testing::worst_of(worst, std::abs((moved[k] - cut[k]) / step - rate[k]));
     }
     EXPECT_LE(worst, 1e-6 * largest) << n;
     EXPECT_GT(largest, 0.1);
@@ -451,7 +453,7 @@ TEST(Darcy, AgreesWithAFactorisationForEverySize) {
       for (Index j = 1; j <= m; ++j) {
         const double expected = direct[static_cast<std::size_t>((i - 1) * m + j - 1)];
         largest = std::max(largest, std::abs(expected));
-        worst = std::max(worst, std::abs(expected - u[static_cast<std::size_t>(i * n + j)]));
+        worst = cartan::testing::worst_of(worst, std::abs(expected - u[static_cast<std::size_t>(i * n + j)]));
       }
     EXPECT_LE(worst, 1e-10 * largest) << n;
     EXPECT_LE(solver.residual(a.data(), nullptr, u.data()), 1e-11) << n;

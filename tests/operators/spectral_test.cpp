@@ -10,6 +10,7 @@
 #include "cartan/core/random.hpp"
 #include "cartan/operators/fno.hpp"
 #include "operators/resample.hpp"
+#include "worst.hpp"
 
 namespace cartan::operators {
 namespace {
@@ -26,8 +27,7 @@ double inner(const Array& a, const Array& b) {
 double largest(const Array& a) {
   double worst = 0;
   const Array wide = is_complex(a.dtype()) ? concatenate({real(a), imag(a)}, 0) : a;
-  for (const double x : wide.to_vector<double>())
-    if (!(std::abs(x) <= worst)) worst = std::abs(x);
+  for (const double x : wide.to_vector<double>()) worst = cartan::testing::worst_of(worst, std::abs(x));
   return worst;
 }
 
