@@ -1,6 +1,7 @@
 // The table and the picture of networks.sh: means over seeds (and their spread), by set and network.
 //
-//   networks NETWORKS.csv OUT.svg    prints the table, draws error of forces against time per atom in dynamics
+//   networks NETWORKS.csv OUT.svg    prints the table, draws error of forces against time per atom in
+//   dynamics
 //
 //   c++ -O2 -std=c++17 -Iinclude benchmarks/accuracy/networks.cpp -Lbuild/release -lcartan
 //   -Wl,-rpath,$PWD/build/release -o networks
@@ -51,7 +52,9 @@ struct Row {
 int main(int argc, char** argv) {
   if (argc != 3) return std::fprintf(stderr, "usage: networks NETWORKS.csv OUT.svg\n"), 2;
   const data::Table table = data::read_table(argv[1]);
-  const auto words = [&](const char* name, Index i) { return table.column(name).words[static_cast<std::size_t>(i)]; };
+  const auto words = [&](const char* name, Index i) {
+    return table.column(name).words[static_cast<std::size_t>(i)];
+  };
   const auto number = [&](const char* name, Index i) {
     const data::Column& c = table.column(name);
     return c.numbers.empty() ? std::nan("") : c.numbers[static_cast<std::size_t>(i)];
@@ -60,7 +63,8 @@ int main(int argc, char** argv) {
   std::map<std::string, std::vector<std::string>> parts;  // of a set, in the order of the file
   for (Index i = 0; i < table.rows(); ++i) {
     auto& known = parts[words("set", i)];
-    if (std::find(known.begin(), known.end(), words("part", i)) == known.end()) known.push_back(words("part", i));
+    if (std::find(known.begin(), known.end(), words("part", i)) == known.end())
+      known.push_back(words("part", i));
   }
   for (Index i = 0; i < table.rows(); ++i) {
     const std::string set = words("set", i), part = words("part", i);
@@ -80,7 +84,9 @@ int main(int argc, char** argv) {
   for (const auto& [set, networks] : sets) {
     std::printf("%s\n\n| network | parameters | steps | ms a step |", set.c_str());
     for (const std::string& part : parts[set]) std::printf(" forces %s, meV/A |", part.c_str());
-    std::printf(" energy, meV an atom | stress, meV/A^3 | us an atom in dynamics | memory of training, MB |\n|---|---|---|---|");
+    std::printf(
+        " energy, meV an atom | stress, meV/A^3 | us an atom in dynamics | memory of training, MB "
+        "|\n|---|---|---|---|");
     for (std::size_t k = 0; k < parts[set].size() + 4; ++k) std::printf("---|");
     std::printf("\n");
     data::Figure figure;
@@ -88,12 +94,13 @@ int main(int argc, char** argv) {
     figure.y_label = "error of forces (meV/Å)", figure.log_x = figure.log_y = true;
     figure.note = parts[set].size() > 1 ? "test frames of " + parts[set].back() : "test frames";
     for (const auto& [network, row] : networks) {
-      std::printf("| %s | %.0f | %s | %s |", network.c_str(), row.parameters.mean(), row.steps.text("%.0f").c_str(),
-                  row.ms_per_step.text("%.0f").c_str());
+      std::printf("| %s | %.0f | %s | %s |", network.c_str(), row.parameters.mean(),
+                  row.steps.text("%.0f").c_str(), row.ms_per_step.text("%.0f").c_str());
       for (const std::string& part : parts[set])
         std::printf(" %s |", row.forces.count(part) ? row.forces.at(part).text("%.1f", 1000).c_str() : "-");
-      std::printf(" %s | %s | %s | %s |\n", row.energy.text("%.2f", 1000).c_str(), row.stress.text("%.2f", 1000).c_str(),
-                  row.us_per_atom.text("%.0f").c_str(), row.memory.text("%.0f").c_str());
+      std::printf(" %s | %s | %s | %s |\n", row.energy.text("%.2f", 1000).c_str(),
+                  row.stress.text("%.2f", 1000).c_str(), row.us_per_atom.text("%.0f").c_str(),
+                  row.memory.text("%.0f").c_str());
       const std::string& last = parts[set].back();
       if (!row.forces.count(last)) continue;
       data::Series s{network, {row.us_per_atom.mean()}, {1000 * row.forces.at(last).mean()}};

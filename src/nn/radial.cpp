@@ -32,7 +32,7 @@ class RadialSeries : public Primitive {
       const T* d = in[0].data<T>();
       T* y = out.mutable_data<T>();
       parallel_for(in[0].size(), std::max<Index>(1, 4096 / k), [&](Index begin, Index end) {
-        function.fill(d + begin, end - begin, order_, y + begin * k);
+        fill(function, d + begin, end - begin, order_, y + begin * k);
       });
     });
     return {out};

@@ -19,8 +19,8 @@ inline double factorial(int n) {
   return n < 2 ? 1.0 : n * factorial(n - 1);
 }
 
-// f(d) -> n-th derivative; `scalar` says that the result has the shape of d, otherwise (..., count). take()
-// is given the arrays of the function, on the host.
+// Functions of d. `scalar` says that the result has the shape of d, by series(); otherwise it is (...,
+// count), by fill(). take() is given the arrays of the function, on the host.
 struct CosineCutoff {
   static constexpr bool scalar = true;
   double lower, upper;
@@ -39,12 +39,6 @@ struct CosineCutoff {
     for (int j = 0; j <= order; ++j, f *= w / j) c[static_cast<std::size_t>(j)] = f * turn[j % 4];
     c[0] += 0.5;
     return c;
-  }
-  template <class T>
-  void fill(const T* d, Index n, int order, T* out) const {
-    const double f = factorial(order);
-    for (Index p = 0; p < n; ++p)
-      out[p] = static_cast<T>(f * series(static_cast<double>(d[p]), order)[static_cast<std::size_t>(order)]);
   }
 };
 
@@ -71,12 +65,6 @@ struct PolynomialCutoff {
       }
     }
     return c;
-  }
-  template <class T>
-  void fill(const T* d, Index n, int order, T* out) const {
-    const double f = factorial(order);
-    for (Index i = 0; i < n; ++i)
-      out[i] = static_cast<T>(f * series(static_cast<double>(d[i]), order)[static_cast<std::size_t>(order)]);
   }
 };
 
@@ -105,12 +93,6 @@ struct XplorCutoff {
       }
     }
     return c;
-  }
-  template <class T>
-  void fill(const T* d, Index n, int order, T* out) const {
-    const double f = factorial(order);
-    for (Index i = 0; i < n; ++i)
-      out[i] = static_cast<T>(f * series(static_cast<double>(d[i]), order)[static_cast<std::size_t>(order)]);
   }
 };
 
@@ -263,5 +245,18 @@ struct Bessel {
     }
   }
 };
+
+// The order-th derivatives of f at n distances.
+template <class Function, class T>
+void fill(const Function& function, const T* d, Index n, int order, T* out) {
+  if constexpr (Function::scalar) {
+    const double f = factorial(order);
+    for (Index i = 0; i < n; ++i)
+      out[i] = static_cast<T>(
+          f * function.series(static_cast<double>(d[i]), order)[static_cast<std::size_t>(order)]);
+  } else {
+    function.fill(d, n, order, out);
+  }
+}
 
 }  // namespace cartan::nn
