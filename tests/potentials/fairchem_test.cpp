@@ -67,21 +67,26 @@ TEST_P(Fairchem, EnergiesAndForcesOfTheReferenceFile) {
                      q = single.predict(g, {true, false, false});
     const std::vector<double> energy = doubles(want.array("energy"));
     EXPECT_LE(relative(doubles(p.energy), energy), 1e-10);
-    // Atoms' energies cancel: of the largest of them.
-    EXPECT_LE(relative(doubles(q.atom_energies), doubles(p.atom_energies)),
-              GetParam() == "escn" ? 3e-6 : 1e-6);
+    // In float32 of the largest energy of an atom; of their sum without signs where it is that of a molecule,
+    // since atoms may cancel (fifteenfold in `yaxis` of equiformer_v2).
+    const std::vector<double> atoms = doubles(p.atom_energies);
+    EXPECT_LE(relative(doubles(q.atom_energies), atoms), 1e-6);
+    double size = 0;
+    for (const double e : atoms) size += std::abs(e);
+    EXPECT_LE(std::abs(q.energy.item() - energy[0]), 1e-6 * size);
     if (direct) {
       EXPECT_TRUE(other.config().direct_forces());
       const std::vector<double> stated = doubles(want.array("forces"));
       EXPECT_LE(relative(doubles(other.predict(g, {true, false, false}).forces), stated), 1e-10);
       EXPECT_LE(relative(doubles(other.as(DType::f32).predict(g, {true, false, false}).forces), stated),
-                1e-5);
+                3e-6);
     }
     if (!want.has("gradient_forces")) continue;
     const std::vector<double> forces = doubles(want.array("gradient_forces"));
     const double stated = GetParam() == "equiformer_v2" ? 1e-8 : 1e-10;
     EXPECT_LE(relative(doubles(p.forces), forces), stated);
-    EXPECT_LE(relative(doubles(q.forces), forces), 1e-5);
+    // Rounding the vectors alone changes forces through coarse grids by 2e-6 of the largest.
+    EXPECT_LE(relative(doubles(q.forces), forces), GetParam() == "equiformer_v2_default" ? 1e-5 : 4e-6);
   }
 }
 

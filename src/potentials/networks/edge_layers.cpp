@@ -6,6 +6,7 @@
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/so3/gaunt.hpp"
+#include "cartan/so3/wigner.hpp"
 
 namespace cartan::potentials {
 
@@ -29,6 +30,10 @@ Array degree_outer(const Array& a, const Array& b, const Indices& degrees) {
 
 Array columns(const Array& x, Index begin, Index end) {
   return slice(x, x.ndim() - 1, begin, end);
+}
+
+Array edge_frames(const Array& vectors, int lmax, bool roll) {
+  return cast(so3::wigner_d(so3::rotation_to(cast(vectors, DType::f64), roll), lmax), vectors.dtype());
 }
 
 std::shared_ptr<const EdgeNodes> edge_nodes(const Graph& graph, const std::vector<int>& numbers,

@@ -23,6 +23,10 @@ Array degree_outer(const Array& a, const Array& b, const Indices& degrees);
 /// Columns [begin, end) of the last axis.
 Array columns(const Array& x, Index begin, Index end);
 
+/// Packed Wigner matrices (so3/wigner.hpp) of rotations that take +y to the vectors (edges, 3), of their
+/// type; computed in float64 and rounded once.
+Array edge_frames(const Array& vectors, int lmax, bool roll);
+
 /// Edges as nodes: from the atoms at their two ends to them, and from them to their receivers.
 struct EdgeNodes {
   EdgeList from_senders, from_receivers, on_edges, to_receivers;  ///< on_edges: every edge to itself

@@ -5,6 +5,7 @@
 #include "cartan/so3/spherical_harmonics.hpp"
 #include "cartan/so3/wigner.hpp"
 #include "potentials/networks/edge_layers.hpp"
+#include "potentials/networks/edge_softmax.hpp"
 #include "potentials/networks/message_passing.hpp"
 #include "potentials/networks/sphere_activation.hpp"
 
@@ -278,9 +279,9 @@ Array Equiformer::attend(const Attention& layer, const Edges& edges, const Array
 
   const Array a =
       layer.alpha_norm(reshape(columns(v, scalars, v.dim(1)), {count, c.heads, c.alpha_channels}));
-  Array weight = exp(sum(smooth_leaky(a) * layer.alpha_dot, 2));
-  if (c.envelope) weight = weight * edges.envelope;
-  const Array share = c.envelope ? weight * edges.envelope : weight;
+  const EdgeSoftmax softmax =
+      edge_softmax(sum(smooth_leaky(a) * layer.alpha_dot, 2), edges.envelope, receivers);
+  const Array share = c.envelope ? softmax.weight * edges.envelope : softmax.weight;
   const Index degrees = c.lmax + 1, rows = degrees * degrees;
   Array y =
       scatter_add(so3::irrep_scale(message, for_values(share, degrees, c.value_channels), values), receivers);
@@ -294,8 +295,8 @@ Array Equiformer::attend(const Attention& layer, const Edges& edges, const Array
       reshape(reshape(constants, {atoms, rows, c.heads, 1}) *
                   reshape(gather(layer.second_bias, parts_->degrees), {1, rows, c.heads, c.value_channels}),
               {atoms, values.dim()});
-  const Array total = reciprocal(shift(scatter_add(weight, receivers), 1e-16));
-  return layer.out(so3::irrep_scale(y, for_values(total, degrees, c.value_channels), values));
+  return layer.out(
+      so3::irrep_scale(y, for_values(reciprocal(softmax.total), degrees, c.value_channels), values));
 }
 
 Array Equiformer::atomic_energies(const Graph& graph, const Array& vectors) const {
@@ -315,7 +316,7 @@ Network::Output Equiformer::all_outputs(const Graph& graph, const Array& vectors
                     r,
                     so3::spherical_harmonics(r, c.lmax, {true, so3::Normalization::norm}),
                     envelope,
-                    p.on_edges.on_grid() ? so3::wigner_d(so3::rotation_to(r), c.lmax) : Array()};
+                    p.on_edges.on_grid() ? edge_frames(r, c.lmax, true) : Array()};
   const Array first = p.degree_radial(p.degree_edge(edges.inputs));
   const Array embedded = gather(p.embedding, species.kind);
   const Index rest = Index{c.lmax} * (c.lmax + 2) * c.channels;

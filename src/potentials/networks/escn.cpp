@@ -309,7 +309,7 @@ Network::Output Escn::all_outputs(const Graph& graph, const Array& vectors) cons
   const Array basis = p.basis(lengths);
   Array factor = Array::full({1, 1}, 1 / std::sqrt(c.neighbors), c.dtype, r.device());
   if (c.envelope) factor = factor * reshape(nn::polynomial_cutoff(lengths, c.cutoff, 5), {-1, 1});
-  const Array frames = so3::wigner_d(so3::rotation_to(r, c.activation == "grid"), c.lmax);
+  const Array frames = edge_frames(r, c.lmax, c.activation == "grid");
   const so3::Irreps features = polar_features(c.lmax, c.channels);
   const Index rest = features.dim() - c.channels, n = graph.owned, dim = features.dim(),
               rows = dim / c.channels;

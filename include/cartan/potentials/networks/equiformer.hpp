@@ -58,7 +58,7 @@ struct EquiformerConfig : NetworkConfig {
 ///
 ///   x_i  = [embedding[s_i]; 0] + 1/neighbors sum_e e D^T (W h_e on m = 0)
 ///   [a; v] = W_1(R h_e o D [n_s; n_t]),  v <- W_2 act(v)                    W join orders m and -m
-///   A_e  = e exp(w . leaky(norm(a_e))),  alpha_e = e A_e/sum A              for every head
+///   A_e  = e exp(w . leaky(norm(a_e))),  alpha_e = e A_e/(sum A + 1e-16)    for every head
 ///   x_i <- x_i + linear(sum_e D^T alpha_e v_e)
 ///   x_i <- x_i + W_o P((W_a n)(W_b n))                                      self_mix; W_o = 0 at the start
 ///   x_i <- x_i + linear_2 act(linear_1 n)
