@@ -110,8 +110,8 @@ TEST(EdgeSoftmax, EquiformerWithLogitsOfAThousand) {
       for (const auto& [step, weight] : {std::pair{1.0, 8.0}, {-1.0, -8.0}, {2.0, -1.0}, {-2.0, 1.0}}) {
         Frame g = f;
         g.positions[k] += step * h;
-        numeric -= weight *
-                   m.predict(golden::graph(g, m.cutoff()), {false, false, false}).energy.item() / (12 * h);
+        numeric -=
+            weight * m.predict(golden::graph(g, m.cutoff()), {false, false, false}).energy.item() / (12 * h);
       }
       EXPECT_LE(std::abs(forces[k] - numeric), 1e-6 * small::largest(forces)) << k;
     }

@@ -11,8 +11,8 @@ namespace cartan::potentials {
 ///   A_e = u_e exp(a_e - m_i),   T_i = sum over e of A_e + 1e-16 exp(-m_i),
 ///
 /// u the envelope, so that alpha goes to 0 with it. m_i is the largest a_e + log u_e of the atom, at least
-/// log(1e-16), so T >= 1 for logits of any size. Ratios do not change with m, which is a constant of the tape:
-/// their derivatives of any order are exact.
+/// log(1e-16), so T >= 1 for logits of any size. Ratios do not change with m, which is a constant of the
+/// tape: their derivatives of any order are exact.
 struct EdgeSoftmax {
   Array weight;  ///< A (edges, heads)
   Array total;   ///< T (receivers, heads)

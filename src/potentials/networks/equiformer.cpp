@@ -65,19 +65,11 @@ struct Equiformer::Edges {
 };
 
 void EquiformerConfig::describe(config::Fields& f) {
-  f("layers", layers, "interactions").from(1);
-  f("channels", channels, "features of every degree").from(1);
-  f("lmax", lmax, "largest degree of the features").from(0).to(8);
-  f("mmax", mmax, "largest order in the frames of edges").from(0).to(8);
+  SO2NetworkConfig::describe(f);
   f("heads", heads, "heads of the attention").from(1);
   f("alpha_channels", alpha_channels, "numbers that a head's weight is made of").from(1);
   f("value_channels", value_channels, "channels of every degree that a head sends").from(1);
-  f("hidden", hidden, "channels within messages; 0: half of channels").from(0);
   f("feed_forward", feed_forward, "channels between the linear maps of an atom; 0: twice channels").from(0);
-  f("edge_channels", edge_channels, "of what an edge knows; 0: as many as channels").from(0);
-  f("parity", parity, "mirror images have equal energies; false: as in fairchem");
-  f("activation", activation, "on edges: products of functions on the sphere, gates, values on a grid")
-      .one_of({"product", "gate", "grid"});
   f("feed_forward_activation", feed_forward_activation, "on atoms")
       .one_of({"product", "gate", "grid", "grid_mlp"});
   f("grid", grid, "latitudes and longitudes of grids, even; 0: those published for lmax and mmax")
@@ -85,34 +77,17 @@ void EquiformerConfig::describe(config::Fields& f) {
       .to(256);
   f("norm", norm, "root of the mean square of all degrees, or scalars apart").one_of({"rms", "layer"});
   f("radial_by_degree", radial_by_degree, "one radial factor a degree and channel for all orders");
-  f("radial", radial, "Gaussians of the distance").from(2);
-  f("radial_width", radial_width, "width of the Gaussians over their distance").above(0);
-  f("envelope", envelope, "messages go to 0 at the cutoff; false: energies jump there");
   f("self_mix", self_mix, "multiply an atom's features with themselves in every layer");
   f("direct", direct, "forces of a head of their own, which conserve nothing");
-  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
-  f("species", species, "elements; empty: those of the training frames");
-  f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
-  f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
 }
 
 void EquiformerConfig::validate() const {
-  NetworkConfig::validate();
-  require(mmax <= lmax, "[equiformer] mmax is ", mmax, ", at most that of the features, lmax ", lmax);
+  SO2NetworkConfig::validate();
   require(grid % 2 == 0, "[equiformer] grid is ", grid, "; latitudes are an even number");
-  require(!direct || lmax >= 1, "[equiformer] direct forces are features of degree 1; lmax is ", lmax);
-  check_species("equiformer", species);
 }
 
 std::string EquiformerConfig::summary() const {
-  return text("Equiformer ", parity ? "O(3)" : "SO(3)", ", lmax ", lmax, ", mmax ", mmax, ", ", channels,
-              " channels, ", heads, " heads, ", layers, " layers, ", activation, " and ",
-              feed_forward_activation, direct ? ", direct forces (not conservative)" : "", ", cutoff ",
-              cutoff, " A, ", dtype);
-}
-
-void EquiformerConfig::adapt(const std::vector<Frame>& frames) {
-  adapt_to(frames, cutoff, species, neighbors);
+  return summary_of("Equiformer", text(heads, " heads, ", activation, " and ", feed_forward_activation));
 }
 
 std::unique_ptr<NetworkConfig> EquiformerConfig::clone() const {

@@ -65,43 +65,15 @@ struct Escn::Parts {
 };
 
 void EscnConfig::describe(config::Fields& f) {
-  f("layers", layers, "interactions").from(1);
-  f("channels", channels, "features of every degree").from(1);
-  f("lmax", lmax, "largest degree of the features").from(0).to(8);
-  f("mmax", mmax, "largest order in the frames of edges").from(0).to(8);
-  f("hidden", hidden, "channels of every order within messages; 0: twice channels").from(0);
-  f("edge_channels", edge_channels, "of what an edge knows; 0: as many as channels").from(0);
-  f("parity", parity, "mirror images have equal energies; false: as in fairchem");
-  f("activation", activation, "products of functions on the sphere, gates, values on a grid")
-      .one_of({"product", "gate", "grid"});
+  SO2NetworkConfig::describe(f);
   f("readout", readout, "energies from scalars, or from samples of features on the sphere")
       .one_of({"scalars", "samples"});
   f("samples", samples, "points of the readout by samples").from(4).to(4096);
-  f("radial", radial, "Gaussians of the distance").from(2);
-  f("radial_width", radial_width, "width of the Gaussians over their distance").above(0);
-  f("envelope", envelope, "messages go to 0 at the cutoff; false: energies jump there");
   f("direct", direct, "forces of a head of their own, which conserve nothing");
-  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
-  f("species", species, "elements; empty: those of the training frames");
-  f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
-  f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
-}
-
-void EscnConfig::validate() const {
-  NetworkConfig::validate();
-  require(mmax <= lmax, "[escn] mmax is ", mmax, ", at most that of the features, lmax ", lmax);
-  require(!direct || lmax >= 1, "[escn] direct forces are features of degree 1; lmax is ", lmax);
-  check_species("escn", species);
 }
 
 std::string EscnConfig::summary() const {
-  return text("eSCN ", parity ? "O(3)" : "SO(3)", ", lmax ", lmax, ", mmax ", mmax, ", ", channels,
-              " channels, ", layers, " layers, ", activation, ", energies from ", readout,
-              direct ? ", direct forces (not conservative)" : "", ", cutoff ", cutoff, " A, ", dtype);
-}
-
-void EscnConfig::adapt(const std::vector<Frame>& frames) {
-  adapt_to(frames, cutoff, species, neighbors);
+  return summary_of("eSCN", text(activation, ", energies from ", readout));
 }
 
 std::unique_ptr<NetworkConfig> EscnConfig::clone() const {

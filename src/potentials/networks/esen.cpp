@@ -32,37 +32,12 @@ struct Esen::Parts {
 };
 
 void EsenConfig::describe(config::Fields& f) {
-  f("layers", layers, "interactions").from(1);
-  f("channels", channels, "features of every degree").from(1);
-  f("lmax", lmax, "largest degree of the features").from(0).to(8);
-  f("mmax", mmax, "largest order in the frames of edges").from(0).to(8);
-  f("hidden", hidden, "channels within messages; 0: as many as channels").from(0);
-  f("edge_channels", edge_channels, "of what an edge knows; 0: as many as channels").from(0);
-  f("parity", parity, "mirror images have equal energies; false: as in fairchem");
-  f("activation", activation, "gates, or products of functions on the sphere").one_of({"gate", "product"});
+  SO2NetworkConfig::describe(f);
   f("norm", norm, "root of the mean square of all degrees, or scalars apart").one_of({"rms", "layer"});
-  f("radial", radial, "Gaussians of the distance").from(2);
-  f("radial_width", radial_width, "width of the Gaussians over their distance").above(0);
-  f("envelope", envelope, "messages go to 0 at the cutoff; false: energies jump there");
-  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
-  f("species", species, "elements; empty: those of the training frames");
-  f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
-  f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
-}
-
-void EsenConfig::validate() const {
-  NetworkConfig::validate();
-  require(mmax <= lmax, "[esen] mmax is ", mmax, ", at most that of the features, lmax ", lmax);
-  check_species("esen", species);
 }
 
 std::string EsenConfig::summary() const {
-  return text("eSEN ", parity ? "O(3)" : "SO(3)", ", lmax ", lmax, ", mmax ", mmax, ", ", channels,
-              " channels, ", layers, " layers, ", activation, ", cutoff ", cutoff, " A, ", dtype);
-}
-
-void EsenConfig::adapt(const std::vector<Frame>& frames) {
-  adapt_to(frames, cutoff, species, neighbors);
+  return summary_of("eSEN", activation);
 }
 
 std::unique_ptr<NetworkConfig> EsenConfig::clone() const {

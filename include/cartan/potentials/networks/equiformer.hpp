@@ -8,49 +8,37 @@
 #include <string>
 #include <vector>
 
-#include <cartan/potentials/network.hpp>
+#include <cartan/potentials/networks/so2_network.hpp>
 
 namespace cartan::potentials {
 
-struct EquiformerConfig : NetworkConfig {
-  EquiformerConfig() { cutoff = 6; }
+struct EquiformerConfig : SO2NetworkConfig {
+  EquiformerConfig() { activation = "product"; }  // or "gate", "grid"
 
-  Index layers = 4;
-  Index channels = 64;        ///< of every degree
-  int lmax = 3;               ///< largest degree of the features
-  int mmax = 2;               ///< largest order in the frames of edges
   Index heads = 4;            ///< of the attention
   Index alpha_channels = 16;  ///< of which a head's weight is made
   Index value_channels = 16;  ///< of every degree that a head sends
-  Index hidden = 0;           ///< channels within messages; 0: half of channels
   Index feed_forward = 0;     ///< channels between the linear maps of an atom; 0: twice as many as channels
-  Index edge_channels = 0;    ///< of what an edge knows; 0: as many as channels
-  bool parity = true;         ///< mirror images have equal energies; false: as fairchem's
-  std::string activation = "product";               ///< on edges: "product", "gate", "grid"
   std::string feed_forward_activation = "product";  ///< on atoms: "product", "gate", "grid", "grid_mlp"
   int grid = 0;                   ///< points in latitude and longitude; 0: those published for lmax and mmax
   std::string norm = "rms";       ///< "rms", "layer"
   bool radial_by_degree = false;  ///< one radial factor a degree and channel, for all orders
-  Index radial = 16;              ///< Gaussians of the distance
-  double radial_width = 2;        ///< their widths over their distance
-  bool envelope = true;           ///< messages go to 0 at the cutoff; false: energies jump there
   bool self_mix = false;          ///< a product of an atom's features with themselves in every layer
   bool direct = false;            ///< forces of a head of their own, which conserve nothing
-  std::vector<std::string>
-      species;           ///< symbols of the elements it knows; empty: those of the training frames
-  double neighbors = 0;  ///< that messages of the first embedding are divided by; 0: the mean of the frames
 
   const char* kind() const override { return "equiformer"; }
   bool direct_forces() const override { return direct; }
-  void describe(config::Fields& fields) override;
   void validate() const override;
+  void describe(config::Fields& fields) override;
   std::string summary() const override;
-  void adapt(const std::vector<Frame>& frames) override;
   std::unique_ptr<NetworkConfig> clone() const override;
   std::unique_ptr<Network> make(nn::Init& init) const override;
-  Index hidden_channels() const { return hidden > 0 ? hidden : (channels + 1) / 2; }
+  Index hidden_channels() const override { return hidden > 0 ? hidden : (channels + 1) / 2; }
   Index feed_forward_channels() const { return feed_forward > 0 ? feed_forward : 2 * channels; }
-  Index channels_of_edges() const { return edge_channels > 0 ? edge_channels : channels; }
+
+ protected:
+  const char* hidden_help() const override { return "channels within messages; 0: half of channels"; }
+  std::vector<std::string> activations() const override { return {"product", "gate", "grid"}; }
 };
 
 /// Atomic energies, with vec = x_sender - x_receiver, D_e a rotation that takes vec to +y, e the envelope of

@@ -7,41 +7,30 @@
 #include <string>
 #include <vector>
 
-#include <cartan/potentials/network.hpp>
+#include <cartan/potentials/networks/so2_network.hpp>
 
 namespace cartan::potentials {
 
-struct EscnConfig : NetworkConfig {
-  EscnConfig() { cutoff = 6; }
+struct EscnConfig : SO2NetworkConfig {
+  EscnConfig() { activation = "product"; }  // or "gate", "grid"; of messages and atoms
 
-  Index layers = 4;
-  Index channels = 64;      ///< of every degree
-  int lmax = 3;             ///< largest degree of the features
-  int mmax = 2;             ///< largest order in the frames of edges
-  Index hidden = 0;         ///< channels of every order within messages; 0: twice as many as channels
-  Index edge_channels = 0;  ///< of what an edge knows; 0: as many as channels
-  bool parity = true;       ///< mirror images have equal energies; false: as fairchem's
-  std::string activation = "product";  ///< "product" (of functions on the sphere), "gate", "grid"
-  std::string readout = "scalars";     ///< energies from "scalars", or "samples" of features on the sphere
-  Index samples = 128;                 ///< points of that readout
-  Index radial = 16;                   ///< Gaussians of the distance
-  double radial_width = 2;             ///< their widths over their distance
-  bool envelope = true;                ///< messages go to 0 at the cutoff; false: energies jump there
-  bool direct = false;                 ///< forces of a head of their own, which conserve nothing
-  std::vector<std::string>
-      species;           ///< symbols of the elements it knows; empty: those of the training frames
-  double neighbors = 0;  ///< root of it divides the sums of messages; 0: the mean number of the frames
+  std::string readout = "scalars";  ///< energies from "scalars", or "samples" of features on the sphere
+  Index samples = 128;              ///< points of that readout
+  bool direct = false;              ///< forces of a head of their own, which conserve nothing
 
   const char* kind() const override { return "escn"; }
   bool direct_forces() const override { return direct; }
   void describe(config::Fields& fields) override;
-  void validate() const override;
   std::string summary() const override;
-  void adapt(const std::vector<Frame>& frames) override;
   std::unique_ptr<NetworkConfig> clone() const override;
   std::unique_ptr<Network> make(nn::Init& init) const override;
-  Index hidden_channels() const { return hidden > 0 ? hidden : 2 * channels; }
-  Index channels_of_edges() const { return edge_channels > 0 ? edge_channels : channels; }
+  Index hidden_channels() const override { return hidden > 0 ? hidden : 2 * channels; }
+
+ protected:
+  const char* hidden_help() const override {
+    return "channels of every order within messages; 0: twice channels";
+  }
+  std::vector<std::string> activations() const override { return {"product", "gate", "grid"}; }
 };
 
 /// Atomic energies, with vec = x_sender - x_receiver, D_e a rotation that takes vec to +y, e the envelope of

@@ -6,38 +6,25 @@
 #include <string>
 #include <vector>
 
-#include <cartan/potentials/network.hpp>
+#include <cartan/potentials/networks/so2_network.hpp>
 
 namespace cartan::potentials {
 
-struct EsenConfig : NetworkConfig {
-  EsenConfig() { cutoff = 6; }
+struct EsenConfig : SO2NetworkConfig {
+  EsenConfig() { activation = "gate"; }  // or "product"
 
-  Index layers = 4;
-  Index channels = 64;      ///< of every degree
-  int lmax = 3;             ///< largest degree of the features
-  int mmax = 2;             ///< largest order in the frames of edges
-  Index hidden = 0;         ///< channels within messages and between linear maps; 0: as many as channels
-  Index edge_channels = 0;  ///< of what an edge knows; 0: as many as channels
-  bool parity = true;       ///< mirror images have equal energies; false: as fairchem's
-  std::string activation = "gate";  ///< "gate", "product" (of functions on the sphere)
-  std::string norm = "rms";         ///< "rms", "layer"
-  Index radial = 16;                ///< Gaussians of the distance
-  double radial_width = 2;          ///< their widths over their distance
-  bool envelope = true;             ///< messages go to 0 at the cutoff; false: energies jump there
-  std::vector<std::string>
-      species;           ///< symbols of the elements it knows; empty: those of the training frames
-  double neighbors = 0;  ///< that messages of the first embedding are divided by; 0: the mean of the frames
+  std::string norm = "rms";  ///< "rms", "layer"
 
   const char* kind() const override { return "esen"; }
   void describe(config::Fields& fields) override;
-  void validate() const override;
   std::string summary() const override;
-  void adapt(const std::vector<Frame>& frames) override;
   std::unique_ptr<NetworkConfig> clone() const override;
   std::unique_ptr<Network> make(nn::Init& init) const override;
-  Index hidden_channels() const { return hidden > 0 ? hidden : channels; }
-  Index channels_of_edges() const { return edge_channels > 0 ? edge_channels : channels; }
+  Index hidden_channels() const override { return hidden > 0 ? hidden : channels; }
+
+ protected:
+  const char* hidden_help() const override { return "channels within messages; 0: as many as channels"; }
+  std::vector<std::string> activations() const override { return {"gate", "product"}; }
 };
 
 /// Atomic energies, with vec = x_sender - x_receiver, D_e a rotation that takes vec to +y, q = |vec|/cutoff,

@@ -1,0 +1,48 @@
+#pragma once
+/// What the networks of messages in the frames of edges (eSEN, EquiformerV2, eSCN) have in common. A frame is
+/// a rotation D_e that takes vec = x_sender - x_receiver to +y; there a linear equivariant map joins the
+/// orders m and -m alone (so3/so2_convolution.hpp).
+
+#include <string>
+#include <vector>
+
+#include <cartan/potentials/network.hpp>
+
+namespace cartan::potentials {
+
+struct SO2NetworkConfig : NetworkConfig {
+  SO2NetworkConfig() { cutoff = 6; }
+
+  Index layers = 4;
+  Index channels = 64;      ///< of every degree
+  int lmax = 3;             ///< largest degree of the features
+  int mmax = 2;             ///< largest order in the frames of edges
+  Index hidden = 0;         ///< channels within messages; 0: what the network makes of channels
+  Index edge_channels = 0;  ///< of what an edge knows; 0: as many as channels
+  bool parity = true;       ///< mirror images have equal energies; false: as fairchem's
+  std::string activation;   ///< of messages, see SphereActivation
+  Index radial = 16;        ///< Gaussians of the distance
+  double radial_width = 2;  ///< their widths over their distance
+  bool envelope = true;     ///< messages go to 0 at the cutoff; false: energies jump there
+  std::vector<std::string>
+      species;           ///< symbols of the elements it knows; empty: those of the training frames
+  double neighbors = 0;  ///< mean number of neighbours, for sums over them; 0: that of the training frames
+
+  /// The fields above; networks add theirs.
+  void describe(config::Fields& fields) override;
+  void validate() const override;
+  void adapt(const std::vector<Frame>& frames) override;
+  virtual Index hidden_channels() const = 0;
+  Index channels_of_edges() const { return edge_channels > 0 ? edge_channels : channels; }
+
+ protected:
+  /// @name What describe() and summary() differ in
+  ///@{
+  virtual const char* hidden_help() const = 0;
+  virtual std::vector<std::string> activations() const = 0;
+  ///@}
+  /// "NAME O(3), lmax 3, mmax 2, 64 channels, 4 layers, `rest`, cutoff 6 A, float32".
+  std::string summary_of(const std::string& name, const std::string& rest) const;
+};
+
+}  // namespace cartan::potentials

@@ -1,0 +1,45 @@
+#include "cartan/potentials/networks/so2_network.hpp"
+
+#include "cartan/core/error.hpp"
+#include "potentials/networks/message_passing.hpp"
+
+namespace cartan::potentials {
+
+void SO2NetworkConfig::describe(config::Fields& f) {
+  f("layers", layers, "interactions").from(1);
+  f("channels", channels, "features of every degree").from(1);
+  f("lmax", lmax, "largest degree of the features").from(0).to(8);
+  f("mmax", mmax, "largest order in the frames of edges").from(0).to(8);
+  f("hidden", hidden, hidden_help()).from(0);
+  f("edge_channels", edge_channels, "of what an edge knows; 0: as many as channels").from(0);
+  f("parity", parity, "mirror images have equal energies; false: as in fairchem");
+  f("activation", activation, "of messages: gates, products of functions on the sphere, values on a grid")
+      .one_of(activations());
+  f("radial", radial, "Gaussians of the distance").from(2);
+  f("radial_width", radial_width, "width of the Gaussians over their distance").above(0);
+  f("envelope", envelope, "messages go to 0 at the cutoff; false: energies jump there");
+  f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
+  f("species", species, "elements; empty: those of the training frames");
+  f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
+  f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
+}
+
+void SO2NetworkConfig::validate() const {
+  NetworkConfig::validate();
+  require(mmax <= lmax, "[", kind(), "] mmax is ", mmax, ", at most that of the features, lmax ", lmax);
+  require(!direct_forces() || lmax >= 1, "[", kind(),
+          "] direct forces are features of degree 1; lmax is ", lmax);
+  check_species(kind(), species);
+}
+
+void SO2NetworkConfig::adapt(const std::vector<Frame>& frames) {
+  adapt_to(frames, cutoff, species, neighbors);
+}
+
+std::string SO2NetworkConfig::summary_of(const std::string& name, const std::string& rest) const {
+  return text(name, parity ? " O(3)" : " SO(3)", ", lmax ", lmax, ", mmax ", mmax, ", ", channels,
+              " channels, ", layers, " layers, ", rest,
+              direct_forces() ? ", direct forces (not conservative)" : "", ", cutoff ", cutoff, " A, ", dtype);
+}
+
+}  // namespace cartan::potentials
