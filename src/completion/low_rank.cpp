@@ -45,6 +45,15 @@ void describe(config::Fields& f, LowRankOptions& o) {
   f("patience", o.patience, "iterations without a better validation error before the end").from(1);
   f("restarts", o.restarts, "random starts, of which the best is kept").from(1).to(1000);
   f("seed", o.seed, "of the random starts");
+  f("scouts", o.scouts,
+    "starts of ten sweeps, of which the best goes on (0: ten where little is known, else one)")
+      .from(0)
+      .to(1000)
+      .added_later();
+  f("engine", o.engine,
+    {{"automatic", Engine::automatic}, {"entries", Engine::entries}, {"dense", Engine::dense}},
+    "least squares entry by entry, or by dense products corrected for what is missing")
+      .added_later();
 }
 
 void check_values(const char* caller, const SparseTensor& x, const LossFunction& loss, bool multiplicative) {
@@ -149,6 +158,17 @@ double reach_further(const RowAls& als, const std::vector<std::vector<double>>& 
   return objective;
 }
 
+// How least squares go through the entries.
+Plan plan_of(const char* caller, const SparseTensor& x, const Parts& parts, const LowRankOptions& o) {
+  const bool squares = o.loss == Loss::gaussian && o.solver == Solver::als && !o.multiplicative;
+  require(squares || o.engine != Engine::dense, "[", caller,
+          "] the dense engine needs the gaussian loss and the solver als without multiplicative updates");
+  Plan plan;
+  plan.engine = "entries";
+  if (!squares || o.engine == Engine::entries) return plan;
+  return MostlyKnown::plan(x, parts, o.engine == Engine::dense ? "dense" : "");
+}
+
 }  // namespace
 
 Completed complete(const char* caller, const SparseTensor& train, const SparseTensor& validation,
@@ -181,15 +201,25 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
   Completed out;
   const double rms = std::sqrt(square_of(train) / static_cast<double>(train.size()));
   out.scale = o.loss == Loss::bernoulli || rms == 0 ? 1 : rms;
-  std::vector<double> y(train.values().begin(), train.values().end());
-  for (double& v : y) v /= out.scale;
-  const SparseTensor x = train.with_values(std::move(y));
+  const Plan plan = plan_of(caller, train, prototype, o);
+  SparseTensor x = train;
+  std::unique_ptr<MostlyKnown> dense;
+  Index missing = 0;
+  if (plan.engine == "dense") {
+    dense = std::make_unique<MostlyKnown>(train, out.scale);
+    missing = dense->missing();
+  } else {
+    std::vector<double> y(train.values().begin(), train.values().end());
+    for (double& v : y) v /= out.scale;
+    x = train.with_values(std::move(y));
+  }
   Penalties penalties;
   penalties.ridge = o.ridge, penalties.lasso = o.lasso;
   penalties.smooth = o.smooth.size() == 1 ? std::vector<double>(train.shape().size(), o.smooth[0]) : o.smooth;
   penalties.nonnegative = o.nonnegative || multiplicative || loss.positive(),
   penalties.multiplicative = multiplicative;
-  const RowAls als(x, loss, penalties);
+  const bool by_products = dense != nullptr;
+  RowAls als(x, loss, penalties, std::move(dense));
   const auto predicted = [&](const Parts& p, const SparseTensor& at) {
     Array m = p.values(at);
     for (double *v = m.mutable_data<double>(), *end = v + m.size(); v != end; ++v) *v *= out.scale;
@@ -222,8 +252,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
       if (pruning) {
         pruning->columns(penalties);
         als.sweep(*parts);
-        const double rmse = rmse_of(x, parts->values(x));
-        objective = pruning->update(*parts, rmse * rmse * static_cast<double>(x.size()));
+        objective = pruning->update(*parts, als.loss(*parts));
       } else if (all) {
         objective = all->iterate(*parts);
       } else if (descent) {
@@ -273,7 +302,11 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
                        : o.solver == Solver::sgd ? "sgd"
                        : newton                  ? "lbfgs"
                                                  : "als";
-  const double error = rmse_of(train, predicted(*out.parts, train)), whole = square_of(train);
+  if (by_products) out.summary.message += text(", dense products but for ", missing, " missing entries");
+  const double error = by_products
+                           ? out.scale * std::sqrt(als.loss(*out.parts) / static_cast<double>(train.size()))
+                           : rmse_of(train, predicted(*out.parts, train)),
+               whole = square_of(train);
   out.summary.train_rmse = {error};
   out.summary.relative_error = whole > 0 ? error * std::sqrt(static_cast<double>(train.size()) / whole) : 0;
   out.summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -16,9 +16,14 @@ constexpr Index chunk = 64;           // entries whose design vectors are taken 
 constexpr Index largest_dense = 400;  // wider single rows are solved by conjugate gradients
 }  // namespace
 
-RowAls::RowAls(const SparseTensor& x, const LossFunction& loss, const Penalties& penalties)
-    : x_(x), loss_(loss), penalties_(penalties), columns_(completion::columns_of(x)) {
-  for (int k = 0; k < x.order(); ++k) {
+RowAls::RowAls(const SparseTensor& x, const LossFunction& loss, const Penalties& penalties,
+               std::unique_ptr<MostlyKnown> dense)
+    : x_(x),
+      loss_(loss),
+      penalties_(penalties),
+      columns_(completion::columns_of(x)),
+      dense_(std::move(dense)) {
+  for (int k = 0; k < x.order() && !dense_; ++k) {
     const Index rows = x.shape()[static_cast<std::size_t>(k)];
     std::vector<std::uint32_t> begin(static_cast<std::size_t>(rows) + 1, 0),
         list(static_cast<std::size_t>(x.size()));
@@ -40,11 +45,31 @@ struct RowAls::Room {
   Scratch<double> g, b, c, z, work, l;
 };
 
-void RowAls::sweep(Parts& parts) const {
+void RowAls::sweep(Parts& parts) {
   for (int k = 0; k < parts.count(); ++k) part(parts, k);
 }
 
-void RowAls::part(Parts& parts, int k) const {
+void RowAls::dense_part(Parts& parts, int k) {
+  const Index rows = parts.rows(k), p = parts.width[static_cast<std::size_t>(k)];
+  dense_->normal(parts, k, normal_, right_);
+  if (normal_.empty()) return conjugate_gradients(parts, k);
+  const bool smoothed = smooth(k) > 0;
+  for (Index parity = 0; parity < (smoothed ? 2 : 1); ++parity)
+    parallel_for(rows, std::max<Index>(1, 200000 / (p * p * (p + 3))), [&](Index b, Index e) {
+      Room room(p, 1);
+      for (Index i = b; i < e; ++i) {
+        if (smoothed && i % 2 != parity) continue;
+        const double* from = normal_.data() + i * (p * (p + 1) / 2);
+        for (Index r = 0; r < p; ++r)
+          for (Index q = 0; q <= r; ++q) room.g[r * p + q] = *from++;
+        std::copy_n(right_.data() + i * p, p, room.b.data());
+        finish(parts, k, i, room);
+      }
+    });
+}
+
+void RowAls::part(Parts& parts, int k) {
+  if (dense_) return dense_part(parts, k);
   if (k >= x_.order()) return single_row(parts, k);
   const Index rows = parts.rows(k), p = parts.width[static_cast<std::size_t>(k)];
   const bool smoothed = smooth(k) > 0;
@@ -206,6 +231,14 @@ void RowAls::solve(Parts& parts, int k, Index i, Room& room) const {
           for (Index t = 0; t <= r; ++t) g[r * p + t] += z[q * p + r] * z[q * p + t];
     }
   }
+  finish(parts, k, i, room);
+}
+
+// The row with the normal equations in `room`, with the penalties.
+void RowAls::finish(Parts& parts, int k, Index i, Room& room) const {
+  const Index p = room.p;
+  double *u = parts.row(k, i), *g = room.g.data(), *b = room.b.data();
+  const double s = smooth(k);
   int neighbours = 0;
   for (const Index j : {i - 1, i + 1})
     if (s > 0 && j >= 0 && j < parts.rows(k)) {
@@ -222,7 +255,8 @@ void RowAls::solve(Parts& parts, int k, Index i, Room& room) const {
 }
 
 // The core: one row that every entry has a part in. Blocks of entries are summed in order.
-void RowAls::single_row(Parts& parts, int k) const {
+void RowAls::single_row(Parts& parts, int k) {
+  if (dense_) return dense_part(parts, k);
   const Index p = parts.width[static_cast<std::size_t>(k)], n = x_.size();
   if (p > largest_dense && !multiplies() && !penalties_.nonnegative && penalties_.lasso == 0)
     return conjugate_gradients(parts, k);
@@ -286,12 +320,12 @@ void RowAls::single_row(Parts& parts, int k) const {
 
 // (Z^T W Z + ridge) u = Z^T W t without the matrix, from the u that is there: every step lowers the
 // objective.
-void RowAls::conjugate_gradients(Parts& parts, int k) const {
+void RowAls::conjugate_gradients(Parts& parts, int k) {
   const Index p = parts.width[static_cast<std::size_t>(k)], n = x_.size();
   const double* y = x_.values().data();
   double* u = parts.row(k, 0);
   const Index pieces = std::clamp<Index>(n / 512, 1, 16), length = (n + pieces - 1) / pieces;
-  std::vector<double> weight(static_cast<std::size_t>(n), 1.0);
+  std::vector<double> weight(static_cast<std::size_t>(dense_ ? 0 : n), 1.0);
   // sum over entries of f(n, <z, v>) z
   const auto apply = [&](const double* v, const auto& f) {
     std::vector<double> sums(static_cast<std::size_t>(pieces * p), 0.0);
@@ -312,12 +346,23 @@ void RowAls::conjugate_gradients(Parts& parts, int k) const {
     sums.resize(static_cast<std::size_t>(p));
     return sums;
   };
-  std::vector<double> r = apply(u, [&](Index e, double m) {
-    double w = 1, t = y[e];
-    loss_.majorant(y[e], m, w, t);
-    weight[static_cast<std::size_t>(e)] = w;
-    return w * (t - m);
-  });
+  const auto dense_product = [&](const double* v) {
+    std::vector<double> out(static_cast<std::size_t>(p));
+    dense_->core_product(parts, v, out.data());
+    return out;
+  };
+  std::vector<double> r;
+  if (dense_) {
+    r = dense_product(u);
+    for (std::size_t a = 0; a < r.size(); ++a) r[a] = right_[a] - r[a];
+  } else {
+    r = apply(u, [&](Index e, double m) {
+      double w = 1, t = y[e];
+      loss_.majorant(y[e], m, w, t);
+      weight[static_cast<std::size_t>(e)] = w;
+      return w * (t - m);
+    });
+  }
   double square = 0;
   for (Index a = 0; a < p; ++a) {
     r[static_cast<std::size_t>(a)] -= penalties_.ridge * u[a];
@@ -327,7 +372,8 @@ void RowAls::conjugate_gradients(Parts& parts, int k) const {
   std::vector<double> v = r;
   for (int step = 0; step < 25 && square > 1e-16 * first && square > 0; ++step) {
     std::vector<double> q =
-        apply(v.data(), [&](Index e, double m) { return weight[static_cast<std::size_t>(e)] * m; });
+        dense_ ? dense_product(v.data())
+               : apply(v.data(), [&](Index e, double m) { return weight[static_cast<std::size_t>(e)] * m; });
     double curve = 0;
     for (std::size_t a = 0; a < q.size(); ++a) q[a] += penalties_.ridge * v[a], curve += q[a] * v[a];
     if (!(curve > 0)) break;
@@ -342,7 +388,8 @@ void RowAls::conjugate_gradients(Parts& parts, int k) const {
   }
 }
 
-double RowAls::objective(const Parts& parts) const {
+double RowAls::loss(const Parts& parts) const {
+  if (dense_) return dense_->square(parts);
   const Array m = parts.values(x_);
   const double* y = x_.values().data();
   const Index n = x_.size();
@@ -350,7 +397,11 @@ double RowAls::objective(const Parts& parts) const {
   parallel_for(n, 16384, [&](Index b, Index e) {
     for (Index k = b; k < e; ++k) terms[static_cast<std::size_t>(k)] = loss_(y[k], m.data<double>()[k]);
   });
-  double sum = deterministic_sum(terms.data(), n);
+  return deterministic_sum(terms.data(), n);
+}
+
+double RowAls::objective(const Parts& parts) const {
+  double sum = loss(parts);
   for (int k = 0; k < parts.count(); ++k) {
     const auto& a = parts.data[static_cast<std::size_t>(k)];
     const Index p = parts.width[static_cast<std::size_t>(k)];

@@ -1,9 +1,11 @@
 #pragma once
 // Alternating least squares over the rows of a format, only listed entries counting.
 
+#include <memory>
 #include <vector>
 
 #include "completion/losses.hpp"
+#include "completion/mostly_known.hpp"
 #include "completion/parts.hpp"
 
 namespace cartan::completion {
@@ -18,23 +20,30 @@ struct Penalties {
 class RowAls {
  public:
   /// x, loss and penalties must outlive it.
-  RowAls(const SparseTensor& x, const LossFunction& loss, const Penalties& penalties);
+  /// @param dense  the same entries, through which squares are then summed (of x the indices alone are used);
+  /// no gradients
+  RowAls(const SparseTensor& x, const LossFunction& loss, const Penalties& penalties,
+         std::unique_ptr<MostlyKnown> dense = nullptr);
   /// Every row of every part once: the objective never rises.
-  void sweep(Parts& parts) const;
+  void sweep(Parts& parts);
   double objective(const Parts& parts) const;
+  /// The loss of all entries, without penalties.
+  double loss(const Parts& parts) const;
   /// The one row of the last part of Tucker alone: the best core.
-  void core(Parts& parts) const { single_row(parts, parts.count() - 1); }
+  void core(Parts& parts) { single_row(parts, parts.count() - 1); }
   /// Zeros in the rows of which nothing is known.
   void clear_unknown(Parts& parts) const;
   /// The derivative of the objective (of a lasso: at parts >= 0) by all parts, one after the other.
   void gradient(const Parts& parts, std::vector<double>& g) const;
 
  private:
-  void part(Parts& parts, int k) const;
-  void single_row(Parts& parts, int k) const;
+  void part(Parts& parts, int k);
+  void dense_part(Parts& parts, int k);
+  void single_row(Parts& parts, int k);
   struct Room;
   void solve(Parts& parts, int k, Index i, Room& room) const;
-  void conjugate_gradients(Parts& parts, int k) const;
+  void finish(Parts& parts, int k, Index i, Room& room) const;
+  void conjugate_gradients(Parts& parts, int k);
   bool multiplies() const { return loss_.positive() || penalties_.multiplicative; }
   double smooth(int k) const {
     return k < x_.order() && !penalties_.smooth.empty() ? penalties_.smooth[static_cast<std::size_t>(k)] : 0;
@@ -46,6 +55,8 @@ class RowAls {
   Columns columns_;
   // of every mode: the entries of each row, in their order
   std::vector<std::vector<std::uint32_t>> list_, begin_;
+  std::unique_ptr<MostlyKnown> dense_;
+  std::vector<double> normal_, right_;  // of the part under way, where dense_ makes them
 };
 
 }  // namespace cartan::completion

@@ -34,6 +34,15 @@ enum class Solver {
   lbfgs
 };
 
+/// How least squares go through the entries; both ways give the same numbers, but for rounding.
+enum class Engine {
+  automatic,  ///< what takes fewer operations (Summary::message says which it was)
+  entries,    ///< one after the other
+  /// CP and Tucker, gaussian, als: products of dense matrices for all entries of the tensor, corrected for
+  /// those missing.
+  dense
+};
+
 struct LowRankOptions {
   /// One: CP terms, or of every mode or bond; else of each (of a ring: before every mode).
   std::vector<std::int64_t> ranks{4};
@@ -57,6 +66,11 @@ struct LowRankOptions {
   int patience = 10;        ///< iterations without a better validation error
   int restarts = 1;         ///< random starts; the best by validation, or else by objective, is kept
   std::uint64_t seed = 0;
+  /// Starts that are swept ten times, of which the best goes on, for each of the restarts. 0: ten where no
+  /// validation entries guide and fewer than 16 entries are known for each number that is looked for, else
+  /// one.
+  int scouts = 0;
+  Engine engine = Engine::automatic;
 };
 void describe(config::Fields& f, LowRankOptions& o);
 
