@@ -3,8 +3,8 @@
 //     g++ -O2 -std=c++20 completion_speed.cpp $(pkg-config --cflags --libs cartan) -o completion_speed
 //     OMP_NUM_THREADS=1 ./completion_speed TRAIN.npy ALL.npy cp|tucker RANK RUNS [automatic|entries|dense]
 //
-// TRAIN has NaN where an entry is unknown, ALL where no one knows it. Prints processor seconds of the first fit
-// and the median of RUNS more, iterations, and the RMSE of the entries that TRAIN lacks.
+// TRAIN has NaN where an entry is unknown, ALL where no one knows it. Prints processor seconds of the first
+// fit and the median of RUNS more, iterations, and the RMSE of the entries that TRAIN lacks.
 #include <algorithm>
 #include <cartan/completion/low_rank.hpp>
 #include <cmath>
@@ -53,7 +53,8 @@ int main(int argc, char** argv) {
   }
   const double first = seconds[0];
   std::sort(seconds.begin() + 1, seconds.end());
-  std::printf("{\"first\": %.6f, \"median\": %.6f, \"iterations\": %d, \"rmse\": %.9g, \"train_rmse\": %.9g}\n", first,
-              seconds[seconds.size() / 2], static_cast<int>(summary.iterations),
-              std::sqrt(squares / static_cast<double>(count)), summary.train_rmse.back());
+  std::printf(
+      "{\"first\": %.6f, \"median\": %.6f, \"iterations\": %d, \"rmse\": %.9g, \"train_rmse\": %.9g}\n",
+      first, seconds[seconds.size() / 2], static_cast<int>(summary.iterations),
+      std::sqrt(squares / static_cast<double>(count)), summary.train_rmse.back());
 }

@@ -11,6 +11,7 @@
 #include "completion/low_rank.hpp"
 #include "completion/quasi_newton.hpp"
 #include "completion/row_als.hpp"
+#include "completion/starts.hpp"
 #include "completion/statistics.hpp"
 
 namespace cartan::completion {
@@ -57,6 +58,7 @@ void describe(config::Fields& f, LowRankOptions& o) {
 }
 
 void check_values(const char* caller, const SparseTensor& x, const LossFunction& loss, bool multiplicative) {
+  if (!multiplicative && (loss.kind == Loss::gaussian || loss.kind == Loss::huber)) return;
   const Columns c = columns_of(x);
   const auto fail = [&](Index n, const char* what) {
     std::vector<Index> at;
@@ -199,7 +201,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
   check_values(caller, train, loss, o.multiplicative);
 
   Completed out;
-  const double rms = std::sqrt(square_of(train) / static_cast<double>(train.size()));
+  const double whole = square_of(train), rms = std::sqrt(whole / static_cast<double>(train.size()));
   out.scale = o.loss == Loss::bernoulli || rms == 0 ? 1 : rms;
   const Plan plan = plan_of(caller, train, prototype, o);
   SparseTensor x = train;
@@ -232,7 +234,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
   double best_score = INFINITY;
   for (int start = 0; start < o.restarts; ++start) {
     std::unique_ptr<Parts> parts = prototype.clone(), kept;
-    parts->start(Random(o.seed, 1000 + static_cast<std::uint64_t>(start)), penalties.nonnegative);
+    completion::start(*parts, als, o, start, train, validation, penalties.nonnegative);
     std::unique_ptr<CanonicalDescent> descent;
     std::unique_ptr<QuasiNewton> all;
     if (newton)
@@ -244,7 +246,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
     if (o.prune) pruning = std::make_unique<Pruning>(x, parts->width[0]);
     Summary s;
     s.converged = false;
-    double least = INFINITY, last = INFINITY, reach = 1;
+    double least = INFINITY, last = INFINITY, fall = INFINITY, reach = 1;
     int since = 0;
     for (int k = 0; k < o.max_iterations && !s.converged; ++k) {
       stop_if_set(context.stop);
@@ -262,16 +264,18 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
         std::vector<std::vector<double>> before;
         if (far) before = parts->data;
         als.sweep(*parts);
-        if (balances) parts->balance();
+        if (balances) als.balance(*parts);
         objective = als.objective(*parts);
-        if (far) objective = reach_further(als, before, *parts, objective, penalties.nonnegative, reach);
+        // what falls tenfold a sweep needs no help
+        if (far && last - objective > 0.1 * fall)
+          objective = reach_further(als, before, *parts, objective, penalties.nonnegative, reach);
       }
       s.objective.push_back(objective);
       ++s.iterations;
       require(std::isfinite(objective), "[", caller, "] the objective is ", objective, " after iteration ",
               s.iterations, "; a larger ridge helps");
       s.converged = std::isfinite(last) && last - objective <= o.tolerance * std::abs(objective);
-      last = objective;
+      fall = last - objective, last = objective;
       if (!validation.empty()) {
         const double v = rmse_of(validation, predicted(*parts, validation));
         s.validation_rmse.push_back(v);
@@ -305,8 +309,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
   if (by_products) out.summary.message += text(", dense products but for ", missing, " missing entries");
   const double error = by_products
                            ? out.scale * std::sqrt(als.loss(*out.parts) / static_cast<double>(train.size()))
-                           : rmse_of(train, predicted(*out.parts, train)),
-               whole = square_of(train);
+                           : rmse_of(train, predicted(*out.parts, train));
   out.summary.train_rmse = {error};
   out.summary.relative_error = whole > 0 ? error * std::sqrt(static_cast<double>(train.size()) / whole) : 0;
   out.summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -65,8 +66,68 @@ void add_rows(const double* x, Index n, const double* v, Index r, double* w) {
   }
 }
 
-// g += d k d^T (lower triangle), b += d y for d (p, r), k a symmetric matrix in its lower triangle. P and R: p
-// and r where they are known to the compiler, else 0.
+// A bit for each of eight numbers that is NaN.
+unsigned nan_lanes(const double* x) {
+#ifdef __AVX512F__
+  const __m512d v = _mm512_loadu_pd(x);
+  return _mm512_cmp_pd_mask(v, v, _CMP_UNORD_Q);
+#else
+  unsigned bits = 0;
+  for (unsigned e = 0; e < lanes; ++e) bits |= static_cast<unsigned>(std::isnan(x[e])) << e;
+  return bits;
+#endif
+}
+
+double sum_of(V v) {
+  v += shuffle<4, 5, 6, 7, 0, 1, 2, 3>(v, v);
+  v += shuffle<2, 3, 0, 1, 6, 7, 4, 5>(v, v);
+  return v[0] + v[1];
+}
+
+// y (L, R) = x b^T for L rows of x (L, n), b (R, n).
+template <int L, int R>
+void dots(const double* x, Index n, const double* b, double* y) {
+  V sum[L][R] = {};
+  for (Index c = 0; c < n; c += lanes) {
+    V row[R];
+    for (int q = 0; q < R; ++q) row[q] = load<V>(b + q * n + c);
+    for (int l = 0; l < L; ++l) {
+      const V v = load<V>(x + l * n + c);
+      for (int q = 0; q < R; ++q) sum[l][q] += v * row[q];
+    }
+  }
+  for (int l = 0; l < L; ++l)
+    for (int q = 0; q < R; ++q) y[l * R + q] = sum_of(sum[l][q]);
+}
+
+// The sum of squares of x - u b over the lanes that `known` has, u (r), b (r, n). R: r where it is known to
+// the compiler, else 0.
+template <int R>
+double square_of_row(const double* x, const std::uint8_t* known, Index n, const double* u, const double* b,
+                     Index r_) {
+  typedef std::int64_t Bits __attribute__((vector_size(64)));
+  constexpr Bits bit{1, 2, 4, 8, 16, 32, 64, 128};
+  const Index r = R ? R : r_;
+  V sum{};
+  for (Index c = 0; c < n; c += lanes) {
+    V e = load<V>(x + c);
+    for (Index q = 0; q < r; ++q) e -= u[q] * load<V>(b + q * n + c);
+    e = (V)((Bits)e & ((bit & static_cast<std::int64_t>(known[c / lanes])) != 0));
+    sum += e * e;
+  }
+  return sum_of(sum);
+}
+
+// a (rows, r) as (r, padded), zeros behind the rows
+std::vector<double> across(const double* a, Index rows, Index r, Index padded) {
+  std::vector<double> out(static_cast<std::size_t>(r * padded), 0.0);
+  for (Index n = 0; n < rows; ++n)
+    for (Index q = 0; q < r; ++q) out[static_cast<std::size_t>(q * padded + n)] = a[n * r + q];
+  return out;
+}
+
+// g += d k d^T (lower triangle), b += d y for d (p, r), k a symmetric matrix in its lower triangle. P and R:
+// p and r where they are known to the compiler, else 0.
 template <int P, int R>
 void add_fibre(Index p_, Index r_, const double* d, const double* y, const double* k, double* g, double* b,
                double* row) {
@@ -141,8 +202,10 @@ Plan MostlyKnown::plan(const SparseTensor& x, const Parts& parts, const std::str
     dense.why_not = "the format is neither CP nor Tucker";
   else if (!(fibres * (3 * h + 2 * others) <= std::max(4 * all, 4e6)))
     dense.why_not = "the ranks are too large for tables over all fibres";
-  else if (!(all <= 20 * known) || !(all < 2e9))
+  else if (!(all <= 20 * known))
     dense.why_not = "too few entries are known";
+  else if (!(fibres * static_cast<double>(whole(x.shape()[static_cast<std::size_t>(along)])) < 2147483648.0))
+    dense.why_not = "the tensor has more than 2^31 entries";
   return choose({entries, dense}, forced);
 }
 
@@ -157,46 +220,83 @@ MostlyKnown::MostlyKnown(const SparseTensor& x, double scale) : shape_(x.shape()
     stride[static_cast<std::size_t>(others_[j])] = step;
     step *= shape_[static_cast<std::size_t>(others_[j])];
   }
-  x_ = Scratch<double>(fibres_ * padded_, 0.0);
-  std::vector<std::uint8_t> known(static_cast<std::size_t>(fibres_ * padded_), 0);
+  x_ = Scratch<double>(fibres_ * padded_, std::numeric_limits<double>::quiet_NaN());
   const Columns c = columns_of(x);
-  const double* y = x.values().data();
-  const double by = 1 / scale;
-  for (Index n = 0; n < x.size(); ++n) {
-    Index place = 0;
-    for (std::size_t k = 0; k < c.size(); ++k) place += c[k][n] * stride[k];
-    x_[place] = y[n] * by, known[static_cast<std::size_t>(place)] = 1;
+  const double *y = x.values().data(), by = 1 / scale;
+  constexpr Index block = 64;
+  std::int32_t place[block];
+  for (Index n = 0; n < x.size(); n += block) {
+    const Index count = std::min(block, x.size() - n);
+    std::fill_n(place, block, 0);
+    for (std::size_t k = 0; k < c.size(); ++k) {
+      const auto far = static_cast<std::int32_t>(stride[k]);
+      const std::int32_t* index = c[k] + n;
+      if (count == block)
+        for (Index e = 0; e < block; ++e) place[e] += index[e] * far;
+      else
+        for (Index e = 0; e < count; ++e) place[e] += index[e] * far;
+    }
+    for (Index e = 0; e < count; ++e) x_[place[e]] = y[n + e] * by;
   }
-  // of the fibres, then of the indices of the long mode
+  except();
+}
+
+// Notes what is missing, NaN until now, and puts zeros there.
+void MostlyKnown::except() {
   std::vector<std::uint32_t> count(static_cast<std::size_t>(length_), 0);
-  std::vector<Index> knowns(static_cast<std::size_t>(fibres_), 0);
-  for (Index l = 0; l < fibres_; ++l) {
-    const std::uint8_t* k = known.data() + l * padded_;
-    for (Index n = 0; n < length_; ++n) knowns[static_cast<std::size_t>(l)] += k[n], count[static_cast<std::size_t>(n)] += k[n];
-  }
   along_.begin.push_back(0), across_.begin.push_back(0);
-  along_.list.reserve(static_cast<std::size_t>(missing_)), across_.list.reserve(static_cast<std::size_t>(missing_));
+  along_.list.reserve(static_cast<std::size_t>(missing_));
+  mask_.reserve(static_cast<std::size_t>(fibres_ * padded_ / lanes));
+  const auto known_at = [&](Index l, Index n) {
+    return (mask_[static_cast<std::size_t>(l * (padded_ / lanes) + n / lanes)] >> n % lanes & 1) != 0;
+  };
   for (Index l = 0; l < fibres_; ++l) {
-    const bool few = 2 * knowns[static_cast<std::size_t>(l)] < length_;
-    const std::uint8_t* k = known.data() + l * padded_;
-    for (Index n = 0; n < length_; ++n)
-      if ((k[n] != 0) == few) along_.list.push_back(static_cast<std::int32_t>(n));
+    const std::size_t first = along_.list.size();
+    for (Index n = 0; n < padded_; n += lanes) {
+      double* x = x_.data() + l * padded_ + n;
+      unsigned missing = nan_lanes(x);
+      mask_.push_back(static_cast<std::uint8_t>(~missing));
+      for (; missing; missing &= missing - 1) {
+        const Index at = n + __builtin_ctz(missing);
+        x_[l * padded_ + at] = 0;
+        if (at >= length_) continue;
+        ++count[static_cast<std::size_t>(at)];
+        along_.list.push_back(static_cast<std::int32_t>(at));
+      }
+    }
+    const bool few = 2 * static_cast<Index>(along_.list.size() - first) > length_;
+    if (few) {
+      along_.list.resize(first);
+      for (Index n = 0; n < length_; ++n)
+        if (known_at(l, n)) along_.list.push_back(static_cast<std::int32_t>(n));
+    }
     along_.known.push_back(few);
     along_.begin.push_back(static_cast<std::uint32_t>(along_.list.size()));
   }
-  for (Index n = 0; n < length_; ++n) {
-    const Index here = static_cast<Index>(count[static_cast<std::size_t>(n)]);
-    across_.known.push_back(2 * here < fibres_);
+  for (const std::uint32_t missing : count) {
+    const bool few = 2 * static_cast<Index>(missing) > fibres_;
+    across_.known.push_back(few);
     across_.begin.push_back(across_.begin.back() +
-                            static_cast<std::uint32_t>(across_.known.back() ? here : fibres_ - here));
+                            (few ? static_cast<std::uint32_t>(fibres_) - missing : missing));
   }
   across_.list.resize(across_.begin.back());
   std::vector<std::uint32_t> next(across_.begin.begin(), across_.begin.end() - 1);
+  const auto any = [](const Exceptions& of) {
+    return std::find(of.known.begin(), of.known.end(), true) != of.known.end();
+  };
+  const bool mixed = any(along_) || any(across_);
   for (Index l = 0; l < fibres_; ++l) {
-    const std::uint8_t* k = known.data() + l * padded_;
-    for (Index n = 0; n < length_; ++n)
-      if ((k[n] != 0) == across_.known[static_cast<std::size_t>(n)])
-        across_.list[next[static_cast<std::size_t>(n)]++] = static_cast<std::int32_t>(l);
+    const auto add = [&](Index n) {
+      across_.list[next[static_cast<std::size_t>(n)]++] = static_cast<std::int32_t>(l);
+    };
+    if (mixed) {
+      for (Index n = 0; n < length_; ++n)
+        if (known_at(l, n) == across_.known[static_cast<std::size_t>(n)]) add(n);
+    } else {
+      for (auto e = along_.begin[static_cast<std::size_t>(l)];
+           e < along_.begin[static_cast<std::size_t>(l) + 1]; ++e)
+        add(along_.list[e]);
+    }
   }
 }
 
@@ -272,7 +372,8 @@ void MostlyKnown::sums(const Exceptions& of, const Table& lifts, const Table& al
                        Table& out) const {
   const Index items = static_cast<Index>(of.known.size());
   out.resize(static_cast<std::size_t>(items * width));
-  const double each = static_cast<double>(width) * static_cast<double>(of.list.size()) / static_cast<double>(items);
+  const double each =
+      static_cast<double>(width) * static_cast<double>(of.list.size()) / static_cast<double>(items);
   parallel_for(items, grain_for(2 * each), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const bool known = of.known[static_cast<std::size_t>(i)];
@@ -292,12 +393,54 @@ void MostlyKnown::contract(const Parts& parts) {
   if (b == factor_) return;
   factor_ = b;
   const Index r = rank(parts), width = whole(triangle(r));
-  linalg::Matrix u(padded_, r);
-  std::copy(b.begin(), b.end(), u.data.begin());
   y_.resize(static_cast<std::size_t>(fibres_ * r));
-  linalg::project_rows<double>(x_.data(), fibres_, u, y_.data(), linalg::Residual::none);
+  const auto few = r == 1   ? dots<4, 1>
+                   : r == 2 ? dots<4, 2>
+                   : r == 3 ? dots<4, 3>
+                   : r == 4 ? dots<4, 4>
+                   : r == 5 ? dots<4, 5>
+                            : nullptr;
+  if (few && fibres_ >= 4) {
+    const Table t = across(b.data(), length_, r, padded_);
+    const Index groups = fibres_ / 4;
+    parallel_for(groups, grain_for(8.0 * static_cast<double>(padded_ * r)), [&](Index begin, Index end) {
+      for (Index l = 4 * begin; l < 4 * end; l += 4)
+        few(x_.data() + l * padded_, padded_, t.data(), y_.data() + l * r);
+    });
+    if (fibres_ % 4)
+      few(x_.data() + (fibres_ - 4) * padded_, padded_, t.data(), y_.data() + (fibres_ - 4) * r);
+  } else {
+    linalg::Matrix u(padded_, r);
+    std::copy(b.begin(), b.end(), u.data.begin());
+    linalg::project_rows<double>(x_.data(), fibres_, u, y_.data(), linalg::Residual::none);
+  }
   const Table lifts = lifted(b.data(), length_, r);
   sums(along_, lifts, column_sums(lifts, width), width, k_);
+}
+
+void MostlyKnown::scaled(const Parts& parts, const std::vector<double>& before) {
+  const std::vector<double>& b = parts.data[static_cast<std::size_t>(long_)];
+  if (before != factor_) return;
+  const Index r = rank(parts), width = whole(triangle(r));
+  Table by(static_cast<std::size_t>(r), 1.0), both(static_cast<std::size_t>(width), 0.0);
+  for (Index q = 0; q < r; ++q) {
+    Index most = q;
+    for (Index i = q; i < static_cast<Index>(b.size()); i += r)
+      if (std::abs(before[static_cast<std::size_t>(i)]) > std::abs(before[static_cast<std::size_t>(most)]))
+        most = i;
+    const double of = before[static_cast<std::size_t>(most)];
+    if (of != 0) by[static_cast<std::size_t>(q)] = b[static_cast<std::size_t>(most)] / of;
+  }
+  for (Index i = 0; i < r; ++i)
+    for (Index j = 0; j <= i; ++j)
+      both[static_cast<std::size_t>(at(i, j))] =
+          by[static_cast<std::size_t>(i)] * by[static_cast<std::size_t>(j)];
+  for (Index l = 0; l < fibres_; ++l) {
+    for (Index q = 0; q < r; ++q) y_[static_cast<std::size_t>(l * r + q)] *= by[static_cast<std::size_t>(q)];
+    for (Index h = 0; h < width; ++h)
+      k_[static_cast<std::size_t>(l * width + h)] *= both[static_cast<std::size_t>(h)];
+  }
+  factor_ = b;
 }
 
 void MostlyKnown::long_rows(const Parts& parts, std::vector<double>& g, std::vector<double>& b) const {
@@ -413,8 +556,8 @@ void MostlyKnown::core(const Parts& parts, std::vector<double>& g, std::vector<d
     for (Index j = 0; j <= i; ++j)
       for (Index a = 0; a < r; ++a)
         for (Index c = 0; c < r; ++c)
-          g[static_cast<std::size_t>(at(place[static_cast<std::size_t>(i * r + a)],
-                                        place[static_cast<std::size_t>(j * r + c)]))] =
+          g[static_cast<std::size_t>(
+              at(place[static_cast<std::size_t>(i * r + a)], place[static_cast<std::size_t>(j * r + c)]))] =
               sum[static_cast<std::size_t>((triangle(i) + j) * width + at(a, c))];
 }
 
@@ -456,35 +599,19 @@ void MostlyKnown::normal(const Parts& parts, int k, std::vector<double>& g, std:
 double MostlyKnown::square(const Parts& parts) const {
   const Index r = rank(parts);
   const Table v = seen_from(parts);
-  Table across(static_cast<std::size_t>(r * padded_), 0.0);
-  for (Index n = 0; n < length_; ++n)
-    for (Index q = 0; q < r; ++q) across[static_cast<std::size_t>(q * padded_ + n)] = parts.row(long_, n)[q];
+  const Table b = across(parts.row(long_, 0), length_, r, padded_);
+  const auto square_row = r == 1   ? square_of_row<1>
+                          : r == 2 ? square_of_row<2>
+                          : r == 3 ? square_of_row<3>
+                          : r == 4 ? square_of_row<4>
+                                   : square_of_row<0>;
   const Index grain = grain_for(2.0 * static_cast<double>(padded_ * (r + 2)));
   Table squares(static_cast<std::size_t>((fibres_ + grain - 1) / grain));
   parallel_for(fibres_, grain, [&](Index begin, Index end) {
-    Scratch<double> left(padded_);
     double total = 0;
-    for (Index l = begin; l < end; ++l) {
-      const double *x = x_.data() + l * padded_, *u = v.data() + l * r;
-      const std::int32_t *first = along_.list.data() + along_.begin[static_cast<std::size_t>(l)],
-                         *last = along_.list.data() + along_.begin[static_cast<std::size_t>(l) + 1];
-      for (Index c = 0; c < padded_; c += lanes) {
-        V e = load<V>(x + c);
-        for (Index q = 0; q < r; ++q) e -= u[q] * load<V>(across.data() + q * padded_ + c);
-        store(left.data() + c, e);
-      }
-      if (along_.known[static_cast<std::size_t>(l)]) {
-        for (const std::int32_t* e = first; e != last; ++e) total += left[*e] * left[*e];
-        continue;
-      }
-      for (const std::int32_t* e = first; e != last; ++e) left[*e] = 0;
-      V sum{};
-      for (Index c = 0; c < padded_; c += lanes) {
-        const V e = load<V>(left.data() + c);
-        sum += e * e;
-      }
-      total += horizontal_sum<double>(sum);
-    }
+    for (Index l = begin; l < end; ++l)
+      total += square_row(x_.data() + l * padded_, mask_.data() + l * (padded_ / lanes), padded_,
+                          v.data() + l * r, b.data(), r);
     squares[static_cast<std::size_t>(begin / grain)] = total;
   });
   return deterministic_sum(squares.data(), static_cast<Index>(squares.size()));

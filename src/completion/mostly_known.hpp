@@ -1,7 +1,7 @@
 #pragma once
-// Alternating least squares where most entries are known: products of dense matrices for all entries, corrected
-// for the few that are missing. Normal equations and residuals are those of the known entries alone, as if
-// gone through entry by entry.
+// Alternating least squares where most entries are known: products of dense matrices for all entries,
+// corrected for the few that are missing. Normal equations and residuals are those of the known entries
+// alone, as if gone through entry by entry.
 
 #include <cstdint>
 #include <string>
@@ -16,10 +16,10 @@ namespace cartan::completion {
 /// Known entries in a dense array X (fibres, n) with zeros elsewhere: fibres run along the largest mode, the
 /// `long` one, and each knows which of its entries are missing.
 ///
-/// With the long mode's factor B an entry is <v_l, b_n>, v_l what the other parts have at fibre l. Y = X B and
-/// K_l = sum over known n of b_n b_n^T (all of them less those missing) then hold all that the other parts ask
-/// of the entries: for a part that has v_l = D_l^T u, sum_l D_l Y_l and sum_l D_l K_l D_l^T. The rows of B see
-/// X^T V and the v_l v_l^T of known l alike.
+/// With the long mode's factor B an entry is <v_l, b_n>, v_l what the other parts have at fibre l. Y = X B
+/// and K_l = sum over known n of b_n b_n^T (all of them less those missing) then hold all that the other
+/// parts ask of the entries: for a part that has v_l = D_l^T u, sum_l D_l Y_l and sum_l D_l K_l D_l^T. The
+/// rows of B see X^T V and the v_l v_l^T of known l alike.
 class MostlyKnown {
  public:
   /// Which is cheaper for a sweep over the parts, `dense` or `entries`, by counted operations.
@@ -35,11 +35,15 @@ class MostlyKnown {
   void core_product(const Parts& parts, const double* v, double* out);
   /// The sum of squared residuals of the known entries.
   double square(const Parts& parts) const;
+  /// The columns of the long mode's factor, `before` until now, have been scaled: what was made of them is
+  /// too.
+  void scaled(const Parts& parts, const std::vector<double>& before);
+  int long_mode() const { return long_; }
   Index missing() const { return missing_; }
 
  private:
-  // Which of the entries of every fibre, or of every index of the long mode, are exceptions: the missing ones,
-  // or where these are more, the known ones.
+  // Which of the entries of every fibre, or of every index of the long mode, are exceptions: the missing
+  // ones, or where these are more, the known ones.
   struct Exceptions {
     std::vector<std::uint32_t> begin;
     std::vector<std::int32_t> list;
@@ -47,6 +51,7 @@ class MostlyKnown {
   };
   using Table = std::vector<double>;
 
+  void except();
   Index rank(const Parts& parts) const { return parts.width[static_cast<std::size_t>(long_)]; }
   Table rows_of(const Parts& parts, int without) const;
   Table core_without(const Parts& parts, int k) const;
@@ -60,12 +65,13 @@ class MostlyKnown {
 
   Shape shape_;
   int long_ = 0;
-  std::vector<int> others_;              // the other modes, rising
+  std::vector<int> others_;                     // the other modes, rising
   Index fibres_ = 1, length_ = 0, padded_ = 0;  // a fibre takes `padded_` numbers
   Index missing_ = 0;
   Scratch<double> x_;
-  Exceptions along_, across_;            // of fibres, of indices of the long mode
-  Table factor_, y_, k_;                 // B when the other two were made; X B, K
+  std::vector<std::uint8_t> mask_;  // a bit for each number of x_: known
+  Exceptions along_, across_;       // of fibres, of indices of the long mode
+  Table factor_, y_, k_;            // B when the other two were made; X B, K
 };
 
 }  // namespace cartan::completion

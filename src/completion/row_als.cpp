@@ -49,6 +49,13 @@ void RowAls::sweep(Parts& parts) {
   for (int k = 0; k < parts.count(); ++k) part(parts, k);
 }
 
+void RowAls::balance(Parts& parts) {
+  if (!dense_) return parts.balance();
+  const std::vector<double> before = parts.data[static_cast<std::size_t>(dense_->long_mode())];
+  parts.balance();
+  dense_->scaled(parts, before);
+}
+
 void RowAls::dense_part(Parts& parts, int k) {
   const Index rows = parts.rows(k), p = parts.width[static_cast<std::size_t>(k)];
   dense_->normal(parts, k, normal_, right_);
@@ -106,8 +113,40 @@ void coordinates_in_turn(const double* g, const double* b, Index p, double lasso
   }
 }
 
+// The same with a width that the compiler knows: false where g is not positive definite.
+template <int P>
+bool solve_few(const double* g, const double* b, double* u) {
+  double l[P][P], by[P], x[P];
+  for (int j = 0; j < P; ++j) {
+    const double all = g[j * P + j];
+    double d = all;
+    for (int k = 0; k < j; ++k) d -= l[j][k] * l[j][k];
+    if (!(d > 1e-13 * all) || !std::isfinite(d)) return false;
+    by[j] = 1 / std::sqrt(d);
+    for (int i = j + 1; i < P; ++i) {
+      double s = g[i * P + j];
+      for (int k = 0; k < j; ++k) s -= l[i][k] * l[j][k];
+      l[i][j] = s * by[j];
+    }
+  }
+  for (int i = 0; i < P; ++i) {
+    x[i] = b[i];
+    for (int k = 0; k < i; ++k) x[i] -= l[i][k] * x[k];
+    x[i] *= by[i];
+  }
+  for (int i = P; i-- > 0;) {
+    x[i] *= by[i];
+    for (int k = 0; k < i; ++k) x[k] -= l[i][k] * x[i];
+    u[i] = x[i];
+  }
+  return true;
+}
+constexpr decltype(&solve_few<1>) solves_few[] = {solve_few<1>, solve_few<2>, solve_few<3>, solve_few<4>,
+                                                  solve_few<5>, solve_few<6>, solve_few<7>, solve_few<8>};
+
 // u from (g, b) exactly; g is kept.
 void solve_row(const double* g, const double* b, Index p, double* l, double* u) {
+  if (p <= 8 && solves_few[p - 1](g, b, u)) return;
   std::copy_n(g, p * p, l);
   std::copy_n(b, p, u);
   if (cholesky_in_place(l, p, p)) return solve_in_place(l, p, p, u);

@@ -26,6 +26,7 @@ class RowAls {
          std::unique_ptr<MostlyKnown> dense = nullptr);
   /// Every row of every part once: the objective never rises.
   void sweep(Parts& parts);
+  void balance(Parts& parts);  ///< Parts::balance()
   double objective(const Parts& parts) const;
   /// The loss of all entries, without penalties.
   double loss(const Parts& parts) const;

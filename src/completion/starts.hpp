@@ -1,0 +1,14 @@
+#pragma once
+// Where alternating least squares begin.
+
+#include "cartan/completion/low_rank.hpp"
+#include "completion/row_als.hpp"
+
+namespace cartan::completion {
+
+/// Fills `parts`, from random numbers of (seed, restart): the best of some short runs where little is known,
+/// the solution of a compressed tensor where a CP has most entries.
+void start(Parts& parts, RowAls& als, const LowRankOptions& options, int restart, const SparseTensor& train,
+           const SparseTensor& validation, bool positive);
+
+}  // namespace cartan::completion
