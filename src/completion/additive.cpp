@@ -63,7 +63,7 @@ void share_constants(std::vector<std::vector<double>>& bias) {
 }
 
 // Exact minimisation over the biases of one mode after the other: the objective never rises.
-Fitted<Additive> descend(const SparseTensor& x, double ridge) {
+Fitted<Additive> descend(const SparseTensor& x, double ridge, double tolerance = 1e-13) {
   const int d = x.order();
   const Index n = x.size();
   Fitted<Additive> out;
@@ -100,7 +100,7 @@ Fitted<Additive> descend(const SparseTensor& x, double ridge) {
     out.summary.objective.push_back(square + ridge * penalty);
     out.summary.train_rmse.push_back(std::sqrt(square / static_cast<double>(n)));
     ++out.summary.iterations;
-    out.summary.converged = std::isfinite(last) && last - out.summary.objective.back() <= 1e-13 * last;
+    out.summary.converged = std::isfinite(last) && last - out.summary.objective.back() <= tolerance * last;
     last = out.summary.objective.back();
   }
   return out;
@@ -123,7 +123,7 @@ Fitted<Additive> fit_additive(const SparseTensor& train, const SparseTensor& val
     double best = INFINITY;
     if (!judge.empty())
       for (const double r : {0.1, 0.3, 1.0, 3.0, 10.0, 30.0}) {
-        const double e = rmse_of(judge, descend(fit, r).tensor.at(judge.index_array()));
+        const double e = rmse_of(judge, descend(fit, r, 1e-8).tensor.at(judge.index_array()));
         if (e < best) best = e, ridge = r;
       }
   }

@@ -34,8 +34,8 @@ void scout(Parts& parts, RowAls& als, std::uint64_t seed, std::uint64_t restart,
   parts.data = std::move(best->data);
 }
 
-// A Tucker tensor of the same rank, then a CP of its core alone (Bro, Andersson, Chemometr. Intell. Lab. Syst.
-// 42, 1998): sweeps through a core cost nothing.
+// A Tucker tensor of the same rank, then a CP of its core alone (Bro, Andersson, Chemometr. Intell. Lab.
+// Syst. 42, 1998): sweeps through a core cost nothing.
 void compressed(Parts& parts, RowAls& als, const Random& random) {
   const Index rank = parts.width[0];
   std::vector<Index> ranks;
@@ -46,12 +46,14 @@ void compressed(Parts& parts, RowAls& als, const Random& random) {
   linalg::Tucker t;
   t.core = Array::from(tucker.data.back(), ranks);
   for (int k = 0; k < parts.order(); ++k)
-    t.factors.push_back(Array::from(tucker.data[static_cast<std::size_t>(k)], {parts.rows(k), ranks[static_cast<std::size_t>(k)]}));
+    t.factors.push_back(Array::from(tucker.data[static_cast<std::size_t>(k)],
+                                    {parts.rows(k), ranks[static_cast<std::size_t>(k)]}));
   t = linalg::orthogonalized(t);
   const auto small = linalg::cp_als(t.core, rank, linalg::Start::random, {200, 1e-7, 0});
   for (int k = 0; k < parts.order(); ++k) {
     const auto j = static_cast<std::size_t>(k);
-    const linalg::Matrix u = linalg::product(linalg::matrix_of(t.factors[j]), linalg::matrix_of(small.tensor.factors[j]));
+    const linalg::Matrix u =
+        linalg::product(linalg::matrix_of(t.factors[j]), linalg::matrix_of(small.tensor.factors[j]));
     for (Index i = 0; i < parts.rows(k); ++i)
       for (Index r = 0; r < rank; ++r) parts.row(k, i)[r] = u(i, r) * (k == 0 ? small.tensor.weights(r) : 1);
   }

@@ -5,6 +5,7 @@
 #include "cartan/core/parallel.hpp"
 #include "completion/neural/product.hpp"
 #include "core/dispatch.hpp"
+#include "core/simd.hpp"
 
 namespace cartan::completion {
 namespace primitives {
@@ -75,7 +76,10 @@ Arrays Gate::eval_cpu(const Arrays& in) const {
     const T *c = in[0].data<T>(), *y = in[1].data<T>();
     T* z = out.mutable_data<T>();
     parallel_for(out.size(), 32768, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) z[i] = y[i] > 0 ? c[i] : T(0);
+      for_strips<T>(end - begin, [&]<class V>(V, Index f) {
+        const Index i = begin + f;
+        store(z + i, load<V>(y + i) > 0 ? load<V>(c + i) : V{});
+      });
     });
   });
   return {out};

@@ -178,9 +178,23 @@ double blended(const NeuralModel& m, const Index* index, double f) {
   return additive + m.share * (value - additive);
 }
 
-double rmse_at(const NeuralModel& m, const SparseTensor& entries) {
+// The predictions of a model, f of its network.
+Array predicted(const NeuralModel& m, const Array& indices, const std::vector<double>& f) {
+  const Index n = indices.dim(0), d = indices.dim(1);
+  Array out = Array::uninitialized({n}, DType::f64);
+  double* y = out.mutable_data<double>();
+  for (Index e = 0; e < n; ++e) {
+    const Index* i = indices.data<Index>() + e * d;
+    y[e] = unseen_mode(m, i) >= 0 ? m.additive.at(i) : blended(m, i, f[static_cast<std::size_t>(e)]);
+  }
+  return out;
+}
+
+// @param known  outputs of the network at the entries where they are known, or empty
+double rmse_at(const NeuralModel& m, const SparseTensor& entries, const std::vector<double>& known) {
   if (entries.empty()) return std::numeric_limits<double>::quiet_NaN();
-  const Array f = m.predict(entries.index_array());
+  const Array indices = entries.index_array();
+  const Array f = known.empty() ? m.predict(indices) : predicted(m, indices, known);
   double squares = 0;
   for (Index n = 0; n < entries.size(); ++n) {
     const double e = f.data<double>()[n] - entries.values()[n];
@@ -195,18 +209,13 @@ Array NeuralModel::predict(const Array& indices) const {
   require(network != nullptr, "[NeuralModel] nothing has been fitted or loaded");
   check_indices("NeuralModel", indices, shape());
   const Index n = indices.dim(0), d = indices.dim(1);
-  Array out = Array::uninitialized({n}, DType::f64);
-  double* y = out.mutable_data<double>();
+  std::vector<double> f;
   for (Index begin = 0; begin < n; begin += piece) {
-    const Index count = std::min(piece, n - begin);
-    const Index* i = indices.data<Index>() + begin * d;
-    const std::vector<double> f = outputs(*network, i, count);
-    for (Index e = 0; e < count; ++e)
-      y[begin + e] = unseen_mode(*this, i + e * d) >= 0
-                         ? additive.at(i + e * d)
-                         : blended(*this, i + e * d, f[static_cast<std::size_t>(e)]);
+    const std::vector<double> some =
+        outputs(*network, indices.data<Index>() + begin * d, std::min(piece, n - begin));
+    f.insert(f.end(), some.begin(), some.end());
   }
-  return out;
+  return predicted(*this, indices, f);
 }
 
 Index NeuralModel::fallbacks(const Array& indices) const {
@@ -307,7 +316,8 @@ NeuralFit fit_neural(const SparseTensor& train, const SparseTensor& validation,
             ? text("; share of the network beside the additive model ", std::round(100 * m.share), " %")
             : text("; the network is no better than the additive model and is left out");
   }
-  fit.validation_rmse = rmse_at(m, validation);
+  const bool told = !validation.empty() && fit.summary.best == task.best();
+  fit.validation_rmse = rmse_at(m, validation, told ? task.best_outputs() : std::vector<double>{});
   return fit;
 }
 

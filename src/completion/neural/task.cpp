@@ -100,14 +100,16 @@ nn::Metrics EntryTask::validate() {
   nn::ErrorStatistics errors;
   const bool gather = influence_ && !averaged_;
   if (gather) influence_->start_epoch(epoch_ + 1);
+  std::vector<double> outputs;
   over_validation([&](const Array& hidden, const Array& prediction, const Array& target) {
     const std::vector<double> f = prediction.to_vector<double>(), y = target.to_vector<double>();
+    outputs.insert(outputs.end(), f.begin(), f.end());
     errors.add(f.data(), y.data(), prediction.size());
     if (gather) influence_->add_validation(hidden, error_slope(*model_.network, prediction, target));
   });
   const double rmse = model_.spread * errors.rmse();
   if (rmse < best_ || (std::isnan(best_) && !std::isnan(rmse))) {
-    best_ = rmse;
+    best_ = rmse, best_outputs_ = std::move(outputs);
     if (influence_) influence_->keep();
   }
   return {{"validation_rmse", rmse, "", "RMSE"}};

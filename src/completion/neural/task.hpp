@@ -25,6 +25,9 @@ class EntryTask : public nn::Task {
   nn::Metrics validate() override;
   void save(data::Group& group) const override;
   void load(const data::Group& group) override;
+  /// The least validation error of this run, and what the network gave for the validation entries then.
+  double best() const { return best_; }
+  const std::vector<double>& best_outputs() const { return best_outputs_; }
 
  private:
   // (n, hidden, prediction, target) of the validation entries, piece by piece.
@@ -40,6 +43,7 @@ class EntryTask : public nn::Task {
   CellInfluence* influence_;
   std::int64_t epoch_ = -1;  // under way
   double best_;
+  std::vector<double> best_outputs_;
 };
 
 // f - y, and 0 where a rectified output is 0.
