@@ -1,0 +1,216 @@
+#include "completion/mostly_known.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "cartan/completion/low_rank.hpp"
+#include "cartan/core/parallel.hpp"
+#include "completion/known_tensors.hpp"
+#include "completion/row_als.hpp"
+#include "worst.hpp"
+
+using namespace cartan;
+using namespace cartan::completion;
+using cartan::testing::worst_of;
+using completion::testing::expect_falling;
+using completion::testing::observed;
+using completion::testing::planted;
+using completion::testing::rmse;
+
+namespace {
+
+// All places of the shape but a share of them, drawn evenly, and all of `hidden`.
+SparseTensor most_of(const Shape& shape, double missing, std::uint64_t seed,
+                     const std::function<bool(const std::vector<Index>&)>& hidden = {}) {
+  Index size = 1;
+  for (const Index n : shape) size *= n;
+  const Random random(seed, 7);
+  std::vector<std::vector<std::int32_t>> index(shape.size());
+  std::vector<double> values;
+  for (Index n = 0; n < size; ++n) {
+    std::vector<Index> at(shape.size());
+    Index rest = n;
+    for (std::size_t k = shape.size(); k-- > 0;) at[k] = rest % shape[k], rest /= shape[k];
+    if (random.uniform(static_cast<std::uint64_t>(n)) < missing || (hidden && hidden(at))) continue;
+    for (std::size_t k = 0; k < shape.size(); ++k) index[k].push_back(static_cast<std::int32_t>(at[k]));
+    values.push_back(random.normal(1000000 + static_cast<std::uint64_t>(n)));
+  }
+  return SparseTensor(shape, std::move(index), std::move(values));
+}
+
+double difference(const Parts& a, const Parts& b) {
+  double worst = 0, largest = 0;
+  for (std::size_t k = 0; k < a.data.size(); ++k)
+    for (std::size_t i = 0; i < a.data[k].size(); ++i) {
+      worst = worst_of(worst, std::abs(a.data[k][i] - b.data[k][i]));
+      largest = worst_of(largest, std::abs(a.data[k][i]));
+    }
+  return largest == 0 ? worst : worst / largest;
+}
+
+// Sweeps entry by entry and by dense products are the same function, for every format, shape and penalty, with
+// empty slices, and fibres of which little is known.
+TEST(MostlyKnown, SweepsAreThoseOfTheEntries) {
+  const auto slice = [](const std::vector<Index>& at) { return at[0] == 2; };
+  const auto fibres = [](const std::vector<Index>& at) {
+    return (at[0] == 1 && at.back() % 5 != 0) || (at.back() == 3 && at[0] != 4);
+  };
+  struct Case {
+    Shape shape;
+    double missing;
+    std::function<bool(const std::vector<Index>&)> hidden;
+  };
+  const std::vector<Case> cases{{{9}, 0.2, {}},
+                                {{7, 13}, 0.1, {}},
+                                {{6, 21, 10}, 0.1, {}},
+                                {{6, 21, 10}, 0, {}},
+                                {{6, 5, 17}, 0.4, fibres},
+                                {{17, 5, 6}, 0.3, slice},
+                                {{5, 4, 9, 3}, 0.15, slice},
+                                {{5, 4, 3, 9}, 0.5, fibres}};
+  std::vector<Penalties> penalties(5);
+  penalties[0].ridge = 1e-3;
+  penalties[1].ridge = 0.1, penalties[1].lasso = 0.2;
+  penalties[2].ridge = 0.01, penalties[2].nonnegative = true;
+  penalties[3].ridge = 0.02;
+  penalties[4].ridge = 0;
+  const LossFunction loss;
+  for (std::size_t c = 0; c < cases.size(); ++c) {
+    const SparseTensor x = most_of(cases[c].shape, cases[c].missing, c, cases[c].hidden);
+    const auto size = static_cast<double>(x.size());
+    for (std::size_t p = 0; p < penalties.size(); ++p) {
+      Penalties penalty = penalties[p];
+      if (p == 3) penalty.smooth.assign(cases[c].shape.size(), 0.7);
+      std::vector<std::unique_ptr<Parts>> formats;
+      for (const Index rank : {1, 3, 6})
+        formats.push_back(std::make_unique<CanonicalParts>(cases[c].shape, rank));
+      for (const Index rank : {1, 2, 3}) {
+        std::vector<Index> ranks(cases[c].shape.size(), rank);
+        if (rank > 1) ranks.front() = 2;
+        formats.push_back(std::make_unique<TuckerParts>(cases[c].shape, ranks));
+      }
+      for (std::size_t f = 0; f < formats.size(); ++f) {
+        if (p == 4 && (f == 2 || cases[c].hidden)) continue;  // singular equations amplify rounding
+        SCOPED_TRACE(::testing::Message() << "case " << c << ", penalty " << p << ", format " << f);
+        Parts& a = *formats[f];
+        a.start(Random(31, f), penalty.nonnegative);
+        const auto b = a.clone();
+        RowAls entries(x, loss, penalty), dense(x, loss, penalty, std::make_unique<MostlyKnown>(x, 1.0));
+        for (int sweep = 0; sweep < 2; ++sweep) {
+          entries.sweep(a), dense.sweep(*b);
+          EXPECT_LE(difference(a, *b), 1e-10);
+          EXPECT_LE(std::abs(dense.loss(*b) - entries.loss(*b)), 1e-12 * size);
+          EXPECT_LE(std::abs(dense.objective(*b) - entries.objective(a)), 1e-10 * size);
+          entries.balance(a), dense.balance(*b);
+        }
+      }
+    }
+  }
+}
+
+// A core whose normal matrix is not formed: products with it are sums over the known entries.
+TEST(MostlyKnown, LargeCoresToo) {
+  const Shape shape{14, 12, 16};
+  const SparseTensor x = most_of(shape, 0.1, 3);
+  TuckerParts a(shape, {7, 8, 9});
+  a.start(Random(1), false);
+  const Index p = a.width.back();
+  std::vector<double> v(static_cast<std::size_t>(p)), product(v.size()), expected(v.size(), 0.0), z(v.size()),
+      work(v.size());
+  for (std::size_t i = 0; i < v.size(); ++i) v[i] = Random(2).normal(i);
+  MostlyKnown dense(x, 1.0);
+  dense.core_product(a, v.data(), product.data());
+  const Columns c = columns_of(x);
+  for (Index n = 0; n < x.size(); ++n) {
+    a.design(3, c, n, z.data(), work.data());
+    double m = 0;
+    for (std::size_t i = 0; i < v.size(); ++i) m += z[i] * v[i];
+    for (std::size_t i = 0; i < v.size(); ++i) expected[i] += m * z[i];
+  }
+  double worst = 0, largest = 0;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    worst = worst_of(worst, std::abs(product[i] - expected[i]));
+    largest = worst_of(largest, std::abs(expected[i]));
+  }
+  EXPECT_LE(worst, 1e-12 * largest);
+
+  LowRankOptions o;
+  o.ranks = {7, 8, 9}, o.ridge = 0.1, o.max_iterations = 3, o.tolerance = 0, o.scouts = 1;
+  o.engine = Engine::entries;
+  const auto entries = complete_tucker(x, {}, o);
+  o.engine = Engine::dense;
+  const auto products = complete_tucker(x, {}, o);
+  for (std::size_t k = 0; k < 3; ++k)  // conjugate gradients lose digits on the way
+    EXPECT_LE(std::abs(products.summary.objective[k] / entries.summary.objective[k] - 1), 1e-3);
+  expect_falling(products.summary.objective);
+}
+
+// The whole fit, with both engines and any number of threads.
+TEST(MostlyKnown, FitsAreThoseOfTheEntries) {
+  const Shape shape{30, 41, 25};
+  const SparseTensor x = observed(most_of(shape, 0.1, 5), planted(shape, 3, 6), 0.1);
+  LowRankOptions o;
+  o.ranks = {3}, o.ridge = 1e-4, o.max_iterations = 6, o.tolerance = 0;
+  o.engine = Engine::entries;
+  const auto cp = complete_canonical(x, {}, o);
+  const auto tucker = complete_tucker(x, {}, o);
+  o.engine = Engine::dense;
+  const auto dense_cp = complete_canonical(x, {}, o);
+  const auto dense_tucker = complete_tucker(x, {}, o);
+  const auto same = [&](const Summary& a, const Summary& b) {
+    ASSERT_EQ(a.objective.size(), b.objective.size());
+    for (std::size_t k = 0; k < a.objective.size(); ++k)
+      EXPECT_LE(std::abs(a.objective[k] / b.objective[k] - 1), 1e-10) << k;
+    EXPECT_LE(std::abs(a.train_rmse.back() / b.train_rmse.back() - 1), 1e-10);
+    expect_falling(b.objective);
+    EXPECT_NE(b.message.find("missing entries"), std::string::npos) << b.message;
+  };
+  same(cp.summary, dense_cp.summary);
+  same(tucker.summary, dense_tucker.summary);
+  EXPECT_LE(rmse(x, dense_cp.tensor.at(x.index_array())), 0.11);
+  o.engine = Engine::automatic;
+  const int before = threads();
+  for (const int count : {1, 3}) {
+    set_threads(count);
+    const auto again = complete_tucker(x, {}, o);
+    EXPECT_EQ(again.summary.objective, dense_tucker.summary.objective) << "chosen by itself, the same bits";
+  }
+  set_threads(before);
+}
+
+TEST(MostlyKnown, IsChosenWhereItPays) {
+  const Shape shape{30, 30, 30};
+  const CanonicalParts few(shape, 3);
+  EXPECT_EQ(MostlyKnown::plan(most_of(shape, 0.1, 1), few, "").engine, "dense");
+  EXPECT_EQ(MostlyKnown::plan(most_of(shape, 0.97, 1), few, "").engine, "entries");
+  const Plan plan = MostlyKnown::plan(most_of(shape, 0.97, 1), few, "entries");
+  ASSERT_EQ(plan.candidates.size(), 2u);
+  EXPECT_EQ(plan.candidates[1].why_not, "too few entries are known");
+  EXPECT_THROW(MostlyKnown::plan(most_of(shape, 0.97, 1), few, "dense"), std::invalid_argument);
+  EXPECT_EQ(MostlyKnown::plan(most_of(shape, 0.1, 1), TrainParts(shape, {2, 2}), "").engine, "entries");
+  LowRankOptions o;
+  o.engine = Engine::dense, o.loss = Loss::huber;
+  EXPECT_THROW(complete_canonical(most_of(shape, 0.1, 1), {}, o), std::invalid_argument);
+}
+
+// From few entries one start finds what several of its short runs would not each.
+TEST(MostlyKnown, ScoutsFindMoreFromFewEntries) {
+  const Shape shape{20, 20, 20};
+  int found = 0;
+  for (std::uint64_t trial = 0; trial < 6; ++trial) {
+    const auto truth = planted(shape, 3, 100 + trial);
+    const SparseTensor x = observed(most_of(shape, 0.84, trial), truth), all = observed(most_of(shape, 0, 1), truth);
+    LowRankOptions o;
+    o.ranks = {3}, o.ridge = 1e-4, o.max_iterations = 300, o.tolerance = 1e-9;
+    const double error = rmse(all, complete_canonical(x, {}, o).tensor.at(all.index_array()));
+    found += error < 0.01 * std::sqrt(3.0);
+    o.scouts = 1;
+    EXPECT_EQ(complete_canonical(x, {}, o).summary.method, "als");
+  }
+  EXPECT_GE(found, 5);
+}
+
+}  // namespace
