@@ -1,8 +1,12 @@
 // The completion methods there are: a line each.
 #include "completion/methods.hpp"
 
+#include <algorithm>
+#include <type_traits>
+
 #include "cartan/completion/method.hpp"
 #include "cartan/core/error.hpp"
+#include "core/simd.hpp"
 
 namespace cartan::completion {
 
@@ -44,11 +48,38 @@ std::unique_ptr<Method> make_method(const std::string& name) {
                                    near.empty() ? "there are " + list : "perhaps '" + near + "' is meant"));
 }
 
+namespace {
+
+double largest_size(Span<const double> values) {
+  using V = vector_of<double>::type;
+  V most{};
+  double rest = 0;
+  for_strips<double>(static_cast<Index>(values.size()), [&]<class T>(T, Index n) {
+    const T v = load<T>(values.data() + n), size = v < 0 ? -v : v;
+    if constexpr (std::is_same_v<T, V>)
+      most = size > most ? size : most;
+    else
+      rest = std::max(rest, size);
+  });
+  for (int lane = 0; lane < 8; ++lane) rest = std::max(rest, static_cast<double>(most[lane]));
+  return rest;
+}
+
+}  // namespace
+
 void check_fit(const char* caller, const SparseTensor& train, const SparseTensor& validation) {
   require(!train.empty(), "[", caller, "] there is no entry to train on");
   require(validation.empty() || validation.shape() == train.shape(), "[", caller,
           "] validation entries of a ", validation.shape(), " tensor, training entries of a ", train.shape(),
           " tensor");
+  constexpr double most = 1e150;  // sums of squares stay within float64
+  for (const SparseTensor* x : {&train, &validation}) {
+    const double largest = largest_size(x->values());
+    require(largest <= most && (largest == 0 || largest >= 1 / most), "[", caller, "] the largest ",
+            x == &train ? "training" : "validation", " value has size ", largest,
+            ", whose square leaves the range of float64 (sizes 1e-150 to 1e150); divide all values by a "
+            "power of ten");
+  }
 }
 
 void check_indices(const char* caller, const Array& indices, const Shape& shape) {

@@ -74,6 +74,25 @@ TEST(Methods, EveryOneFitsPredictsAndReadsBack) {
 }
 
 // Against the normal equations of all biases at once, solved by Cholesky.
+// Values whose squares are not numbers, or are zero: every method says which value, and what to do.
+TEST(Methods, RefuseValuesWhoseSquaresLeaveTheRange) {
+  const SparseTensor x = additive_data(0.1);
+  for (const double by : {1e160, 1e-160}) {
+    std::vector<double> v(x.values().begin(), x.values().end());
+    for (double& y : v) y = by > 1 ? by * std::abs(std::round(y)) : by * y;
+    const SparseTensor extreme = x.with_values(v);
+    for (const MethodKind& kind : method_kinds()) {
+      SCOPED_TRACE(kind.name);
+      try {
+        make_method(kind.name)->fit(extreme, {}, {});
+        ADD_FAILURE() << "was taken";
+      } catch (const std::invalid_argument& e) {
+        EXPECT_NE(std::string(e.what()).find("divide all values"), std::string::npos) << e.what();
+      }
+    }
+  }
+}
+
 TEST(Additive, MeetsTheDenseSolution) {
   const SparseTensor x = additive_data(0.3);
   const double ridge = 2;

@@ -51,8 +51,8 @@ double difference(const Parts& a, const Parts& b) {
   return largest == 0 ? worst : worst / largest;
 }
 
-// Sweeps entry by entry and by dense products are the same function, for every format, shape and penalty, with
-// empty slices, and fibres of which little is known.
+// Sweeps entry by entry and by dense products are the same function, for every format, shape and penalty,
+// with empty slices, and fibres of which little is known.
 TEST(MostlyKnown, SweepsAreThoseOfTheEntries) {
   const auto slice = [](const std::vector<Index>& at) { return at[0] == 2; };
   const auto fibres = [](const std::vector<Index>& at) {
@@ -202,7 +202,8 @@ TEST(MostlyKnown, ScoutsFindMoreFromFewEntries) {
   int found = 0;
   for (std::uint64_t trial = 0; trial < 6; ++trial) {
     const auto truth = planted(shape, 3, 100 + trial);
-    const SparseTensor x = observed(most_of(shape, 0.84, trial), truth), all = observed(most_of(shape, 0, 1), truth);
+    const SparseTensor x = observed(most_of(shape, 0.84, trial), truth),
+                       all = observed(most_of(shape, 0, 1), truth);
     LowRankOptions o;
     o.ranks = {3}, o.ridge = 1e-4, o.max_iterations = 300, o.tolerance = 1e-9;
     const double error = rmse(all, complete_canonical(x, {}, o).tensor.at(all.index_array()));
