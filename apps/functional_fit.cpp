@@ -120,7 +120,9 @@ void add_scores(const Fit& made, const Array& x, const Array& y, const Array& x_
                        : options.method == Method::funbat    ? "funbat"
                                                              : "funbat_cp"),
                       score(made.model.predict(xt, p, yt), yt));
-    for (const Baseline& b : baselines(xm, ym, modes, xt, options))
+    std::vector<Warp> scale;  // not sought again
+    if (!made.scales.empty()) scale.push_back(made.scales[static_cast<std::size_t>(m)]);
+    for (const Baseline& b : baselines(xm, ym, modes, xt, options, scale))
       list.emplace_back(b.name, score(b.mean, yt));
   }
 }
@@ -155,13 +157,17 @@ void run(const Options& o) {
     for (const Mode& m : modes) files.push_back(base.string() + "_" + m.name + ".svg");
   }
   refuse_existing(files, o.force);
-  const data::Table table = data::read_table(o.table);
-  const Rows rows = take_rows(table, modes, targets, o.drop, true);
-  const Index n = rows.x.dim(0);
-  if (n < table.rows()) std::cerr << "left out " << table.rows() - n << " of " << table.rows() << " rows\n";
+  Rows rows;
   std::vector<std::string> times;
-  for (const Mode& m : modes)
-    if (table.column(m.name).kind == data::Column::Kind::times) times.push_back(m.name);
+  {  // the table goes before the work begins
+    const data::Table table = data::read_table(o.table);
+    rows = take_rows(table, modes, targets, o.drop, true);
+    const Index left = table.rows() - rows.x.dim(0);
+    if (left) std::cerr << "left out " << left << " of " << table.rows() << " rows\n";
+    for (const Mode& m : modes)
+      if (table.column(m.name).kind == data::Column::Kind::times) times.push_back(m.name);
+  }
+  const Index n = rows.x.dim(0);
 
   FitOptions f = o.fit;
   f.stop = &context().stop;

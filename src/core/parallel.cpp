@@ -7,6 +7,8 @@
 #include <exception>
 #include <vector>
 
+#include "core/team.hpp"
+
 namespace cartan {
 namespace {
 std::atomic<int> thread_count{0};
@@ -22,11 +24,15 @@ void set_threads(int count) {
   thread_count = count > 0 ? count : 0;
 }
 
+int team() {
+  return omp_in_parallel() || forked.load(std::memory_order_relaxed) ? 1 : threads();
+}
+
 namespace detail {
 
 void run_blocks(Index blocks, BlockFunction function, void* context) {
-  const int team = static_cast<int>(std::min<Index>(threads(), blocks));
-  if (team <= 1 || omp_in_parallel() || forked.load(std::memory_order_relaxed)) {
+  const int count = static_cast<int>(std::min<Index>(team(), blocks));
+  if (count <= 1) {
     for (Index b = 0; b < blocks; ++b) function(context, b);
     return;
   }
@@ -34,7 +40,7 @@ void run_blocks(Index blocks, BlockFunction function, void* context) {
   static_cast<void>(watched);
   std::exception_ptr error;
   std::atomic<bool> failed{false};
-#pragma omp parallel for num_threads(team) schedule(static)
+#pragma omp parallel for num_threads(count) schedule(static)
   for (Index b = 0; b < blocks; ++b) {
     if (failed.load(std::memory_order_relaxed)) continue;
     try {

@@ -54,6 +54,23 @@ Targets standardised(const Array& y, std::vector<Warp> warp) {
   return t;
 }
 
+namespace {
+
+// The values that are there, by rows, as they are fitted.
+std::vector<double> values_of(const Array& y, const Targets& targets) {
+  const Array given = y.as(DType::f64);
+  const double* values = given.data<double>();
+  const Index outputs = static_cast<Index>(targets.offset.size());
+  std::vector<double> flat;
+  flat.reserve(static_cast<std::size_t>(given.size()));
+  for (Index e = 0; e < given.size(); ++e)
+    if (!std::isnan(values[e]))
+      flat.push_back(targets.forward(static_cast<std::size_t>(e % outputs), values[e]));
+  return flat;
+}
+
+}  // namespace
+
 Prepared Builder::prepare(const std::vector<Mode>& modes, const Array& x, const Array& y,
                           const Targets& targets) {
   Prepared p;
@@ -61,24 +78,26 @@ Prepared Builder::prepare(const std::vector<Mode>& modes, const Array& x, const 
   const Array values_ = y.as(DType::f64);
   const double* values = values_.data<double>();
   std::vector<std::vector<std::int32_t>> index(modes.size() + (outputs > 1 ? 1 : 0));
-  std::vector<double> flat;
+  require(values_.size() < (Index{1} << 31), "[fit] ", values_.size(),
+          " values; at most 2^31 - 1 are supported");
+  std::vector<std::int32_t> rows;  // of x
   for (Index i = 0; i < n; ++i)
     for (Index m = 0; m < outputs; ++m) {
-      const double v = values[i * outputs + m];
-      if (std::isnan(v)) continue;
-      flat.push_back(targets.forward(static_cast<std::size_t>(m), v));
-      p.rows.push_back(i);
+      if (std::isnan(values[i * outputs + m])) continue;
+      rows.push_back(static_cast<std::int32_t>(i));
       if (outputs > 1) p.group.push_back(static_cast<std::int32_t>(m));
     }
   std::vector<Index> sizes;
   for (std::size_t k = 0; k < modes.size(); ++k) {
     const std::vector<double> all = scaled(modes[k], x, static_cast<int>(k));
     std::vector<double> unique;
-    for (const Index i : p.rows) unique.push_back(all[static_cast<std::size_t>(i)]);
+    unique.reserve(rows.size());
+    for (const std::int32_t i : rows) unique.push_back(all[static_cast<std::size_t>(i)]);
     std::sort(unique.begin(), unique.end());
     unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
-    index[k].reserve(p.rows.size());
-    for (const Index i : p.rows)
+    unique.shrink_to_fit();
+    index[k].reserve(rows.size());
+    for (const std::int32_t i : rows)
       index[k].push_back(static_cast<std::int32_t>(
           std::lower_bound(unique.begin(), unique.end(), all[static_cast<std::size_t>(i)]) - unique.begin()));
     sizes.push_back(static_cast<Index>(unique.size()));
@@ -91,7 +110,13 @@ Prepared Builder::prepare(const std::vector<Mode>& modes, const Array& x, const 
     p.coordinates.push_back(numbers);
     sizes.push_back(outputs);
   }
-  p.entries = std::make_shared<const Entries>(std::move(index), std::move(sizes), std::move(flat));
+  p.entries = std::make_shared<const Entries>(std::move(index), std::move(sizes), values_of(y, targets));
+  return p;
+}
+
+Prepared Builder::prepare(const Prepared& same, const Array& y, const Targets& targets) {
+  Prepared p = same;
+  p.entries = std::make_shared<const Entries>(same.entries->with(values_of(y, targets)));
   return p;
 }
 

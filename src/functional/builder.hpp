@@ -25,7 +25,6 @@ struct Prepared {
   std::vector<std::vector<double>> coordinates;  // of every mode, scaled, rising, distinct
   std::shared_ptr<const Entries> entries;
   std::vector<std::int32_t> group;  // output of every observation; empty: one
-  std::vector<Index> rows;          // row of x of every observation
 };
 
 class Builder {
@@ -34,6 +33,8 @@ class Builder {
   /// Standardised values at scaled coordinates; NaN are left out.
   static Prepared prepare(const std::vector<Mode>& modes, const Array& x, const Array& y,
                           const Targets& targets);
+  /// Of the same rows of y by other targets.
+  static Prepared prepare(const Prepared& same, const Array& y, const Targets& targets);
   static Model model(const Variational& v, const std::vector<Mode>& modes, std::vector<std::string> outputs,
                      Targets targets);
   static Model with_core(const std::vector<Mode>& modes, std::vector<std::string> outputs, Targets targets,

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
 #include "functional/ascent.hpp"
 #include "functional/builder.hpp"
+#include "functional/side_by_side.hpp"
 #include "functional/special.hpp"
 
 namespace cartan::functional {
@@ -64,7 +64,7 @@ void Builder::calibrate(Model& m, const Variational& v, const std::vector<int>& 
   std::vector<double> residual(static_cast<std::size_t>(n)), variance(residual.size()),
       noise(residual.size());
   std::vector<double> all(residual.size());
-  parallel_for(folds, 1, [&](Index f, Index) {
+  side_by_side(folds, [&](Index f) {
     std::vector<double> mean(residual.size()), square(residual.size());
     std::vector<char> mask(residual.size(), 0);
     for (Index e = f; e < n; e += folds)

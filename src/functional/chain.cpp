@@ -1,12 +1,13 @@
 #include "functional/chain.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
+#include "core/team.hpp"
 #include "functional/chain_pass.hpp"
+#include "functional/relay.hpp"
 
 namespace cartan::functional {
 namespace {
@@ -70,39 +71,6 @@ Chain::Chain(std::vector<Kernel> components, std::vector<double> coordinates)
   find_transitions();
 }
 
-namespace {
-
-// Tables that chains of this thread have given back.
-using Tables = std::array<std::vector<double>, 5>;
-std::vector<Tables>& reserve() {
-  static thread_local std::vector<Tables> tables;
-  return tables;
-}
-constexpr std::size_t largest_kept = std::size_t{1} << 21;  // numbers
-
-}  // namespace
-
-void Chain::take_tables() {
-  const auto n = coordinates_.size(), d = static_cast<std::size_t>(states_), c = kernels_.size();
-  if (m_prior_.empty() && !reserve().empty()) {
-    Tables& t = reserve().back();
-    m_prior_.swap(t[0]), p_prior_.swap(t[1]), m_post_.swap(t[2]), u_.swap(t[3]), v_.swap(t[4]);
-    reserve().pop_back();
-  }
-  const auto grow = [](std::vector<double>& table, std::size_t size) {
-    if (table.size() < size) table = std::vector<double>(size);  // what was there is of no use
-  };
-  grow(m_prior_, n * d), grow(m_post_, n * d), grow(p_prior_, n * d * d);
-  grow(u_, n * c * c), grow(v_, n * c * d);
-}
-
-void Chain::release() {
-  if (m_prior_.empty()) return;
-  Tables t;
-  t[0].swap(m_prior_), t[1].swap(p_prior_), t[2].swap(m_post_), t[3].swap(u_), t[4].swap(v_);
-  if (t[1].size() <= largest_kept && reserve().size() < 4) reserve().push_back(std::move(t));
-}
-
 void Chain::set_kernels(std::vector<Kernel> kernels) {
   require(kernels.size() == kernels_.size(), "[Chain] ", kernels.size(), " kernels for ", kernels_.size());
   for (std::size_t k = 0; k < kernels.size(); ++k)
@@ -122,8 +90,9 @@ void Chain::find_transitions() {
     const auto at = static_cast<std::size_t>(place_[k]);
     kernel.stationary(stationary_.data() + at);
     std::size_t same = 0;  // an earlier component of the same transitions
-    const auto numbers = [](const Kernel& x) { return std::make_pair(x.text(), x.parameters()); };
-    while (same < k && numbers(kernels_[same]) != numbers(kernel)) ++same;
+    while (same < k &&
+           (kernels_[same].parameters() != kernel.parameters() || kernels_[same].text() != kernel.text()))
+      ++same;
     if (same < k) {
       const auto d2 = kernel.states() * kernel.states();
       for (Index i = 1; i < n; ++i)
@@ -143,48 +112,112 @@ void Chain::find_transitions() {
   }
 }
 
+// Rows of a block: those of its tables that stay in a core's cache.
+Index Chain::block_rows() const {
+  constexpr Index room = 24576;  // numbers
+  return std::clamp<Index>(room / Tables::numbers(1, states_, components()), 16, 512);
+}
+
 double Chain::forward(const double* precision, const double* shift) {
   if (size() == 0) return 0;
-  take_tables();
+  const Index n = size(), rows = block_rows(), d = states_;
+  start_.resize(static_cast<std::size_t>((n + rows - 1) / rows * (d + d * d)));
   return with_sizes(*this, uniform_, [&](auto sizes) {
     Pass<decltype(sizes)> pass(*this);
-    std::vector<double> m(static_cast<std::size_t>(states_), 0.0), p(m.size() * m.size(), 0.0);
-    pass.add_stationary(1, p.data());
-    return pass.forward(0, size(), m.data(), p.data(), precision, shift);
+    std::vector<double> m(static_cast<std::size_t>(d), 0.0), p(m.size() * m.size(), 0.0);
+    double* to = start_.data();
+    double sum = 0;
+    for (Index i = 0; i < n; i += rows, to += d + d * d) {
+      pass.copy(m.data(), p.data(), to, to + d);
+      pass.forward(i, std::min(n, i + rows), m.data(), p.data(), precision, shift, nullptr, sum);
+    }
+    return sum;
   });
 }
 
 void Chain::backward(const double* precision, const double* shift, double* mean, double* covariance,
                      double* gradient, bool keep) {
-  const auto n = coordinates_.size(), d = static_cast<std::size_t>(states_);
-  if (keep) r_.resize(n * d), n_.resize(n * d * d);
+  const Index n = size(), d = states_, rows = keep ? n : block_rows();
   if (gradient) std::fill_n(gradient, parameters_, 0.0);
   if (n == 0) return;
-  std::vector<double> slopes;
-  if (gradient) slopes.assign(transition_.size() + stationary_.size(), 0.0);
+  const Index blocks = (n + rows - 1) / rows, numbers = Tables::numbers(rows, d, components());
+  // short chains are done before another thread has begun
+  const int workers = blocks > 2 && team() > 1 && n * d * d >= 10000 ? 2 : 1;
+  const Index tables = workers == 1 ? 1 : 4;
+  std::vector<double> room(static_cast<std::size_t>(keep ? 0 : tables * numbers));
+  if (keep) kept_.resize(static_cast<std::size_t>(numbers));
+  std::vector<double> by_rest(static_cast<std::size_t>(block_), 0.0);
   with_sizes(*this, uniform_, [&](auto sizes) {
-    Pass<decltype(sizes)> pass(*this);
-    std::vector<double> r(d, 0.0), big(d * d, 0.0);
-    pass.backward(0, size(), r.data(), big.data(), precision, shift, mean, covariance,
-                  gradient ? &slopes : nullptr, keep);
+    struct Worker {
+      Pass<decltype(sizes)> pass;
+      std::vector<double> m, p, by_a;
+    };
+    std::vector<double> r(static_cast<std::size_t>(d), 0.0), big(r.size() * r.size(), 0.0);
+    std::vector<Worker> worker(static_cast<std::size_t>(workers),
+                               {Pass<decltype(sizes)>(*this), r, big,
+                                std::vector<double>(gradient ? static_cast<std::size_t>(rows * block_) : 0)});
+    const auto table = [&](Index block) {
+      return Tables(keep ? kept_.data() : room.data() + block % tables * numbers, block * rows, rows, states_,
+                    components());
+    };
+    const auto end = [&](Index block) { return std::min(n, (block + 1) * rows); };
+    const auto again = [&](Index block, int who) {
+      Worker& own = worker[static_cast<std::size_t>(who)];
+      const double* from = start_.data() + block * (d + d * d);
+      own.pass.copy(from, from + d, own.m.data(), own.p.data());
+      double evidence = 0;
+      const Tables t = table(block);
+      own.pass.forward(block * rows, end(block), own.m.data(), own.p.data(), precision, shift, &t, evidence);
+    };
+    const auto recurse = [&](Index block, int who) {
+      worker[static_cast<std::size_t>(who)].pass.recurse(block * rows, end(block), r.data(), big.data(),
+                                                         precision, shift, table(block));
+    };
+    const auto finish = [&](Index block, int who) {
+      Worker& own = worker[static_cast<std::size_t>(who)];
+      own.pass.outputs(block * rows, end(block), table(block), mean, covariance,
+                       gradient ? own.by_a.data() : nullptr, by_rest.data());
+      if (gradient) add_gradient(block * rows, end(block), own.by_a.data(), gradient);
+    };
+    if (workers == 1) {
+      for (Index block = blocks - 1; block >= 0; --block)
+        again(block, 0), recurse(block, 0), finish(block, 0);
+    } else {
+      Relay relay(blocks, tables, again, recurse, finish);
+      parallel_for(2, 1, [&](Index task, Index) {
+        if (task == 0) {
+          relay.first();
+        } else {
+          relay.second();
+        }
+      });
+    }
     return 0;
   });
-  if (!gradient) return;
+  if (gradient) add_gradient(0, 0, by_rest.data(), gradient);
+}
+
+// The derivatives by the blocks of A of [begin, end), or, of no coordinates, by those of P at rest, times
+// those in the parameters.
+void Chain::add_gradient(Index begin, Index end, const double* by, double* gradient) const {
   std::vector<double> a, da;
   for (std::size_t k = 0; k < kernels_.size(); ++k) {
     const auto d2 = static_cast<std::size_t>(kernels_[k].states() * kernels_[k].states()),
                np = kernels_[k].parameters().size();
     a.resize(d2), da.resize(np * d2);
-    const auto add = [&](const double* by) {
+    const auto add = [&](const double* slope) {
       for (std::size_t p = 0; p < np; ++p)
-        for (std::size_t j = 0; j < d2; ++j) gradient[p] += by[j] * da[p * d2 + j];
+        for (std::size_t j = 0; j < d2; ++j) gradient[p] += slope[j] * da[p * d2 + j];
     };
-    for (std::size_t i = 1; i < n; ++i) {
-      kernels_[k].transition(coordinates_[i] - coordinates_[i - 1], a.data(), da.data());
-      add(slopes.data() + i * static_cast<std::size_t>(block_) + place_[k]);
+    for (Index i = std::max<Index>(begin, 1); i < end; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      kernels_[k].transition(coordinates_[at] - coordinates_[at - 1], a.data(), da.data());
+      add(by + (i - begin) * block_ + place_[k]);
     }
-    kernels_[k].stationary(a.data(), da.data());
-    add(slopes.data() + transition_.size() + place_[k]);
+    if (begin == end) {
+      kernels_[k].stationary(a.data(), da.data());
+      add(by + place_[k]);
+    }
     gradient += np;
   }
 }
@@ -192,9 +225,10 @@ void Chain::backward(const double* precision, const double* shift, double* mean,
 void Chain::at(double x, double* mean, double* covariance) const {
   const Index n = size();
   const auto d = static_cast<std::size_t>(states_), c = kernels_.size();
-  require(n == 0 || !n_.empty(), "[Chain] the smoother has not been run");
-  Chain& self = const_cast<Chain&>(*this);  // the pass writes into its own room alone here
-  Pass<Blocks> pass(self);
+  require(n == 0 || !kept_.empty(), "[Chain] the smoother has not been run");
+  Pass<Blocks> pass(*this);
+  Tables t;
+  if (n > 0) t = Tables(const_cast<double*>(kept_.data()), 0, n, states_, components());  // read alone
   const Index next = std::lower_bound(coordinates_.begin(), coordinates_.end(), x) - coordinates_.begin();
   std::vector<double> m(d, 0.0), p(d * d, 0.0), r(d, 0.0), big(d * d, 0.0),
       step(static_cast<std::size_t>(block_));
@@ -203,32 +237,20 @@ void Chain::at(double x, double* mean, double* covariance) const {
   };
   const bool seen = next < n && coordinates_[static_cast<std::size_t>(next)] == x;
   if (seen) {
-    const double* row = p_prior_.data() + next * states_ * states_;
-    std::copy_n(m_prior_.data() + next * states_, d, m.data());
-    std::copy_n(row, d * d, p.data());
-  } else if (next > 0) {
-    const Index i = next - 1;
-    std::copy_n(m_post_.data() + i * states_, d, m.data());
-    std::copy_n(p_prior_.data() + i * states_ * states_, d * d, p.data());
-    const double* vt = v_.data() + i * static_cast<Index>(c) * states_;
-    for (std::size_t k = 0; k < c; ++k)
-      for (std::size_t i2 = 0; i2 < d; ++i2)
-        for (std::size_t j = 0; j < d; ++j) p[i2 * d + j] -= vt[k * d + i2] * vt[k * d + j];
-    transition(x - coordinates_[static_cast<std::size_t>(i)]);
-    pass.predict(step.data(), m.data(), p.data());
+    pass.copy(t.m_prior(next), t.p_prior(next), m.data(), p.data());
+    pass.copy(t.r(next), t.n(next), r.data(), big.data());
   } else {
-    pass.add_stationary(1, p.data());
-  }
-  if (next < n) {
-    const double* rn = r_.data() + next * states_;
-    const double* nn = n_.data() + next * states_ * states_;
-    if (seen) {
-      std::copy_n(rn, d, r.data());
-      std::copy_n(nn, d * d, big.data());
+    if (next > 0) {
+      pass.copy(t.m_post(next - 1), t.p_post(next - 1), m.data(), p.data());
+      transition(x - coordinates_[static_cast<std::size_t>(next - 1)]);
+      pass.predict(step.data(), m.data(), p.data());
     } else {
+      pass.add_stationary(1, p.data());
+    }
+    if (next < n) {
       transition(coordinates_[static_cast<std::size_t>(next)] - x);
-      pass.advance_transposed(step.data(), rn, r.data());
-      pass.congruence(step.data(), true, nn, big.data());
+      pass.advance_transposed(step.data(), t.r(next), r.data());
+      pass.congruence(step.data(), true, t.n(next), big.data());
     }
   }
   std::vector<double> h(d, 0.0);

@@ -18,6 +18,10 @@
 // from the same pass; no covariance is inverted, so that kernels without noise of their own (constant,
 // linear, periodic) need no care. (J. Durbin, S. J. Koopman, Time Series Analysis by State Space Methods,
 // 2012, 4.4)
+//
+// Memory: forward keeps the moments before every block of coordinates alone, backward runs a block again
+// before it comes back through it, so that tables are of one block. Another thread, where there is one, makes
+// tables ahead of the recursion, and moments and gradients behind it (Relay).
 
 #include <memory>
 #include <vector>
@@ -56,16 +60,14 @@ class Chain {
   void at(double x, double* mean, double* covariance) const;
 
   std::size_t parameters() const { return parameters_; }
-  /// Gives the tables of the passes to the next chain of this thread: what at() and backward() read is lost.
-  void release();
 
  private:
-  struct Step;  // one coordinate's row of the tables below
+  struct Tables;
   template <class S>
   struct Pass;
-  friend struct ScanPass;
   void find_transitions();
-  void take_tables();
+  Index block_rows() const;
+  void add_gradient(Index begin, Index end, const double* by, double* gradient) const;
 
   std::vector<Kernel> kernels_;
   std::vector<double> coordinates_;
@@ -78,8 +80,8 @@ class Chain {
   std::vector<double> stationary_;   // (block)
   std::vector<double> observation_;  // (n, D) where a component does not read its first state, else (D)
   bool fixed_observation_ = true;
-  // tables of the passes, a row a coordinate; perhaps longer than needed
-  std::vector<double> m_prior_, p_prior_, m_post_, u_, v_, r_, n_;
+  std::vector<double> start_;  // of every block: moments after the coordinate before it
+  std::vector<double> kept_;   // tables of all coordinates, for at()
 };
 
 }  // namespace cartan::functional

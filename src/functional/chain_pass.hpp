@@ -28,19 +28,49 @@ struct Blocks {
   explicit Blocks(const Chain& chain) : d(chain.states()), c(chain.components()) {}
 };
 
+/// What the passes leave of a range of coordinates: rows of begin, begin + 1, ..; moments after a message
+/// also those of begin - 1.
+struct Chain::Tables {
+  Index begin = 0;
+  int d = 0, c = 0;
+  double *prior_m = nullptr, *prior_p = nullptr, *post_m = nullptr, *post_p = nullptr, *ut = nullptr,
+         *vt = nullptr, *rs = nullptr, *ns = nullptr;
+
+  static Index numbers(Index rows, Index d, Index c) {
+    return rows * (3 * d + 3 * d * d + c * c + c * d) + d + d * d;
+  }
+  Tables() = default;
+  Tables(double* room, Index first, Index rows, int states, int components)
+      : begin(first), d(states), c(components) {
+    const Index n = d;
+    prior_m = room, prior_p = prior_m + rows * n, post_m = prior_p + rows * n * n;
+    post_p = post_m + (rows + 1) * n, ut = post_p + (rows + 1) * n * n, vt = ut + rows * c * c;
+    rs = vt + rows * c * n, ns = rs + rows * n;
+  }
+  double* m_prior(Index i) const { return prior_m + (i - begin) * d; }
+  double* p_prior(Index i) const { return prior_p + (i - begin) * d * d; }
+  double* m_post(Index i) const { return post_m + (i - begin + 1) * d; }
+  double* p_post(Index i) const { return post_p + (i - begin + 1) * d * d; }
+  double* u(Index i) const { return ut + (i - begin) * c * c; }  // transposed
+  double* v(Index i) const { return vt + (i - begin) * c * d; }  // transposed
+  double* r(Index i) const { return rs + (i - begin) * d; }
+  double* n(Index i) const { return ns + (i - begin) * d * d; }
+};
+
 template <class S>
 struct Chain::Pass {
-  Chain& chain;
+  const Chain& chain;
   S s;
   std::vector<double> room;
   double *hp, *tt, *b, *l, *inverse, *x, *y, *z, *work, *uh;
 
-  explicit Pass(Chain& of) : chain(of), s(of) {
+  explicit Pass(const Chain& of) : chain(of), s(of) {
     const auto n = static_cast<std::size_t>(s.d) * static_cast<std::size_t>(s.d);
     room.assign(6 * n + 5 * static_cast<std::size_t>(s.d), 0.0);
     hp = room.data(), tt = hp + n, b = tt + n, l = b + n, work = l + n, uh = work + n;
     inverse = uh + n, x = inverse + s.d, y = x + s.d, z = y + s.d;
   }
+  Pass(const Pass& other) : Pass(other.chain) {}  // room of its own
 
   const double* h(Index i) const {
     return chain.observation_.data() + (chain.fixed_observation_ ? 0 : i * chain.states_);
@@ -164,6 +194,10 @@ struct Chain::Pass {
         for (int j = 0; j < d; ++j) p[(f + i) * s.d + f + j] += sign * m[i * d + j];
     }
   }
+  void copy(const double* m, const double* p, double* to_m, double* to_p) const {
+    for (int j = 0; j < s.d; ++j) to_m[j] = m[j];
+    for (int j = 0; j < s.d * s.d; ++j) to_p[j] = p[j];
+  }
   // Moments of the state one step on: P- = P_rest + A (P - P_rest) A^T.
   void predict(const double* at, double* m, double* p) {
     advance(at, m, x);
@@ -173,21 +207,26 @@ struct Chain::Pass {
     add_stationary(1, p);
   }
 
-  // From the prior (m, p) of coordinate `begin` to the posterior of `end` - 1; what it adds to log evidence.
-  double forward(Index begin, Index end, double* m, double* p, const double* precision, const double* shift) {
+  // From the moments (m, p) after the message before `begin`, none before the first, to those after that of
+  // `end` - 1. What it adds to log evidence is added; tables where not null.
+  void forward(Index begin, Index end, double* m, double* p, const double* precision, const double* shift,
+               const Tables* keep, double& log_evidence) {
     const auto d = s.d;
     const auto c = s.c;
-    double log_evidence = 0;
+    if (keep) copy(m, p, keep->m_post(begin - 1), keep->p_post(begin - 1));
     for (Index i = begin; i < end; ++i) {
-      if (i > begin) predict(a(i), m, p);
-      double* keep_m = chain.m_prior_.data() + i * d;
-      double* keep_p = chain.p_prior_.data() + i * d * d;
-      for (int j = 0; j < d; ++j) keep_m[j] = m[j];
-      for (int j = 0; j < d * d; ++j) keep_p[j] = p[j];
+      if (i > 0) {
+        predict(a(i), m, p);
+      } else {
+        for (int j = 0; j < d; ++j) m[j] = 0;
+        for (int j = 0; j < d * d; ++j) p[j] = 0;
+        add_stationary(1, p);
+      }
+      if (keep) copy(m, p, keep->m_prior(i), keep->p_prior(i));
       const double* w = precision + i * c * c;
       const double* e = shift + i * c;
-      double* ut = chain.u_.data() + i * c * c;
-      double* vt = chain.v_.data() + i * c * d;
+      double* ut = keep ? keep->u(i) : uh;
+      double* vt = keep ? keep->v(i) : work;
 
       cholesky_semidefinite(c, w, l);
       const double* hp_ = read(i, d, p, hp);
@@ -233,29 +272,24 @@ struct Chain::Pass {
       functional::apply(d, d, p, hz, inverse);
       for (int j = 0; j < d; ++j) quadratic += hz[j] * inverse[j] / 2;
       for (int j = 0; j < d; ++j) m[j] += inverse[j];
-      double* post = chain.m_post_.data() + i * d;
-      for (int j = 0; j < d; ++j) post[j] = m[j];
+      if (keep) copy(m, p, keep->m_post(i), keep->p_post(i));
       log_evidence += quadratic;
     }
-    return log_evidence;
   }
 
-  // r and n of coordinate `begin` from those of `end`, both behind the transition to it (zero at the very
-  // end); moments and gradients as in Chain::backward. What a step before `begin` needs is left in r, n.
-  void backward(Index begin, Index end, double* r, double* n, const double* precision, const double* shift,
-                double* mean, double* covariance, std::vector<double>* slopes, bool keep) {
+  // The recursion from `end` - 1 down to `begin`: r, n are first those behind the transition to `end` (zero
+  // at the very end), then what a step before `begin` needs. Those behind the messages go into the tables.
+  void recurse(Index begin, Index end, double* r, double* n, const double* precision, const double* shift,
+               const Tables& t) {
     const auto d = s.d;
     const auto c = s.c;
     for (Index i = end - 1; i >= begin; --i) {
       const double* w = precision + i * c * c;
       const double* e = shift + i * c;
-      const double* ut = chain.u_.data() + i * c * c;
-      const double* vt = chain.v_.data() + i * c * d;
-      const double* p = chain.p_prior_.data() + i * d * d;
-      const double* m = chain.m_prior_.data() + i * d;
-      const double* hu = spread(i, c, ut, uh);  // (C, D)
+      const double* vt = t.v(i);
+      const double* hu = spread(i, c, t.u(i), uh);  // (C, D)
       functional::apply(c, d, vt, r, x);
-      const double* hm = read(i, Fixed<1>{}, chain.m_post_.data() + i * d, y);
+      const double* hm = read(i, Fixed<1>{}, t.m_post(i), y);
       for (int j = 0; j < c; ++j) {
         double sum = e[j];
         for (int k = 0; k < c; ++k) sum -= w[j * c + k] * hm[k];
@@ -281,34 +315,7 @@ struct Chain::Pass {
           const double f = hu[k * d + j], g = tt[k * d + j];
           for (int q = 0; q < d; ++q) n[j * d + q] -= f * tt[k * d + q] + g * hu[k * d + q];
         }
-
-      if (mean || covariance) {
-        const double* hp_ = read(i, d, p, hp);
-        if (mean) {
-          const double* at = read(i, Fixed<1>{}, m, y);
-          for (int j = 0; j < c; ++j) {
-            double sum = at[j];
-            for (int q = 0; q < d; ++q) sum += hp_[j * d + q] * r[q];
-            mean[i * c + j] = sum;
-          }
-        }
-        if (covariance) {
-          multiply(c, d, d, hp_, n, tt);
-          const double* prior = read_columns(i, c, hp_, b);
-          double* out = covariance + i * c * c;
-          for (int j = 0; j < c; ++j)
-            for (int k = 0; k <= j; ++k) {
-              double sum = prior[j * c + k];
-              for (int q = 0; q < d; ++q) sum -= tt[j * d + q] * hp_[k * d + q];
-              out[j * c + k] = out[k * c + j] = sum;
-            }
-        }
-      }
-      if (keep) {
-        for (int j = 0; j < d; ++j) chain.r_[static_cast<std::size_t>(i * d + j)] = r[j];
-        for (int j = 0; j < d * d; ++j) chain.n_[static_cast<std::size_t>(i * d * d + j)] = n[j];
-      }
-      if (slopes) differentiate(i, r, n, *slopes);
+      copy(r, n, t.r(i), t.n(i));
       if (i > 0) {
         advance_transposed(a(i), r, x);
         for (int j = 0; j < d; ++j) r[j] = x[j];
@@ -317,12 +324,44 @@ struct Chain::Pass {
     }
   }
 
-  // slopes: for every coordinate the derivatives of the evidence by the blocks of A, then by those of P at
-  // rest.
-  void differentiate(Index i, const double* r, const double* n, std::vector<double>& slopes) {
+  // Smoothed moments of [begin, end), each where not null, and derivatives as in differentiate(), from tables
+  // behind the recursion.
+  void outputs(Index begin, Index end, const Tables& t, double* mean, double* covariance, double* by_a,
+               double* by_rest) {
     const auto d = s.d;
     const auto c = s.c;
-    double* by_rest = slopes.data() + chain.transition_.size();
+    for (Index i = end - 1; i >= begin; --i) {
+      const double *r = t.r(i), *n = t.n(i);
+      const double* hp_ = read(i, d, t.p_prior(i), hp);
+      if (mean) {
+        const double* at = read(i, Fixed<1>{}, t.m_prior(i), y);
+        for (int j = 0; j < c; ++j) {
+          double sum = at[j];
+          for (int q = 0; q < d; ++q) sum += hp_[j * d + q] * r[q];
+          mean[i * c + j] = sum;
+        }
+      }
+      if (covariance) {
+        multiply(c, d, d, hp_, n, tt);
+        const double* prior = read_columns(i, c, hp_, b);
+        double* out = covariance + i * c * c;
+        for (int j = 0; j < c; ++j)
+          for (int k = 0; k <= j; ++k) {
+            double sum = prior[j * c + k];
+            for (int q = 0; q < d; ++q) sum -= tt[j * d + q] * hp_[k * d + q];
+            out[j * c + k] = out[k * c + j] = sum;
+          }
+      }
+      if (by_a) differentiate(i, t, by_a + (i - begin) * chain.block_, by_rest);
+    }
+  }
+
+  // Derivatives of the evidence by the blocks of A of step i; to `by_rest` is added what step i has by those
+  // of P at rest.
+  void differentiate(Index i, const Tables& t, double* by_a, double* by_rest) {
+    const auto d = s.d;
+    const auto c = s.c;
+    const double *r = t.r(i), *n = t.n(i);
     // G = (r r^T - N) / 2
     for (int j = 0; j < d; ++j)
       for (int q = 0; q < d; ++q) tt[j * d + q] = (r[j] * r[q] - n[j * d + q]) / 2;
@@ -330,14 +369,8 @@ struct Chain::Pass {
     if (i > 0) {
       // hp = A (P - P_rest) of the step before
       double* q = hp;
-      const double* before = chain.p_prior_.data() + (i - 1) * d * d;
-      const double* vt = chain.v_.data() + (i - 1) * c * d;
+      const double* before = t.p_post(i - 1);
       for (int j = 0; j < d * d; ++j) b[j] = before[j];
-      for (int k = 0; k < c; ++k)
-        for (int j = 0; j < d; ++j) {
-          const double f = vt[k * d + j];
-          for (int e = 0; e < d; ++e) b[j * d + e] -= f * vt[k * d + e];
-        }
       add_stationary(-1, b);
       for (int k = 0; k < c; ++k) {
         const int f = first(k), size_ = size(k);
@@ -350,8 +383,7 @@ struct Chain::Pass {
           }
       }
     }
-    const double* post = i > 0 ? chain.m_post_.data() + (i - 1) * d : nullptr;
-    double* by_a = slopes.data() + i * chain.block_;
+    const double* post = t.m_post(i - 1);
     for (int k = 0; k < c; ++k) {
       const int f = first(k), size_ = size(k);
       const int at_k = place(k);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cartan/core/parallel.hpp"
+#include "core/workspace.hpp"
 #include "functional/chain.hpp"
 #include "functional/chain_pass.hpp"
 
@@ -58,7 +59,6 @@ double Chain::scan(const double* precision, const double* shift, double* mean, d
     backward(precision, shift, mean, covariance, nullptr);
     return evidence;
   }
-  take_tables();
   std::vector<Element> element(static_cast<std::size_t>(blocks));
   std::vector<double> evidence(static_cast<std::size_t>(blocks));
   // the transition into block k, its own elements from the state before that transition
@@ -68,12 +68,10 @@ double Chain::scan(const double* precision, const double* shift, double* mean, d
     Element& x = element[static_cast<std::size_t>(k)];
     x.b = Vector::Zero(d), x.e = Vector::Zero(d);
     x.c = Matrix::Zero(d, d), x.j = Matrix::Zero(d, d);
-    if (k > 0) {  // noise of the transition: that of no variance before
-      pass.predict(pass.a(begin), x.b.data(), x.c.data());
-    } else {
-      pass.add_stationary(1, x.c.data());
-    }
-    pass.forward(begin, end, x.b.data(), x.c.data(), precision, shift);
+    Scratch<double> room(Tables::numbers(end - begin, d, components()));
+    const Tables t(room.data(), begin, end - begin, states_, components());
+    double unused = 0;  // no variance before the block
+    pass.forward(begin, end, x.b.data(), x.c.data(), precision, shift, &t, unused);
     x.phi = Matrix::Identity(d, d);
     Matrix vt(components(), d), hu(components(), d);
     for (Index i = begin; i < end; ++i) {
@@ -88,11 +86,11 @@ double Chain::scan(const double* precision, const double* shift, double* mean, d
         x.phi = moved;
       }
       const Index c = components();
-      pass.spread(i, static_cast<int>(c), u_.data() + i * c * c, hu.data());
-      std::copy_n(v_.data() + i * c * d, c * d, vt.data());
+      pass.spread(i, static_cast<int>(c), t.u(i), hu.data());
+      std::copy_n(t.v(i), c * d, vt.data());
       x.phi -= vt.transpose() * (hu * x.phi);
     }
-    pass.backward(begin, end, x.e.data(), x.j.data(), precision, shift, nullptr, nullptr, nullptr, false);
+    pass.recurse(begin, end, x.e.data(), x.j.data(), precision, shift, t);
   });
   // from the left: the posterior after each block; from the right: the messages of later blocks
   std::vector<Vector> m(static_cast<std::size_t>(blocks)), e(m.size());
@@ -122,20 +120,19 @@ double Chain::scan(const double* precision, const double* shift, double* mean, d
     const Index begin = k * grain, end = std::min(n, begin + grain);
     Vector mk = Vector::Zero(d), r = Vector::Zero(d);
     Matrix pk = Matrix::Zero(d, d), nk = Matrix::Zero(d, d);
-    if (k > 0) {
-      mk = m[static_cast<std::size_t>(k - 1)], pk = p[static_cast<std::size_t>(k - 1)];
-      pass.predict(pass.a(begin), mk.data(), pk.data());
-    } else {
-      pass.add_stationary(1, pk.data());
-    }
-    evidence[static_cast<std::size_t>(k)] = pass.forward(begin, end, mk.data(), pk.data(), precision, shift);
+    if (k > 0) mk = m[static_cast<std::size_t>(k - 1)], pk = p[static_cast<std::size_t>(k - 1)];
+    Scratch<double> room(Tables::numbers(end - begin, d, components()));
+    const Tables t(room.data(), begin, end - begin, states_, components());
+    pass.forward(begin, end, mk.data(), pk.data(), precision, shift, &t,
+                 evidence[static_cast<std::size_t>(k)]);
     // r and N by the moments after the block, from the messages of later ones
     const Matrix& later = j[static_cast<std::size_t>(k)];
     const Eigen::PartialPivLU<Matrix> lu(one + later * pk);
     nk = lu.solve(later);
     nk = (nk + nk.transpose()).eval() / 2;
     r = lu.solve(e[static_cast<std::size_t>(k)] - later * mk);
-    pass.backward(begin, end, r.data(), nk.data(), precision, shift, mean, covariance, nullptr, false);
+    pass.recurse(begin, end, r.data(), nk.data(), precision, shift, t);
+    pass.outputs(begin, end, t, mean, covariance, nullptr, nullptr);
   });
   double sum = 0;
   for (const double x : evidence) sum += x;

@@ -4,6 +4,7 @@
 
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
+#include "functional/small.hpp"
 
 namespace cartan::functional {
 namespace {
@@ -51,31 +52,33 @@ void add_up(const Vector* const* tables, int others, int second, int vectors, co
   }
 }
 
-using AddUp = decltype(&add_up<0, 0>);
-AddUp add_up_for(int second, int first) {
+// body(S{}, F{}) with the registers of second moments and of means, known to the compiler where these are
+// few.
+template <class Body>
+auto with_vectors(int second, int first, Body&& body) {
   if (first == 1) switch (second) {
       case 1:
-        return add_up<1, 1>;
+        return body(Fixed<1>{}, Fixed<1>{});
       case 2:
-        return add_up<2, 1>;
+        return body(Fixed<2>{}, Fixed<1>{});
       case 3:
-        return add_up<3, 1>;
+        return body(Fixed<3>{}, Fixed<1>{});
       case 4:
-        return add_up<4, 1>;
+        return body(Fixed<4>{}, Fixed<1>{});
       case 5:
-        return add_up<5, 1>;
+        return body(Fixed<5>{}, Fixed<1>{});
       default:
         break;
     }
   if (first == 2) switch (second) {
       case 6:
-        return add_up<6, 2>;
+        return body(Fixed<6>{}, Fixed<2>{});
       case 7:
-        return add_up<7, 2>;
+        return body(Fixed<7>{}, Fixed<2>{});
       default:
         break;
     }
-  return add_up<0, 0>;
+  return body(Fixed<0>{}, Fixed<0>{});
 }
 
 }  // namespace
@@ -90,94 +93,114 @@ Moments2::Moments2(int components, const std::vector<Index>& sizes)
 
 Entries::Entries(std::vector<std::vector<std::int32_t>> index, std::vector<Index> sizes,
                  std::vector<double> values)
-    : index_(std::move(index)), sizes_(std::move(sizes)), values_(std::move(values)) {
-  const int modes = static_cast<int>(index_.size());
+    : values_(std::move(values)) {
+  const std::size_t modes = index.size(), n = values_.size();
   require(1 <= modes && modes <= most_modes, "[Entries] ", modes, " modes; expected 1 to ", most_modes);
   require(size() < (Index{1} << 31), "[Entries] ", size(), " observations; at most 2^31 - 1 are supported");
-  start_.resize(index_.size()), order_.resize(index_.size()), others_.resize(index_.size());
-  pieces_.resize(index_.size()), sorted_.resize(index_.size());
-  for (int k = 0; k < modes; ++k) {
-    const auto m = static_cast<std::size_t>(k);
-    auto& start = start_[m];
-    start.assign(static_cast<std::size_t>(sizes_[m]) + 1, 0);
-    for (const std::int32_t i : index_[m]) ++start[static_cast<std::size_t>(i) + 1];
-    for (std::size_t i = 1; i < start.size(); ++i) start[i] += start[i - 1];
-    order_[m].resize(values_.size());
-    std::vector<Index> next(start.begin(), start.end() - 1);
-    for (std::size_t e = 0; e < values_.size(); ++e)
-      order_[m][static_cast<std::size_t>(next[static_cast<std::size_t>(index_[m][e])]++)] =
+  auto places = std::make_shared<Places>();
+  places->sizes = std::move(sizes);
+  for (std::size_t m = 0; m < modes; ++m) {
+    Place& p = places->modes.emplace_back();
+    p.start.assign(static_cast<std::size_t>(places->sizes[m]) + 1, 0);
+    for (const std::int32_t i : index[m]) ++p.start[static_cast<std::size_t>(i) + 1];
+    for (std::size_t i = 1; i < p.start.size(); ++i) p.start[i] += p.start[i - 1];
+    p.order.resize(n);
+    std::vector<Index> next(p.start.begin(), p.start.end() - 1);
+    for (std::size_t e = 0; e < n; ++e)
+      p.order[static_cast<std::size_t>(next[static_cast<std::size_t>(index[m][e])]++)] =
           static_cast<std::int32_t>(e);
-    sorted_[m].resize(values_.size());
-    for (std::size_t e = 0; e < values_.size(); ++e)
-      sorted_[m][e] = values_[static_cast<std::size_t>(order_[m][e])];
-    const int others = modes - 1;
-    others_[m].resize(values_.size() * static_cast<std::size_t>(others));
-    std::int32_t* to = others_[m].data();
-    for (const std::int32_t e : order_[m])
-      for (int j = 0; j < modes; ++j)
-        if (j != k) *to++ = index_[static_cast<std::size_t>(j)][static_cast<std::size_t>(e)];
-    for (Index i = 0; i < sizes_[m]; ++i) {
-      Index at = start[static_cast<std::size_t>(i)];
-      const Index end = start[static_cast<std::size_t>(i + 1)];
+    p.others.resize(n * (modes - 1));
+    std::int32_t* to = p.others.data();
+    for (const std::int32_t e : p.order)
+      for (std::size_t j = 0; j < modes; ++j)
+        if (j != m) *to++ = index[j][static_cast<std::size_t>(e)];
+    for (std::size_t i = 0; i + 1 < p.start.size(); ++i) {
+      Index at = p.start[i];
+      const Index end = p.start[i + 1];
       do {
-        const Index to_ = std::min(end, at + piece);
-        pieces_[m].push_back({static_cast<std::int32_t>(i), at, to_});
-        at = to_;
+        const Index next_piece = std::min(end, at + piece);
+        p.pieces.push_back({static_cast<std::int32_t>(i), at, next_piece});
+        at = next_piece;
       } while (at < end);
     }
+    p.pieces.shrink_to_fit();
+  }
+  for (std::size_t m = 0; m < modes; ++m) places->modes[m].index = std::move(index[m]);
+  places_ = places;
+  sort_values();
+}
+
+void Entries::sort_values() {
+  sorted_.resize(places_->modes.size());
+  for (std::size_t m = 0; m < sorted_.size(); ++m) {
+    sorted_[m].resize(values_.size());
+    for (std::size_t e = 0; e < values_.size(); ++e)
+      sorted_[m][e] = values_[static_cast<std::size_t>(places_->modes[m].order[e])];
   }
 }
 
-void Entries::sums(int k, const Moments2& table, const double* weight, double offset,
-                   std::vector<Vector>& out) const {
+Entries Entries::with(std::vector<double> values) const {
+  require(values.size() == values_.size(), "[Entries] ", values.size(), " values for ", values_.size(),
+          " observations");
+  Entries out;
+  out.places_ = places_, out.values_ = std::move(values);
+  out.sort_values();
+  return out;
+}
+
+void Entries::sums(int k, const Moments2& table, const double* weight, double offset, Vector* out) const {
   const auto m = static_cast<std::size_t>(k);
+  const Place& at = places_->modes[m];
   const int vectors = table.vectors(), second = table.second_vectors(), others = modes() - 1;
-  const auto& pieces = pieces_[m];
-  const bool whole = static_cast<Index>(pieces.size()) == sizes_[m];
+  const auto& pieces = at.pieces;
+  const bool whole = static_cast<Index>(pieces.size()) == size(k);
   std::vector<Vector> parts;
-  out.resize(static_cast<std::size_t>(sizes_[m] * vectors));
   if (!whole) parts.resize(pieces.size() * static_cast<std::size_t>(vectors));
-  Vector* to = whole ? out.data() : parts.data();
+  Vector* to = whole ? out : parts.data();
   const Vector* tables[most_modes];
-  for (int j = 0, at = 0; j < modes(); ++j)
-    if (j != k) tables[at++] = table.row(j, 0);
+  for (int j = 0, place = 0; j < modes(); ++j)
+    if (j != k) tables[place++] = table.row(j, 0);
   std::vector<Vector> ones(static_cast<std::size_t>(vectors));
   std::vector<std::int32_t> nowhere;
-  const std::int32_t* place = others_[m].data();
+  const std::int32_t* place = at.others.data();
   int count = others;
   if (others == 0) {  // one mode: products of nothing
-    const Index n = size();
     for (Vector& v : ones) v += 1;
     tables[0] = ones.data();
-    nowhere.assign(static_cast<std::size_t>(n), 0);
+    nowhere.assign(static_cast<std::size_t>(size()), 0);
     place = nowhere.data();
     count = 1;
   }
-  const AddUp add = add_up_for(second, vectors - second);
+  const auto add = with_vectors(second, vectors - second,
+                                [](auto seconds, auto means) { return &add_up<seconds.value, means.value>; });
   // groups of pieces whose borders depend on the data alone
   const Index per_piece = std::max<Index>(1, size() / std::max<Index>(1, static_cast<Index>(pieces.size())));
-  const Index grain = std::clamp<Index>(2 * piece / per_piece, 1, 4096);
+  const Index grain = std::clamp<Index>(piece / 2 / per_piece, 1, 4096);
   parallel_for(static_cast<Index>(pieces.size()), grain, [&](Index begin, Index end) {
     for (Index p = begin; p < end; ++p)
-      add(tables, count, second, vectors, place, order_[m].data(), weight, sorted_[m].data(), offset,
+      add(tables, count, second, vectors, place, at.order.data(), weight, sorted_[m].data(), offset,
           pieces[static_cast<std::size_t>(p)].begin, pieces[static_cast<std::size_t>(p)].end, size(),
           to + p * vectors);
   });
   if (whole) return;
-  std::fill(out.begin(), out.end(), Vector{});
+  std::fill_n(out, size(k) * vectors, Vector{});
   for (std::size_t p = 0; p < pieces.size(); ++p)
     for (int v = 0; v < vectors; ++v)
-      out[static_cast<std::size_t>(pieces[p].coordinate * vectors + v)] +=
+      out[pieces[p].coordinate * vectors + v] +=
           parts[p * static_cast<std::size_t>(vectors) + static_cast<std::size_t>(v)];
 }
 
-void moments_at(const Moments2& table, const Vector* const* rows, int modes, double* mean, double* variance) {
-  const int c = table.components(), vectors = table.vectors(), second = table.second_vectors();
-  Vector p[most_vectors];
-  for (int v = 0; v < vectors; ++v) {
-    p[v] = rows[0][v];
-    for (int j = 1; j < modes; ++j) p[v] *= rows[j][v];
-  }
+namespace {
+
+// S registers of second moments and F of means in a row (S = 0: not known to the compiler).
+template <int S, int F>
+void moments_of(const Moments2& table, const Vector* const* rows, int modes, double* mean, double* variance) {
+  const int c = table.components(), second = S ? S : table.second_vectors(),
+            vectors = S ? S + F : table.vectors();
+  Vector p[S ? S + F : most_vectors];
+  for (int v = 0; v < vectors; ++v) p[v] = rows[0][v];
+  for (int j = 1; j < modes; ++j)
+    for (int v = 0; v < vectors; ++v) p[v] *= rows[j][v];
   const double* x = reinterpret_cast<const double*>(p);
   // sums of whole registers: twice all second moments less the diagonal
   Vector all = p[0];
@@ -190,15 +213,22 @@ void moments_at(const Moments2& table, const Vector* const* rows, int modes, dou
   *variance = std::max(0.0, square - *mean * *mean);
 }
 
-void Entries::moments(const Moments2& table, double* mean, double* variance) const {
+}  // namespace
+
+void Entries::moments(const Moments2& table, Index begin, Index end, double* mean, double* variance) const {
   const int n = modes();
-  parallel_for(size(), 1024, [&](Index begin, Index end) {
-    const Vector* rows[most_modes];
-    for (Index e = begin; e < end; ++e) {
-      for (int j = 0; j < n; ++j) rows[j] = table.row(j, index(j, e));
-      moments_at(table, rows, n, mean + e, variance + e);
-    }
-  });
+  with_vectors(table.second_vectors(), table.vectors() - table.second_vectors(),
+               [&](auto second, auto first) {
+                 const Vector* rows[most_modes];
+                 for (Index e = begin; e < end; ++e) {
+                   for (int j = 0; j < n; ++j) rows[j] = table.row(j, index(j, e));
+                   moments_of<second.value, first.value>(table, rows, n, mean + e, variance + e);
+                 }
+               });
+}
+
+void Entries::moments(const Moments2& table, double* mean, double* variance) const {
+  parallel_for(size(), 1024, [&](Index begin, Index end) { moments(table, begin, end, mean, variance); });
 }
 
 }  // namespace cartan::functional

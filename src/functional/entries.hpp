@@ -7,6 +7,7 @@
 // kept for an observation.
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "cartan/core/array.hpp"
@@ -51,46 +52,52 @@ class Entries {
   Entries() = default;
   /// @param index  one list a mode, below sizes[mode]
   Entries(std::vector<std::vector<std::int32_t>> index, std::vector<Index> sizes, std::vector<double> values);
+  /// Other values at the same places, which are shared.
+  Entries with(std::vector<double> values) const;
 
-  int modes() const { return static_cast<int>(index_.size()); }
+  int modes() const { return static_cast<int>(sizes().size()); }
   Index size() const { return static_cast<Index>(values_.size()); }
-  Index size(int mode) const { return sizes_[static_cast<std::size_t>(mode)]; }
-  const std::vector<Index>& sizes() const { return sizes_; }
+  Index size(int mode) const { return sizes()[static_cast<std::size_t>(mode)]; }
+  const std::vector<Index>& sizes() const { return places_->sizes; }
   const std::vector<double>& values() const { return values_; }
   std::int32_t index(int mode, Index entry) const {
-    return index_[static_cast<std::size_t>(mode)][static_cast<std::size_t>(entry)];
+    return places_->modes[static_cast<std::size_t>(mode)].index[static_cast<std::size_t>(entry)];
   }
   /// Observations of a coordinate.
   Index count(int mode, Index i) const {
-    const auto& s = start_[static_cast<std::size_t>(mode)];
+    const auto& s = places_->modes[static_cast<std::size_t>(mode)].start;
     return s[static_cast<std::size_t>(i + 1)] - s[static_cast<std::size_t>(i)];
   }
 
   /// The sums of mode k, a row of `table.vectors()` registers a coordinate, laid out as the table's.
   /// @param weight  of every observation; nullptr: ones
-  void sums(int k, const Moments2& table, const double* weight, double offset,
-            std::vector<Moments2::Vector>& out) const;
+  void sums(int k, const Moments2& table, const double* weight, double offset, Moments2::Vector* out) const;
   /// Mean and variance of f at every observation.
   void moments(const Moments2& table, double* mean, double* variance) const;
+  /// The same of some of them, by this thread.
+  void moments(const Moments2& table, Index begin, Index end, double* mean, double* variance) const;
 
  private:
-  std::vector<std::vector<std::int32_t>> index_;
-  std::vector<Index> sizes_;
-  std::vector<double> values_;
-  // per mode: observations in the order of their coordinate, with the coordinates of the other modes
-  std::vector<std::vector<Index>> start_;
-  std::vector<std::vector<std::int32_t>> order_, others_;
-  std::vector<std::vector<double>> sorted_;  // values in these orders
-  // pieces of at most `piece` observations of one coordinate: (coordinate, first, last)
+  // pieces of at most so many observations of one coordinate: (coordinate, first, last)
   struct Piece {
     std::int32_t coordinate;
     Index begin, end;
   };
-  std::vector<std::vector<Piece>> pieces_;
-};
+  // observations in the order of their coordinate, with the coordinates of the other modes
+  struct Place {
+    std::vector<std::int32_t> index, order, others;
+    std::vector<Index> start;
+    std::vector<Piece> pieces;
+  };
+  struct Places {
+    std::vector<Index> sizes;
+    std::vector<Place> modes;
+  };
+  void sort_values();
 
-/// Mean and variance of f from the rows of all modes.
-void moments_at(const Moments2& table, const Moments2::Vector* const* rows, int modes, double* mean,
-                double* variance);
+  std::shared_ptr<const Places> places_ = std::make_shared<const Places>();
+  std::vector<double> values_;
+  std::vector<std::vector<double>> sorted_;  // values in the orders of the modes
+};
 
 }  // namespace cartan::functional

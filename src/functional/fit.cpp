@@ -80,13 +80,15 @@ double log_jacobian(const Array& y, const Targets& t) {
 
 // Ours, on the linear scale of the targets or on the one proposed: whichever has the greater bound.
 Fit learned(const Array& x, const Array& y, const std::vector<Mode>& modes, const FitOptions& options,
-            const std::vector<std::string>& outputs, Variational& state) {
+            const std::vector<std::string>& outputs, const std::vector<Warp>& scales, Variational& state) {
   std::vector<std::vector<Warp>> warps;
+  Fit out;
   if (options.scale != Scale::log) warps.push_back({});
   if (options.scale != Scale::linear) {
-    std::vector<Warp> proposed = propose_warps(x, y, modes, options);
-    const bool any = std::any_of(proposed.begin(), proposed.end(), [](const Warp& w) { return w.side != 0; });
-    if (any || warps.empty()) warps.push_back(std::move(proposed));
+    out.scales = scales.empty() ? propose_warps(x, y, modes, options) : scales;
+    const bool any =
+        std::any_of(out.scales.begin(), out.scales.end(), [](const Warp& w) { return w.side != 0; });
+    if (any || warps.empty()) warps.push_back(out.scales);
   }
   struct Way {
     Targets targets;
@@ -97,24 +99,29 @@ Fit learned(const Array& x, const Array& y, const std::vector<Mode>& modes, cons
     double bound = 0;
   };
   std::vector<Way> ways(warps.size());
+  for (std::size_t which = 0; which < ways.size(); ++which) {
+    Way& way = ways[which];
+    way.targets = standardised(y, warps[which]);
+    way.data =
+        which ? Builder::prepare(ways[0].data, y, way.targets) : Builder::prepare(modes, x, y, way.targets);
+  }
   parallel_for(static_cast<Index>(ways.size()), 1, [&](Index which, Index) {
     Way& way = ways[static_cast<std::size_t>(which)];
-    way.targets = standardised(y, warps[static_cast<std::size_t>(which)]);
-    way.data = Builder::prepare(modes, x, y, way.targets);
     way.options = options;
     if (static_cast<std::size_t>(which) + 1 < ways.size()) way.options.progress = {};  // one tells of itself
     way.fitter =
         std::make_unique<Fitter>(way.data, modes, way.options, static_cast<Index>(way.targets.scale.size()));
     way.state = way.fitter->build();
     way.bound = way.state.elbo() + log_jacobian(y, way.targets);
+    way.state.rest();
   });
   Way& best = *std::max_element(ways.begin(), ways.end(),
                                 [](const Way& a, const Way& b) { return a.bound < b.bound; });
   for (Way& way : ways)
     if (&way != &best) way.fitter.reset(), way.state = Variational(), way.data = Prepared();
+  best.state.wake();
   best.options.progress = options.progress;
   best.fitter->finish(best.state);
-  Fit out;
   out.elbo = std::move(best.fitter->elbo);
   out.sweeps = best.fitter->sweeps, out.converged = best.fitter->converged;
   out.model = Builder::model(best.state, modes, outputs, best.targets);
@@ -126,6 +133,11 @@ Fit learned(const Array& x, const Array& y, const std::vector<Mode>& modes, cons
 
 Fit fit(const Array& x, const Array& y, std::vector<Mode> modes, const FitOptions& options,
         std::vector<std::string> outputs) {
+  return fit_with(x, y, std::move(modes), options, std::move(outputs), {});
+}
+
+Fit fit_with(const Array& x, const Array& y, std::vector<Mode> modes, const FitOptions& options,
+             std::vector<std::string> outputs, const std::vector<Warp>& scales) {
   config::validate("fit", options);
   require(x.ndim() == 2 && x.dim(1) >= 1 && x.dim(1) <= 30, "[fit] coordinates of shape ", x.shape(),
           "; expected (N, modes), 1 to 30 modes");
@@ -166,7 +178,7 @@ Fit fit(const Array& x, const Array& y, std::vector<Mode> modes, const FitOption
     result = published_cp(Builder::prepare(modes, x, y, targets), modes, options, state);
     result.model = Builder::model(state, modes, outputs, targets);
   } else {
-    result = learned(x, y, modes, options, outputs, state);
+    result = learned(x, y, modes, options, outputs, scales, state);
   }
   result.stopped = options.stop && *options.stop;
   if (result.stopped) result.converged = false;
@@ -174,8 +186,8 @@ Fit fit(const Array& x, const Array& y, std::vector<Mode> modes, const FitOption
     result.message =
         result.stopped ? "stopped" : text("the bound still rises after ", result.sweeps, " sweeps");
   result.rank = result.model.rank();
-  if (options.method != Method::funbat && (options.calibrate || options.conformal) && state.size() >= 20 &&
-      !result.stopped) {
+  if (options.method != Method::funbat && (options.calibrate || options.conformal) && !result.stopped &&
+      state.size() >= 20) {
     std::vector<int> order(static_cast<std::size_t>(state.modes()));
     std::iota(order.begin(), order.end(), 0);
     // quantiles are of one output; several have the intervals of the noise

@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "cartan/core/error.hpp"
-#include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
+#include "functional/side_by_side.hpp"
 
 namespace cartan::functional {
 namespace {
@@ -149,10 +149,11 @@ bool Fitter::grow(Variational& state, const Component& product) {
                           : std::count_if(state.components().begin(), state.components().end(),
                                           [&](const Component& c) { return c.active == product.active; });
   if (refused_ == product.active) return false;
+  state.rest();
   Variational best;
   Index first = starts;
   std::mutex guard;
-  parallel_for(starts, 1, [&](Index trial, Index) {
+  side_by_side(starts, [&](Index trial) {
     if (stop()) return;
     Variational v = empty ? state_of({product}, false) : state.with({product}, kernels({product}, false));
     start(v, static_cast<int>(v.components().size()) - 1,
@@ -160,9 +161,14 @@ bool Fitter::grow(Variational& state, const Component& product) {
     for (int s = 0; s < trial_sweeps; ++s) v.sweep(order_);
     const std::lock_guard<std::mutex> lock(guard);  // the greatest bound, of equal ones the first trial
     if (first < starts && (v.elbo() < best.elbo() || (v.elbo() == best.elbo() && first < trial))) return;
+    v.rest();
     best = std::move(v), first = trial;
   });
-  if (stop() || first == starts) return false;
+  if (stop() || first == starts) {
+    state.wake();
+    return false;
+  }
+  best.wake();
   sweeps += starts * trial_sweeps;
   for (int s = 0; s < grow_sweeps && !stop(); ++s) {
     best.sweep(order_), ++sweeps;
@@ -170,6 +176,8 @@ bool Fitter::grow(Variational& state, const Component& product) {
   }
   if (!empty && o_.prune && !(best.elbo() > state.elbo())) {
     refused_ = product.active;
+    best = Variational();
+    state.wake();
     return false;
   }
   state = std::move(best);
@@ -227,7 +235,23 @@ void Fitter::tell(const Variational& state) const {
   o_.progress({sweeps, 0, words});
 }
 
-// Backward elimination: a product goes where, after some sweeps without it, the bound is not lower.
+// The state without a product after some sweeps, and whether its bound is not lower.
+bool Fitter::dispensable(const Variational& state, int component, Variational& trial) const {
+  trial = state.without(component);
+  const double floor = state.elbo();
+  double value = 0;
+  for (int s = 0; s < 12; ++s) {
+    const double last = value;
+    value = trial.sweep(order_);
+    if (value >= floor) return true;
+    // no hope: at this rate it would not come back
+    if (s >= 3 && value + 8 * (value - last) < floor) break;
+  }
+  return false;
+}
+
+// Backward elimination: the first product, by rising power, that is dispensable goes. As many are tried at a
+// time as there are threads; the first stays the first.
 void Fitter::prune(Variational& state, int first) {
   const bool done = converged;
   for (bool changed = true; changed && !stop();) {
@@ -236,24 +260,21 @@ void Fitter::prune(Variational& state, int first) {
     for (int c = first; c < static_cast<int>(state.components().size()); ++c) candidates.push_back(c);
     std::stable_sort(candidates.begin(), candidates.end(),
                      [&](int a, int b) { return state.power(a) < state.power(b); });
-    for (const int c : candidates) {
+    const auto some = static_cast<std::size_t>(team());
+    for (std::size_t at = 0; at < candidates.size() && !changed; at += some) {
       if (state.components().size() == 1 || stop()) break;
-      Variational trial = state.without(c);
-      double value = 0;
-      const double floor = state.elbo();
-      for (int s = 0; s < 12; ++s) {
-        const double last = value;
-        value = trial.sweep(order_);
-        if (value >= floor) break;
-        // no hope: at this rate it would not come back
-        if (s >= 3 && value + 8 * (value - last) < floor) break;
-      }
-      if (value < floor) continue;
-      state = std::move(trial);
-      climb(state, std::max(20, o_.max_sweeps / 4), o_.tolerance);
+      std::vector<Variational> trials(std::min(some, candidates.size() - at));
+      std::vector<char> goes(trials.size(), 0);
+      side_by_side(static_cast<Index>(trials.size()), [&](Index k) {
+        const auto t = static_cast<std::size_t>(k);
+        goes[t] = dispensable(state, candidates[at + t], trials[t]);
+      });
+      const auto found = std::find(goes.begin(), goes.end(), 1);
+      if (found == goes.end()) continue;
+      state = std::move(trials[static_cast<std::size_t>(found - goes.begin())]);
       changed = true;
-      break;
     }
+    if (changed) climb(state, std::max(20, o_.max_sweeps / 4), o_.tolerance);
   }
   converged = done;
 }

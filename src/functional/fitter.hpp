@@ -33,6 +33,7 @@ class Fitter {
   void start(Variational& state, int component, int number) const;
   void climb(Variational& state, int most, double tolerance);
   void tell(const Variational& state) const;
+  bool dispensable(const Variational& state, int component, Variational& trial) const;
   void prune(Variational& state, int first);
 
   static constexpr int first_sweeps = 40, starts = 3, trial_sweeps = 5, grow_sweeps = 10;
@@ -50,5 +51,9 @@ class Fitter {
 /// of data kept back have larger errors. Rows without a value are left out, at most 20000 rows are looked at.
 std::vector<Warp> propose_warps(const Array& x, const Array& y, const std::vector<Mode>& modes,
                                 const FitOptions& options);
+
+/// fit() where the logarithms to try are known; empty: sought.
+Fit fit_with(const Array& x, const Array& y, std::vector<Mode> modes, const FitOptions& options,
+             std::vector<std::string> outputs, const std::vector<Warp>& scales);
 
 }  // namespace cartan::functional

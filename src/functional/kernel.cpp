@@ -37,13 +37,13 @@ void check_positive(const char* what, double x) {
   require(x > 0 && std::isfinite(x), "[Kernel] ", what, " ", x, "; expected a positive finite number");
 }
 
-// The decay rate of a Matern state.
+// The decay rate of a Matern state; below e = exp(-l t).
 double rate(Kind kind, double length) {
   return std::sqrt(kind == Kind::matern12 ? 1.0 : kind == Kind::matern32 ? 3.0 : 5.0) / length;
 }
 
-void matern_transition(Kind kind, double l, double t, double* a) {
-  const double e = std::exp(-l * t), lt = l * t;
+void matern_transition(Kind kind, double l, double t, double e, double* a) {
+  const double lt = l * t;
   if (kind == Kind::matern12) {
     a[0] = e;
   } else if (kind == Kind::matern32) {
@@ -58,8 +58,8 @@ void matern_transition(Kind kind, double l, double t, double* a) {
 }
 
 // d A / d log length = -l dA/dl, A = exp(F t): each entry differentiated.
-void matern_transition_derivative(Kind kind, double l, double t, double* da) {
-  const double e = std::exp(-l * t), lt = l * t;
+void matern_transition_derivative(Kind kind, double l, double t, double e, double* da) {
+  const double lt = l * t;
   if (kind == Kind::matern12) {
     da[0] = lt * e;
   } else if (kind == Kind::matern32) {
@@ -195,9 +195,9 @@ void Kernel::transition(double lag, double* a, double* da) const {
     case Kind::matern12:
     case Kind::matern32:
     case Kind::matern52: {
-      const double l = rate(kind_, parameters_[0]);
-      matern_transition(kind_, l, lag, a);
-      if (da) matern_transition_derivative(kind_, l, lag, da);
+      const double l = rate(kind_, parameters_[0]), e = std::exp(-l * lag);
+      matern_transition(kind_, l, lag, e, a);
+      if (da) matern_transition_derivative(kind_, l, lag, e, da);
       return;
     }
     case Kind::periodic: {

@@ -7,6 +7,7 @@
 #include "cartan/core/error.hpp"
 #include "core/gemm.hpp"
 #include "functional/builder.hpp"
+#include "functional/fitter.hpp"
 
 namespace cartan::functional {
 
@@ -193,13 +194,16 @@ class Ridge {
 }  // namespace
 
 std::vector<Baseline> baselines(const Array& x, const Array& y, const std::vector<Mode>& modes,
-                                const Array& x_test, const FitOptions& options) {
+                                const Array& x_test, const FitOptions& options,
+                                const std::vector<Warp>& scales) {
   require(y.ndim() == 1 && all_finite(y) && y.size() >= 2, "[baselines] values of shape ", y.shape(),
           "; expected a list of finite numbers, 2 at least");
   FitOptions o = options;
   o.method = Method::additive_cp, o.rank = 0, o.pair_rank = 0, o.main_effects = true;
   o.calibrate = o.conformal = false;
-  const Fit additive = fit(x, y, modes, o);
+  require(scales.size() <= 1, "[baselines] logarithms for ", scales.size(),
+          " targets; expected those of one");
+  const Fit additive = fit_with(x, y, modes, o, {}, scales);
   const std::vector<Mode> scaled = Builder::modes(additive.model);
   const Array yd = y.as(DType::f64);
   const double* values = yd.data<double>();

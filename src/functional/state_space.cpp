@@ -67,8 +67,7 @@ LatentFunctions::LatentFunctions(std::vector<Kernel> kernels, const Array& coord
   if (smoother == Smoother::square_root) {
     s->log_evidence = s->chain.square_root(w.data(), e.data(), m, v);
   } else if (smoother == Smoother::scan) {
-    Chain other = s->chain;  // the scan overwrites the tables of the passes
-    s->log_evidence = other.scan(w.data(), e.data(), m, v);
+    s->log_evidence = s->chain.scan(w.data(), e.data(), m, v);
   }
   state_ = s;
 }

@@ -26,6 +26,16 @@ Limit limit_of(const std::string& name) {
   return {0, 0};  // periods stay
 }
 
+// deterministic_sum() without other threads where these would take longer to begin: equal to it.
+double sum_of(const std::vector<double>& x) {
+  constexpr std::size_t block = 4096;
+  if (x.size() > 16 * block) return deterministic_sum(x.data(), static_cast<Index>(x.size()));
+  std::vector<double> parts;
+  for (std::size_t i = 0; i < x.size(); i += block)
+    parts.push_back(deterministic_sum(x.data() + i, static_cast<Index>(std::min(block, x.size() - i))));
+  return parts.size() == 1 ? parts[0] : deterministic_sum(parts.data(), static_cast<Index>(parts.size()));
+}
+
 }  // namespace
 
 Variational::Variational(std::shared_ptr<const Entries> entries, std::vector<std::vector<double>> coordinates,
@@ -91,7 +101,6 @@ void Variational::set_prior(int mode, Base base) {
   Mode& m = modes_[static_cast<std::size_t>(mode)];
   m.base_precision = std::move(base.precision), m.base_shift = std::move(base.shift);
   m.base_evidence = m.chain.forward(m.base_precision.data(), m.base_shift.data());
-  m.chain.release();
 }
 
 void Variational::set_base(int mode, Base base) {
@@ -99,7 +108,6 @@ void Variational::set_base(int mode, Base base) {
   Mode& m = modes_[static_cast<std::size_t>(mode)];
   m.chain.forward(m.base_precision.data(), m.base_shift.data());
   m.chain.backward(m.base_precision.data(), m.base_shift.data(), m.mean.data(), m.covariance.data(), nullptr);
-  m.chain.release();
   refresh(mode);
 }
 
@@ -162,7 +170,6 @@ void Variational::decide(Mode& m, const double* precision, const double* shift) 
   } else {
     for (double& s : m.step) s = std::max(1e-4, 0.5 * s);
   }
-  trial.release();
   m.proposal.clear();
 }
 
@@ -197,7 +204,8 @@ void Variational::update(int mode) {
   const int c = static_cast<int>(components_.size()), ca = static_cast<int>(m.active.size());
   const Index n = static_cast<Index>(m.coordinates.size());
   if (ca == 0) return;
-  entries_->sums(mode, table_, weight_.empty() ? nullptr : weight_.data(), offset_, sums_);
+  std::vector<Vector> sums(static_cast<std::size_t>(n * table_.vectors()));
+  entries_->sums(mode, table_, weight_.empty() ? nullptr : weight_.data(), offset_, sums.data());
   const double tau = weight_.empty() ? precision() : 1;
   std::vector<int> passive;
   for (int a = 0; a < c; ++a)
@@ -205,7 +213,7 @@ void Variational::update(int mode) {
       passive.push_back(a);
   const double old = options_.damping, fresh = (1 - old) * tau;
   for (Index i = 0; i < n; ++i) {
-    const double* row = reinterpret_cast<const double*>(sums_.data() + i * table_.vectors());
+    const double* row = reinterpret_cast<const double*>(sums.data() + i * table_.vectors());
     double *w = m.precision.data() + i * ca * ca, *e = m.shift.data() + i * ca;
     for (int a = 0; a < ca; ++a) {
       const int ga = m.active[static_cast<std::size_t>(a)];
@@ -230,7 +238,6 @@ void Variational::update(int mode) {
   decide(m, w, e);
   std::vector<double> slope(options_.learn ? m.chain.parameters() : 0);
   m.chain.backward(w, e, m.mean.data(), m.covariance.data(), options_.learn ? slope.data() : nullptr);
-  m.chain.release();
   if (options_.learn) propose(m, slope);
   // divergence of q from its prior: E log of the messages less the evidence
   double expected = 0;
@@ -249,7 +256,7 @@ void Variational::update(int mode) {
   double quadratic = 0;
   const int second = table_.second_vectors();
   for (Index i = 0; i < n; ++i) {
-    const Vector *sum = sums_.data() + i * table_.vectors(), *row = table_.row(mode, i);
+    const Vector *sum = sums.data() + i * table_.vectors(), *row = table_.row(mode, i);
     Vector x{};
     for (int v = 0; v < second; ++v) x += 2 * sum[v] * row[v];
     for (int v = second; v < table_.vectors(); ++v) x -= 2 * sum[v] * row[v];
@@ -272,18 +279,17 @@ void Variational::update_noise() {
     sum[0] = quadratic_;
   } else {
     std::vector<double> mean(static_cast<std::size_t>(n)), square(mean.size()), work(mean.size());
-    entries_->moments(table_, mean.data(), square.data());
     const double* y = entries_->values().data();
-    if (options_.learn && options_.student && groups == 1) {  // the offset that fits best
-      parallel_for(n, 4096, [&](Index begin, Index end) {
-        for (auto e = static_cast<std::size_t>(begin); e < static_cast<std::size_t>(end); ++e)
-          work[e] = weight_[e] * (y[e] - mean[e]);
-      });
-      offset_ = deterministic_sum(work.data(), n) / deterministic_sum(weight_.data(), n);
-    }
+    const bool moves = options_.learn && options_.student && groups == 1;  // to the offset that fits best
+    parallel_for(n, 1024, [&](Index begin, Index end) {
+      entries_->moments(table_, begin, end, mean.data(), square.data());
+      for (auto e = static_cast<std::size_t>(begin); moves && e < static_cast<std::size_t>(end); ++e)
+        work[e] = weight_[e] * (y[e] - mean[e]);
+    });
+    if (moves) offset_ = sum_of(work) / sum_of(weight_);
     const double shape = (nu_ + 1) / 2;
     std::vector<double>& logs = mean;
-    parallel_for(n, 4096, [&](Index begin, Index end) {
+    parallel_for(n, 1024, [&](Index begin, Index end) {
       for (Index e = begin; e < end; ++e) {
         const auto at = static_cast<std::size_t>(e);
         const double r = y[at] - offset_ - mean[at], r2 = square[at] + r * r;
@@ -297,13 +303,12 @@ void Variational::update_noise() {
       }
     });
     if (groups == 1) {
-      sum[0] = deterministic_sum(square.data(), n);
+      sum[0] = sum_of(square);
     } else {
       for (Index e = 0; e < n; ++e) sum[group(e)] += square[static_cast<std::size_t>(e)];
     }
     if (options_.student) {
-      const double count = static_cast<double>(n), sum_log = deterministic_sum(logs.data(), n),
-                   sum_omega = deterministic_sum(work.data(), n);
+      const double count = static_cast<double>(n), sum_log = sum_of(logs), sum_omega = sum_of(work);
       const double mean_log = digamma(shape) - sum_log / count, mean_omega = sum_omega / count;
       if (options_.learn) {  // log(nu/2) + 1 - digamma(nu/2) + E log omega - E omega = 0
         double low = std::log(2.2), high = std::log(200.0);
@@ -331,12 +336,27 @@ void Variational::update_noise() {
                       gamma_divergence(shape_[g], rate_[g], options_.prior_shape, options_.prior_rate);
   }
   if (!weight_.empty())
-    parallel_for(n, 4096, [&](Index begin, Index end) {
+    parallel_for(n, 16384, [&](Index begin, Index end) {
       for (Index e = begin; e < end; ++e)
         weight_[static_cast<std::size_t>(e)] *= precision(static_cast<int>(group(e)));
     });
   elbo_ = log_likelihood;
   for (const Mode& m : modes_) elbo_ -= m.divergence;
+}
+
+void Variational::rest() {
+  table_ = Moments2();
+  for (Mode& m : modes_) m.chain = Chain();
+}
+
+void Variational::wake() {
+  if (!entries_) return;
+  table_ = Moments2(static_cast<int>(components_.size()), entries_->sizes());
+  for (int k = 0; k < modes(); ++k) {
+    Mode& m = modes_[static_cast<std::size_t>(k)];
+    if (!m.active.empty()) m.chain = Chain(m.kernels, m.coordinates);
+    refresh(k);
+  }
 }
 
 double Variational::sweep(const std::vector<int>& order) {
@@ -406,7 +426,6 @@ Variational Variational::without(int component) const {
     to.proposal.clear();
     if (!to.base_precision.empty()) {
       to.base_evidence = to.chain.forward(to.base_precision.data(), to.base_shift.data());
-      to.chain.release();
     }
     out.refresh(k);
   }

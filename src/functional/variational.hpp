@@ -77,6 +77,10 @@ class Variational {
   /// Every mode, in this order, then the noise. Returns elbo().
   double sweep(const std::vector<int>& order);
   double elbo() const { return elbo_; }
+  /// Gives back what can be made again from the rest, while other states are tried; between rest() and wake()
+  /// only with(), without(), elbo() and what was found may be asked for.
+  void rest();
+  void wake();
 
   /// What the model without some observations says of them: these are left out for `sweeps` sweeps without
   /// learning, on a copy. Mean and variance of f for those of which `mask` is not zero, the others as they
@@ -116,7 +120,6 @@ class Variational {
   std::vector<std::int32_t> group_;
   VariationalOptions options_;
   Moments2 table_;
-  std::vector<Moments2::Vector> sums_;
   std::vector<double> shape_, rate_, weight_;  // of tau; tau_g omega_n, empty where all are one
   std::vector<double> group_size_;
   double nu_ = 5, offset_ = 0, elbo_ = 0, squares_ = 0, quadratic_ = 0;

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
 #include "functional/fitter.hpp"
+#include "functional/side_by_side.hpp"
 
 namespace cartan::functional {
 namespace {
@@ -70,7 +70,6 @@ std::vector<Warp> propose_warps(const Array& x, const Array& y, const std::vecto
   constexpr Index most = 20000;
   constexpr int sweeps = 15;
   static constexpr double distances[] = {3, 1, 0.3, 0.1, 0.03};
-  constexpr int last = 4;
   const Index n = y.dim(0), m = y.ndim() == 2 ? y.dim(1) : 1, k = x.dim(1);
   const Array xs = x.as(DType::f64), ys = y.as(DType::f64);
   const std::vector<Index> order = Random(options.seed, 55).permutation(n);
@@ -105,22 +104,22 @@ std::vector<Warp> propose_warps(const Array& x, const Array& y, const std::vecto
       for (const double v : values) sum += w.log_slope(v) - std::log(targets.scale[0]);
       return sum;
     };
-    double start[3];
-    parallel_for(3, 1, [&](Index s, Index) { start[s] = bound(warp(static_cast<int>(s) - 1, 2)); });
-    const int side = start[2] > start[0] ? 1 : -1;
+    double ends[2];
+    side_by_side(2, [&](Index s) { ends[s] = bound(warp(s ? 1 : -1, 2)); });
+    const int side = ends[1] > ends[0] ? 1 : -1;
     int at = 2;
-    double best = std::max(start[0], start[2]);
+    double best = std::max(ends[0], ends[1]);
     double beside[2];  // a floor further away, or nearer
-    parallel_for(2, 1, [&](Index s, Index) { beside[s] = bound(warp(side, s == 0 ? 1 : 3)); });
-    const int step = beside[0] > beside[1] ? -1 : 1;
-    if (std::max(beside[0], beside[1]) > best) {
-      best = std::max(beside[0], beside[1]), at += step;
-      for (int next = at + step; 0 <= next && next <= last; next += step) {
-        const double value = bound(warp(side, next));
-        if (!(value > best)) break;
-        best = value, at = next;
-      }
+    side_by_side(2, [&](Index s) { beside[s] = bound(warp(side, s == 0 ? 1 : 3)); });
+    const bool moved = std::max(beside[0], beside[1]) > best;
+    if (moved) {
+      best = std::max(beside[0], beside[1]);
+      at += beside[0] > beside[1] ? -1 : 1;
     }
+    double rest[2];  // none, and one step on
+    const int next = at == 1 ? 0 : 4;
+    side_by_side(moved ? 2 : 1, [&](Index s) { rest[s] = bound(s ? warp(side, next) : Warp{}); });
+    if (moved && rest[1] > best) best = rest[1], at = next;
     const Warp found = warp(side, at);
     Warp& chosen = out[static_cast<std::size_t>(j)];
     if (options.scale == Scale::log) {
@@ -132,7 +131,7 @@ std::vector<Warp> propose_warps(const Array& x, const Array& y, const std::vecto
     const double count = static_cast<double>(values.size());
     const double end = side > 0 ? low : high;
     const auto atoms = static_cast<double>(std::count(values.begin(), values.end(), end));
-    if (count < 50 || !(best > start[1] + 5 + 0.002 * count) || atoms > std::max(2.0, 0.02 * count)) continue;
+    if (count < 50 || !(best > rest[0] + 5 + 0.002 * count) || atoms > std::max(2.0, 0.02 * count)) continue;
     const Index kept = static_cast<Index>(0.8 * count), all = static_cast<Index>(values.size());
     const auto error = [&](const Warp& w) {
       const Array x_part = px.rows(0, kept), y_part = py.rows(0, kept);
@@ -146,7 +145,7 @@ std::vector<Warp> propose_warps(const Array& x, const Array& y, const std::vecto
       return sum;
     };
     double errors[2];
-    parallel_for(2, 1, [&](Index s, Index) { errors[s] = error(s ? found : Warp{}); });
+    side_by_side(2, [&](Index s) { errors[s] = error(s ? found : Warp{}); });
     if (errors[1] <= 1.02 * errors[0]) chosen = found;
   }
   return out;

@@ -51,7 +51,8 @@ struct Fit {
   std::vector<double> elbo;  ///< the lower bound after each sweep; never falls, but for the published methods
   int sweeps = 0;
   bool converged = false, stopped = false;
-  Index rank = 0;  ///< terms of more than one mode that are left
+  Index rank = 0;            ///< terms of more than one mode that are left
+  std::vector<Warp> scales;  ///< logarithms that were proposed for the targets; empty where none were sought
   std::string message;
 };
 

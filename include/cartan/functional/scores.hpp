@@ -20,9 +20,10 @@ struct Baseline {
 };
 /// The mean of all; the mean of the observations at equal coordinates of one mode, shrunk to that of all (of
 /// the mode for which this predicts each observation best without it); the additive model (main effects
-/// alone); ridge regression on products of Chebyshev polynomials up to total degree 4, ridge by generalised
-/// cross-validation.
+/// alone, with the logarithms proposed in `scales` where these were sought before); ridge regression on
+/// products of Chebyshev polynomials up to total degree 4, ridge by generalised cross-validation.
 std::vector<Baseline> baselines(const Array& x, const Array& y, const std::vector<Mode>& modes,
-                                const Array& x_test, const FitOptions& options = {});
+                                const Array& x_test, const FitOptions& options = {},
+                                const std::vector<Warp>& scales = {});
 
 }  // namespace cartan::functional
