@@ -14,13 +14,13 @@ export CARTAN_DATA=${CARTAN_DATA:-$here/../../../shared/data}
 
 options() {  # of a network: its size, and the best of three learning rates on 3BPA's validation frames (README.md)
   case $1 in
-    tensornet) echo --model.kind tensornet --model.channels 104 --training.learning_rate 2e-3 ;;
-    nequip) echo --model.kind nequip --model.channels 60 --model.lmax 2 --model.layers 4 --training.learning_rate 5e-3 ;;
-    mace) echo --model.kind mace --model.channels 112 --model.lmax 1 --model.radial 8 --training.learning_rate 1e-2 ;;
+    tensornet) echo --model.kind tensornet --model.channels 104 --training.learning_rate 4e-3 ;;
+    nequip) echo --model.kind nequip --model.channels 60 --model.lmax 2 --model.layers 4 --training.learning_rate 1e-2 ;;
+    mace) echo --model.kind mace --model.channels 112 --model.lmax 1 --model.radial 8 --training.learning_rate 2e-2 ;;
     mace_grid) echo "$(options mace)" --model.product gaunt_grid ;;
     mace_rank) echo "$(options mace)" --model.channels 108 --model.product gaunt_rank ;;
-    esen) echo --model.kind esen --model.channels 28 --model.lmax 3 --model.mmax 2 --training.learning_rate 2e-3 ;;
-    equiformer) echo --model.kind equiformer --model.channels 26 --model.lmax 3 --model.mmax 2 --training.learning_rate 2e-3 ;;
+    esen) echo --model.kind esen --model.channels 28 --model.lmax 3 --model.mmax 2 --training.learning_rate 5e-3 ;;
+    equiformer) echo --model.kind equiformer --model.channels 26 --model.lmax 3 --model.mmax 2 --training.learning_rate 5e-3 ;;
     *) echo "networks.sh: no network $1" >&2; return 1 ;;
   esac
 }
