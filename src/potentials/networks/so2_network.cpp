@@ -27,8 +27,8 @@ void SO2NetworkConfig::describe(config::Fields& f) {
 void SO2NetworkConfig::validate() const {
   NetworkConfig::validate();
   require(mmax <= lmax, "[", kind(), "] mmax is ", mmax, ", at most that of the features, lmax ", lmax);
-  require(!direct_forces() || lmax >= 1, "[", kind(),
-          "] direct forces are features of degree 1; lmax is ", lmax);
+  require(!direct_forces() || lmax >= 1, "[", kind(), "] direct forces are features of degree 1; lmax is ",
+          lmax);
   check_species(kind(), species);
 }
 
@@ -39,7 +39,8 @@ void SO2NetworkConfig::adapt(const std::vector<Frame>& frames) {
 std::string SO2NetworkConfig::summary_of(const std::string& name, const std::string& rest) const {
   return text(name, parity ? " O(3)" : " SO(3)", ", lmax ", lmax, ", mmax ", mmax, ", ", channels,
               " channels, ", layers, " layers, ", rest,
-              direct_forces() ? ", direct forces (not conservative)" : "", ", cutoff ", cutoff, " A, ", dtype);
+              direct_forces() ? ", direct forces (not conservative)" : "", ", cutoff ", cutoff, " A, ",
+              dtype);
 }
 
 }  // namespace cartan::potentials
