@@ -208,7 +208,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
   std::unique_ptr<MostlyKnown> dense;
   Index missing = 0;
   if (plan.engine == "dense") {
-    dense = std::make_unique<MostlyKnown>(train, out.scale);
+    dense = std::make_unique<MostlyKnown>(train, whole, out.scale);
     missing = dense->missing();
   } else {
     std::vector<double> y(train.values().begin(), train.values().end());

@@ -26,8 +26,9 @@ class MostlyKnown {
   /// @param forced  the name of one, or empty
   static Plan plan(const SparseTensor& x, const Parts& parts, const std::string& forced);
 
-  /// @param scale  of the values: what is fitted are values / scale
-  MostlyKnown(const SparseTensor& x, double scale);
+  /// @param square  the sum of squares of the values
+  /// @param scale   of the values: what is fitted are values / scale
+  MostlyKnown(const SparseTensor& x, double square, double scale = 1);
   /// Normal equations g u = b of every row of part k: g (rows, p (p + 1) / 2), the lower triangle row by row;
   /// b (rows, p). Zeros in rows without a known entry. Of a core of more than 400 numbers g stays empty.
   void normal(const Parts& parts, int k, std::vector<double>& g, std::vector<double>& b);
@@ -54,7 +55,9 @@ class MostlyKnown {
   void except();
   Index rank(const Parts& parts) const { return parts.width[static_cast<std::size_t>(long_)]; }
   Table rows_of(const Parts& parts, int without) const;
+  static std::vector<Index> core_places(const Parts& parts, const std::vector<int>& order);
   Table core_without(const Parts& parts, int k) const;
+  double square_by_fibres(const Table& v, Index r) const;
   Table seen_from(const Parts& parts) const;
   void contract(const Parts& parts);
   void long_rows(const Parts& parts, std::vector<double>& g, std::vector<double>& b) const;
@@ -68,6 +71,7 @@ class MostlyKnown {
   std::vector<int> others_;                     // the other modes, rising
   Index fibres_ = 1, length_ = 0, padded_ = 0;  // a fibre takes `padded_` numbers
   Index missing_ = 0;
+  double square_ = 0;  // of x
   Scratch<double> x_;
   std::vector<std::uint8_t> mask_;  // a bit for each number of x_: known
   Exceptions along_, across_;       // of fibres, of indices of the long mode

@@ -19,9 +19,12 @@ double sum_of(Index n, const F& f) {
   constexpr Index block = 4096;
   std::vector<double> parts(static_cast<std::size_t>((n + block - 1) / block));
   parallel_for(n, block, [&](Index b, Index e) {
-    double s = 0;
-    for (Index k = b; k < e; ++k) s += f(k);
-    parts[static_cast<std::size_t>(b / block)] = s;
+    double s[8] = {};
+    Index k = b;
+    for (; k + 8 <= e; k += 8)
+      for (Index lane = 0; lane < 8; ++lane) s[lane] += f(k + lane);
+    for (; k < e; ++k) s[0] += f(k);
+    parts[static_cast<std::size_t>(b / block)] = deterministic_sum(s, 8);
   });
   return deterministic_sum(parts.data(), static_cast<Index>(parts.size()));
 }

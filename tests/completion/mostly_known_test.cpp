@@ -10,6 +10,7 @@
 #include "cartan/core/parallel.hpp"
 #include "completion/known_tensors.hpp"
 #include "completion/row_als.hpp"
+#include "completion/statistics.hpp"
 #include "worst.hpp"
 
 using namespace cartan;
@@ -98,7 +99,8 @@ TEST(MostlyKnown, SweepsAreThoseOfTheEntries) {
         Parts& a = *formats[f];
         a.start(Random(31, f), penalty.nonnegative);
         const auto b = a.clone();
-        RowAls entries(x, loss, penalty), dense(x, loss, penalty, std::make_unique<MostlyKnown>(x, 1.0));
+        RowAls entries(x, loss, penalty),
+            dense(x, loss, penalty, std::make_unique<MostlyKnown>(x, square_of(x)));
         for (int sweep = 0; sweep < 2; ++sweep) {
           entries.sweep(a), dense.sweep(*b);
           EXPECT_LE(difference(a, *b), 1e-10);
@@ -121,7 +123,7 @@ TEST(MostlyKnown, LargeCoresToo) {
   std::vector<double> v(static_cast<std::size_t>(p)), product(v.size()), expected(v.size(), 0.0), z(v.size()),
       work(v.size());
   for (std::size_t i = 0; i < v.size(); ++i) v[i] = Random(2).normal(i);
-  MostlyKnown dense(x, 1.0);
+  MostlyKnown dense(x, square_of(x));
   dense.core_product(a, v.data(), product.data());
   const Columns c = columns_of(x);
   for (Index n = 0; n < x.size(); ++n) {
