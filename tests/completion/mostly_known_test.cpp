@@ -155,7 +155,7 @@ TEST(MostlyKnown, FitsAreThoseOfTheEntries) {
   const Shape shape{30, 41, 25};
   const SparseTensor x = observed(most_of(shape, 0.1, 5), planted(shape, 3, 6), 0.1);
   LowRankOptions o;
-  o.ranks = {3}, o.ridge = 1e-4, o.max_iterations = 6, o.tolerance = 0;
+  o.ranks = {3}, o.ridge = 1e-4, o.max_iterations = 6, o.tolerance = 1e-8;
   o.engine = Engine::entries;
   const auto cp = complete_canonical(x, {}, o);
   const auto tucker = complete_tucker(x, {}, o);
