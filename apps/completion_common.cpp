@@ -185,33 +185,25 @@ Array read_places(const EntrySource& s, const Labels& labels, int modes) {
   return out;
 }
 
-namespace {
-
-std::string flag_of(std::string name) {
-  std::replace(name.begin(), name.end(), '_', '-');
-  return "--" + name;
-}
-
-}  // namespace
-
 void add_method_options(CLI::App* verb, Settings& settings) {
   std::set<std::string> known{"seed", "validation", "test"};  // of the verb itself
   for (const MethodKind& kind : method_kinds()) {
     const std::unique_ptr<Method> method = kind.make();
     for (const config::Field& f : method->fields()) {
       if (!known.insert(f.name()).second) continue;
-      const std::string name = f.name(), help = f.help() + (f.choices().empty() ? "" : ": " + f.limits());
+      const std::string name = f.name();
       CLI::Option* option;
       if (std::holds_alternative<bool>(f.value())) {
         const bool usual = std::get<bool>(f.value());
         option = verb->add_flag_callback(
             usual ? flag_of("no_" + name) : flag_of(name),
             [&settings, name, usual] { settings.emplace_back(name, usual ? "false" : "true"); },
-            (usual ? "Do not: " : "") + help);
+            (usual ? "Do not: " : "") + f.help());
       } else {
         option = verb->add_option_function<std::string>(
             flag_of(name),
-            [&settings, name](const std::string& words) { settings.emplace_back(name, words); }, help);
+            [&settings, name](const std::string& words) { settings.emplace_back(name, words); }, help_of(f));
+        option->type_name(type_of(f.value()));
       }
       option->group("Options of methods (the first one with them: " + kind.name + ")");
     }

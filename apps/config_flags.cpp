@@ -7,11 +7,6 @@
 namespace cartan::app {
 namespace {
 
-std::string flag_of(std::string name) {
-  std::replace(name.begin(), name.end(), '_', '-');
-  return "--" + name;
-}
-
 // The text of a default without the quotes of a run file.
 std::string plain(const config::Value& value) {
   if (const auto* word = std::get_if<std::string>(&value)) return *word;
@@ -23,6 +18,13 @@ std::string capital(std::string sentence) {
   if (!sentence.empty() && sentence[0] >= 'a' && sentence[0] <= 'z')
     sentence[0] = static_cast<char>(sentence[0] - 'a' + 'A');
   return sentence;
+}
+
+}  // namespace
+
+std::string flag_of(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return "--" + name;
 }
 
 std::string help_of(const config::Field& f) {
@@ -38,6 +40,8 @@ const char* type_of(const config::Value& value) {
   static constexpr const char* names[] = {"", "N", "X", "TEXT", "N,..", "X,..", "TEXT,.."};
   return names[value.index()];
 }
+
+namespace {
 
 // Options without a group would not show in the help, but would have no name in errors either.
 constexpr const char* hidden_group = "Keys of the run file";

@@ -12,6 +12,13 @@
 
 namespace cartan::app {
 
+/// --name, with hyphens.
+std::string flag_of(std::string name);
+/// What the field is, its unit, choices and default.
+std::string help_of(const config::Field& f);
+/// N, X, TEXT, or a list of them.
+const char* type_of(const config::Value& value);
+
 /// Adds `--name VALUE` for every field, underscores as hyphens, with help, unit, default and limits; a field
 /// that is true or false becomes a flag, `--no-name` where it is true by default. What does not fit is a
 /// usage error that names the flag. The struct that is described must outlive the verb.

@@ -47,7 +47,7 @@ void describe(config::Fields& f, LowRankOptions& o) {
   f("restarts", o.restarts, "random starts, of which the best is kept").from(1).to(1000);
   f("seed", o.seed, "of the random starts");
   f("scouts", o.scouts,
-    "starts of ten sweeps, of which the best goes on (0: ten where little is known, else one)")
+    "starts of ten sweeps, of which the best goes on; 0: ten where little is known, else one")
       .from(0)
       .to(1000)
       .added_later();

@@ -43,8 +43,8 @@ void merge_duplicates(Columns& index, std::vector<double>& values, Duplicates ho
     double sum = values[begin];
     for (end = begin + 1; end < n && same(begin, end); ++end) sum += values[end];
     if (end - begin > 1 && how == Duplicates::refuse)
-      require(false, "[SparseTensor] entry ", place(index, begin), ", counted from 0, is there ", end - begin,
-              " times; choose the sum or the average of duplicates to make one of them");
+      require(false, "[SparseTensor] entry ", place(index, begin), " is there ", end - begin,
+              " times (indices from 0); the sum or the average of duplicates makes one of them");
     if (kept != begin || end - begin > 1) {
       for (auto& column : index) column[kept] = column[begin];
       values[kept] = how == Duplicates::average ? sum / static_cast<double>(end - begin) : sum;
