@@ -154,12 +154,13 @@ void Trainer::State::save(data::Group& group) const {
   group.attributes["validation_seconds"] = validation_seconds;
   group.attributes["best_criterion"] = best_criterion;
   group.attributes["best_step"] = best_step;
-  const auto names = names_of(parameters);
-  if (weights.empty())
-    save_parameters(parameters, group["parameters"]);
-  else
-    save_named(names, weights, group["parameters"]);
-  if (!best.empty()) save_named(names, best, group["best"]);
+  const auto save_whole = [&](const Arrays& values, const char* trained, const char* kept) {
+    const auto border = values.begin() + static_cast<std::ptrdiff_t>(parameters.size());
+    save_named(names_of(parameters), Arrays(values.begin(), border), group[trained]);
+    if (!state.empty()) save_named(names_of(state), Arrays(border, values.end()), group[kept]);
+  };
+  save_whole(weights.empty() ? values_of(whole) : weights, "parameters", "state");
+  if (!best.empty()) save_whole(best, "best", "best_state");
   optimizer->save(group["optimizer"]);
   schedule.save(group["schedule"]);
   patience.save(group["early_stopping"]);
@@ -199,15 +200,22 @@ void Trainer::State::load(const data::Group& group) {
   const data::Group& past = group.group("history");
   s.metrics = load_metrics(past);
   s.history = load_history(past, s.metrics.size());
-  const auto names = names_of(parameters);
   s.best.clear();
   if (group.has_group("best")) {
     s.best = values_of(parameters);
-    load_parameters(named(names, s.best), group.group("best"));
+    load_parameters(named(names_of(parameters), s.best), group.group("best"));
   }
   load_parameters(parameters, group.group("parameters"));
   const data::Group none;
   task.load(group.has_group("task") ? group.group("task") : none);
+  // Older files have the state among what the task saved, and of the best weights none.
+  if (group.has_group("state")) load_parameters(state, group.group("state"));
+  if (!s.best.empty()) {
+    Arrays kept = values_of(state);
+    if (group.has_group("best_state"))
+      load_parameters(named(names_of(state), kept), group.group("best_state"));
+    s.best.insert(s.best.end(), kept.begin(), kept.end());
+  }
 
   static_cast<Resumable&>(*this) = std::move(s);
   weights.clear();

@@ -89,7 +89,9 @@ void describe(config::Fields& f, TrainerOptions& o) {
 }
 
 Trainer::State::State(Task& the_task, TrainerOptions the_options)
-    : task(the_task), options(std::move(the_options)), parameters(task.parameters()) {
+    : task(the_task), options(std::move(the_options)), parameters(task.parameters()), state(task.state()) {
+  whole = parameters;
+  whole.insert(whole.end(), state.begin(), state.end());
   config::validate("Trainer", options);
   optimizer = make_optimizer(options.optimizer, parameters, options.groups);
   schedule = Schedule(options.schedule);
@@ -153,7 +155,8 @@ std::vector<Batch> Trainer::State::next_batches() {
   return out;
 }
 
-double Trainer::State::gradient(const std::vector<Batch>& batches, Arrays& slopes, double& samples) {
+double Trainer::State::gradient(const std::vector<Batch>& batches, Arrays& slopes, double& samples,
+                                StateUpdate& update) {
   double mean = 0;
   for (const Batch& b : batches) samples += static_cast<double>(b.samples.size());
   for (const Batch& b : batches) {
@@ -161,7 +164,7 @@ double Trainer::State::gradient(const std::vector<Batch>& batches, Arrays& slope
     double value = 0;
     {
       const Tracked tracked(parameters);
-      const Array loss = task.loss(b);
+      const Array loss = task.step_loss(b, update);
       require(loss.size() == 1, "[Trainer] the loss has shape ", loss.shape(), ", not one element");
       value = loss.item();
       if (std::isfinite(value)) part = gradients(loss, values_of(parameters));
@@ -189,7 +192,8 @@ void Trainer::State::take_step(double elapsed) {
   last_rate = schedule.rate(step, progress(elapsed));
   Arrays slopes;
   double samples = 0;
-  last_loss = gradient(next_batches(), slopes, samples);
+  StateUpdate update;
+  last_loss = gradient(next_batches(), slopes, samples, update);
   if (options.reduce_gradients) {
     if (slopes.empty())
       for (const auto& p : parameters)
@@ -209,12 +213,13 @@ void Trainer::State::take_step(double elapsed) {
   loss_weight += samples;
   optimizer->step(parameters, slopes, last_rate, clip_scale(norm, options.clip_norm));
   if (uses_ema()) ema.update(parameters);
+  update.apply(state);
 }
 
 Judged Trainer::State::judge() {
   const double start = now();
   const Swapped averaged(ema, parameters, uses_ema());
-  Judged judged{task.validate(), values_of(parameters)};
+  Judged judged{task.validate(), values_of(whole)};
   validation_seconds = now() - start;
   const auto same = [](const Metric& a, const Metric& b) { return a.name == b.name; };
   require(metrics.empty() ||
@@ -285,15 +290,15 @@ void Trainer::State::finish(Summary& s, double elapsed) {
   s.metrics = metrics;
   if (result.empty()) {
     const Swapped averaged(ema, parameters, uses_ema());
-    result = values_of(parameters);
+    result = values_of(whole);
   }
-  weights = values_of(parameters);
-  assign(parameters, result);
+  weights = values_of(whole);
+  assign(whole, result);
 }
 
 void Trainer::State::put_back() {
   if (weights.empty()) return;
-  assign(parameters, weights);
+  assign(whole, weights);
   weights.clear();
 }
 

@@ -12,7 +12,7 @@ inline constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 struct Judged {
   Metrics metrics;
-  Arrays weights;  // those that were judged: averages with an EMA
+  Arrays weights;  // those that were judged, averages with an EMA, and the state
 };
 
 // What a checkpoint brings back, besides the weights.
@@ -46,9 +46,9 @@ struct Trainer::State : Resumable {
   bool ended(double seconds, Status& status) const;
 
   std::vector<Batch> next_batches();
-  // The mean gradient over the batches in `slopes`, their mean loss, their number of samples; no slopes where
-  // the loss is not finite.
-  double gradient(const std::vector<Batch>& batches, Arrays& slopes, double& samples);
+  // The mean gradient over the batches in `slopes`, their mean loss, their number of samples, what they make
+  // of the state; no slopes where the loss is not finite.
+  double gradient(const std::vector<Batch>& batches, Arrays& slopes, double& samples, StateUpdate& update);
   void take_step(double seconds);
   void end_epoch(double seconds);
   Judged judge();
@@ -65,7 +65,8 @@ struct Trainer::State : Resumable {
 
   Task& task;
   TrainerOptions options;
-  ParameterRefs parameters;
+  ParameterRefs parameters, state;
+  ParameterRefs whole;       // one behind the other
   std::vector<Index> order;  // of the samples in order_epoch
   std::int64_t order_epoch = -1;
   Arrays weights;  // of the last step, while the task holds the best ones

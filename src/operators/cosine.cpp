@@ -70,7 +70,7 @@ void Cosine::collect(nn::ParameterRefs& parameters, nn::ParameterRefs&) {
   parameters.push_back({"out.offset", &out_offset_});
 }
 
-Array Cosine::apply(const Array& x) const {
+Array Cosine::apply(const Array& x, nn::StateUpdate*) const {
   const CosineConfig& c = config_;
   const Index samples = x.dim(0);
   std::vector<int> axes;

@@ -161,7 +161,7 @@ Shape Fno::output_grid(const Shape& grid) const {
   return out;
 }
 
-Array Fno::forward(const Array& x, const Shape& wanted) const {
+Array Fno::forward(const Array& x, const Shape& wanted, nn::StateUpdate* training) const {
   const FnoConfig& c = *config_;
   const Shape grid(x.shape().begin() + 2, x.shape().end());
   Array v = x;
@@ -174,7 +174,7 @@ Array Fno::forward(const Array& x, const Shape& wanted) const {
   const Shape pads = padded_by(c, grid);
   for (std::size_t a = 0; a < grid.size(); ++a)
     if (pads[a] > 0) v = pad(v, static_cast<int>(a) + 2, pads[a], pads[a]);
-  for (Index l = 0; l < c.layers; ++l) v = blocks_(v, l, l + 1 == c.layers ? wanted : Shape{});
+  for (Index l = 0; l < c.layers; ++l) v = blocks_(v, l, l + 1 == c.layers ? wanted : Shape{}, training);
   for (std::size_t a = 0; a < grid.size(); ++a) {
     const int axis = static_cast<int>(a) + 2;
     const Index p = scaled(pads[a], grid[a] + 2 * pads[a], v.dim(axis));
@@ -192,7 +192,7 @@ Array Fno::on_grid(const Array& x, const Shape& grid) const {
   require(grid.size() == static_cast<std::size_t>(c.dimensions()), "[", kind(), "] a grid ", grid, " for ",
           c.dimensions(), " axes");
   for (const Index n : grid) require(n >= 1, "[", kind(), "] a grid ", grid, "; extents are at least 1");
-  return forward(x, grid);
+  return forward(x, grid, nullptr);
 }
 
 void Fno::set_modes(const std::vector<Index>& modes) {

@@ -198,12 +198,12 @@ Array FnoBlocks::mlp(const Array& h, Index layer) const {
   });
 }
 
-Array FnoBlocks::norm_part(const Array& x, const Norm& n) const {
+Array FnoBlocks::norm_part(const Array& x, const Norm& n, nn::StateUpdate* training) const {
   const Index samples = x.dim(0), channels = x.dim(1);
   const std::string& kind = config_.norm;
   Array weight = n.weight, bias = n.bias, y;
   if (kind == "batch") {
-    if (training_) {
+    if (training) {
       Array rows = reshape(x, {samples, channels, -1});
       rows = permute(rows, {1, 0, 2});
       const Array flat = reshape(rows, {channels, -1});
@@ -215,8 +215,8 @@ Array FnoBlocks::norm_part(const Array& x, const Norm& n) const {
       const double count = static_cast<double>(flat.dim(1));
       const Array m = mean(values, 1, true);
       const Array v = sum(square(values - m), 1) / std::max(1.0, count - 1);
-      n.mean = n.mean * 0.9 + reshape(m, {channels}) * 0.1;
-      n.variance = n.variance * 0.9 + v * 0.1;
+      training->set(n.mean, training->latest(n.mean) * 0.9 + reshape(m, {channels}) * 0.1);
+      training->set(n.variance, training->latest(n.variance) * 0.9 + v * 0.1);
     } else {
       y = (x - channels_shaped(n.mean, x.ndim())) *
           channels_shaped(reciprocal(sqrt(n.variance + 1e-5)), x.ndim());
@@ -238,11 +238,11 @@ Array FnoBlocks::norm_part(const Array& x, const Norm& n) const {
   return y * channels_shaped(weight, x.ndim()) + channels_shaped(bias, x.ndim());
 }
 
-Array FnoBlocks::norm(const Array& x, Index which) const {
+Array FnoBlocks::norm(const Array& x, Index which, nn::StateUpdate* training) const {
   if (norms_.empty()) return x;
   return complex_valued(x, [&](int part, const Array& a) {
-    return norm_part(a,
-                     norms_[static_cast<std::size_t>(config_.complex_fields() ? 2 * which + part : which)]);
+    return norm_part(a, norms_[static_cast<std::size_t>(config_.complex_fields() ? 2 * which + part : which)],
+                     training);
   });
 }
 
@@ -254,13 +254,14 @@ bool FnoBlocks::fusible() const {
          (c.mlp_skip == "none" || c.mlp_skip == "soft-gating");
 }
 
-Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given) const {
+Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given,
+                            nn::StateUpdate* training) const {
   const FnoConfig& c = config_;
   const Shape from(x.shape().begin() + 2, x.shape().end()),
       grid = given.empty() ? output_grid(from, layer) : given;
   const bool inner = layer + 1 < c.layers;
   Array v = x;
-  if (c.preactivation) v = norm(activate(c.activation, v), 2 * layer);
+  if (c.preactivation) v = norm(activate(c.activation, v), 2 * layer, training);
   const Array skipped = v;
   if (c.stabilizer == "tanh") v = activate("tanh", v);
   if (fusible() && grid == from && x.size() > 0) {
@@ -280,16 +281,16 @@ Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given) con
   const Array s = skip(c.skip, skips_, skipped, layer, grid);
   const Array g = c.channel_mlp ? skip(c.mlp_skip, mlp_skips_, skipped, layer, grid) : Array();
   Array h = convolution_(v, layer, grid);
-  if (!c.preactivation) h = norm(h, 2 * layer);
+  if (!c.preactivation) h = norm(h, 2 * layer, training);
   if (!s.empty()) h = h + s;
   if (inner) h = activate(c.activation, h);
-  if (c.preactivation) h = norm(h, 2 * layer + 1);
+  if (c.preactivation) h = norm(h, 2 * layer + 1, training);
   if (c.channel_mlp) {
     h = mlp(h, layer);
     if (!g.empty()) h = h + g;
   }
   if (c.preactivation) return h;
-  h = norm(h, 2 * layer + 1);
+  h = norm(h, 2 * layer + 1, training);
   return inner ? activate(c.activation, h) : h;
 }
 

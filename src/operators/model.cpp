@@ -54,6 +54,10 @@ Array Model::operator()(const Array& x) const {
   return output.restore((*network_)(input.normalize(x)));
 }
 
+Array Model::train(const Array& x, nn::StateUpdate& update) const {
+  return output.restore(network_->train(input.normalize(x), update));
+}
+
 Array Model::predict(const Array& x, Index batch) const {
   refuse_tracked("predict", x);
   require(batch >= 1, "[predict] batches of ", batch, " samples; at least 1");

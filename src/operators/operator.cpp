@@ -9,7 +9,7 @@ DType OperatorConfig::field_dtype() const {
   return dtype == DType::f32 ? DType::c64 : DType::c128;
 }
 
-Array Operator::operator()(const Array& x) const {
+Array Operator::checked(const Array& x, nn::StateUpdate* training) const {
   const OperatorConfig& c = config();
   const int d = c.dimensions();
   require(x.ndim() == d + 2 && x.dim(1) == c.in_channels && x.dtype() == c.field_dtype(), "[", kind(),
@@ -20,7 +20,7 @@ Array Operator::operator()(const Array& x) const {
   Shape expected = output_grid(grid);
   expected.insert(expected.begin(), {x.dim(0), c.out_channels});
   if (x.dim(0) == 0) return Array::zeros(expected, c.field_dtype(), x.device());
-  Array y = apply(x);
+  Array y = apply(x, training);
   require(y.shape() == expected, "[", kind(), "] gave fields of shape ", y.shape(), ", not ", expected);
   return y;
 }

@@ -243,6 +243,11 @@ void OperatorTask::augment(const nn::Batch& batch, Array& x, Array& y) const {
 }
 
 Array OperatorTask::loss(const nn::Batch& batch) {
+  nn::StateUpdate unused;
+  return step_loss(batch, unused);
+}
+
+Array OperatorTask::step_loss(const nn::Batch& batch, nn::StateUpdate& update) {
   auto [x, y] = train_.read(batch.samples, model_.config().dtype);
   augment(batch, x, y);
   const LossOptions& o = options_.loss;
@@ -257,7 +262,6 @@ Array OperatorTask::loss(const nn::Batch& batch) {
   }
   const Device device = model_.network().device();
   x = x.to(device), y = y.to(device);
-  model_.network().set_training(true);
   const Index out = model_.config().out_channels;
   Array total;
   for (Index step = 0; step < o.rollout; ++step) {
@@ -265,9 +269,9 @@ Array OperatorTask::loss(const nn::Batch& batch) {
     Array p;
     if (o.pushforward && !last) {
       const Recording off(false);
-      p = model_(x);
+      p = model_.train(x, update);
     } else {
-      p = model_(x);
+      p = model_.train(x, update);
     }
     if (!o.pushforward || last) {
       Array truth = o.rollout == 1 ? y : slice(y, 1, step * out, (step + 1) * out);
@@ -277,7 +281,6 @@ Array OperatorTask::loss(const nn::Batch& batch) {
     }
     if (!last) x = moved_on(x, p);
   }
-  model_.network().set_training(false);
   return o.rollout == 1 || o.pushforward ? total : scale(total, 1 / static_cast<double>(o.rollout));
 }
 
@@ -296,8 +299,6 @@ void OperatorTask::save(data::Group& group) const {
   model_.config().save(group);
   model_.input.save(group["input"]);
   model_.output.save(group["output"]);
-  const nn::ConstParameterRefs constants = std::as_const(model_.network()).constants();
-  if (!constants.empty()) nn::save_parameters(constants, group["constants"]);
 }
 
 void OperatorTask::load(const data::Group& group) {
@@ -314,9 +315,9 @@ void OperatorTask::load(const data::Group& group) {
           !identical(item.array, group.group(side).array(name)))
         throw FormatError(group.file(), std::string(side) + "/" + name,
                           "the checkpoint was made with other training data");
-  // running averages among them
-  const nn::ParameterRefs constants = model_.network().constants();
-  if (!constants.empty()) nn::load_parameters(constants, group.group("constants"), true);
+  // of checkpoints from before the trainer kept the state
+  if (group.has_group("constants"))
+    nn::load_parameters(model_.network().constants(), group.group("constants"), true);
 }
 
 }  // namespace cartan::operators

@@ -70,9 +70,12 @@ void make(Subject& s, const data::Group& g, const nlohmann::json& call, DType dt
     s.network = config.make(init);
     auto& fno = static_cast<Fno&>(*s.network);
     if (call.contains("n_modes_after")) fno.set_modes(call["n_modes_after"].get<std::vector<Index>>());
-    fno.set_training(call.value("train", false));
     s.parameters = fno.parameters(), s.constants = fno.constants();
-    s.run = [&fno, grid](const Array& x) { return grid.empty() ? fno(x) : fno.on_grid(x, grid); };
+    const bool train = call.value("train", false);
+    s.run = [&fno, grid, train](const Array& x) {
+      nn::StateUpdate update;
+      return train ? fno.train(x, update) : grid.empty() ? fno(x) : fno.on_grid(x, grid);
+    };
   }
   const data::Group& state = g.group("state");
   for (const auto* refs : {&s.parameters, &s.constants})

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/error.hpp"
@@ -127,6 +128,58 @@ TEST(Training, ResumesRunningAverages) {
   const auto start = fresh().network().constants().size();
   ASSERT_GE(start, 2u);
   for (std::size_t k = 0; k < p.size(); ++k) EXPECT_TRUE(identical(*p[k].value, *q[k].value)) << p[k].name;
+}
+
+// A pass of training leaves the model as it is; a step that is not taken changes no average, and the best
+// weights come with the averages they were judged by.
+TEST(Training, RunningAveragesAreAResultOfTheStep) {
+  const FieldSet train = shifts(32, 16, 1), test = shifts(8, 16, 2);
+  FnoConfig config = small(1);
+  config.norm = "batch";
+  Model model(config, 3);
+  fit_normalizers(model, train);
+  const nn::ParameterRefs averages = model.network().constants();
+  ASSERT_FALSE(averages.empty());
+  const Arrays before = nn::values_of(averages);
+  nn::StateUpdate update;
+  const auto [x, y] = train.read(0, 8, DType::f32);
+  const Array once = model.train(x, update);
+  for (std::size_t k = 0; k < before.size(); ++k) EXPECT_TRUE(identical(*averages[k].value, before[k]));
+  ASSERT_FALSE(update.empty());
+  EXPECT_FALSE(identical(update.latest(*averages[0].value), before[0]));
+  EXPECT_TRUE(identical(once, model.train(x, update)));  // by the batch, not by the averages
+  EXPECT_THROW(update.apply({}), std::invalid_argument);
+  EXPECT_THROW(update.set(before[0], Array::zeros({1}, DType::f64)), std::invalid_argument);
+
+  // A step whose loss is not finite, behind norms whose batches are.
+  Array& last = *model.parameters().back().value;
+  const Array sound = last;
+  last = Array::full(last.shape(), std::numeric_limits<double>::quiet_NaN(), last.dtype());
+  OperatorTask bad(model, train, {}, {});
+  nn::TrainerOptions o = quick(8);
+  o.max_consecutive_skips = 1, o.ema_decay = 0;
+  EXPECT_EQ(nn::Trainer(bad, o).run().status, nn::Status::diverged);
+  for (std::size_t k = 0; k < before.size(); ++k) EXPECT_TRUE(identical(*averages[k].value, before[k]));
+  last = sound;
+
+  // The best validation of a run whose rate then ruins the weights.
+  struct Watched : OperatorTask {
+    using OperatorTask::OperatorTask;
+    nn::Metrics validate() override {
+      const nn::Metrics m = OperatorTask::validate();
+      if (best.empty() || m[0].value < lowest) lowest = m[0].value, best = nn::values_of(state());
+      last = nn::values_of(state());
+      return m;
+    }
+    double lowest = 0;
+    Arrays best, last;
+  } watched(model, train, {test}, {});
+  nn::TrainerOptions wild = quick(64);
+  wild.schedule.learning_rate = 0.3, wild.ema_decay = 0;
+  nn::Trainer(watched, wild).run();
+  for (std::size_t k = 0; k < averages.size(); ++k)
+    EXPECT_TRUE(identical(*averages[k].value, watched.best[k])) << averages[k].name;
+  EXPECT_FALSE(identical(watched.best[0], watched.last[0]));  // or the run shows nothing
 }
 
 TEST(Training, ErrorsAreThoseOfTheLosses) {

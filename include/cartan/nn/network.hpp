@@ -13,6 +13,7 @@
 #include <cartan/core/progress.hpp>
 #include <cartan/data/group.hpp>
 #include <cartan/nn/layers.hpp>
+#include <cartan/nn/state_update.hpp>
 
 namespace cartan::nn {
 
@@ -51,7 +52,8 @@ class Network {
   /// The trained arrays by name, in a fixed order. Pointers stay good as long as the network lives.
   ParameterRefs parameters();
   ConstParameterRefs parameters() const;
-  /// The constant arrays: of formulas, and averages that are kept but not trained.
+  /// The constant arrays: of formulas, and averages that are kept but not trained. These change by the
+  /// StateUpdate of a pass of training alone.
   ParameterRefs constants();
   ConstParameterRefs constants() const;
   /// Moves parameters and constants to a device; device() is where they are.

@@ -15,6 +15,7 @@
 #include <cartan/core/progress.hpp>
 #include <cartan/nn/optimizers.hpp>
 #include <cartan/nn/schedule.hpp>
+#include <cartan/nn/state_update.hpp>
 
 namespace cartan::nn {
 
@@ -47,6 +48,15 @@ class Task {
   virtual Index samples() const = 0;
   /// The loss of a batch, one element, from the parameters, which are tracked during the call.
   virtual Array loss(const Batch& batch) = 0;
+  /// What a network keeps beside its parameters and training changes, such as running averages. It belongs to
+  /// the weights: checkpoints hold it, and the best weights come back with theirs.
+  virtual ParameterRefs state() { return {}; }
+  /// The loss, and new values of arrays of state(), which are set once the step is taken: not where loss or
+  /// gradient are not finite. Parts of one step follow one another in one `update`.
+  virtual Array step_loss(const Batch& batch, StateUpdate& update) {
+    static_cast<void>(update);
+    return loss(batch);
+  }
   /// Called with the weights to judge (the averaged ones with an EMA) in place, not tracked. The same names
   /// at every call. Empty: no validation; the criterion is then the mean training loss of the epoch.
   virtual Metrics validate() { return {}; }

@@ -42,7 +42,7 @@ class Cosine : public Operator {
     Array mix;  // (modes, in, out)
     ChannelMlp mlp;
   };
-  Array apply(const Array& x) const override;
+  Array apply(const Array& x, nn::StateUpdate* training) const override;
   void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) override;
 
   CosineConfig config_;

@@ -70,21 +70,23 @@ class FnoBlocks {
  public:
   FnoBlocks() = default;
   FnoBlocks(const FnoConfig& config, nn::Init& init);
-  /// One block. @param grid  of the result; empty: as `resolution_scaling` says
-  Array operator()(const Array& x, Index layer, const Shape& grid = {}) const;
+  /// One block.
+  /// @param grid      of the result; empty: as `resolution_scaling` says
+  /// @param training  gets new running averages; null: a pass of use, by those there are
+  Array operator()(const Array& x, Index layer, const Shape& grid = {},
+                   nn::StateUpdate* training = nullptr) const;
   Shape output_grid(const Shape& grid, Index layer) const;
   SpectralConvolution& convolution() { return convolution_; }
   const SpectralConvolution& convolution() const { return convolution_; }
-  void set_training(bool on) { training_ = on; }
   /// Of norm "adaptive": one embedding (features) for all norms.
   void set_embedding(const Array& embedding) { embedding_ = embedding; }
   void collect(const std::string& prefix, nn::ParameterRefs& out, nn::ParameterRefs& constants);
 
  private:
   struct Norm {
-    Array weight, bias;                   // group and batch
-    mutable Array mean, variance, count;  // running, of batches
-    Arrays mlp;                           // adaptive: weight, bias, weight, bias
+    Array weight, bias;    // group and batch
+    Array mean, variance;  // running, of batches
+    Arrays mlp;            // adaptive: weight, bias, weight, bias
   };
   struct Skip {
     Array weight;
@@ -92,8 +94,8 @@ class FnoBlocks {
   Array skip(const std::string& kind, const std::vector<Skip>& skips, const Array& v, Index layer,
              const Shape& grid) const;
   Array mlp(const Array& h, Index layer) const;
-  Array norm(const Array& x, Index which) const;
-  Array norm_part(const Array& x, const Norm& n) const;
+  Array norm(const Array& x, Index which, nn::StateUpdate* training) const;
+  Array norm_part(const Array& x, const Norm& n, nn::StateUpdate* training) const;
   Array transformed(const Array& x, const Shape& grid) const;
   bool fusible() const;  // the usual block: all that follows the convolution in one pass
 
@@ -103,7 +105,6 @@ class FnoBlocks {
   std::vector<ChannelMlp> mlps_;
   std::vector<Norm> norms_;
   Array embedding_;
-  bool training_ = false;
 };
 
 /// Lifting of the channels and coordinates, [padding,] blocks, [cutting,] projection.
@@ -113,7 +114,6 @@ class Fno : public Operator {
 
   const FnoConfig& config() const override { return *config_; }
   Shape output_grid(const Shape& grid) const override;
-  void set_training(bool on) override { blocks_.set_training(on); }
   std::unique_ptr<Operator> clone() const override { return std::make_unique<Fno>(*this); }
 
   /// The same with the last block on another grid.
@@ -123,8 +123,8 @@ class Fno : public Operator {
   const FnoBlocks& blocks() const { return blocks_; }
 
  private:
-  Array apply(const Array& x) const override { return forward(x, {}); }
-  Array forward(const Array& x, const Shape& grid) const;
+  Array apply(const Array& x, nn::StateUpdate* training) const override { return forward(x, {}, training); }
+  Array forward(const Array& x, const Shape& grid, nn::StateUpdate* training) const;
   void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) override;
 
   std::shared_ptr<const FnoConfig> config_;

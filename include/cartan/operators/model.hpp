@@ -25,6 +25,8 @@ class Model {
 
   /// Of fields in their own units; recorded where x or parameters are tracked.
   Array operator()(const Array& x) const;
+  /// The same as in training: Operator::train.
+  Array train(const Array& x, nn::StateUpdate& update) const;
   /// The same, not recorded, `batch` samples at a time, so that memory does not grow with their number;
   /// converts x to the model's type. Throws std::invalid_argument for tracked x.
   Array predict(const Array& x, Index batch = 16) const;

@@ -43,20 +43,22 @@ class Operator : public nn::Network {
   /// (samples, out channels, grid) of x (samples, in channels, grid), which may be tracked.
   /// Throws std::invalid_argument for another rank, number of channels or type, and for a grid that is too
   /// small.
-  Array operator()(const Array& x) const;
+  Array operator()(const Array& x) const { return checked(x, nullptr); }
+  /// The same as in training, where that differs (statistics of the batch). New values of what the operator
+  /// keeps beside its parameters are a result: update.apply(constants()) sets them.
+  Array train(const Array& x, nn::StateUpdate& update) const { return checked(x, &update); }
   /// Extents of the grid of what comes out, for a grid that goes in: the same, unless the operator rescales.
   virtual Shape output_grid(const Shape& grid) const { return grid; }
 
-  /// Training or use: whatever differs between them (batch statistics). Use at first.
-  virtual void set_training(bool) {}
   virtual std::unique_ptr<Operator> clone() const = 0;
   /// The same function in another precision (f32, f64): parameters converted, not tracked, on the same
   /// device.
   std::unique_ptr<Operator> as(DType dtype) const;
 
  private:
-  /// operator() with checked arguments.
-  virtual Array apply(const Array& x) const = 0;
+  Array checked(const Array& x, nn::StateUpdate* training) const;
+  /// operator() with checked arguments, or train() where there is an update.
+  virtual Array apply(const Array& x, nn::StateUpdate* training) const = 0;
 };
 
 /// nn::draw.

@@ -70,7 +70,9 @@ class OperatorTask : public nn::Task {
 
   nn::ParameterRefs parameters() override { return model_.parameters(); }
   Index samples() const override { return train_.samples(); }
+  nn::ParameterRefs state() override { return model_.network().constants(); }
   Array loss(const nn::Batch& batch) override;
+  Array step_loss(const nn::Batch& batch, nn::StateUpdate& update) override;
   nn::Metrics validate() override;
   void save(data::Group& group) const override;
   void load(const data::Group& group) override;
