@@ -1,6 +1,7 @@
 #include "core/buffer.hpp"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
@@ -34,11 +35,22 @@ std::size_t bytes_of(std::size_t size_class) {
   return Buffer::bytes_of(size_class);
 }
 
+// Large blocks ask for large pages: walking through one the processor looks up an address for every page.
+void* host_block(std::size_t bytes) {
+  constexpr std::size_t page = std::size_t{2} << 20;
+  if (bytes < 4 * page) return std::aligned_alloc(alignment, bytes);
+  void* block = std::aligned_alloc(page, bytes);
+#ifdef MADV_HUGEPAGE
+  if (block) madvise(block, bytes / page * page, MADV_HUGEPAGE);  // where the system has none: as it was
+#endif
+  return block;
+}
+
 // Where the blocks of a pool come from.
 void* take_from(Device device, std::size_t bytes) {
   switch (device.kind) {
     case Device::Kind::cpu:
-      return std::aligned_alloc(alignment, bytes);
+      return host_block(bytes);
     case Device::Kind::cuda:
       return cuda::allocate(device.index, bytes);
     case Device::Kind::debug:

@@ -8,8 +8,8 @@
 
 namespace cartan::nn {
 
-/// New values of arrays that a network keeps and that are not trained, such as running averages: a result of a
-/// pass of training beside the loss. The network itself stays as it is until apply().
+/// New values of arrays that a network keeps and that are not trained, such as running averages: a result of
+/// a pass of training beside the loss. The network itself stays as it is until apply().
 class StateUpdate {
  public:
   /// What was found last for `array`; its own value where nothing was.
@@ -17,8 +17,8 @@ class StateUpdate {
   /// `value` is kept without its tape. Throws std::invalid_argument unless it is like `array`.
   void set(const Array& array, const Array& value);
   bool empty() const { return found_.empty(); }
-  /// Writes what was found into the arrays themselves. Throws std::invalid_argument, and writes nothing, where
-  /// one of them is not in `state`.
+  /// Writes what was found into the arrays themselves. Throws std::invalid_argument, and writes nothing,
+  /// where one of them is not in `state`.
   void apply(const ParameterRefs& state) const;
 
  private:

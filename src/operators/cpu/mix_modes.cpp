@@ -1,10 +1,13 @@
 // Products of small matrices, one for every mode, with the modes fastest in memory: vectors run along them,
-// sixteen complex numbers of float32 (eight of float64) at a time.
+// sixteen complex numbers of float32 (eight of float64) at a time. Matrices of neighbouring modes lie far
+// apart, often by powers of two: for a block of modes they are copied into panels first, real and imaginary
+// parts by themselves, in the order in which they are read.
 #include <algorithm>
 
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
 #include "core/simd.hpp"
+#include "core/workspace.hpp"
 #include "operators/spectral.hpp"
 
 namespace cartan::operators {
@@ -61,105 +64,205 @@ struct Product {
   bool conj_a, conj_b;
 };
 
-// A tile of rows x columns results at one register of modes.
-template <int rows, int columns, bool conj_a, bool conj_b, class T>
-inline void tile(const Product<T>& p, Index i, Index j, Index k) {
+// The first `count` of them.
+template <class T>
+[[gnu::noinline]] Pair<T> load_some(const std::complex<T>* p, Index count) {
+  constexpr Index lanes = 64 / sizeof(T);
+  std::complex<T> all[lanes] = {};
+  std::copy_n(p, count, all);
+  return load_pair(all);
+}
+template <class T>
+inline void store_some(std::complex<T>* p, const Pair<T>& v, Index count) {
+  constexpr Index lanes = 64 / sizeof(T);
+  if (count >= lanes) return store_pair(p, v);
+  std::complex<T> all[lanes];
+  store_pair(all, v);
+  std::copy_n(all, count, p);
+}
+
+// Numbers of a register of modes in a panel; a little more, or the lines of all of them fall together.
+template <class T>
+Index group_size(Index l, Index count) {
+  return (l * count + 2) * 2 * static_cast<Index>(64 / sizeof(T));
+}
+
+// The panel of `count` rows, `stride` apart, from modes k to k_end: (registers, l, count, re and im).
+template <class T>
+void pack(const std::complex<T>* from, Index stride, Index count, Index l, Index l_stride, Index k,
+          Index k_end, bool conj, T* to, Index group) {
   using V = typename vector_of<T>::type;
-  V re[rows][columns] = {}, im[rows][columns] = {};
-  const std::complex<T>*a = p.a + i * p.ai + k, *b = p.b + j * p.bj + k;
-  for (Index l = 0; l < p.l; ++l, a += p.al, b += p.bl) {
-    Pair<T> y[columns];
-#pragma GCC unroll 4
-    for (int c = 0; c < columns; ++c) {
-      y[c] = load_pair(b + c * p.bj);
-      if (conj_b) y[c].im = -y[c].im;
+  constexpr Index lanes = 64 / sizeof(T);
+  for (Index m = 0; m < l; ++m)
+    for (Index c = 0; c < count; ++c) {
+      const std::complex<T>* row = from + c * stride + m * l_stride;
+      for (Index g = k; g < k_end; g += lanes) {
+        const Pair<T> v = g + lanes <= k_end ? load_pair(row + g) : load_some(row + g, k_end - g);
+        T* p = to + (g - k) / lanes * group + (m * count + c) * 2 * lanes;
+        store<V>(p, v.re);
+        store<V>(p + lanes, conj ? -v.im : v.im);
+      }
     }
+}
+
+// A tile of rows x columns results at one register of modes.
+template <int rows, int columns, class T>
+inline void tile(const T* a, const T* b, Index l, std::complex<T>* out, Index oi, Index oj, Index count) {
+  using V = typename vector_of<T>::type;
+  constexpr Index lanes = 64 / sizeof(T);
+  V re[rows][columns] = {}, im[rows][columns] = {};
+  for (Index m = 0; m < l; ++m, a += rows * 2 * lanes, b += columns * 2 * lanes) {
+    V y_re[columns], y_im[columns];
+#pragma GCC unroll 4
+    for (int c = 0; c < columns; ++c)
+      y_re[c] = load<V>(b + c * 2 * lanes), y_im[c] = load<V>(b + (2 * c + 1) * lanes);
 #pragma GCC unroll 4
     for (int r = 0; r < rows; ++r) {
-      Pair<T> x = load_pair(a + r * p.ai);
-      if (conj_a) x.im = -x.im;
+      const V x_re = load<V>(a + r * 2 * lanes), x_im = load<V>(a + (2 * r + 1) * lanes);
 #pragma GCC unroll 4
       for (int c = 0; c < columns; ++c) {
-        re[r][c] += x.re * y[c].re;
-        re[r][c] -= x.im * y[c].im;
-        im[r][c] += x.re * y[c].im;
-        im[r][c] += x.im * y[c].re;
+        re[r][c] += x_re * y_re[c];
+        re[r][c] -= x_im * y_im[c];
+        im[r][c] += x_re * y_im[c];
+        im[r][c] += x_im * y_re[c];
       }
     }
   }
 #pragma GCC unroll 4
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
-    for (int c = 0; c < columns; ++c)
-      store_pair(p.out + (i + r) * p.oi + (j + c) * p.oj + k, {re[r][c], im[r][c]});
+    for (int c = 0; c < columns; ++c) store_some(out + r * oi + c * oj, {re[r][c], im[r][c]}, count);
 }
 
-template <bool conj_a, bool conj_b, class T>
-void modes(const Product<T>& p, Index k_begin, Index k_end, Index j_begin, Index j_end) {
+// Short sums: tiles of results, from panels of both.
+template <class T>
+void short_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j_end) {
   constexpr Index lanes = 64 / sizeof(T);
-  const Index whole = k_begin + (k_end - k_begin) / lanes * lanes;
+  const Index groups = (k_end - k + lanes - 1) / lanes, panel = groups * group_size<T>(p.l, 4);
+  Scratch<T> a((p.i + 3) / 4 * panel), b(groups * group_size<T>(p.l, 2));
+  for (Index i = 0; i < p.i; i += 4)
+    pack(p.a + i * p.ai, p.ai, std::min<Index>(4, p.i - i), p.l, p.al, k, k_end, p.conj_a,
+         a.data() + i / 4 * panel, group_size<T>(p.l, std::min<Index>(4, p.i - i)));
   for (Index j = j_begin; j < j_end; j += 2) {
-    const bool two = j + 1 < j_end;
-    for (Index i = 0; i < p.i; i += 4)
-      for (Index k = k_begin; k < whole; k += lanes) {
-        switch (std::min<Index>(4, p.i - i) * 2 + two) {
-          case 9:
-            tile<4, 2, conj_a, conj_b>(p, i, j, k);
-            break;
-          case 8:
-            tile<4, 1, conj_a, conj_b>(p, i, j, k);
-            break;
-          case 7:
-            tile<3, 2, conj_a, conj_b>(p, i, j, k);
-            break;
-          case 6:
-            tile<3, 1, conj_a, conj_b>(p, i, j, k);
-            break;
-          case 5:
-            tile<2, 2, conj_a, conj_b>(p, i, j, k);
-            break;
-          case 4:
-            tile<2, 1, conj_a, conj_b>(p, i, j, k);
-            break;
-          case 3:
-            tile<1, 2, conj_a, conj_b>(p, i, j, k);
-            break;
-          default:
-            tile<1, 1, conj_a, conj_b>(p, i, j, k);
-            break;
-        }
+    const Index columns = std::min<Index>(2, j_end - j);
+    pack(p.b + j * p.bj, p.bj, columns, p.l, p.bl, k, k_end, p.conj_b, b.data(), group_size<T>(p.l, columns));
+    for (Index i = 0; i < p.i; i += 4) {
+      const Index rows = std::min<Index>(4, p.i - i);
+      const auto run = [&]<int r, int c>(std::integer_sequence<int, r, c>) {
+        for (Index g = 0; g < groups; ++g)
+          tile<r, c>(a.data() + i / 4 * panel + g * group_size<T>(p.l, r),
+                     b.data() + g * group_size<T>(p.l, c), p.l, p.out + i * p.oi + j * p.oj + k + g * lanes,
+                     p.oi, p.oj, std::min(lanes, k_end - k - g * lanes));
+      };
+      const auto by_rows = [&]<int c>(std::integral_constant<int, c>) {
+        if (rows == 4) return run(std::integer_sequence<int, 4, c>{});
+        if (rows == 3) return run(std::integer_sequence<int, 3, c>{});
+        if (rows == 2) return run(std::integer_sequence<int, 2, c>{});
+        run(std::integer_sequence<int, 1, c>{});
+      };
+      columns == 2 ? by_rows(std::integral_constant<int, 2>{}) : by_rows(std::integral_constant<int, 1>{});
+    }
+  }
+}
+
+// sums += a b of `terms` neighbouring l at one column, for a few rows: of sums and of a as panels of one row
+// each. What is needed of b after this is asked for from `ahead`.
+template <int rows, int terms, class T>
+inline void add_terms(const T* a, Index a_stride, const std::complex<T>* b, Index b_stride,
+                      const std::complex<T>* ahead, T sign, Index modes, Index row, T* sums) {
+  using V = typename vector_of<T>::type;
+  constexpr Index lanes = 64 / sizeof(T);
+  const auto step = [&](Index k, auto&& read) {
+    V re[rows], im[rows];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+      re[r] = load<V>(sums + r * row + 2 * k);
+      im[r] = load<V>(sums + r * row + 2 * k + lanes);
+    }
+#pragma GCC unroll 4
+    for (int m = 0; m < terms; ++m) {
+      __builtin_prefetch(ahead + m * b_stride + k, 0, 2);
+      __builtin_prefetch(ahead + m * b_stride + k + lanes / 2, 0, 2);
+      const Pair<T> y = read(b + m * b_stride + k);
+      const V y_im = sign * y.im;
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        const T* x = a + m * a_stride + r * row + 2 * k;
+        const V x_re = load<V>(x), x_im = load<V>(x + lanes);
+        re[r] += x_re * y.re;
+        re[r] -= x_im * y_im;
+        im[r] += x_re * y_im;
+        im[r] += x_im * y.re;
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+      store<V>(sums + r * row + 2 * k, re[r]);
+      store<V>(sums + r * row + 2 * k + lanes, im[r]);
+    }
+  };
+  const Index whole = modes / lanes * lanes;
+  for (Index k = 0; k < whole; k += lanes) step(k, [](const std::complex<T>* p) { return load_pair(p); });
+  if (whole < modes) step(whole, [&](const std::complex<T>* p) { return load_some(p, modes - whole); });
+}
+
+// Long sums: b, the largest of the three, is read once, where it lies.
+template <class T>
+void long_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j_end) {
+  using V = typename vector_of<T>::type;
+  constexpr Index lanes = 64 / sizeof(T);
+  const Index modes = k_end - k, row = (modes + lanes - 1) / lanes * 2 * lanes, a_stride = p.i * row;
+  Scratch<T> a(p.l * a_stride), sums(p.i * row);
+  for (Index m = 0; m < p.l; ++m)
+    for (Index i = 0; i < p.i; ++i)
+      pack(p.a + i * p.ai, 0, 1, 1, 0, m * p.al + k, m * p.al + k_end, p.conj_a,
+           a.data() + m * a_stride + i * row, 2 * lanes);
+  const T sign = p.conj_b ? T(-1) : T(1);
+  for (Index j = j_begin; j < j_end; ++j) {
+    sums.fill(T(0));
+    for (Index m = 0; m < p.l;) {
+      const bool four = m + 4 <= p.l;
+      const std::complex<T>* b = p.b + j * p.bj + m * p.bl + k;
+      const std::complex<T>* ahead = m + 8 <= p.l    ? b + 4 * p.bl
+                                     : j + 1 < j_end ? p.b + (j + 1) * p.bj + k
+                                                     : b;
+      const auto add = [&]<int rows>(std::integral_constant<int, rows>, Index i) {
+        const T* x = a.data() + m * a_stride + i * row;
+        T* to = sums.data() + i * row;
+        if (four)
+          add_terms<rows, 4>(x, a_stride, b, p.bl, ahead, sign, modes, row, to);
+        else
+          add_terms<rows, 1>(x, a_stride, b, p.bl, b, sign, modes, row, to);
+      };
+      Index i = 0;
+      for (; i + 8 <= p.i; i += 8) add(std::integral_constant<int, 8>{}, i);
+      for (; i + 4 <= p.i; i += 4) add(std::integral_constant<int, 4>{}, i);
+      for (; i + 2 <= p.i; i += 2) add(std::integral_constant<int, 2>{}, i);
+      for (; i < p.i; ++i) add(std::integral_constant<int, 1>{}, i);
+      m += four ? 4 : 1;
+    }
+    for (Index i = 0; i < p.i; ++i)
+      for (Index g = 0; g < modes; g += lanes) {
+        const T* from = sums.data() + i * row + 2 * g;
+        store_some(p.out + i * p.oi + j * p.oj + k + g, {load<V>(from), load<V>(from + lanes)}, modes - g);
       }
   }
-  for (Index j = j_begin; j < j_end; ++j)  // what is left of the modes
-    for (Index i = 0; i < p.i; ++i) {
-      std::complex<T> sum[lanes] = {};
-      for (Index l = 0; l < p.l; ++l) {
-        const std::complex<T>*a = p.a + i * p.ai + l * p.al, *b = p.b + l * p.bl + j * p.bj;
-        for (Index k = whole; k < k_end; ++k) {
-          const T xr = a[k].real(), xi = conj_a ? -a[k].imag() : a[k].imag();
-          const T yr = b[k].real(), yi = conj_b ? -b[k].imag() : b[k].imag();
-          sum[k - whole] += std::complex<T>(xr * yr - xi * yi, xr * yi + xi * yr);
-        }
-      }
-      std::copy_n(sum, k_end - whole, p.out + i * p.oi + j * p.oj + whole);
-    }
 }
 
 template <class T>
 void multiply(const Product<T>& p) {
-  // blocks of modes that keep what is read again in the caches; where the modes are few, columns are shared
+  // blocks of modes whose panels stay in the second-level cache; where the modes are few, columns are shared
   // out
-  const Index block = 64, k_blocks = (p.k + block - 1) / block;
-  const Index columns = k_blocks >= 32 ? p.j : std::max<Index>(2, (p.j * k_blocks / 32 + 1) / 2 * 2);
+  const bool long_ones = p.l > 4;
+  const Index fit = (Index{1} << 19) / (p.i * p.l * static_cast<Index>(sizeof(std::complex<T>)));
+  const Index block = std::clamp<Index>(fit / 64 * 64, 64, 512), k_blocks = (p.k + block - 1) / block;
+  const Index columns = k_blocks >= 16 ? p.j : std::max<Index>(2, (p.j * k_blocks / 16 + 1) / 2 * 2);
   const Index j_blocks = (p.j + columns - 1) / columns;
   parallel_for(k_blocks * j_blocks, 1, [&](Index begin, Index end) {
     for (Index t = begin; t < end; ++t) {
       const Index k = t / j_blocks * block, j = t % j_blocks * columns;
       const Index k_end = std::min(p.k, k + block), j_end = std::min(p.j, j + columns);
-      if (p.conj_a)
-        p.conj_b ? modes<true, true>(p, k, k_end, j, j_end) : modes<true, false>(p, k, k_end, j, j_end);
-      else
-        p.conj_b ? modes<false, true>(p, k, k_end, j, j_end) : modes<false, false>(p, k, k_end, j, j_end);
+      long_ones ? long_sums(p, k, k_end, j, j_end) : short_sums(p, k, k_end, j, j_end);
     }
   });
 }

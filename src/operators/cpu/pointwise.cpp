@@ -10,6 +10,7 @@
 #include "core/gemm.hpp"
 #include "core/workspace.hpp"
 #include "operators/cpu/normal.hpp"
+#include "operators/cpu/panel.hpp"
 
 namespace cartan::operators {
 namespace {
@@ -31,67 +32,6 @@ struct Views {
     if (parts.gate) gamma = a[k++].data<T>();
   }
 };
-
-// c (m, n) = [c +] a b for a matrix of weights a (m, k) with any strides and a tile b (k, n) of points: eight
-// rows of a by three registers of points at a time, with b as it lies in the caches.
-template <class T>
-struct Weights {
-  const T* data;
-  Index row, column;  // strides
-};
-template <int rows, int registers, class T>
-[[gnu::always_inline]] inline void strip(Index k, const Weights<T>& a, const T* b, Index b_stride, T* c,
-                                         Index c_stride, bool add) {
-  using V = typename vector_of<T>::type;
-  constexpr Index lanes = 64 / sizeof(T);
-  V sum[rows][registers];
-#pragma GCC unroll 8
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 8
-    for (int s = 0; s < registers; ++s) sum[r][s] = add ? load<V>(c + r * c_stride + s * lanes) : V{};
-  for (Index l = 0; l < k; ++l) {
-    V x[registers];
-#pragma GCC unroll 8
-    for (int s = 0; s < registers; ++s) x[s] = load<V>(b + l * b_stride + s * lanes);
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r) {
-      const T w = a.data[r * a.row + l * a.column];
-#pragma GCC unroll 8
-      for (int s = 0; s < registers; ++s) sum[r][s] += w * x[s];
-    }
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 8
-    for (int s = 0; s < registers; ++s) store(c + r * c_stride + s * lanes, sum[r][s]);
-}
-template <int registers, class T>
-inline void strips(Index m, Index k, Weights<T> a, const T* b, Index b_stride, T* c, Index c_stride,
-                   bool add) {
-  Index i = 0;
-  const auto from = [&] { return Weights<T>{a.data + i * a.row, a.row, a.column}; };
-  if constexpr (registers <= 3)
-    for (; i + 8 <= m; i += 8) strip<8, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add);
-  if constexpr (registers <= 3)
-    for (; i + 4 <= m; i += 4) strip<4, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add);
-  for (; i < m; ++i) strip<1, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add);
-}
-template <class T>
-void multiply(Index m, Index n, Index k, const Weights<T>& a, const T* b, Index b_stride, T* c,
-              Index c_stride, bool add) {
-  constexpr Index lanes = 64 / sizeof(T);
-  Index j = 0;
-  if (m < 4)  // few rows: more points, or each sum waits for itself
-    for (; j + 8 * lanes <= n; j += 8 * lanes) strips<8>(m, k, a, b + j, b_stride, c + j, c_stride, add);
-  for (; j + 3 * lanes <= n; j += 3 * lanes) strips<3>(m, k, a, b + j, b_stride, c + j, c_stride, add);
-  for (; j + lanes <= n; j += lanes) strips<1>(m, k, a, b + j, b_stride, c + j, c_stride, add);
-  for (Index i = 0; j < n && i < m; ++i)
-    for (Index p = j; p < n; ++p) {
-      T sum = add ? c[i * c_stride + p] : T(0);
-      for (Index l = 0; l < k; ++l) sum += a.data[i * a.row + l * a.column] * b[l * b_stride + p];
-      c[i * c_stride + p] = sum;
-    }
-}
 
 // Points a tile: a few arrays of all channels in half a megabyte.
 template <class T>
@@ -115,8 +55,8 @@ void before_inner(const Views<T>& x, Index sample, Index p, Index n, T* h) {
                 [&](auto value, auto access, Index i) { access.store(h + r * n + i, value + bias); });
   }
   if (x.skip)
-    gemm_serial<T>(x.middle, n, x.in, {x.skip, x.in}, {x.v + sample * x.in * x.points + p, x.points}, h, n,
-                   T(1), T(1));
+    multiply<T>(x.middle, n, x.in, {x.skip, x.in, 1}, x.v + sample * x.in * x.points + p, x.points, h, n,
+                true);
 }
 
 template <class T>
@@ -124,6 +64,7 @@ void forward(const PointwiseParts& parts, const Views<T>& x, T* y) {
   const Index n_tile = tile_points<T>(x.middle + x.hidden + x.out, x.points),
               tiles = (x.points + n_tile - 1) / n_tile;
   parallel_for(x.samples * tiles, 1, [&](Index begin, Index end) {
+    const GeluOf<T> gelu;
     Scratch<T> h(x.middle * n_tile), a(x.hidden * n_tile), z(x.out * n_tile);
     for (Index t = begin; t < end; ++t) {
       const Index sample = t / tiles, p = t % tiles * n_tile, n = std::min(n_tile, x.points - p);
@@ -143,11 +84,16 @@ void forward(const PointwiseParts& parts, const Views<T>& x, T* y) {
         T* row = z.data() + r * n;
         T* to = y + (sample * x.out + r) * x.points + p;
         const T gate = parts.gate ? x.gamma[r] : T(0);
-        for_numbers(row, n, [&](auto value, auto access, Index i) {
-          if (parts.gate) value += gate * access.load(v + r * x.points + i);
-          if (parts.gelu_outside) value *= normal(value).below;
-          access.store(to + i, value);
-        });
+        const auto each = [&](auto&& last) {
+          for_numbers(row, n, [&](auto value, auto access, Index i) {
+            if (parts.gate) value += gate * access.load(v + r * x.points + i);
+            access.store(to + i, last(value));
+          });
+        };
+        if (parts.gelu_outside)
+          each(gelu);
+        else
+          each([](auto value) { return value; });
       }
     }
   });
@@ -196,6 +142,7 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
               size = WeightSums<T>::size(parts, x);
   Scratch<T> partial(blocks * size, T(0));
   parallel_for(blocks, 1, [&](Index first, Index last) {
+    const GeluSlopeOf<T> slope;
     Scratch<T> h(x.middle * n_tile), slope_h(x.middle * n_tile), a(x.hidden * n_tile),
         slope_a(x.hidden * n_tile), cz(x.out * n_tile), ca(x.hidden * n_tile), ch(x.middle * n_tile);
     for (Index block = first; block < last; ++block) {
@@ -226,8 +173,8 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
             if (parts.gelu_outside) {
               auto z = access.load(row + i);
               if (parts.gate) z += gate * access.load(v + r * x.points + i);
-              const auto d = normal(z);
-              value *= d.below + z * d.density;
+              auto y = z;
+              value *= slope(z, y);
             }
             access.store(row + i, value);
           });

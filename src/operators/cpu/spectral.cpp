@@ -1,53 +1,26 @@
 // Truncated transforms, an image (all points of one sample and channel) at a time, axis by axis: what is not
-// kept along an axis is dropped, or not there yet, before the next one. A transform along an axis is FFTW's,
-// or a product with the few rows of the Fourier matrix that are kept, whichever takes less time.
+// kept along an axis is dropped, or not there yet, before the next one. Transforms are FFTW's, or of real
+// fields products with the few rows of the Fourier matrices that are kept (RealSeries), whichever takes less
+// time.
 #include "operators/spectral.hpp"
 
-#include <cmath>
-#include <map>
-#include <mutex>
+#include <type_traits>
 
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
 #include "core/fft.hpp"
-#include "core/gemm.hpp"
 #include "core/workspace.hpp"
+#include "operators/cpu/real_series.hpp"
 
 namespace cartan::operators {
 namespace {
 
-/// The real transform of rows as a matrix (n, 2 k), re and im of each kept bin side by side; or back, (2 k,
-/// n).
-template <class T>
-using Matrix = std::shared_ptr<const std::vector<T>>;
-
-template <class T>
-Matrix<T> real_matrix(Index n, const std::vector<std::int32_t>& bins, const std::vector<double>& weights,
-                      bool back) {
-  using Key = std::pair<std::vector<std::int32_t>, std::vector<double>>;
-  static std::mutex& mutex = *new std::mutex;
-  static auto& tables = *new std::map<std::pair<Index, Key>, Matrix<T>>;
-  const std::pair<Index, Key> key{back ? -n : n, {bins, weights}};
-  const std::lock_guard lock(mutex);
-  if (const auto it = tables.find(key); it != tables.end()) return it->second;
-  const Index k = static_cast<Index>(bins.size());
-  auto out = std::make_shared<std::vector<T>>(static_cast<std::size_t>(2 * n * k));
-  for (Index j = 0; j < n; ++j)
-    for (Index i = 0; i < k; ++i) {
-      const double angle = 2 * M_PI * static_cast<double>(j * bins[i] % n) / static_cast<double>(n);
-      const T re = static_cast<T>(weights[i] * std::cos(angle)),
-              im = static_cast<T>(-weights[i] * std::sin(angle));
-      (*out)[back ? 2 * i * n + j : j * 2 * k + 2 * i] = re;
-      (*out)[back ? (2 * i + 1) * n + j : j * 2 * k + 2 * i + 1] = im;
-    }
-  if (tables.size() > 256) tables.clear();
-  return tables.emplace(key, out).first->second;
-}
-
-// Nanoseconds by rule: FFTW about 3 to 4 flops a nanosecond for rows, products of these sizes about 60.
-bool matrix_is_faster(Index n, Index k) {
-  const double size = static_cast<double>(n);
-  return 4 * size * static_cast<double>(k) / 60 < 2.5 * size * std::log2(std::max(2.0, size)) / 4;
+// Of the indices of the last axis.
+std::vector<double> weights_of(const KeptModes& kept, Half half, Index once, double factor) {
+  std::vector<double> out;
+  for (std::size_t i = 0; i < kept.bins.back().size(); ++i)
+    out.push_back(factor * half_weight(kept, half, once, i));
+  return out;
 }
 
 /// How one image is transformed; shared by all.
@@ -58,8 +31,6 @@ struct Passes {
   const KeptModes& kept;
   std::vector<double> weights;  // of the last axis
   Index rows = 1, n, half, k;   // of the last axis: rows, points, bins of a transform, kept ones
-  bool by_matrix;
-  Matrix<T> matrix;
   std::shared_ptr<const FftPlan<T>> row_plan, last_plan;
   Index block;  // rows a call
   struct Axis {
@@ -75,29 +46,20 @@ struct Passes {
     n = kept.grid.back();
     half = kept.real ? n / 2 + 1 : n;
     k = static_cast<Index>(kept.bins.back().size());
-    for (std::size_t i = 0; i < kept.bins.back().size(); ++i) {
-      double w = factor * half_weight(kept, mode, once, i);
-      if (back && kept.real && !matrix_is_faster(n, k)) {  // FFTW's real transform counts inner bins twice
-        const Index bin = kept.bins.back()[i];
-        if (bin != 0 && 2 * bin != n) w /= 2;
-      }
-      weights.push_back(w);
-    }
-    by_matrix = kept.real && matrix_is_faster(n, k);
+    weights = weights_of(kept, mode, once, factor);
+    if (back && kept.real)  // FFTW's real transform counts inner bins twice
+      for (std::size_t i = 0; i < weights.size(); ++i)
+        if (const Index bin = kept.bins.back()[i]; bin != 0 && 2 * bin != n) weights[i] /= 2;
     block = std::min<Index>(rows, std::max<Index>(1, 4096 / n));
-    if (by_matrix) {
-      matrix = real_matrix<T>(n, kept.bins.back(), weights, back);
-    } else {
-      const auto plan = [&](Index count) {
-        if (kept.real)
-          return fft_plan<T>(back ? FftKind::real_backward : FftKind::real_forward, {{n, 1, 1}},
-                             {{count, back ? half : n, back ? n : half}}, false, false);
-        return fft_plan<T>(back ? FftKind::backward : FftKind::forward, {{n, 1, 1}}, {{count, n, n}}, false,
-                           false);
-      };
-      row_plan = plan(block);
-      last_plan = rows % block == 0 ? row_plan : plan(rows % block);
-    }
+    const auto plan = [&](Index count) {
+      if (kept.real)
+        return fft_plan<T>(back ? FftKind::real_backward : FftKind::real_forward, {{n, 1, 1}},
+                           {{count, back ? half : n, back ? n : half}}, false, false);
+      return fft_plan<T>(back ? FftKind::backward : FftKind::forward, {{n, 1, 1}}, {{count, n, n}}, false,
+                         false);
+    };
+    row_plan = plan(block);
+    last_plan = rows % block == 0 ? row_plan : plan(rows % block);
     Index left = rows, right = k;
     for (std::size_t a = d - 1; a-- > 0;) {
       const Index extent = kept.grid[a], count = static_cast<Index>(kept.bins[a].size());
@@ -118,18 +80,13 @@ struct Passes {
   template <class Field>
   void forward(const Field* x, C* out, C* a, C* b, C* row) const {
     C* to = axes.empty() ? out : a;
-    if (by_matrix) {
-      if constexpr (std::is_same_v<Field, T>)
-        gemm_serial<T>(rows, 2 * k, n, {x, n}, {matrix->data(), 2 * k}, reinterpret_cast<T*>(to), 2 * k);
-    } else {
-      const auto& bins = kept.bins.back();
-      for (Index begin = 0; begin < rows; begin += block) {
-        const Index count = std::min(block, rows - begin);
-        (count == block ? *row_plan : *last_plan)(x + begin * n, row);
-        for (Index r = 0; r < count; ++r)
-          for (Index i = 0; i < k; ++i)
-            to[(begin + r) * k + i] = static_cast<T>(weights[i]) * row[r * half + bins[i]];
-      }
+    const auto& bins = kept.bins.back();
+    for (Index begin = 0; begin < rows; begin += block) {
+      const Index count = std::min(block, rows - begin);
+      (count == block ? *row_plan : *last_plan)(x + begin * n, row);
+      for (Index r = 0; r < count; ++r)
+        for (Index i = 0; i < k; ++i)
+          to[(begin + r) * k + i] = static_cast<T>(weights[i]) * row[r * half + bins[i]];
     }
     for (std::size_t p = 0; p < axes.size(); ++p) {
       const Axis& axis = axes[p];
@@ -157,11 +114,6 @@ struct Passes {
       (*axis.plan)(next, next);
       from = next;
     }
-    if (by_matrix) {
-      if constexpr (std::is_same_v<Field, T>)
-        gemm_serial<T>(rows, n, 2 * k, {reinterpret_cast<const T*>(from), 2 * k}, {matrix->data(), n}, x, n);
-      return;
-    }
     const auto& bins = kept.bins.back();
     for (Index begin = 0; begin < rows; begin += block) {
       const Index count = std::min(block, rows - begin);
@@ -174,33 +126,24 @@ struct Passes {
   }
 };
 
-// Of one axis by a matrix: all images are rows of one product.
-template <class T, class Field>
-bool all_rows(const Passes<T>& p, Index images, const Field* x, std::complex<T>* modes, bool back) {
-  if (!p.by_matrix || !p.axes.empty()) return false;
-  if constexpr (std::is_same_v<Field, T>) {
-    const Index block = std::max<Index>(8, 65536 / p.n / 8 * 8);
-    parallel_for(images, block, [&](Index begin, Index end) {
-      T* y = reinterpret_cast<T*>(modes) + begin * 2 * p.k;
-      if (back)
-        gemm_serial<T>(end - begin, p.n, 2 * p.k, {y, 2 * p.k}, {p.matrix->data(), p.n},
-                       const_cast<T*>(x) + begin * p.n, p.n);
-      else
-        gemm_serial<T>(end - begin, 2 * p.k, p.n, {x + begin * p.n, p.n}, {p.matrix->data(), 2 * p.k}, y,
-                       2 * p.k);
-    });
-    return true;
-  }
-  return false;
-}
-
-template <class T, class Field>
+template <class T>
 void all_images(const Passes<T>& passes, Index images, Index work, auto&& body) {
   using C = std::complex<T>;
   const Index grain = std::max<Index>(1, 16384 / std::max<Index>(1, work));
   parallel_for(images, grain, [&](Index begin, Index end) {
-    Scratch<C> a(passes.scratch), b(passes.scratch), row(passes.by_matrix ? 0 : passes.block * passes.half);
+    Scratch<C> a(passes.scratch), b(passes.scratch), row(passes.block * passes.half);
     for (Index i = begin; i < end; ++i) body(i, a.data(), b.data(), row.data());
+  });
+}
+
+// body(first, count, memory) for groups of images.
+template <class T>
+void all_groups(const RealSeries<T>& series, Index images, auto&& body) {
+  const Index group = series.together(), groups = (images + group - 1) / group;
+  const Index grain = std::max<Index>(1, 16384 / (group * series.points()));
+  parallel_for(groups, grain, [&](Index begin, Index end) {
+    typename RealSeries<T>::Memory memory(series);
+    for (Index g = begin; g < end; ++g) body(g * group, std::min(group, images - g * group), memory);
   });
 }
 
@@ -221,11 +164,17 @@ Arrays FieldToSpectrum::eval_cpu(const Arrays& in) const {
         return std::type_identity<Field>{};
     }())::type;
     using C = std::complex<T>;
-    const Passes<T> passes(kept_, half_, once_, factor_, false);
     const Field* from = x.data<Field>();
     C* to = out.mutable_data<C>();
-    if (all_rows<T, Field>(passes, images, from, to, false)) return;
-    all_images<T, Field>(passes, images, points, [&](Index i, C* a, C* b, C* row) {
+    if constexpr (std::is_same_v<Field, T>)
+      if (RealSeries<T>::is_faster(kept_)) {
+        const RealSeries<T> series(kept_, weights_of(kept_, half_, once_, factor_));
+        return all_groups(series, images, [&](Index first, Index count, auto& memory) {
+          series.forward(from + first * points, to + first * modes, count, memory);
+        });
+      }
+    const Passes<T> passes(kept_, half_, once_, factor_, false);
+    all_images(passes, images, points, [&](Index i, C* a, C* b, C* row) {
       passes.forward(from + i * points, to + i * modes, a, b, row);
     });
   });
@@ -242,12 +191,17 @@ Arrays SpectrumToField::eval_cpu(const Arrays& in) const {
   Array out = Array::uninitialized(shape, type);
   dispatch_real(name(), single ? DType::f32 : DType::f64, [&]<class T>(T) {
     using C = std::complex<T>;
-    const Passes<T> passes(kept_, half_, once_, factor_, true);
     const C* from = y.data<C>();
+    if (RealSeries<T>::is_faster(kept_)) {
+      const RealSeries<T> series(kept_, weights_of(kept_, half_, once_, factor_));
+      T* to = out.mutable_data<T>();
+      return all_groups(series, images, [&](Index first, Index count, auto& memory) {
+        series.backward(from + first * modes, to + first * points, count, memory);
+      });
+    }
+    const Passes<T> passes(kept_, half_, once_, factor_, true);
     const auto run = [&](auto* to) {
-      if (all_rows<T, std::remove_pointer_t<decltype(to)>>(passes, images, to, const_cast<C*>(from), true))
-        return;
-      all_images<T, C>(passes, images, points, [&](Index i, C* a, C* b, C* row) {
+      all_images(passes, images, points, [&](Index i, C* a, C* b, C* row) {
         passes.backward(from + i * modes, to + i * points, a, b, row);
       });
     };

@@ -1,0 +1,355 @@
+#pragma once
+// Kept modes of real fields, and back, by products with the few rows of the Fourier matrices that are needed.
+//
+// Along an axis of n points with frequencies k a real field has cosine and sine coefficients,
+//   C_k = sum_j e_j cos(2 pi j k / n),  S_k = sum_j o_j sin(2 pi j k / n),  j = 0 .. n/2,
+// with e_j = x_j + x_(n-j) and o_j = x_j - x_(n-j): half the products. All axes one after the other give real
+// coefficients of products of cosines and sines; complex modes are sums of 2^d of them. The first axis goes
+// first, with all points of the others side by side in registers. The way back is the transpose.
+#include <cmath>
+#include <map>
+#include <mutex>
+
+#include "core/workspace.hpp"
+#include "operators/cpu/panel.hpp"
+#include "operators/spectral.hpp"
+
+namespace cartan::operators {
+
+template <class T>
+struct SeriesTable {
+  Index n, half, k, wide, high;  // points, j = 0 .. n/2, frequencies, half and k in whole registers
+  std::vector<T> cos, sin;       // (k, wide)
+  std::vector<T> cos_j, sin_j;   // (half, high)
+
+  SeriesTable(Index points, const std::vector<Index>& frequencies) : n(points), half(points / 2 + 1) {
+    constexpr Index lanes = 64 / sizeof(T);
+    k = static_cast<Index>(frequencies.size());
+    wide = (half + lanes - 1) / lanes * lanes, high = (k + lanes - 1) / lanes * lanes;
+    cos.assign(static_cast<std::size_t>(k * wide), T(0)), sin = cos;
+    cos_j.assign(static_cast<std::size_t>(half * high), T(0)), sin_j = cos_j;
+    for (Index i = 0; i < k; ++i)
+      for (Index j = 0; j < half; ++j) {
+        const Index turn = j * frequencies[static_cast<std::size_t>(i)] % n;
+        const double angle = 2 * M_PI * static_cast<double>(turn) / static_cast<double>(n);
+        const bool once = 2 * turn % n == 0 || 2 * j % n == 0;  // the sine is nothing
+        cos[i * wide + j] = cos_j[j * high + i] = static_cast<T>(std::cos(angle));
+        sin[i * wide + j] = sin_j[j * high + i] = once ? T(0) : static_cast<T>(std::sin(angle));
+      }
+  }
+
+  static std::shared_ptr<const SeriesTable> of(Index n, const std::vector<Index>& frequencies) {
+    using Tables = std::map<std::pair<Index, std::vector<Index>>, std::shared_ptr<const SeriesTable>>;
+    static std::mutex& mutex = *new std::mutex;
+    static Tables& tables = *new Tables;
+    const std::lock_guard lock(mutex);
+    auto& table = tables[{n, frequencies}];
+    if (!table) table = std::make_shared<const SeriesTable>(n, frequencies);
+    const auto out = table;
+    if (tables.size() > 256) tables.clear();
+    return out;
+  }
+};
+
+template <class T>
+class RealSeries {
+ public:
+  using C = std::complex<T>;
+
+  // Products at about 150 flops a nanosecond (half as many of float64), FFTW's transforms at about 6.
+  static bool is_faster(const KeptModes& kept) {
+    if (!kept.real) return false;
+    double products = 0, transforms = 0, rows = 1;
+    for (std::size_t a = 0; a < kept.grid.size(); ++a) rows *= static_cast<double>(kept.grid[a]);
+    for (std::size_t a = 0; a < kept.grid.size(); ++a) {
+      const double n = static_cast<double>(kept.grid[a]), bins = static_cast<double>(kept.bins[a].size()),
+                   k = a + 1 == kept.grid.size() ? bins : bins / 2 + 1;
+      products += rows * 2 * k / (sizeof(T) == 4 ? 150 : 75);
+      transforms += rows * 2.5 * std::log2(std::max(2.0, n)) / 6;
+      rows *= std::min(1.0, 2 * k / n);
+    }
+    return products < transforms;
+  }
+
+  // @param weights  of the indices of the last axis
+  RealSeries(const KeptModes& kept, std::vector<double> weights)
+      : weights_(weights.begin(), weights.end()), extents_(kept.extents()) {
+    const std::size_t d = kept.grid.size();
+    Index right = 1;
+    for (const Index n : kept.grid) right *= n;
+    points_ = right;
+    for (std::size_t a = 0; a < d; ++a) {
+      const Index n = kept.grid[a];
+      right /= n;
+      std::vector<Index> frequencies, rows(static_cast<std::size_t>(n / 2 + 1), -1);
+      Leading axis;
+      for (const std::int32_t bin : kept.bins[a]) {
+        const Index k = std::min<Index>(bin, n - bin);
+        Index& row = rows[static_cast<std::size_t>(k)];
+        if (row < 0) row = static_cast<Index>(frequencies.size()), frequencies.push_back(k);
+        axis.row.push_back(row);
+        axis.sign.push_back(bin == k ? T(1) : T(-1));
+      }
+      axis.table = SeriesTable<T>::of(n, frequencies);
+      if (a + 1 == d) {
+        last_ = axis.table;
+      } else {
+        axis.left = rows_, axis.right = right, axis.stride = padded(right);
+        rows_ *= 2 * axis.table->k;
+        scratch_ = std::max({scratch_, rows_ * axis.stride, rows_ * right});
+        leading_.push_back(std::move(axis));
+      }
+    }
+    modes_ = size_of(extents_);
+    scratch_ += 16 * lanes;
+    tile_ = std::max(tile_of(last_->half), 4 * last_->high);
+    for (const Leading& axis : leading_) tile_ = std::max(tile_, 2 * axis.table->half * width_of(axis));
+  }
+
+  // How many images are worked on together: those of one axis are rows of one product.
+  Index together() const { return leading_.empty() ? 16 : 1; }
+  Index points() const { return points_; }
+  Index modes() const { return modes_; }
+
+  struct Memory {
+    Scratch<T> a, b, tile, series;
+    explicit Memory(const RealSeries& s)
+        : a(s.scratch_), b(s.scratch_), tile(s.tile_), series(s.together() * s.rows_ * 2 * s.last_->high) {}
+  };
+
+  // `images` <= together(), one behind the other.
+  void forward(const T* x, C* out, Index images, Memory& m) const {
+    const T* from = x;
+    Index stride = leading_.empty() ? last_->n : 0;
+    for (const Leading& axis : leading_) {
+      T* to = from == m.a.data() ? m.b.data() : m.a.data();
+      analyse(axis, from, stride, to, m.tile.data());
+      from = to, stride = axis.stride;
+    }
+    analyse_last(from, stride, images * rows_, m.series.data(), m.tile.data());
+    for (Index i = 0; i < images; ++i)
+      gather(m.series.data() + i * rows_ * 2 * last_->high, out + i * modes_, m.tile.data());
+  }
+
+  void backward(const C* in, T* x, Index images, Memory& m) const {
+    for (Index i = 0; i < images; ++i)
+      scatter(in + i * modes_, m.series.data() + i * rows_ * 2 * last_->high, m.tile.data());
+    T* to = leading_.empty() ? x : m.a.data();
+    synthesise_last(m.series.data(), images * rows_, to, m.tile.data());
+    for (std::size_t a = leading_.size(); a-- > 0;) {
+      T* next = a == 0 ? x : to == m.a.data() ? m.b.data() : m.a.data();
+      synthesise(leading_[a], to, next, m.tile.data());
+      to = next;
+    }
+  }
+
+ private:
+  static constexpr Index lanes = 64 / sizeof(T);
+  static Index padded(Index n) { return (n + lanes - 1) / lanes * lanes; }
+
+  struct Leading {
+    std::shared_ptr<const SeriesTable<T>> table;
+    std::vector<Index> row;  // of each kept index: its frequency, and the sign of it
+    std::vector<T> sign;
+    Index left = 1, right = 1, stride = 1;  // rows before, points after, and those in whole registers
+  };
+
+  // Lanes a tile: both halves of it in the first-level cache.
+  static Index width_of(const Leading& axis) {
+    const Index fit = 40960 / (2 * axis.table->half * static_cast<Index>(sizeof(T))) / (3 * lanes) * 3 * lanes;
+    return std::min(axis.stride, std::clamp<Index>(fit, 3 * lanes, 30 * lanes));
+  }
+  static constexpr Index block_ = 512;  // points of a row at a time
+  static constexpr Index row_block_ = 16;
+  static Index tile_of(Index half) { return 2 * row_block_ * std::min(padded(half), block_) + 4 * lanes; }
+
+  // (left, n, right) -> (left, 2 k, right): cosines, then sines. The input's rows of n right lie `stride`
+  // apart.
+  void analyse(const Leading& axis, const T* x, Index stride, T* y, T* tile) const {
+    const SeriesTable<T>& t = *axis.table;
+    const Index w = width_of(axis);
+    T *e = tile, *o = tile + t.half * w;
+    for (Index l = 0; l < axis.left; ++l)
+      for (Index p = 0; p < axis.right; p += w) {
+        const Index count = std::min(w, axis.right - p), whole = padded(count);
+        const T* from = x + l * stride + p;
+        for (Index j = 0; j < t.half; ++j) {
+          const Index mirror = (t.n - j) % t.n;
+          const T *a = from + j * axis.right, *b = from + mirror * axis.right;
+          T *even = e + j * w, *odd = o + j * w;
+          if (mirror == j) {
+            std::copy_n(a, count, even);
+            std::fill_n(odd, whole, T(0));
+          } else {
+            for (Index i = 0; i < count; ++i) even[i] = a[i] + b[i];
+            for (Index i = 0; i < count; ++i) odd[i] = a[i] - b[i];
+          }
+          std::fill(even + count, even + whole, T(0));
+          std::fill(odd + count, odd + whole, T(0));
+        }
+        T* to = y + l * 2 * t.k * axis.stride + p;
+        multiply<T>(t.k, whole, t.half, {t.cos.data(), t.wide, 1}, e, w, to, axis.stride, false);
+        multiply<T>(t.k, whole, t.half, {t.sin.data(), t.wide, 1}, o, w, to + t.k * axis.stride, axis.stride,
+                    false);
+      }
+  }
+
+  // The transpose; rows of the result lie one behind the other.
+  void synthesise(const Leading& axis, const T* y, T* x, T* tile) const {
+    const SeriesTable<T>& t = *axis.table;
+    const Index w = width_of(axis);
+    T *e = tile, *o = tile + t.half * w;
+    for (Index l = 0; l < axis.left; ++l)
+      for (Index p = 0; p < axis.right; p += w) {
+        const Index count = std::min(w, axis.right - p), whole = padded(count);
+        const T* from = y + l * 2 * t.k * axis.right + p;
+        multiply<T>(t.half, whole, t.k, {t.cos.data(), 1, t.wide}, from, axis.right, e, w, false);
+        multiply<T>(t.half, whole, t.k, {t.sin.data(), 1, t.wide}, from + t.k * axis.right, axis.right, o, w,
+                    false);
+        T* to = x + l * t.n * axis.right + p;
+        for (Index j = 0; j < t.half; ++j) {
+          const Index mirror = (t.n - j) % t.n;
+          const T *even = e + j * w, *odd = o + j * w;
+          T *a = to + j * axis.right, *b = to + mirror * axis.right;
+          for (Index i = 0; i < count; ++i) a[i] = even[i] + odd[i];
+          if (mirror != j)
+            for (Index i = 0; i < count; ++i) b[i] = even[i] - odd[i];
+        }
+      }
+  }
+
+  // Rows of n points, `stride` apart -> rows (cosines, sines) of 2 high.
+  void analyse_last(const T* x, Index stride, Index rows, T* y, T* tile) const {
+    const SeriesTable<T>& t = *last_;
+    const Index width = std::min(padded(t.half), block_);
+    for (Index r = 0; r < rows; r += row_block_) {
+      const Index count = std::min(row_block_, rows - r);
+      T *e = tile, *o = tile + row_block_ * width, *to = y + r * 2 * t.high;
+      for (Index j0 = 0; j0 < t.half; j0 += width) {
+        const Index w = std::min(width, t.half - j0);
+        for (Index i = 0; i < count; ++i) {
+          const T *a = x + (r + i) * stride + j0, *b = x + (r + i) * stride + t.n - j0;
+          T *even = e + i * width, *odd = o + i * width;
+          const Index first = j0 == 0 ? 1 : 0;
+          for (Index j = first; j < w; ++j) even[j] = a[j] + b[-j];
+          for (Index j = first; j < w; ++j) odd[j] = a[j] - b[-j];
+          if (j0 == 0) even[0] = a[0], odd[0] = 0;
+          if (t.n % 2 == 0 && j0 + w == t.half) even[w - 1] = a[w - 1];
+        }
+        multiply<T>(count, t.high, w, {e, width, 1}, t.cos_j.data() + j0 * t.high, t.high, to, 2 * t.high,
+                    j0 > 0);
+        multiply<T>(count, t.high, w, {o, width, 1}, t.sin_j.data() + j0 * t.high, t.high, to + t.high,
+                    2 * t.high, j0 > 0);
+      }
+    }
+  }
+
+  void synthesise_last(const T* y, Index rows, T* x, T* tile) const {
+    const SeriesTable<T>& t = *last_;
+    const Index width = std::min(t.wide, block_);
+    for (Index r = 0; r < rows; r += row_block_) {
+      const Index count = std::min(row_block_, rows - r);
+      T *e = tile, *o = tile + row_block_ * width;
+      const T* from = y + r * 2 * t.high;
+      for (Index j0 = 0; j0 < t.half; j0 += width) {
+        const Index w = std::min(width, t.half - j0), whole = std::min(width, t.wide - j0);
+        multiply<T>(count, whole, t.k, {from, 2 * t.high, 1}, t.cos.data() + j0, t.wide, e, width, false);
+        multiply<T>(count, whole, t.k, {from + t.high, 2 * t.high, 1}, t.sin.data() + j0, t.wide, o, width,
+                    false);
+        for (Index i = 0; i < count; ++i) {
+          T* to = x + (r + i) * t.n;
+          const T *even = e + i * width, *odd = o + i * width;
+          for (Index j = 0; j < w; ++j) to[j0 + j] = even[j] + odd[j];
+          // the mirrored half, but for j = 0 and n/2
+          const Index first = j0 == 0 ? 1 : 0, end = std::min(w, (t.n + 1) / 2 - j0);
+          T* back = to + t.n - j0;
+          for (Index j = first; j < end; ++j) back[-j] = even[j] - odd[j];
+        }
+      }
+    }
+  }
+
+  // Of the leading axes: rows of cosines and sines that make index `lead` of the modes, as p + i q.
+  struct Term {
+    Index row;
+    T sign;
+    bool imaginary;
+  };
+  Index terms_of(Index lead, Term (&terms)[4]) const {
+    const std::size_t d = leading_.size();
+    if (d == 0) {
+      terms[0] = {0, T(1), false};
+      return 1;
+    }
+    if (d == 1) {
+      const Leading& a = leading_[0];
+      terms[0] = {a.row[lead], T(1), false};
+      terms[1] = {a.table->k + a.row[lead], -a.sign[lead], true};
+      return 2;
+    }
+    const Leading &a = leading_[0], &b = leading_[1];
+    const Index i = lead / extents_[1], j = lead % extents_[1], ka = a.table->k, kb = b.table->k;
+    const T sa = a.sign[i], sb = b.sign[j];
+    const auto row = [&](bool sine_a, bool sine_b) {
+      return (a.row[i] + (sine_a ? ka : 0)) * 2 * kb + b.row[j] + (sine_b ? kb : 0);
+    };
+    terms[0] = {row(false, false), T(1), false};
+    terms[1] = {row(true, true), -sa * sb, false};
+    terms[2] = {row(true, false), -sa, true};
+    terms[3] = {row(false, true), -sb, true};
+    return 4;
+  }
+
+  // X = (p + i q)(C - i S) along the last axis, times its weights.
+  void gather(const T* series, C* out, T* sums) const {
+    const Index k = last_->k, high = last_->high, row = 2 * high, leads = modes_ / k;
+    T *p = sums, *q = sums + row;
+    for (Index lead = 0; lead < leads; ++lead, out += k) {
+      Term terms[4];
+      const Index count = terms_of(lead, terms);
+      std::fill_n(p, 2 * row, T(0));
+      for (Index n = 0; n < count; ++n) {
+        const T* from = series + terms[n].row * row;
+        T* to = terms[n].imaginary ? q : p;
+        const T sign = terms[n].sign;
+        for (Index i = 0; i < row; ++i) to[i] += sign * from[i];
+      }
+      T* numbers = reinterpret_cast<T*>(out);
+      for (Index i = 0; i < k; ++i) {
+        numbers[2 * i] = weights_[i] * (p[i] + q[high + i]);
+        numbers[2 * i + 1] = weights_[i] * (q[i] - p[high + i]);
+      }
+    }
+  }
+
+  void scatter(const C* in, T* series, T* sums) const {
+    const Index k = last_->k, high = last_->high, row = 2 * high, leads = modes_ / k;
+    T *p = sums, *q = sums + row;
+    std::fill_n(series, rows_ * row, T(0));
+    std::fill_n(p, 2 * row, T(0));
+    for (Index lead = 0; lead < leads; ++lead, in += k) {
+      const T* numbers = reinterpret_cast<const T*>(in);
+      for (Index i = 0; i < k; ++i) {
+        const T re = weights_[i] * numbers[2 * i], im = weights_[i] * numbers[2 * i + 1];
+        p[i] = q[high + i] = re;
+        q[i] = im, p[high + i] = -im;
+      }
+      Term terms[4];
+      const Index count = terms_of(lead, terms);
+      for (Index n = 0; n < count; ++n) {
+        T* to = series + terms[n].row * row;
+        const T* from = terms[n].imaginary ? q : p;
+        const T sign = terms[n].sign;
+        for (Index i = 0; i < row; ++i) to[i] += sign * from[i];
+      }
+    }
+  }
+
+  std::vector<T> weights_;
+  Shape extents_;
+  std::vector<Leading> leading_;
+  std::shared_ptr<const SeriesTable<T>> last_;
+  Index points_ = 1, modes_ = 1, rows_ = 1, scratch_ = 0, tile_ = 0;
+};
+
+}  // namespace cartan::operators
