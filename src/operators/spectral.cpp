@@ -44,26 +44,20 @@ Arrays SpectrumToField::vjp(const Arrays&, const Arrays&, const Arrays& c, const
   return {run(std::make_shared<FieldToSpectrum>(kept_, half_, once_, factor_), {c[0]})};
 }
 
-Arrays MixModes::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
-                     const std::vector<bool>& wanted) const {
+Arrays Trilinear::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+                      const std::vector<bool>& wanted) const {
   // out = A(a) B(b): c_a = c conj(B b), or conj(c) (B b) where A conjugates; likewise c_b.
   const Array& c = cotangents[0];
   Arrays g(2);
-  const auto member = [](Slot slot, const Array& first, bool conj_first, const Array& second,
-                         bool conj_second) {
-    return run(std::make_shared<MixModes>(slot, conj_first, conj_second), {first, second});
-  };
   const Slot slots[3][2] = {{y, r}, {x, y}, {x, r}};  // of the arguments of each member
   for (int k = 0; k < 2; ++k) {
     if (!wanted[k]) continue;
     const bool own = k == 0 ? conj_a_ : conj_b_, conj_other = k == 0 ? conj_b_ : conj_a_;
     const bool conj_c = own, conj_o = own ? conj_other : !conj_other;
-    const Slot target = slots[slot_][k], other = slots[slot_][1 - k];
-    // the arguments of the member of `target`, in its order: c stands in slot_, in[1-k] in `other`
-    const bool c_first = slots[target][0] == slot_;
-    static_cast<void>(other);
-    g[k] =
-        c_first ? member(target, c, conj_c, in[1 - k], conj_o) : member(target, in[1 - k], conj_o, c, conj_c);
+    const Slot target = slots[slot_][k];
+    // the arguments of the member of `target`, in its order: c stands in slot_
+    g[k] = slots[target][0] == slot_ ? run(member(target, conj_c, conj_o), {c, in[1 - k]})
+                                     : run(member(target, conj_o, conj_c), {in[1 - k], c});
   }
   return g;
 }
@@ -95,6 +89,20 @@ Array mix_modes(const Array& modes, const Array& weights) {
           "[mix_modes] modes ", modes.shape(), " of ", modes.dtype(), " and weights ", weights.shape(),
           " of ", weights.dtype(), " must be (samples, in, K) and (in, out, K), complex of one type");
   return run(std::make_shared<MixModes>(MixModes::y, false, false), {modes, weights});
+}
+
+Array axis_product(const Array& x, const Array& u, int axis) {
+  require(axis >= 0 && axis < x.ndim() && u.ndim() == 2 && u.dim(1) == x.dim(axis) &&
+              u.dtype() == x.dtype() && is_complex(u.dtype()),
+          "[axis_product] a matrix ", u.shape(), " of ", u.dtype(), " along axis ", axis, " of ", x.shape(),
+          " of ", x.dtype(), ": needs complex numbers of one type and equal inner extents");
+  Shape shape = x.shape();
+  Index left = 1;
+  for (int a = 0; a < axis; ++a) left *= shape[static_cast<std::size_t>(a)];
+  shape[static_cast<std::size_t>(axis)] = u.dim(0);
+  return reshape(
+      run(std::make_shared<AxisProduct>(AxisProduct::y, false, false), {reshape(x, {left, u.dim(1), -1}), u}),
+      shape);
 }
 
 }  // namespace cartan::operators

@@ -3,6 +3,7 @@
 
 #include "cartan/autodiff/primitive.hpp"
 #include "cartan/operators/spectral.hpp"
+#include "operators/trilinear.hpp"
 
 namespace cartan::operators {
 
@@ -48,21 +49,24 @@ class SpectrumToField : public Primitive {
 /// The weight of index i of the last axis.
 double half_weight(const KeptModes& kept, Half half, Index once, std::size_t i);
 
-/// out[i, j, k] = sum over l of a[i, l, k] b[l, j, k], elementwise in k, of arrays whose first two axes are
-/// named by slots: x (samples, in), r (in, out), y (samples, out). The member of slot y takes (x, r), of x
-/// (y, r), of r (x, y); either argument conjugated or not. Closed under derivatives.
-class MixModes : public Primitive {
+/// Y[b, o, k] = sum over c of X[b, c, k] R[c, o, k], elementwise in k: x (samples, in, K), r (in, out, K), y
+/// (samples, out, K).
+class MixModes : public TrilinearOf<MixModes> {
  public:
-  enum Slot { x, r, y };
-  MixModes(Slot slot, bool conj_a, bool conj_b) : slot_(slot), conj_a_(conj_a), conj_b_(conj_b) {}
+  using TrilinearOf::TrilinearOf;
   const char* name() const override { return "mix_modes"; }
   Arrays eval_cpu(const Arrays& in) const override;
-  Arrays vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
-             const std::vector<bool>& wanted) const override;
-
- private:
-  Slot slot_;
-  bool conj_a_, conj_b_;
 };
+
+/// Y[l, n, m] = sum over r of X[l, r, m] U[n, r]: x (left, r, right), r a matrix (n, r), y (left, n, right),
+/// all complex.
+class AxisProduct : public TrilinearOf<AxisProduct> {
+ public:
+  using TrilinearOf::TrilinearOf;
+  const char* name() const override { return "axis_product"; }
+  Arrays eval_cpu(const Arrays& in) const override;
+};
+/// x (.., r, ..) with the axis replaced by that of u (n, r); recorded.
+Array axis_product(const Array& x, const Array& u, int axis);
 
 }  // namespace cartan::operators

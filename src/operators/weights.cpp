@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <numeric>
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
-#include "cartan/operators/spectral.hpp"
+#include "operators/recomputed.hpp"
+#include "operators/spectral.hpp"
 
 namespace cartan::operators {
 namespace {
@@ -48,14 +50,39 @@ Array part_of(const Array& a, int axis, ModeRange range) {
   return slice(a, axis, range.first, range.first + range.count);
 }
 
-// t x_axis U: extents (.., r, ..) -> (.., n, ..) of U (n, r); complex, by a product with the axis last.
-Array expand(const Array& t, const Array& u, int axis) {
-  const int d = t.ndim();
-  if (axis == d - 1) return matmul(t, u, false, true);
-  std::vector<int> swap(static_cast<std::size_t>(d));
-  std::iota(swap.begin(), swap.end(), 0);
-  std::swap(swap[axis], swap[d - 1]);
-  return permute(matmul(permute(t, swap), u, false, true), swap);
+// The order of the axes first, first + 1, .. in which matrices (n, r) expand them with the fewest products.
+std::vector<int> cheapest_order(const Arrays& factors) {
+  std::vector<int> order(factors.size()), best;
+  std::iota(order.begin(), order.end(), 0);
+  double least = std::numeric_limits<double>::infinity();
+  do {
+    double size = 1, cost = 0;
+    for (const Array& u : factors) size *= static_cast<double>(u.dim(1));
+    for (const int a : order) {
+      const Array& u = factors[static_cast<std::size_t>(a)];
+      cost += size * static_cast<double>(u.dim(0));
+      size *= static_cast<double>(u.dim(0)) / static_cast<double>(u.dim(1));
+    }
+    if (cost < least) least = cost, best = order;
+  } while (std::next_permutation(order.begin(), order.end()));
+  return best;
+}
+
+// The axes from `first` on expanded.
+Array expand(Array t, const Arrays& factors, int first) {
+  for (const int a : cheapest_order(factors))
+    t = axis_product(t, factors[static_cast<std::size_t>(a)], first + a);
+  return t;
+}
+
+// The same but for the last of them.
+Array expand_but_one(Array t, const Arrays& factors, int first, int& axis, Array& last) {
+  std::vector<int> order = cheapest_order(factors);
+  axis = first + order.back();
+  last = factors[static_cast<std::size_t>(order.back())];
+  order.pop_back();
+  for (const int a : order) t = axis_product(t, factors[static_cast<std::size_t>(a)], first + a);
+  return t;
 }
 
 }  // namespace
@@ -141,12 +168,28 @@ SpectralWeights& SpectralWeights::operator=(const SpectralWeights& other) {
 }
 
 Array apply_form(const SpectralForm& form, const Array& modes) {
-  Array x = form.in.empty() ? modes : matmul(form.in, modes);
+  if (!form.last.empty()) {
+    const bool has_in = !form.in.empty();
+    Arrays inputs{modes, form.core, form.last};
+    for (const Array* a : {&form.in, &form.out})
+      if (!a->empty()) inputs.push_back(*a);
+    return recomputed(
+        [axis = form.axis, has_in, count = inputs.size()](const Arrays& in) {
+          const Array core = axis_product(in[1], in[2], axis);
+          SpectralForm whole;
+          whole.core = reshape(core, {core.dim(0), core.dim(1), -1});
+          if (has_in) whole.in = in[3];
+          if (count > (has_in ? 4u : 3u)) whole.out = in.back();
+          return apply_form(whole, in[0]);
+        },
+        inputs);
+  }
+  Array x = form.in.empty() ? modes : axis_product(modes, form.in, 1);
   if (form.diagonal)
     x = x * reshape(form.core, {1, form.core.dim(0), form.core.dim(1)});
   else
     x = mix_modes(x, form.core);
-  return form.out.empty() ? x : matmul(form.out, x);
+  return form.out.empty() ? x : axis_product(x, form.out, 1);
 }
 
 SpectralWeights::SpectralWeights(const WeightOptions& options, Index in, Index out, const Shape& modes,
@@ -218,7 +261,7 @@ void SpectralWeights::collect(const std::string& prefix, nn::ParameterRefs& out)
 
 // `joint`: the core of all layers with the modes expanded, or empty.
 SpectralForm SpectralWeights::built(const Array& joint, Index layer, const std::vector<ModeRange>& part,
-                                    bool whole) const {
+                                    bool whole, bool recorded) const {
   const std::string& kind = options_.factorization;
   const Layer& own = parts_[joint.empty() ? layer : 0];
   const int channels = options_.separable ? 1 : 2;  // axes before the modes
@@ -282,8 +325,14 @@ SpectralForm SpectralWeights::built(const Array& joint, Index layer, const std::
   Array core;
   const std::size_t shift = joint.empty() ? 0 : 1;
   if (joint.empty()) {
-    core = own.core;
-    for (int a = 0; a < d; ++a) core = expand(core, mode_factor(a), channels + a);
+    Arrays factors;
+    for (int a = 0; a < d; ++a) factors.push_back(mode_factor(a));
+    if (recorded && !whole && !options_.separable && d > 1) {
+      form.core = expand_but_one(own.core, factors, channels, form.axis, form.last);
+      form.in = transpose(own.factors[0]), form.out = own.factors[1];
+      return form;
+    }
+    core = expand(own.core, factors, channels);
   } else {
     const Array row = slice(own.factors[0], 0, layer, layer + 1);  // (1, r_layers)
     core = matmul(row, reshape(joint, {joint.dim(0), -1}));
@@ -296,8 +345,7 @@ SpectralForm SpectralWeights::built(const Array& joint, Index layer, const std::
   const Index r = u_in.dim(1), s = u_out.dim(1);
   core = reshape(core, {r, s, k});
   if (whole) {
-    core = reshape(matmul(u_in, reshape(core, {r, s * k})), {in_, s, k});
-    core = matmul(u_out, core);
+    core = axis_product(axis_product(core, u_in, 0), u_out, 1);
   } else {
     form.in = transpose(u_in);
     form.out = u_out;
@@ -367,13 +415,14 @@ std::vector<SpectralForm> SpectralWeights::forms(const std::vector<ModeRange>& p
   const auto build = [&](Index wanted) {
     Array core;
     if (joint) {  // what all layers share is expanded once
-      core = parts_[0].core;
+      Arrays factors;
       for (std::size_t a = 0; a < modes_.size(); ++a)
-        core = expand(core, part_of(parts_[0].factors[3 + a], 0, part[a]), static_cast<int>(3 + a));
+        factors.push_back(part_of(parts_[0].factors[3 + a], 0, part[a]));
+      core = expand(parts_[0].core, factors, 3);
     }
     std::vector<SpectralForm> out(static_cast<std::size_t>(layers_));
     for (Index l = 0; l < layers_; ++l)
-      if (wanted < 0 || l == wanted) out[l] = built(core, l, part, engine == "reconstructed");
+      if (wanted < 0 || l == wanted) out[l] = built(core, l, part, engine == "reconstructed", recorded);
     return out;
   };
   if (!keep) return build(joint ? -1 : layer);
@@ -392,14 +441,12 @@ Array SpectralWeights::dense(Index layer) const {
   for (const Index n : modes_) all.push_back({0, n});
   Array joint;
   if (options_.factorization == "joint_tucker") {
-    joint = parts_[0].core;
-    for (std::size_t a = 0; a < modes_.size(); ++a)
-      joint = expand(joint, parts_[0].factors[3 + a], static_cast<int>(3 + a));
+    joint = expand(parts_[0].core, Arrays(parts_[0].factors.begin() + 3, parts_[0].factors.end()), 3);
   }
   Shape shape = modes_;
   shape.insert(shape.begin(), out_);
   if (!options_.separable) shape.insert(shape.begin(), in_);
-  return reshape(built(joint, layer, all, true).core, shape);
+  return reshape(built(joint, layer, all, true, false).core, shape);
 }
 
 }  // namespace cartan::operators

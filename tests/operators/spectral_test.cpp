@@ -10,6 +10,7 @@
 #include "cartan/core/random.hpp"
 #include "cartan/operators/fno.hpp"
 #include "operators/resample.hpp"
+#include "operators/spectral.hpp"
 #include "worst.hpp"
 
 namespace cartan::operators {
@@ -47,8 +48,8 @@ KeptModes kept_of(const Shape& grid, const Shape& modes, bool real_fields) {
 }
 
 const std::vector<std::pair<Shape, Shape>> grids{
-    {{8}, {5}},          {{9}, {3}},          {{7, 8}, {4, 5}}, {{6, 9}, {6, 5}}, {{4, 5, 6}, {3, 4, 4}},
-    {{64, 96}, {13, 7}}, {{32, 150}, {8, 60}}};
+    {{8}, {5}},          {{9}, {3}},           {{7, 8}, {4, 5}}, {{6, 9}, {6, 5}},    {{4, 5, 6}, {3, 4, 4}},
+    {{64, 96}, {13, 7}}, {{32, 150}, {8, 60}}, {{1100}, {20}},   {{6, 512}, {4, 250}}};
 
 TEST(Spectral, IsTheTruncatedTransform) {
   for (const auto& [grid, modes] : grids) {
@@ -213,6 +214,65 @@ TEST(Weights, EveryContractionIsTheDenseOne) {
         EXPECT_LE(largest(apply_form(b.forms(part, 2)[layer], x) - expected), 1e-13) << format;
       }
     }
+}
+
+// Of numbers that fill registers and that do not, along the last axis and inside.
+TEST(Weights, ProductsAlongAnAxis) {
+  for (const Index right : {1, 3, 16, 37})
+    for (const Index n : {1, 5, 16}) {
+      const Array x = complex_normal({3, 7, right}, 1), u = complex_normal({n, 7}, 2),
+                  c = complex_normal({3, n, right}, 3);
+      const auto exact = [&](const Array& v, const Array& m) {
+        return permute(matmul(permute(v, {0, 2, 1}), m, false, true), {0, 2, 1});
+      };
+      EXPECT_LE(largest(axis_product(x, u, 1) - exact(x, u)), 1e-13) << right << " " << n;
+      for (const bool narrow : {false, true}) {
+        const DType type = narrow ? DType::c64 : DType::c128;
+        const Array tx = track(x.as(type)), tu = track(u.as(type));
+        const Arrays g = gradients(axis_product(tx, tu, 1), {tx, tu}, c.as(type)),
+                     e = gradients(exact(tx, tu), {tx, tu}, c.as(type));
+        for (int k = 0; k < 2; ++k)
+          EXPECT_LE(largest(g[k].as(DType::c128) - e[k].as(DType::c128)), narrow ? 1e-4 : 1e-12) << k;
+      }
+    }
+  EXPECT_THROW(axis_product(complex_normal({3, 7}, 1), complex_normal({2, 6}, 1), 1), std::invalid_argument);
+  EXPECT_THROW(axis_product(complex_normal({3, 7}, 1), complex_normal({2, 7}, 1), 2), std::invalid_argument);
+}
+
+// In training the whole core is not kept: the same gradients as by the dense tensor, of second order too.
+TEST(Weights, RecomputedCoresHaveTheGradientsOfKeptOnes) {
+  WeightOptions o;
+  o.factorization = "tucker", o.ranks = {2, 3, 2, 2}, o.contraction = "factorized";
+  nn::Init init{2};
+  SpectralWeights w(o, 3, 4, {4, 3}, 1, DType::c128, init);
+  nn::ParameterRefs refs;
+  w.collect("", refs);
+  const std::vector<ModeRange> part{{0, 4}, {0, 3}};
+  const Array x = complex_normal({2, 3, 12}, 7), c = complex_normal({2, 4, 12}, 8);
+  EXPECT_TRUE(w.forms(part, 2)[0].last.empty());  // in use it is whole
+  nn::track_parameters(refs);
+  const Arrays at = nn::values_of(refs);
+  const auto dense = [&] { return mix_modes(x, reshape(w.dense(0), {3, 4, 12})); };
+  const auto form = [&] {
+    const SpectralForm f = w.forms(part, 2)[0];
+    EXPECT_FALSE(f.last.empty());
+    return apply_form(f, x);
+  };
+  EXPECT_LE(largest(dense() - form()), 1e-13);
+  const auto both = [&](const Array& y) {
+    const Arrays g = gradients(y, at, c, true);
+    Array norm;
+    for (const Array& a : g) {
+      const Array s = sum(square(real(a)) + square(imag(a)));
+      norm = norm.empty() ? s : norm + s;
+    }
+    Arrays all = gradients(norm, at);
+    all.insert(all.end(), g.begin(), g.end());
+    return all;
+  };
+  const Arrays a = both(dense()), b = both(form());
+  for (std::size_t k = 0; k < a.size(); ++k)
+    EXPECT_LE(largest(a[k] - b[k]), 1e-10 * (1 + largest(a[k]))) << k;
 }
 
 TEST(Weights, RanksAreTensorlys) {

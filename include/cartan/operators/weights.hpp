@@ -40,6 +40,10 @@ struct SpectralForm {
   Array core;             ///< (r, s, K), or of diagonal forms (r, K)
   Array out;              ///< (channels, s), or empty: none
   bool diagonal = false;  ///< each of the r channels by itself
+  /// In training: the core has its modes but for one axis, which this matrix (n, r) makes of the axis there
+  /// is. It is multiplied where the core is used, and again for the gradient: the whole core is not kept.
+  Array last;
+  int axis = 0;  ///< of the core (r, s, k1 ..)
 };
 /// Y (samples, out, K) of X (samples, in, K).
 Array apply_form(const SpectralForm& form, const Array& modes);
@@ -77,7 +81,8 @@ class SpectralWeights {
   Array dense(Index layer) const;
 
  private:
-  SpectralForm built(const Array& joint, Index layer, const std::vector<ModeRange>& part, bool whole) const;
+  SpectralForm built(const Array& joint, Index layer, const std::vector<ModeRange>& part, bool whole,
+                     bool recorded) const;
 
   WeightOptions options_;
   Index in_ = 0, out_ = 0, layers_ = 0;

@@ -156,7 +156,8 @@ class RealSeries {
 
   // Lanes a tile: both halves of it in the first-level cache.
   static Index width_of(const Leading& axis) {
-    const Index fit = 40960 / (2 * axis.table->half * static_cast<Index>(sizeof(T))) / (3 * lanes) * 3 * lanes;
+    const Index fit =
+        40960 / (2 * axis.table->half * static_cast<Index>(sizeof(T))) / (3 * lanes) * 3 * lanes;
     return std::min(axis.stride, std::clamp<Index>(fit, 3 * lanes, 30 * lanes));
   }
   static constexpr Index block_ = 512;  // points of a row at a time
