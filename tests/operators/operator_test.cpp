@@ -45,6 +45,38 @@ TEST(Operator, SmallerGridsThanModesAreDefined) {
     EXPECT_TRUE(all_finite(model(random_normal({1, 2, grid[0], grid[1]}, DType::f32, Random(1, 2)))));
 }
 
+// Modes that are added in training are added to every layer (neuraloperator's trainer: to the first alone).
+TEST(Operator, AddedModesAreThoseOfAllLayers) {
+  FnoConfig c;
+  c.spectral.modes = {4, 4}, c.spectral.max_modes = {8, 5};
+  c.hidden_channels = 4, c.layers = 3, c.dtype = DType::f64;
+  nn::Init init{1};
+  const std::unique_ptr<Operator> made = c.make(init);
+  auto& fno = static_cast<Fno&>(*made);
+  const Array x = random_normal({2, 1, 16, 16}, DType::f64, Random(1, 2));
+  // layers whose weight of frequencies (3, 4), which only the larger set has, matters
+  const auto layers_with = [&] {
+    nn::track_parameters(fno.parameters());
+    Arrays weights;
+    for (const nn::NamedParameter& p : fno.parameters())
+      if (p.name.find(".weight.tensor") != std::string::npos) weights.push_back(*p.value);
+    EXPECT_EQ(weights.size(), 3u);
+    int with = 0;
+    for (const Array& g : gradients(sum(square(fno(x))), weights)) {
+      const Array one = reshape(slice(slice(g, 2, 7, 8), 3, 4, 5), {-1});
+      with += sum(square(real(one)) + square(imag(one))).item() > 0;
+    }
+    nn::detach_parameters(fno.parameters());
+    return with;
+  };
+  EXPECT_EQ(layers_with(), 0);
+  fno.set_modes({8, 8});
+  EXPECT_EQ(layers_with(), 3);
+  EXPECT_THROW(fno.set_modes({9, 8}), std::invalid_argument);
+  // a copy has the modes of its original
+  EXPECT_TRUE(identical((*fno.clone())(x), fno(x)));
+}
+
 TEST(Operator, EveryKindIsSavedAndDifferentiated) {
   for (const OperatorKind& kind : operator_kinds()) {
     SCOPED_TRACE(kind.name);

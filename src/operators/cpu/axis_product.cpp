@@ -1,7 +1,7 @@
 // Products of complex numbers as products of twice as many real ones. With i x beside x,
 //   Re and Im of sum_r U_r x_r = sum_r Re(U_r) x_r + Im(U_r) (i x_r),
-// numbers x stay as they lie in memory, and weights are real. Along the last axis it is the other way round: a
-// row of numbers is a row of twice as many real weights of a matrix with pairs of rows (U, i U).
+// numbers x stay as they lie in memory, and weights are real. Along the last axis it is the other way round:
+// a row of numbers is a row of twice as many real weights of a matrix with pairs of rows (U, i U).
 #include <algorithm>
 
 #include "cartan/core/parallel.hpp"
@@ -104,7 +104,8 @@ void contract(Index left, Index r, Index n, Index right, const std::complex<T>* 
         const Index block = std::clamp<Index>(16384 / wide, 16, 512);
         Scratch<T> all(2 * n * wide, T(0));
         for (Index l = first; l < last; l += block)
-          multiply<T>(2 * n, 2 * r, std::min(block, last - l), {reinterpret_cast<const T*>(y + l * n), 1, 2 * n},
+          multiply<T>(2 * n, 2 * r, std::min(block, last - l),
+                      {reinterpret_cast<const T*>(y + l * n), 1, 2 * n},
                       reinterpret_cast<const T*>(x + l * r), 2 * r, all.data(), wide, true);
         const T sx = conj_x ? T(-1) : T(1), sy = conj_y ? T(-1) : T(1);
         for (Index i = 0; i < n; ++i)
@@ -159,8 +160,9 @@ Arrays AxisProduct::eval_cpu(const Arrays& in) const {
       return contract<T>(left, a.dim(1), b.dim(1), right, a.data<C>(), conj_a_, b.data<C>(), conj_b_, to);
     const Index n = b.dim(0), ranks = b.dim(1);
     const bool forward = slot_ == y;
-    const Apply<T> apply{left,        forward ? ranks : n, forward ? n : ranks, right,   a.data<C>(), b.data<C>(),
-                         forward ? ranks : 1, forward ? 1 : ranks, conj_a_, conj_b_, to};
+    const Apply<T> apply{left,        forward ? ranks : n, forward ? n : ranks, right,   a.data<C>(),
+                         b.data<C>(), forward ? ranks : 1, forward ? 1 : ranks, conj_a_, conj_b_,
+                         to};
     right == 1 ? apply.last_axis() : apply.inner_axis();
   });
   return {out};
