@@ -36,38 +36,6 @@ Array edge_frames(const Array& vectors, int lmax, bool roll) {
   return cast(so3::wigner_d(so3::rotation_to(cast(vectors, DType::f64), roll), lmax), vectors.dtype());
 }
 
-std::shared_ptr<const EdgeNodes> edge_nodes(const Graph& graph, const std::vector<int>& numbers,
-                                            const char* network) {
-  std::vector<std::int32_t> kind;
-  for (const int z : graph.numbers) {
-    const auto it = std::find(numbers.begin(), numbers.end(), z);
-    require(it != numbers.end(), "[", network, "] the network has no ", data::element_symbol(z),
-            ", it was made for ", numbers.size(), " elements");
-    kind.push_back(static_cast<std::int32_t>(it - numbers.begin()));
-  }
-  // One graph may be seen by networks of other elements: rows are kept with the numbers that they are of.
-  struct Kept {
-    std::vector<int> numbers;
-    std::shared_ptr<const EdgeNodes> nodes;
-  };
-  const auto make = [&] {
-    const Index edges = graph.edges.size();
-    std::vector<std::int32_t> s(edges), t(edges), own(edges), source(edges), target(edges);
-    for (Index e = 0; e < edges; ++e) {
-      s[e] = graph.edges.senders()[e], t[e] = graph.edges.receivers()[e];
-      own[e] = static_cast<std::int32_t>(e);
-      source[e] = kind[s[e]], target[e] = kind[t[e]];
-    }
-    const auto kinds = static_cast<Index>(numbers.size());
-    return std::make_shared<const EdgeNodes>(
-        EdgeNodes{EdgeList(s, own, graph.edges.sender_nodes(), edges), EdgeList(t, own, graph.owned, edges),
-                  EdgeList(own, own, edges), EdgeList(own, t, edges, graph.owned), Indices(source, kinds),
-                  Indices(target, kinds)});
-  };
-  const auto kept = graph.derived->get<Kept>([&] { return new Kept{numbers, make()}; });
-  return kept->numbers == numbers ? kept->nodes : make();
-}
-
 DegreeNorm::DegreeNorm(const std::string& kind, int lmax, Index channels, DType dtype)
     : lmax_(lmax), channels_(channels), layer_(kind == "layer") {
   const Index degrees = layer_ ? lmax : lmax + 1;
@@ -146,10 +114,18 @@ EdgeNetwork::EdgeNetwork(Index basis, Index kinds, Index channels, bool embeddin
   target_ = init.uniform({kinds, channels}, -1, 1, dtype);
 }
 
-Array EdgeNetwork::operator()(const EdgeInputs& in, const Array& source, const Array& target) const {
-  const Array x = linear(in.basis, basis_, bias_) + gather(linear(source, of_source_), in.nodes.sender_kind) +
-                  gather(linear(target, of_target_), in.nodes.receiver_kind);
+Array EdgeNetwork::operator()(const Edges& edges) const {
+  const EdgeNodes& nodes = *edges.nodes;
+  const Array x = linear(edges.basis, basis_, bias_) +
+                  gather(linear(source_, of_source_), nodes.sender_kind) +
+                  gather(linear(target_, of_target_), nodes.receiver_kind);
   return silu(norm_1_(middle_(silu(norm_0_(x)))));
+}
+
+EdgeNetwork EdgeNetwork::with_tables(const Array& source, const Array& target) const {
+  EdgeNetwork out = *this;
+  out.source_ = source, out.target_ = target;
+  return out;
 }
 
 void EdgeNetwork::collect(const std::string& prefix, nn::ParameterRefs& out) {
@@ -261,12 +237,33 @@ so3::Convolution degree_convolution(int lmax, Index channels) {
 
 }  // namespace
 
-EdgeDegree::EdgeDegree(int lmax, Index channels)
-    : channels_(channels), convolution_(degree_convolution(lmax, channels)) {}
+DegreeEmbedding::DegreeEmbedding(EdgeNetwork edge, int lmax, Index channels, Index edge_channels, DType dtype,
+                                 nn::Init& init)
+    : channels_(channels),
+      edge_(std::move(edge)),
+      radial_(edge_channels, (lmax + 1) * channels, true, dtype, init),
+      convolution_(degree_convolution(lmax, channels)) {}
 
-Array EdgeDegree::operator()(const Graph& graph, const Array& radial, const Array& harmonics) const {
-  const Array ones = Array::full({graph.edges.sender_nodes(), channels_}, 1, radial.dtype(), radial.device());
-  return convolution_(graph.edges, ones, harmonics, radial);
+Array DegreeEmbedding::operator()(const Edges& edges) const {
+  const Array radial = edges.limited(radial_(edge_(edges)));
+  const EdgeList& list = edges.nodes->edges;
+  const Array ones = Array::full({list.sender_nodes(), channels_}, 1, radial.dtype(), radial.device());
+  return convolution_(list, ones, edges.harmonics, radial);
+}
+
+Arrays embed_degree(const DegreeEmbedding& degree, const Edges& edges, const Array&, const Array&) {
+  return {degree(edges)};
+}
+
+DegreeEmbedding DegreeEmbedding::with_tables(const Array& source, const Array& target) const {
+  DegreeEmbedding out = *this;
+  out.edge_ = edge_.with_tables(source, target);
+  return out;
+}
+
+void DegreeEmbedding::collect(const std::string& prefix, nn::ParameterRefs& out) {
+  edge_.collect(prefix + ".edge", out);
+  radial_.collect(prefix + ".radial", out);
 }
 
 }  // namespace cartan::potentials

@@ -11,6 +11,7 @@
 #include "cartan/so3/convolution.hpp"
 #include "cartan/so3/layers.hpp"
 #include "cartan/so3/so2_convolution.hpp"
+#include "potentials/networks/edge_blocks.hpp"
 
 namespace cartan::potentials {
 
@@ -26,15 +27,6 @@ Array columns(const Array& x, Index begin, Index end);
 /// Packed Wigner matrices (so3/wigner.hpp) of rotations that take +y to the vectors (edges, 3), of their
 /// type; computed in float64 and rounded once.
 Array edge_frames(const Array& vectors, int lmax, bool roll);
-
-/// Edges as nodes: from the atoms at their two ends to them, and from them to their receivers.
-struct EdgeNodes {
-  EdgeList from_senders, from_receivers, on_edges, to_receivers;  ///< on_edges: every edge to itself
-  Indices sender_kind, receiver_kind;  ///< the elements at the ends, rows among the network's
-};
-/// Made once a graph and kept with it.
-std::shared_ptr<const EdgeNodes> edge_nodes(const Graph& graph, const std::vector<int>& numbers,
-                                            const char* network);
 
 /// "layer": l = 0 by LayerNorm over channels; l > 0 divided by the root of the mean over l = 1..L of
 ///          mean_{m,c} x^2, times weight[l - 1, c]. (fairchem's layer_norm_sh)
@@ -74,21 +66,16 @@ class DegreeLinear {
   Array weight_, bias_;
 };
 
-/// What every edge knows of itself.
-struct EdgeInputs {
-  Array basis;  ///< (edges, K), of its length
-  const EdgeNodes& nodes;
-};
-
 /// fairchem's RadialFunction but for its last map: silu(norm(W_1 silu(norm(W_0 [basis; a_s; b_t] + b_0)) +
 /// b_1)), a and b embeddings of the elements at the ends. (edges, channels)
 class EdgeNetwork {
  public:
   EdgeNetwork() = default;
-  /// @param embeddings  with tables of its own; otherwise they are given
+  /// @param embeddings  with tables of its own; otherwise with_tables() gives them
   EdgeNetwork(Index basis, Index kinds, Index channels, bool embeddings, DType dtype, nn::Init& init);
-  Array operator()(const EdgeInputs& in) const { return (*this)(in, source_, target_); }
-  Array operator()(const EdgeInputs& in, const Array& source, const Array& target) const;
+  Array operator()(const Edges& edges) const;
+  /// The same with these tables, (elements, channels) for senders and receivers.
+  EdgeNetwork with_tables(const Array& source, const Array& target) const;
   void collect(const std::string& prefix, nn::ParameterRefs& out);
 
  private:
@@ -129,16 +116,24 @@ class PairConvolution {
   Indices orders_;  // by_degree: the degree's and channel's factor for every order
 };
 
-/// sum over edges of the D^T of rows m = 0, radial[e, l, c]: radial[e, l, c] Y_lm(r_e), |Y_l| = 1.
-class EdgeDegree {
+/// What atoms see of their neighbours before there are features: sum over edges of e times the D^T of rows
+/// m = 0, radial[e, l, c], a linear map of h_e: e radial[e, l, c] Y_lm(r_e), |Y_l| = 1.
+class DegreeEmbedding {
  public:
-  EdgeDegree(int lmax, Index channels);
-  /// radial (edges, (lmax + 1) channels), harmonics (edges, (lmax + 1)^2)
-  Array operator()(const Graph& graph, const Array& radial, const Array& harmonics) const;
+  DegreeEmbedding(EdgeNetwork edge, int lmax, Index channels, Index edge_channels, DType dtype,
+                  nn::Init& init);
+  /// (receivers, (lmax + 1)^2 channels)
+  Array operator()(const Edges& edges) const;
+  DegreeEmbedding with_tables(const Array& source, const Array& target) const;
+  void collect(const std::string& prefix, nn::ParameterRefs& out);
 
  private:
   Index channels_;
+  EdgeNetwork edge_;
+  nn::Linear radial_;
   so3::Convolution convolution_;
 };
+/// It as EdgeSums takes it.
+Arrays embed_degree(const DegreeEmbedding& degree, const Edges& edges, const Array&, const Array&);
 
 }  // namespace cartan::potentials

@@ -2,8 +2,8 @@
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
-#include "cartan/so3/spherical_harmonics.hpp"
 #include "cartan/so3/wigner.hpp"
+#include "potentials/networks/edge_blocks.hpp"
 #include "potentials/networks/edge_layers.hpp"
 #include "potentials/networks/edge_softmax.hpp"
 #include "potentials/networks/message_passing.hpp"
@@ -47,21 +47,11 @@ struct Equiformer::Parts {
   std::optional<so3::GauntProduct> product;
   Indices degrees;
   Array embedding;  // (species, channels)
-  EdgeNetwork degree_edge;
-  nn::Linear degree_radial;
-  EdgeDegree degree;
+  DegreeEmbedding degree;
   std::vector<Layer> layers;
   DegreeNorm norm;
   nn::Mlp head;
   std::optional<Attention> force;
-};
-
-// What the layers share of a graph.
-struct Equiformer::Edges {
-  const Graph& graph;
-  const EdgeNodes& nodes;
-  EdgeInputs inputs;
-  Array vectors, harmonics, envelope, frames;
 };
 
 void EquiformerConfig::describe(config::Fields& f) {
@@ -129,20 +119,19 @@ Equiformer::Equiformer(const EquiformerConfig& config, nn::Init& init)
   };
   const DegreeNorm norm(c.norm, c.lmax, c.channels, t);
   const Array embedding = init.normal({kinds, c.channels}, t);
-  parts_ = std::make_unique<Parts>(Parts{gaussians(c.radial, c.cutoff, c.radial_width, t),
-                                         on_edges,
-                                         on_atoms,
-                                         {},
-                                         {},
-                                         degree_of_rows(c.lmax),
-                                         embedding,
-                                         EdgeNetwork(c.radial, kinds, edge, true, t, init),
-                                         nn::Linear(edge, (c.lmax + 1) * c.channels, true, t, init),
-                                         EdgeDegree(c.lmax, c.channels),
-                                         {},
-                                         norm,
-                                         nn::Mlp({c.channels, inner, 1}, t, init),
-                                         {}});
+  parts_ = std::make_unique<Parts>(Parts{
+      gaussians(c.radial, c.cutoff, c.radial_width, t),
+      on_edges,
+      on_atoms,
+      {},
+      {},
+      degree_of_rows(c.lmax),
+      embedding,
+      DegreeEmbedding(EdgeNetwork(c.radial, kinds, edge, true, t, init), c.lmax, c.channels, edge, t, init),
+      {},
+      norm,
+      nn::Mlp({c.channels, inner, 1}, t, init),
+      {}});
   if (grid_mlp) parts_->grid = published_grid(c.lmax, c.lmax, c.grid, PlateGrid::Scale::component, t);
   if (c.self_mix) {
     PlanOptions plan;
@@ -187,8 +176,7 @@ void Equiformer::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
   Parts& p = *parts_;
   p.basis.collect_buffers("radial_basis", constants);
   out.push_back({"embedding.weight", &p.embedding});
-  p.degree_edge.collect("degree.edge", out);
-  p.degree_radial.collect("degree.radial", out);
+  p.degree.collect("degree", out);
   for (std::size_t k = 0; k < p.layers.size(); ++k) {
     const std::string prefix = text("layers.", k, ".");
     Parts::Layer& layer = p.layers[k];
@@ -232,16 +220,25 @@ Array for_values(const Array& x, Index degrees, Index channels) {
 
 }  // namespace
 
-Array Equiformer::attend(const Attention& layer, const Edges& edges, const Array& n) const {
-  const EquiformerConfig& c = config_;
-  const SphereActivation& activation = parts_->on_edges;
-  const Indices& receivers = edges.graph.edges.receivers();
+// What an attention has beside its parameters.
+struct Equiformer::Rules {
+  EquiformerConfig config;
+  SphereActivation activation;
+  Indices degree_of_row;
+
+  Arrays operator()(const Attention& layer, const Edges& edges, const Array& senders,
+                    const Array& receivers) const;
+};
+
+Arrays Equiformer::Rules::operator()(const Attention& layer, const Edges& edges, const Array& senders,
+                                     const Array& atoms) const {
+  const EquiformerConfig& c = config;
+  const Indices& receivers = edges.nodes->edges.receivers();
   const so3::Irreps inner = polar_features(c.lmax, c.hidden_channels()),
                     values = polar_features(c.lmax, c.heads * c.value_channels);
   const Index split = activation.irreps_in().dim(), scalars = split + activation.extra(),
-              count = edges.graph.edges.size();
-  const Array v =
-      layer.first(edges.nodes, spread_to_ghosts(edges.graph, n), n, edges.vectors, layer.edge(edges.inputs));
+              count = edges.nodes->edges.size();
+  const Array v = layer.first(*edges.nodes, senders, atoms, edges.vectors, layer.edge(edges));
   Array message = columns(v, 0, split);
   const Array extra = columns(v, split, scalars);
   if (activation.on_grid()) {
@@ -250,7 +247,7 @@ Array Equiformer::attend(const Attention& layer, const Edges& edges, const Array
   } else {
     message = activation(message, extra);
   }
-  message = layer.second(edges.nodes.on_edges, message, edges.vectors, layer.second_weight);
+  message = layer.second(edges.nodes->on_edges, message, edges.vectors, layer.second_weight);
 
   const Array a =
       layer.alpha_norm(reshape(columns(v, scalars, v.dim(1)), {count, c.heads, c.alpha_channels}));
@@ -265,13 +262,21 @@ Array Equiformer::attend(const Attention& layer, const Edges& edges, const Array
       scatter_add(reshape(reshape(edges.harmonics, {count, rows, 1}) * reshape(share, {count, 1, c.heads}),
                           {count, rows * c.heads}),
                   receivers);
-  const Index atoms = edges.graph.owned;
-  y = y +
-      reshape(reshape(constants, {atoms, rows, c.heads, 1}) *
-                  reshape(gather(layer.second_bias, parts_->degrees), {1, rows, c.heads, c.value_channels}),
-              {atoms, values.dim()});
-  return layer.out(
-      so3::irrep_scale(y, for_values(reciprocal(softmax.total), degrees, c.value_channels), values));
+  y = y + reshape(reshape(constants, {atoms.dim(0), rows, c.heads, 1}) *
+                      reshape(gather(layer.second_bias, degree_of_row), {1, rows, c.heads, c.value_channels}),
+                  {atoms.dim(0), values.dim()});
+  return {layer.out(
+      so3::irrep_scale(y, for_values(reciprocal(softmax.total), degrees, c.value_channels), values))};
+}
+
+double Equiformer::kept_of_an_edge() const {
+  const EquiformerConfig& c = config_;
+  const Index functions =
+                  parts_->on_edges.irreps_in().dim() + parts_->on_edges.extra() + c.heads * c.alpha_channels,
+              inner = polar_features(c.lmax, c.hidden_channels()).dim(),
+              values = polar_features(c.lmax, c.heads * c.value_channels).dim();
+  const double grid = parts_->on_edges.on_grid() ? 4.0 * static_cast<double>(parts_->on_edges.values()) : 0;
+  return static_cast<double>(6 * functions + 4 * inner + 4 * values) + grid + kept_of_factors(c);
 }
 
 Array Equiformer::atomic_energies(const Graph& graph, const Array& vectors) const {
@@ -282,23 +287,19 @@ Network::Output Equiformer::all_outputs(const Graph& graph, const Array& vectors
   const EquiformerConfig& c = config_;
   const Parts& p = *parts_;
   const Species species = species_of(graph, numbers_, "equiformer");
-  const auto nodes = edge_nodes(graph, numbers_, "equiformer");
-  const Array r = negative(vectors), lengths = sqrt(sum(square(r), 1));
-  const Array envelope = c.envelope ? reshape(nn::polynomial_cutoff(lengths, c.cutoff, 5), {-1, 1}) : Array();
-  const Edges edges{graph,
-                    *nodes,
-                    {p.basis(lengths), *nodes},
-                    r,
-                    so3::spherical_harmonics(r, c.lmax, {true, so3::Normalization::norm}),
-                    envelope,
-                    p.on_edges.on_grid() ? edge_frames(r, c.lmax, true) : Array()};
-  const Array first = p.degree_radial(p.degree_edge(edges.inputs));
+  const EdgeSums sums(
+      graph,
+      edge_blocks(graph, numbers_, "equiformer", edges_of_a_block(c, graph.edges.size(), kept_of_an_edge())),
+      {p.basis, c.cutoff, c.lmax, c.envelope, true, false,
+       p.on_edges.on_grid() ? EdgeGeometry::Frames::rolled : EdgeGeometry::Frames::none},
+      negative(vectors));
+  const Rules attend{c, p.on_edges, p.degrees};
   const Array embedded = gather(p.embedding, species.kind);
   const Index rest = Index{c.lmax} * (c.lmax + 2) * c.channels;
-  Array x = scale(p.degree(graph, c.envelope ? first * envelope : first, edges.harmonics), 1 / c.neighbors);
+  Array x = scale(sums(p.degree, {}, embed_degree)[0], 1 / c.neighbors);
   x = x + (rest > 0 ? pad(embedded, 1, 0, rest) : embedded);
   for (const Parts::Layer& layer : p.layers) {
-    x = x + attend(layer.attention, edges, layer.norm_1(x));
+    x = x + sums(layer.attention, layer.norm_1(x), attend)[0];
     if (c.self_mix) {
       const Array n = layer.mix_norm(x);
       x = x + layer.mix_out((*p.product)(layer.mix_a(n), layer.mix_b(n), product_weights(c.lmax, c.lmax, n)));
@@ -320,7 +321,7 @@ Network::Output Equiformer::all_outputs(const Graph& graph, const Array& vectors
   }
   const Array n = p.norm(x);
   Output out{reshape(p.head(columns(n, 0, c.channels)), {graph.owned}), {}};
-  if (p.force) out.forces = columns(attend(*p.force, edges, n), 1, 4);
+  if (p.force) out.forces = columns(sums(*p.force, n, attend)[0], 1, 4);
   return out;
 }
 

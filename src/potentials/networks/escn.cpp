@@ -8,6 +8,7 @@
 #include "cartan/core/error.hpp"
 #include "cartan/so3/conventions.hpp"
 #include "cartan/so3/wigner.hpp"
+#include "potentials/networks/edge_blocks.hpp"
 #include "potentials/networks/edge_layers.hpp"
 #include "potentials/networks/escn_samples.hpp"
 #include "potentials/networks/message_passing.hpp"
@@ -46,17 +47,43 @@ struct Escn::Nonlinear {
   }
 };
 
+// What the edges of a layer have of parameters.
+struct Escn::Message {
+  Array source, target;  // (species, edge channels)
+  nn::Linear distance, attributes;
+  Block ends[2];
+  Nonlinear activation;
+
+  void collect(const std::string& prefix, nn::ParameterRefs& out) {
+    out.push_back({prefix + "source_embedding", &source});
+    out.push_back({prefix + "target_embedding", &target});
+    distance.collect(prefix + "distance", out);
+    attributes.collect(prefix + "attributes", out);
+    ends[0].collect(prefix + "source.", out);
+    ends[1].collect(prefix + "target.", out);
+    activation.collect(prefix + "edge_activation", out);
+  }
+};
+
+// What messages and activations have beside their parameters.
+struct Escn::Rules {
+  EscnConfig config;
+  PlateGrid edge_grid, atom_grid;
+  std::optional<so3::GauntProduct> product;
+
+  Array apply(const Block& block, const Array& z, const Array& hidden) const;
+  Array act(const Nonlinear& f, const Array& x, bool on_edges) const;
+  Arrays operator()(const Message& m, const Edges& edges, const Array& senders, const Array& receivers) const;
+};
+
 struct Escn::Parts {
   struct Layer {
-    Array source, target;  // (species, edge channels)
-    nn::Linear distance, attributes;
-    Block ends[2];
-    Nonlinear on_edges, on_atoms[2];
+    Message message;
+    Nonlinear on_atoms[2];
     nn::Linear maps[3];
   };
   nn::RadialBasis basis;
-  PlateGrid edge_grid, atom_grid;
-  std::optional<so3::GauntProduct> product;
+  Rules rules;
   Array embedding;  // (species, channels)
   std::vector<Layer> layers;
   nn::Linear energy[3], force[3];
@@ -111,16 +138,17 @@ Escn::Escn(const EscnConfig& config, nn::Init& init) : config_((config.validate(
   const DType t = c.dtype;
   parts_ = std::make_unique<Parts>();
   Parts& p = *parts_;
+  p.rules.config = c;
   p.basis = gaussians(c.radial, c.cutoff, c.radial_width, t);
   p.embedding = init.normal({kinds, c.channels}, t);
   if (c.activation == "grid") {
-    p.edge_grid = published_grid(c.lmax, c.mmax, 0, PlateGrid::Scale::integral, t);
-    p.atom_grid = published_grid(c.lmax, c.lmax, 0, PlateGrid::Scale::integral, t);
+    p.rules.edge_grid = published_grid(c.lmax, c.mmax, 0, PlateGrid::Scale::integral, t);
+    p.rules.atom_grid = published_grid(c.lmax, c.lmax, 0, PlateGrid::Scale::integral, t);
   }
   if (c.activation == "product") {
     PlanOptions plan;
     plan.batch = 1024 * c.channels;
-    p.product.emplace(c.lmax, c.lmax, c.lmax, plan);
+    p.rules.product.emplace(c.lmax, c.lmax, c.lmax, plan);
   }
   const auto block = [&] {
     Block out;
@@ -146,12 +174,13 @@ Escn::Escn(const EscnConfig& config, nn::Init& init) : config_((config.validate(
   };
   for (Index k = 0; k < c.layers; ++k) {
     Parts::Layer layer;
-    layer.source = init.uniform({kinds, edge}, -1, 1, t);
-    layer.target = init.uniform({kinds, edge}, -1, 1, t);
-    layer.distance = kept_map(c.radial, edge, true, t, init);
-    layer.attributes = kept_map(edge, edge, true, t, init);
-    for (Block& end : layer.ends) end = block();
-    layer.on_edges = nonlinear();
+    Message& m = layer.message;
+    m.source = init.uniform({kinds, edge}, -1, 1, t);
+    m.target = init.uniform({kinds, edge}, -1, 1, t);
+    m.distance = kept_map(c.radial, edge, true, t, init);
+    m.attributes = kept_map(edge, edge, true, t, init);
+    for (Block& end : m.ends) end = block();
+    m.activation = nonlinear();
     for (Nonlinear& f : layer.on_atoms) f = nonlinear();
     for (int g = 0; g < 3; ++g)
       layer.maps[g] = plain_map(g == 0 ? 2 * c.channels : c.channels, c.channels, t, init,
@@ -186,13 +215,7 @@ void Escn::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
   for (std::size_t k = 0; k < p.layers.size(); ++k) {
     const std::string prefix = text("layers.", k, ".");
     Parts::Layer& layer = p.layers[k];
-    out.push_back({prefix + "source_embedding", &layer.source});
-    out.push_back({prefix + "target_embedding", &layer.target});
-    layer.distance.collect(prefix + "distance", out);
-    layer.attributes.collect(prefix + "attributes", out);
-    layer.ends[0].collect(prefix + "source.", out);
-    layer.ends[1].collect(prefix + "target.", out);
-    layer.on_edges.collect(prefix + "edge_activation", out);
+    layer.message.collect(prefix, out);
     for (int g = 0; g < 2; ++g) layer.on_atoms[g].collect(text(prefix, "activation.", g), out);
     for (int g = 0; g < 3; ++g) layer.maps[g].collect(text(prefix, "maps.", g), out);
   }
@@ -207,8 +230,8 @@ std::unique_ptr<Network> Escn::with_elements(const std::vector<int>& numbers) co
 }
 
 // z (edges, (lmax + 1)^2 channels) in the frames; so is the result, orders above mmax 0.
-Array Escn::apply(const Block& block, const Array& z, const Array& hidden) const {
-  const EscnConfig& c = config_;
+Array Escn::Rules::apply(const Block& block, const Array& z, const Array& hidden) const {
+  const EscnConfig& c = config;
   const Index n = z.dim(0), h = c.hidden_channels(), all = Index{c.lmax + 1} * (c.lmax + 1);
   const Array orders = so3::to_m_major(reshape(z, {n, all, c.channels}), c.lmax, c.mmax);
   Arrays out;
@@ -241,11 +264,10 @@ Array Escn::apply(const Block& block, const Array& z, const Array& hidden) const
   return reshape(so3::from_m_major(concatenate(out, 1), c.lmax, c.mmax), {n, z.dim(1)});
 }
 
-Array Escn::act(const Nonlinear& f, const Array& x, bool on_edges) const {
-  const EscnConfig& c = config_;
-  const Parts& p = *parts_;
+Array Escn::Rules::act(const Nonlinear& f, const Array& x, bool on_edges) const {
+  const EscnConfig& c = config;
   if (c.activation == "grid") {
-    const PlateGrid& grid = on_edges ? p.edge_grid : p.atom_grid;
+    const PlateGrid& grid = on_edges ? edge_grid : atom_grid;
     return grid.from(silu(grid.to(x)));
   }
   if (c.activation == "gate") {
@@ -256,8 +278,26 @@ Array Escn::act(const Nonlinear& f, const Array& x, bool on_edges) const {
                             polar_features(c.lmax, c.channels));
   }
   return so3::scale_degrees(x, c.lmax, f.linear) +
-         so3::scale_degrees((*p.product)(x, x, product_weights(c.lmax, on_edges ? c.mmax : c.lmax, x)),
-                            c.lmax, f.square);
+         so3::scale_degrees((*product)(x, x, product_weights(c.lmax, on_edges ? c.mmax : c.lmax, x)), c.lmax,
+                            f.square);
+}
+
+Arrays Escn::Rules::operator()(const Message& m, const Edges& edges, const Array& senders,
+                               const Array& receivers) const {
+  const EscnConfig& c = config;
+  const EdgeNodes& nodes = *edges.nodes;
+  const so3::Irreps features = polar_features(c.lmax, c.channels);
+  const Array hidden =
+      silu(m.attributes(silu(gather(m.source, nodes.sender_kind) + gather(m.target, nodes.receiver_kind) +
+                             m.distance(edges.basis))));
+  const auto end = [&](int side, const Array& at, const Indices& ends) {
+    return apply(m.ends[side], so3::rotate(edges.frames, gather(at, ends), features, true), hidden);
+  };
+  const Array v = end(0, senders, nodes.edges.senders()) + end(1, receivers, nodes.edges.receivers());
+  Array factor = Array::full({1, 1}, 1 / std::sqrt(c.neighbors), c.dtype, v.device());
+  if (c.envelope) factor = factor * edges.envelope;
+  return {scatter_add(so3::rotate(edges.frames, act(m.activation, v, true), features) * factor,
+                      nodes.edges.receivers())};
 }
 
 namespace {
@@ -268,6 +308,16 @@ Array three(const nn::Linear* maps, const Array& x) {
 
 }  // namespace
 
+double Escn::kept_of_an_edge() const {
+  const EscnConfig& c = config_;
+  Index kept = 0;  // rows of orders that are kept
+  for (int l = 0; l <= c.lmax; ++l) kept += 2 * std::min(l, c.mmax) + 1;
+  const Index all = polar_features(c.lmax, c.channels).dim(), h = c.hidden_channels();
+  const Index points = c.activation == "grid" ? 3 * parts_->rules.edge_grid.points() * c.channels : 0;
+  return static_cast<double>(14 * all + 8 * kept * c.channels + 6 * (2 * c.mmax + 1) * h +
+                             6 * (c.mmax + 1) * h + points + 16 * c.channels_of_edges() + c.radial);
+}
+
 Array Escn::atomic_energies(const Graph& graph, const Array& vectors) const {
   return all_outputs(graph, vectors).energies;
 }
@@ -276,12 +326,11 @@ Network::Output Escn::all_outputs(const Graph& graph, const Array& vectors) cons
   const EscnConfig& c = config_;
   const Parts& p = *parts_;
   const Species species = species_of(graph, numbers_, "escn");
-  const auto nodes = edge_nodes(graph, numbers_, "escn");
-  const Array r = negative(vectors), lengths = sqrt(sum(square(r), 1));
-  const Array basis = p.basis(lengths);
-  Array factor = Array::full({1, 1}, 1 / std::sqrt(c.neighbors), c.dtype, r.device());
-  if (c.envelope) factor = factor * reshape(nn::polynomial_cutoff(lengths, c.cutoff, 5), {-1, 1});
-  const Array frames = edge_frames(r, c.lmax, c.activation == "grid");
+  const EdgeSums sums(
+      graph, edge_blocks(graph, numbers_, "escn", edges_of_a_block(c, graph.edges.size(), kept_of_an_edge())),
+      {p.basis, c.cutoff, c.lmax, c.envelope, false, false,
+       c.activation == "grid" ? EdgeGeometry::Frames::rolled : EdgeGeometry::Frames::any_roll},
+      negative(vectors));
   const so3::Irreps features = polar_features(c.lmax, c.channels);
   const Index rest = features.dim() - c.channels, n = graph.owned, dim = features.dim(),
               rows = dim / c.channels;
@@ -289,26 +338,18 @@ Network::Output Escn::all_outputs(const Graph& graph, const Array& vectors) cons
   if (rest > 0) x = pad(x, 1, 0, rest);
   for (std::size_t k = 0; k < p.layers.size(); ++k) {
     const Parts::Layer& layer = p.layers[k];
-    const Array hidden =
-        silu(layer.attributes(silu(gather(layer.source, nodes->sender_kind) +
-                                   gather(layer.target, nodes->receiver_kind) + layer.distance(basis))));
-    const auto end = [&](int side, const Array& at, const Indices& ends) {
-      return apply(layer.ends[side], so3::rotate(frames, gather(at, ends), features, true), hidden);
-    };
-    Array v = end(0, spread_to_ghosts(graph, x), graph.edges.senders()) + end(1, x, graph.edges.receivers());
-    v = so3::rotate(frames, act(layer.on_edges, v, true), features) * factor;
-    const Array m = scatter_add(v, graph.edges.receivers());
+    const Array m = sums(layer.message, x, p.rules)[0];
     // Linear maps of channels, at every point or of every coefficient.
     const auto by_channel = [&](const nn::Linear& map, const Array& u) {
       return reshape(map(reshape(u, {n, rows, map.weight.dim(1)})), {n, rows * map.weight.dim(0)});
     };
     Array u = concatenate({reshape(x, {n, rows, c.channels}), reshape(m, {n, rows, c.channels})}, 2);
     if (c.activation == "grid") {
-      u = p.atom_grid.to(reshape(u, {n, 2 * dim}));
-      u = p.atom_grid.from(three(layer.maps, u));
+      u = p.rules.atom_grid.to(reshape(u, {n, 2 * dim}));
+      u = p.rules.atom_grid.from(three(layer.maps, u));
     } else {
-      u = act(layer.on_atoms[0], by_channel(layer.maps[0], reshape(u, {n, 2 * dim})), false);
-      u = by_channel(layer.maps[2], act(layer.on_atoms[1], by_channel(layer.maps[1], u), false));
+      u = p.rules.act(layer.on_atoms[0], by_channel(layer.maps[0], reshape(u, {n, 2 * dim})), false);
+      u = by_channel(layer.maps[2], p.rules.act(layer.on_atoms[1], by_channel(layer.maps[1], u), false));
     }
     x = k == 0 ? u : x + u;
   }

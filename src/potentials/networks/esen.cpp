@@ -2,20 +2,36 @@
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
-#include "cartan/so3/spherical_harmonics.hpp"
+#include "potentials/networks/edge_blocks.hpp"
 #include "potentials/networks/edge_layers.hpp"
 #include "potentials/networks/message_passing.hpp"
 #include "potentials/networks/sphere_activation.hpp"
 
 namespace cartan::potentials {
 
+namespace {
+
+// The maps of an edge's frame and what they take of the edge.
+struct Message {
+  EdgeNetwork edge;
+  PairConvolution first;
+  so3::SO2Convolution second;
+  Array weight, bias;  // of `second`; bias (lmax + 1, channels)
+
+  void collect(const std::string& prefix, nn::ParameterRefs& out) {
+    edge.collect(prefix + "edge", out);
+    first.collect(prefix + "first", out);
+    out.push_back({prefix + "second.weight", &weight});
+    out.push_back({prefix + "second.bias", &bias});
+  }
+};
+
+}  // namespace
+
 struct Esen::Parts {
   struct Layer {
     DegreeNorm norm_1, norm_2;
-    EdgeNetwork edge;
-    PairConvolution first;
-    so3::SO2Convolution second;
-    Array second_weight, second_bias;  // bias (lmax + 1, channels)
+    Message message;
     DegreeLinear in, out;
     nn::Linear scalars;
   };
@@ -23,9 +39,7 @@ struct Esen::Parts {
   SphereActivation on_edges, on_atoms;
   Indices degrees;                  // of the rows of features
   Array embedding, source, target;  // (species, ...)
-  EdgeNetwork degree_edge;
-  nn::Linear degree_radial;
-  EdgeDegree degree;
+  DegreeEmbedding degree;
   std::vector<Layer> layers;
   DegreeNorm norm;
   nn::Mlp head;
@@ -58,19 +72,18 @@ Esen::Esen(const EsenConfig& config, nn::Init& init) : config_((config.validate(
   const SphereActivation on_edges(c.activation, c.lmax, c.mmax, hidden, 0, t),
       on_atoms(c.activation, c.lmax, c.lmax, hidden, 0, t);
   const auto table = [&](Index width) { return init.normal({kinds, width}, t); };
-  parts_ = std::make_unique<Parts>(Parts{gaussians(c.radial, c.cutoff, c.radial_width, t),
-                                         on_edges,
-                                         on_atoms,
-                                         degree_of_rows(c.lmax),
-                                         table(c.channels),
-                                         init.uniform({kinds, edge}, -1, 1, t),
-                                         init.uniform({kinds, edge}, -1, 1, t),
-                                         EdgeNetwork(c.radial, kinds, edge, false, t, init),
-                                         nn::Linear(edge, (c.lmax + 1) * c.channels, true, t, init),
-                                         EdgeDegree(c.lmax, c.channels),
-                                         {},
-                                         DegreeNorm(c.norm, c.lmax, c.channels, t),
-                                         nn::Mlp({c.channels, hidden, hidden, 1}, t, init)});
+  parts_ = std::make_unique<Parts>(Parts{
+      gaussians(c.radial, c.cutoff, c.radial_width, t),
+      on_edges,
+      on_atoms,
+      degree_of_rows(c.lmax),
+      table(c.channels),
+      init.uniform({kinds, edge}, -1, 1, t),
+      init.uniform({kinds, edge}, -1, 1, t),
+      DegreeEmbedding(EdgeNetwork(c.radial, kinds, edge, false, t, init), c.lmax, c.channels, edge, t, init),
+      {},
+      DegreeNorm(c.norm, c.lmax, c.channels, t),
+      nn::Mlp({c.channels, hidden, hidden, 1}, t, init)});
   so3::SO2Options second;
   second.mmax = c.mmax;
   second.parity = c.parity;
@@ -79,13 +92,15 @@ Esen::Esen(const EsenConfig& config, nn::Init& init) : config_((config.validate(
   for (Index k = 0; k < c.layers; ++k) {
     const so3::SO2Convolution to_atoms(inner, features, second);
     const DegreeNorm norm(c.norm, c.lmax, c.channels, t);
-    parts_->layers.push_back({norm, norm, EdgeNetwork(c.radial, kinds, edge, false, t, init),
-                              PairConvolution(features, message, c.mmax, c.parity, false, edge, t, init),
-                              to_atoms, draw_so2_weights(to_atoms, 1, t, init),
-                              Array::zeros({c.lmax + 1, c.channels}, t),
-                              DegreeLinear(features, on_atoms.irreps_in(), true, t, init),
-                              DegreeLinear(inner, features, true, t, init),
-                              extra > 0 ? nn::Linear(c.channels, extra, true, t, init) : nn::Linear()});
+    parts_->layers.push_back(
+        {norm,
+         norm,
+         {EdgeNetwork(c.radial, kinds, edge, false, t, init),
+          PairConvolution(features, message, c.mmax, c.parity, false, edge, t, init), to_atoms,
+          draw_so2_weights(to_atoms, 1, t, init), Array::zeros({c.lmax + 1, c.channels}, t)},
+         DegreeLinear(features, on_atoms.irreps_in(), true, t, init),
+         DegreeLinear(inner, features, true, t, init),
+         extra > 0 ? nn::Linear(c.channels, extra, true, t, init) : nn::Linear()});
   }
 }
 
@@ -102,16 +117,12 @@ void Esen::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
   out.push_back({"embedding.weight", &p.embedding});
   out.push_back({"source_embedding.weight", &p.source});
   out.push_back({"target_embedding.weight", &p.target});
-  p.degree_edge.collect("degree.edge", out);
-  p.degree_radial.collect("degree.radial", out);
+  p.degree.collect("degree", out);
   for (std::size_t k = 0; k < p.layers.size(); ++k) {
     const std::string prefix = text("layers.", k, ".");
     Parts::Layer& layer = p.layers[k];
     layer.norm_1.collect(prefix + "norm_1", out);
-    layer.edge.collect(prefix + "edge", out);
-    layer.first.collect(prefix + "first", out);
-    out.push_back({prefix + "second.weight", &layer.second_weight});
-    out.push_back({prefix + "second.bias", &layer.second_bias});
+    layer.message.collect(prefix, out);
     layer.norm_2.collect(prefix + "norm_2", out);
     layer.in.collect(prefix + "in", out);
     if (!layer.scalars.weight.empty()) layer.scalars.collect(prefix + "scalars", out);
@@ -125,32 +136,38 @@ std::unique_ptr<Network> Esen::with_elements(const std::vector<int>& numbers) co
   return of_elements(*this, config_, numbers_, numbers);
 }
 
+double Esen::kept_of_an_edge() const {
+  const Index functions = parts_->on_edges.irreps_in().dim() + parts_->on_edges.extra(),
+              inner = polar_features(config_.lmax, config_.hidden_channels()).dim();
+  return static_cast<double>(6 * functions + 4 * inner) + kept_of_factors(config_);
+}
+
 Array Esen::atomic_energies(const Graph& graph, const Array& vectors) const {
   const EsenConfig& c = config_;
   const Parts& p = *parts_;
   const Species species = species_of(graph, numbers_, "esen");
-  const auto nodes = edge_nodes(graph, numbers_, "esen");
-  const Array r = negative(vectors), lengths = sqrt(sum(square(r), 1));
-  const EdgeInputs inputs{p.basis(lengths), *nodes};
-  const Array envelope = c.envelope ? reshape(nn::polynomial_cutoff(lengths, c.cutoff, 5), {-1, 1}) : Array();
-  const auto limited = [&](const Array& x) { return c.envelope ? x * envelope : x; };
-  const Array harmonics = so3::spherical_harmonics(r, c.lmax, {true, so3::Normalization::norm});
-  // What a constant of m = 0 in every edge's frame becomes at the atoms.
-  const Array constants = scatter_add(limited(harmonics), graph.edges.receivers());
-
-  const Array first = p.degree_radial(p.degree_edge(inputs, p.source, p.target));
+  const EdgeSums sums(
+      graph, edge_blocks(graph, numbers_, "esen", edges_of_a_block(c, graph.edges.size(), kept_of_an_edge())),
+      {p.basis, c.cutoff, c.lmax, c.envelope, true, true, EdgeGeometry::Frames::none}, negative(vectors));
   const Array embedded = gather(p.embedding, species.kind);
   const Index rest = Index{c.lmax} * (c.lmax + 2) * c.channels;
-  Array x = scale(p.degree(graph, limited(first), harmonics), 1 / c.neighbors);
+  Array x = scale(sums(p.degree.with_tables(p.source, p.target), {}, embed_degree)[0], 1 / c.neighbors);
   x = x + (rest > 0 ? pad(embedded, 1, 0, rest) : embedded);
-  const Index split = p.on_edges.irreps_in().dim();
+  const auto message = [activation = p.on_edges, degrees = p.degrees](const Message& m, const Edges& edges,
+                                                                      const Array& senders,
+                                                                      const Array& receivers) {
+    const Index split = activation.irreps_in().dim();
+    const Array v = m.first(*edges.nodes, senders, receivers, edges.vectors, m.edge(edges));
+    const Array u = activation(columns(v, 0, split), columns(v, split, v.dim(1)), edges.envelope);
+    const Array constant = degree_outer(edges.constants, m.bias, degrees);
+    return Arrays{m.second(edges.nodes->to_receivers, u, edges.vectors, m.weight), constant};
+  };
   for (const Parts::Layer& layer : p.layers) {
     Array n = layer.norm_1(x);
-    const Array v =
-        layer.first(*nodes, spread_to_ghosts(graph, n), n, r, layer.edge(inputs, p.source, p.target));
-    const Array message = p.on_edges(columns(v, 0, split), columns(v, split, v.dim(1)), envelope);
-    x = x + layer.second(nodes->to_receivers, message, r, layer.second_weight) +
-        degree_outer(constants, layer.second_bias, p.degrees);
+    Message given = layer.message;
+    given.edge = given.edge.with_tables(p.source, p.target);
+    const Arrays received = sums(given, n, message);
+    x = x + received[0] + received[1];
     n = layer.norm_2(x);
     Array scalars;
     if (p.on_atoms.extra() > 0) scalars = layer.scalars(columns(n, 0, c.channels));

@@ -21,6 +21,11 @@ void SO2NetworkConfig::describe(config::Fields& f) {
   f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
   f("species", species, "elements; empty: those of the training frames");
   f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
+  f("memory", memory, "that messages may take on the tape; beyond it they are made again, in blocks of atoms")
+      .above(0)
+      .unit("GiB")
+      .may_change()
+      .added_later();
   f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
 }
 

@@ -56,6 +56,7 @@ class SphereActivation {
   Index extra() const;
   so3::Irreps irreps_in() const;  ///< without the extra scalars
   bool on_grid() const { return kind_ == "grid"; }
+  Index values() const { return on_grid() ? grid_.points() * channels_ : 0; }  ///< on the grid
   /// x (n, irreps_in().dim()), scalars (n, extra()) -> (n, (L + 1)^2 channels); `factor` (n, 1) or empty
   /// multiplies the result.
   Array operator()(const Array& x, const Array& scalars, const Array& factor = {}) const;

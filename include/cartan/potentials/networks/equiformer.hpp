@@ -68,12 +68,12 @@ class Equiformer : public Network {
 
  private:
   struct Parts;
-  struct Edges;
   struct Attention;
+  struct Rules;
   Array atomic_energies(const Graph& graph, const Array& vectors) const override;
   Output all_outputs(const Graph& graph, const Array& vectors) const override;
   void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) override;
-  Array attend(const Attention& layer, const Edges& edges, const Array& n) const;
+  double kept_of_an_edge() const;  // numbers on the tape, a layer
 
   EquiformerConfig config_;
   std::vector<int> numbers_;  // of config_.species

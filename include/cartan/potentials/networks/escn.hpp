@@ -58,11 +58,12 @@ class Escn : public Network {
   struct Parts;
   struct Block;
   struct Nonlinear;
+  struct Message;
+  struct Rules;
   Array atomic_energies(const Graph& graph, const Array& vectors) const override;
   Output all_outputs(const Graph& graph, const Array& vectors) const override;
   void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) override;
-  Array apply(const Block& block, const Array& z, const Array& hidden) const;
-  Array act(const Nonlinear& f, const Array& x, bool on_edges) const;
+  double kept_of_an_edge() const;  // numbers on the tape, a layer
 
   EscnConfig config_;
   std::vector<int> numbers_;  // of config_.species

@@ -50,6 +50,7 @@ class Esen : public Network {
  private:
   Array atomic_energies(const Graph& graph, const Array& vectors) const override;
   void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) override;
+  double kept_of_an_edge() const;  // numbers on the tape, a layer
   struct Parts;
 
   EsenConfig config_;

@@ -27,6 +27,9 @@ struct SO2NetworkConfig : NetworkConfig {
   std::vector<std::string>
       species;           ///< symbols of the elements it knows; empty: those of the training frames
   double neighbors = 0;  ///< mean number of neighbours, for sums over them; 0: that of the training frames
+  /// GiB that messages may take on the tape. Where they would take more, atoms are worked on in blocks and
+  /// messages are made again in the backward pass.
+  double memory = 4;
 
   /// The fields above; networks add theirs.
   void describe(config::Fields& fields) override;

@@ -1,0 +1,115 @@
+// Edges in blocks, with messages that are made again: the same function with less memory.
+#include <gtest/gtest.h>
+#include <cartan/autodiff/ops.hpp>
+#include <cartan/autodiff/transforms.hpp>
+#include <cartan/core/memory.hpp>
+#include <cartan/core/parallel.hpp>
+#include <cartan/potentials/model.hpp>
+
+#include <cmath>
+
+#include "golden.hpp"
+#include "potentials/networks/edge_blocks.hpp"
+#include "potentials/small_networks.hpp"
+
+using namespace cartan;
+using namespace cartan::potentials;
+
+namespace {
+
+Model limited(const std::string& name, double memory, bool direct = false) {
+  std::unique_ptr<NetworkConfig> c = small::config(name);
+  for (config::Field& f : config::fields_of(*c)) {
+    if (f.name() == "memory") f.set(memory);
+    if (f.name() == "direct" && direct) f.set(true);
+  }
+  Model m(*c, 3);
+  m.reference = {{1, -0.5}, {6, -2}, {7, -3}, {8, -4}};
+  return m;
+}
+
+// Forces, virial, and the derivatives of a loss of both by the parameters.
+Arrays results(Model& m, const Graph& g) {
+  const nn::ParameterRefs parameters = m.parameters();
+  nn::track_parameters(parameters);
+  const Prediction p = m.predict(g, {true, true, true});
+  const Array loss = sum(square(cast(p.forces, DType::f64))) + sum(square(cast(p.virial, DType::f64))) +
+                     sum(square(p.energy));
+  Arrays all{detach(p.energy), detach(p.forces), detach(p.virial)};
+  for (Array& a : gradients(loss, nn::values_of(parameters))) all.push_back(std::move(a));
+  return all;
+}
+
+}  // namespace
+
+TEST(EdgeBlocks, AtomsAreDividedWhole) {
+  const Frame f = small::crystal();
+  const Graph g = golden::graph(f, 3.6);
+  const std::vector<int> numbers{1, 6, 7, 8};
+  EXPECT_EQ(edge_blocks(g, numbers, "test", g.edges.size())->size(), 1u);
+  for (const Index most : {Index{1}, g.edges.size() / 3, g.edges.size() - 1}) {
+    const auto blocks = edge_blocks(g, numbers, "test", most);
+    EXPECT_GT(blocks->size(), 1u);
+    Index first = 0, edges = 0;
+    for (const auto& b : *blocks) {
+      EXPECT_EQ(b->first, first);
+      EXPECT_TRUE(b->edges.size() <= most || b->last == b->first + 1);
+      for (Index e = 0; e < b->edges.size(); ++e) {
+        EXPECT_EQ(b->edges.receivers()[e] + b->first, g.edges.receivers()[b->rows[e]]);
+        EXPECT_EQ(b->edges.senders()[e], g.edges.senders()[b->rows[e]]);
+      }
+      first = b->last, edges += b->edges.size();
+    }
+    EXPECT_EQ(first, g.owned);
+    EXPECT_EQ(edges, g.edges.size());
+  }
+}
+
+TEST(EdgeBlocks, AreTheSameFunctionOnAnyNumberOfThreads) {
+  for (const std::string kind : {"esen", "equiformer", "escn"}) {
+    SCOPED_TRACE(kind);
+    Model whole = limited(kind, 4), blocks = limited(kind, 1e-9);
+    const Graph g = golden::graph(small::molecule(), whole.cutoff());
+    const Arrays a = results(whole, g), b = results(blocks, g);
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t k = 0; k < a.size(); ++k) {
+      const auto x = a[k].to_vector<double>(), y = b[k].to_vector<double>();
+      double worst = 0;
+      for (std::size_t i = 0; i < x.size(); ++i)
+        worst = cartan::testing::worst_of(worst, std::abs(x[i] - y[i]));
+      EXPECT_LE(worst, 1e-11 * small::largest(x)) << k;
+    }
+    const int before = threads();
+    set_threads(before == 1 ? 3 : 1);
+    const Arrays again = results(blocks, g);
+    set_threads(before);
+    for (std::size_t k = 0; k < b.size(); ++k) EXPECT_TRUE(identical(again[k], b[k])) << k;
+  }
+}
+
+TEST(EdgeBlocks, DirectForcesToo) {
+  for (const std::string kind : {"equiformer", "escn"}) {
+    const Model whole = limited(kind, 4, true), blocks = limited(kind, 1e-9, true);
+    const Graph g = golden::graph(small::molecule(), whole.cutoff());
+    const auto a = whole.predict(g, {true, false, false}).forces.to_vector<double>(),
+               b = blocks.predict(g, {true, false, false}).forces.to_vector<double>();
+    double worst = 0;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      worst = cartan::testing::worst_of(worst, std::abs(a[i] - b[i]));
+    EXPECT_LE(worst, 1e-12) << kind;
+  }
+}
+
+TEST(EdgeBlocks, KeepLessOnTheTape) {
+  for (const std::string kind : {"esen", "equiformer", "escn"}) {
+    Model whole = limited(kind, 4), blocks = limited(kind, 1e-9);
+    const Graph g = golden::graph(small::crystal(), whole.cutoff());
+    const auto kept = [&](Model& m) {
+      nn::track_parameters(m.parameters());
+      const std::size_t before = memory_use().in_use;
+      const Prediction p = m.predict(g, {true, false, true});
+      return static_cast<double>(memory_use().in_use - before);
+    };
+    EXPECT_LE(kept(blocks), kept(whole) / 2) << kind;
+  }
+}
