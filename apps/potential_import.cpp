@@ -30,6 +30,7 @@ void import_weights(const Options& o) {
   model.card["origin"] =
       imported.source + ", imported from " + std::filesystem::path(o.weights).filename().string();
   model.card["licence"] = o.licence.empty() ? "not stated: that of the weights holds" : o.licence;
+  potentials::describe_symmetry(model);
 
   // Parameters keep all their digits; the model computes as it was trained unless asked otherwise.
   data::Group root;

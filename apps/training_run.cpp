@@ -183,6 +183,7 @@ TrainingResult train_potential(const Run& run, bool resume,
            result.validation_frames, "; elements", elements));
   say_labels(train, run.loss, say);
   say(text(model.config().summary(), ": ", result.parameters, " parameters; ", threads(), " threads"));
+  for (const auto& [name, line] : model.config().plan()) say(text("  ", name, ": ", line));
 
   const nn::RunFolder folder(run.out);
   result.model = folder.model();

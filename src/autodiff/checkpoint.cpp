@@ -30,11 +30,10 @@ class Checkpoint : public Primitive {
     Arrays x = in;
     for (std::size_t j = 0; j < cotangents.size(); ++j)
       if (!cotangents[j].empty()) given.push_back(j), x.push_back(cotangents[j]);
-    const Arrays found = run_all(
-        std::make_shared<Checkpoint>([f = f_, given, wanted](const Arrays& all) {
-          return pulled_back(f, all, given, wanted);
-        }),
-        x);
+    const Arrays found = run_all(std::make_shared<Checkpoint>([f = f_, given, wanted](const Arrays& all) {
+                                   return pulled_back(f, all, given, wanted);
+                                 }),
+                                 x);
     Arrays g(in.size());
     std::size_t next = 0;
     for (std::size_t k = 0; k < in.size(); ++k)

@@ -1,9 +1,13 @@
 #include "cartan/potentials/model_card.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
 #include "cartan/core/error.hpp"
+#include "cartan/core/random.hpp"
+#include "cartan/so3/wigner.hpp"
 #include "data/hdf5_digest.hpp"
 
 namespace cartan::potentials {
@@ -36,6 +40,78 @@ std::string value_text(const data::Attribute& value) {
 
 }  // namespace
 
+SymmetryError symmetry_error(const Model& model, const Frame& frame, int rotations) {
+  require(rotations >= 1, "[symmetry_error] ", rotations, " rotations: at least 1");
+  require(frame.size() > 0, "[symmetry_error] a frame without atoms");
+  const Model exact = model.as(DType::f64);
+  struct Values {
+    double energy, size;
+    std::vector<double> forces;
+  };
+  const auto at = [&](const Frame& f) {
+    const Prediction p = exact.predict(make_graph(f, neighbor_list(f, exact.cutoff())), {true, false, false});
+    Values v{p.energy.to(Device::cpu).item(), 0, p.forces.to(Device::cpu).to_vector<double>()};
+    const std::vector<double> atoms = p.atom_energies.to(Device::cpu).to_vector<double>();
+    for (std::size_t k = 0; k < atoms.size(); ++k)
+      v.size += std::abs(atoms[k] - exact.reference.at(f.numbers[k]));
+    return v;
+  };
+  const Values here = at(frame);
+  double largest = 0;
+  for (const double f : here.forces) largest = std::max(largest, std::abs(f));
+  SymmetryError out;
+  const auto raise = [](double& worst, double error) {  // a NaN stays
+    if (!(error <= worst) && !std::isnan(worst)) worst = error;
+  };
+  const Random random(17);
+  for (int k = 0; k < rotations; ++k) {
+    std::vector<double> q;
+    for (std::uint64_t i = 0; i < 4; ++i) q.push_back(random.normal(4 * static_cast<std::uint64_t>(k) + i));
+    const std::vector<double> r = so3::rotation_from_quaternion(Array::from(q, {1, 4})).to_vector<double>();
+    const auto turned = [&](const double* x, double* y) {
+      for (int i = 0; i < 3; ++i) y[i] = r[3 * i] * x[0] + r[3 * i + 1] * x[1] + r[3 * i + 2] * x[2];
+    };
+    Frame f = frame;
+    for (Index i = 0; i < frame.size(); ++i) turned(&frame.positions[3 * i], &f.positions[3 * i]);
+    for (std::size_t i = 0; i < 3; ++i) turned(&frame.cell[3 * i], &f.cell[3 * i]);
+    const Values there = at(f);
+    raise(out.energy, std::abs(there.energy - here.energy) / here.size);
+    for (Index i = 0; i < frame.size(); ++i) {
+      double expected[3];
+      turned(&here.forces[3 * i], expected);
+      for (int c = 0; c < 3; ++c)
+        raise(out.forces, std::abs(there.forces[3 * i + c] - expected[c]) / largest);
+    }
+  }
+  return out;
+}
+
+namespace {
+
+// Atoms on a grid of 1.5 Angstrom, moved at random, elements in turn.
+Frame cluster_of(const Model& model) {
+  std::vector<int> elements;
+  for (const auto& [z, energy] : model.reference) elements.push_back(z);
+  Frame f;
+  const Random random(5);
+  for (int k = 0; k < 12; ++k) {
+    f.numbers.push_back(elements[static_cast<std::size_t>(k) % elements.size()]);
+    const int place[3] = {k % 3, k / 3 % 2, k / 6};
+    for (std::uint64_t c = 0; c < 3; ++c)
+      f.positions.push_back(1.5 * place[c] + 0.5 * random.uniform(3 * static_cast<std::uint64_t>(k) + c));
+  }
+  return f;
+}
+
+}  // namespace
+
+void describe_symmetry(Model& model, const Frame& frame) {
+  if (model.config().plan().empty() || model.reference.empty()) return;
+  const SymmetryError error = symmetry_error(model, frame.size() > 0 ? frame : cluster_of(model));
+  model.card["equivariance_error_energy"] = error.energy;
+  model.card["equivariance_error_forces"] = error.forces;
+}
+
 std::string digest(const std::vector<Frame>& frames) {
   data::Digest all;
   for (const Frame& f : frames) {
@@ -56,6 +132,10 @@ std::string digest(const std::vector<Frame>& frames) {
 void describe_training(Model& model, const FrameSet& train, const FrameSet& validation,
                        const Errors& errors) {
   model.card["training_set"] = set_line(train);
+  const std::vector<Frame>& some = validation.frames.empty() ? train.frames : validation.frames;
+  const auto smallest = std::min_element(some.begin(), some.end(),
+                                         [](const Frame& a, const Frame& b) { return a.size() < b.size(); });
+  if (smallest != some.end()) describe_symmetry(model, *smallest);
   if (validation.frames.empty()) return;
   model.card["validation_set"] = set_line(validation);
   if (errors.has_energy) model.card["energy_per_atom_rmse_ev"] = errors.energy_per_atom_rmse;
@@ -70,6 +150,7 @@ std::vector<std::pair<std::string, std::string>> model_card(const Model& model) 
       {"cutoff", text(model.cutoff(), " A")},
       {"elements", text(model.reference.size(), ": ", elements_of(model))},
       {"units", "eV, Angstrom; stress in eV/A^3, positive under tension"}};
+  for (auto& line : model.config().plan()) lines.push_back(std::move(line));
   if (model.config().direct_forces())
     lines.emplace_back("forces", "direct, not the gradient of the energy: not conservative");
   for (const auto& [name, value] : model.card) lines.emplace_back(name, value_text(value));

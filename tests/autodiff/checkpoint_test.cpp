@@ -117,7 +117,7 @@ TEST(Checkpoint, KeepsArgumentsAndResultsAlone) {
     const Array g = gradients(sum(y), {t}, {}, true)[0];
     return std::pair{forward, memory_use().in_use - before};
   };
-  const auto all = more(f), few = more([&](const Arrays& a) { return checkpoint(f, a); });
+  const auto all = more(f), few = more([&](const Arrays&a) { return checkpoint(f, a); });
   const std::size_t one = x.bytes();
   EXPECT_GE(all.first, 19 * one);
   EXPECT_LE(few.first, 2 * one);

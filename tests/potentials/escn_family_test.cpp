@@ -4,6 +4,7 @@
 #include <cartan/core/error.hpp>
 #include <cartan/potentials/dynamics.hpp>
 #include <cartan/potentials/model.hpp>
+#include <cartan/potentials/model_card.hpp>
 
 #include <cmath>
 
@@ -141,4 +142,74 @@ TEST(EdgeNetworks, OptionsThatDoNotFitAreRefused) {
     g.vectors = Array::from(v, g.vectors.shape());
     EXPECT_THROW(m.predict(g, {true, false, false}), std::invalid_argument) << kind;
   }
+}
+
+namespace {
+
+std::string plan_line(const NetworkConfig& config, const std::string& name) {
+  for (const auto& [key, line] : config.plan())
+    if (key == name) return line;
+  return "";
+}
+
+std::unique_ptr<NetworkConfig> on_grids(const std::string& kind) {
+  std::unique_ptr<NetworkConfig> c = small::config(kind);
+  for (config::Field& f : config::fields_of(*c)) {
+    if (f.name() == "activation") f.set(std::string("grid"));
+    if (f.name() == "feed_forward_activation") f.set(std::string("grid_mlp"));
+  }
+  return c;
+}
+
+}  // namespace
+
+TEST(EdgeNetworks, ThePlanSaysHowAndHowExact) {
+  for (const std::string kind : {"esen", "equiformer", "escn"}) {
+    SCOPED_TRACE(kind);
+    const std::unique_ptr<NetworkConfig> c = small::config(kind);
+    EXPECT_NE(plan_line(*c, "derivatives by vectors").find("torques"), std::string::npos);
+    EXPECT_NE(plan_line(*c, "activation of edges").find("exact"), std::string::npos);
+    EXPECT_NE(plan_line(*c, "linear maps of an edge").find("flop"), std::string::npos);
+    if (kind == "esen") continue;
+    const std::unique_ptr<NetworkConfig> grid = on_grids(kind);
+    EXPECT_NE(plan_line(*grid, "derivatives by vectors").find("polar axis"), std::string::npos);
+    // lmax 3, mmax 2: 8 x 5 points in the frames, 8 x 9 at atoms.
+    EXPECT_NE(plan_line(*grid, "activation of edges").find("8 x 5 points"), std::string::npos);
+    EXPECT_NE(plan_line(*grid, "activation of edges").find("about the axis for powers up to 1"),
+              std::string::npos);
+    EXPECT_NE(plan_line(*grid, "activation of atoms").find("8 x 9 points"), std::string::npos);
+    EXPECT_NE(plan_line(*grid, "activation of atoms").find("exact for powers up to 1"), std::string::npos);
+  }
+  EXPECT_TRUE(small::config("tensornet")->plan().empty());
+}
+
+TEST(EdgeNetworks, TheCardHasTheMeasuredSymmetry) {
+  for (const std::string kind : {"esen", "equiformer", "escn", "equiformer_gate"}) {
+    SCOPED_TRACE(kind);
+    Model m = small::model(kind).as(DType::f32);
+    const SymmetryError exact = symmetry_error(m, small::molecule());
+    EXPECT_LE(exact.energy, 1e-13);
+    EXPECT_LE(exact.forces, 1e-11);
+    describe_symmetry(m);  // on a cluster of its own
+    EXPECT_LE(std::get<double>(m.card.at("equivariance_error_energy")), 1e-13);
+    EXPECT_LE(std::get<double>(m.card.at("equivariance_error_forces")), 1e-11);
+    bool said = false, planned = false;
+    for (const auto& [name, line] : model_card(m)) {
+      said = said || name == "equivariance_error_forces";
+      planned = planned || name == "activation of edges";
+    }
+    EXPECT_TRUE(said && planned);
+    if (kind == "esen" || kind == "equiformer_gate") continue;
+    Model grid(*on_grids(kind), 3);
+    grid.reference = m.reference;
+    const SymmetryError broken = symmetry_error(grid, small::crystal(), 3);
+    EXPECT_GE(broken.energy, 1e-9);
+    EXPECT_LE(broken.energy, 1);
+    EXPECT_GE(broken.forces, 1e-8);
+  }
+  EXPECT_THROW(symmetry_error(small::model("esen"), Frame{}), std::invalid_argument);
+  EXPECT_THROW(symmetry_error(small::model("esen"), small::molecule(), 0), std::invalid_argument);
+  Model other = small::model("tensornet");
+  describe_symmetry(other);
+  EXPECT_TRUE(other.card.empty());
 }

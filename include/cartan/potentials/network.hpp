@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <cartan/nn/network.hpp>
@@ -26,6 +27,9 @@ class NetworkConfig : public nn::NetworkConfig {
   /// True where forces are an output of the network and not the gradient of its energy: they conserve
   /// nothing.
   virtual bool direct_forces() const { return false; }
+  /// How it is computed, why so, at what cost, and how exact that is: names and lines for logs and model
+  /// cards. Empty where there is nothing to choose.
+  virtual std::vector<std::pair<std::string, std::string>> plan() const { return {}; }
   /// Fills what was left to the data: elements, mean numbers of neighbours.
   virtual void adapt(const std::vector<Frame>& frames);
   virtual std::unique_ptr<NetworkConfig> clone() const = 0;

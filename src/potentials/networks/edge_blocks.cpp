@@ -83,8 +83,7 @@ std::shared_ptr<const EdgeBlocks> edge_blocks(const Graph& graph, const std::vec
   const auto kinds = static_cast<Index>(numbers.size());
   most = std::min(most, std::max<Index>(graph.edges.size(), 1));
   const auto make = [&] {
-    return std::make_shared<const EdgeBlocks>(
-        divided(graph, kinds_of(graph, numbers, network), kinds, most));
+    return std::make_shared<const EdgeBlocks>(divided(graph, kinds_of(graph, numbers, network), kinds, most));
   };
   const auto kept = graph.derived->get<Kept>([&] { return new Kept{numbers, most, make()}; });
   return kept->numbers == numbers && kept->most == most ? kept->blocks : make();

@@ -16,7 +16,7 @@ namespace cartan::potentials {
 /// The edges that arrive at the atoms [first, last), also as nodes: from the atoms at their two ends to them,
 /// and from them to their receivers. Receivers are counted from `first`.
 struct EdgeNodes {
-  EdgeList edges;                                              ///< from all atoms to those atoms
+  EdgeList edges;                                                 ///< from all atoms to those atoms
   EdgeList from_senders, from_receivers, on_edges, to_receivers;  ///< on_edges: every edge to itself
   Indices sender_kind, receiver_kind;  ///< the elements at the ends, rows among the network's
   Indices rows;                        ///< which edges of the graph; none: all of them, in their order
@@ -25,15 +25,15 @@ struct EdgeNodes {
 
 using EdgeBlocks = std::vector<std::shared_ptr<const EdgeNodes>>;
 
-/// One block with all edges in their order where there are at most `most`; otherwise blocks of whole atoms, of
-/// at most so many edges unless one atom has more. An atom adds its edges in the same order whatever the
+/// One block with all edges in their order where there are at most `most`; otherwise blocks of whole atoms,
+/// of at most so many edges unless one atom has more. An atom adds its edges in the same order whatever the
 /// blocks are. Made once a graph and kept with it.
 std::shared_ptr<const EdgeBlocks> edge_blocks(const Graph& graph, const std::vector<int>& numbers,
                                               const char* network, Index most);
 
 /// Edges that a block may have, for `kept` numbers an edge and layer on the tape of energies: all where the
-/// layers fit into config.memory with their derivatives (another 2.5 times as much), otherwise so many that those
-/// of one layer do.
+/// layers fit into config.memory with their derivatives (another 2.5 times as much), otherwise so many that
+/// those of one layer do.
 Index edges_of_a_block(const SO2NetworkConfig& config, Index edges, double kept);
 
 /// Numbers that the radial factors of convolutions of both ends of an edge keep.
@@ -63,15 +63,16 @@ struct EdgeGeometry {
   Edges operator()(std::shared_ptr<const EdgeNodes> nodes, const Array& vectors) const;
 };
 
-/// Sums over the edges of a graph, a layer at a time. In one block the layers share what edges are; in several
-/// it is made again with the messages, in the forward and in the backward pass.
+/// Sums over the edges of a graph, a layer at a time. In one block the layers share what edges are; in
+/// several it is made again with the messages, in the forward and in the backward pass.
 class EdgeSums {
  public:
   /// @param vectors  (edges, 3), from receivers to senders
-  EdgeSums(const Graph& graph, std::shared_ptr<const EdgeBlocks> blocks, EdgeGeometry geometry, Array vectors);
+  EdgeSums(const Graph& graph, std::shared_ptr<const EdgeBlocks> blocks, EdgeGeometry geometry,
+           Array vectors);
 
-  /// (owned, ...) each: message(layer, edges, senders, receivers), arrays (receivers, ...), of every block one
-  /// after another.
+  /// (owned, ...) each: message(layer, edges, senders, receivers), arrays (receivers, ...), of every block
+  /// one after another.
   /// @param layer    names its parameters by collect(prefix, refs)
   /// @param x        (owned, ...) features, of which senders have those of all atoms; or empty
   /// @param message  a function of its arguments alone; it owns what it uses besides
@@ -81,21 +82,21 @@ class EdgeSums {
     Layer named = layer;
     nn::ParameterRefs refs;
     named.collect("", refs);
-    return in_blocks(nn::values_of(refs), x,
-                     [layer = std::make_shared<const Layer>(layer), message](
-                         const Arrays& parameters, const Edges& edges, const Array& senders,
-                         const Array& receivers) {
-                       Layer own = *layer;
-                       nn::ParameterRefs of_own;
-                       own.collect("", of_own);
-                       for (std::size_t k = 0; k < of_own.size(); ++k) *of_own[k].value = parameters[k];
-                       return message(own, edges, senders, receivers);
-                     });
+    return in_blocks(
+        nn::values_of(refs), x,
+        [layer = std::make_shared<const Layer>(layer), message](
+            const Arrays& parameters, const Edges& edges, const Array& senders, const Array& receivers) {
+          Layer own = *layer;
+          nn::ParameterRefs of_own;
+          own.collect("", of_own);
+          for (std::size_t k = 0; k < of_own.size(); ++k) *of_own[k].value = parameters[k];
+          return message(own, edges, senders, receivers);
+        });
   }
 
  private:
   using Block = std::function<Arrays(const Arrays& parameters, const Edges& edges, const Array& senders,
-                                    const Array& receivers)>;
+                                     const Array& receivers)>;
   Array spread(const Array& x) const;
   Arrays in_blocks(const Arrays& parameters, const Array& x, const Block& block) const;
 

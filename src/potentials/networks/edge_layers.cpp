@@ -178,6 +178,19 @@ nn::Linear radial_map(const so3::SO2Convolution& c, bool constant, bool by_degre
 
 }  // namespace
 
+so3::SO2Options so2_options(const SO2NetworkConfig& config) {
+  so3::SO2Options options;
+  options.mmax = config.mmax;
+  options.parity = config.parity;
+  return options;
+}
+
+double pair_flops(const SO2NetworkConfig& c, const so3::Irreps& out) {
+  const so3::Irreps in = polar_features(c.lmax, c.channels);
+  return pair_side(in, out, c.mmax, c.parity, true).flops_per_edge() +
+         pair_side(in, out, c.mmax, c.parity, false).flops_per_edge();
+}
+
 PairConvolution::PairConvolution(const so3::Irreps& in, const so3::Irreps& out, int mmax, bool parity,
                                  bool by_degree, Index edge_channels, DType dtype, nn::Init& init)
     : source_(pair_side(in, out, mmax, parity, true)), target_(pair_side(in, out, mmax, parity, false)) {

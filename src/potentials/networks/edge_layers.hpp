@@ -90,6 +90,11 @@ class EdgeNetwork {
 /// together with it
 Array draw_so2_weights(const so3::SO2Convolution& convolution, int sides, DType dtype, nn::Init& init);
 
+/// What a network's convolutions in the frames of edges keep.
+so3::SO2Options so2_options(const SO2NetworkConfig& config);
+/// Additions and multiplications of a PairConvolution from the network's features.
+double pair_flops(const SO2NetworkConfig& config, const so3::Irreps& out);
+
 /// An SO(2) convolution of both ends of an edge with radial factors, to the edge: y_e = D^T W (r(h_e) o D
 /// [n_s; n_t]) + b, W joining orders up to mmax, b a constant of m = 0.
 class PairConvolution {

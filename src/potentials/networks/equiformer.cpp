@@ -80,6 +80,19 @@ std::string EquiformerConfig::summary() const {
   return summary_of("Equiformer", text(heads, " heads, ", activation, " and ", feed_forward_activation));
 }
 
+SO2NetworkConfig::LayerCost EquiformerConfig::layer_cost() const {
+  const Index h = hidden_channels(), inner = feed_forward_channels();
+  const bool grid_mlp = feed_forward_activation == "grid_mlp";
+  const SphereActivation on_edges(activation, lmax, mmax, h, grid, dtype);
+  const so3::SO2Convolution second(polar_features(lmax, h), polar_features(lmax, heads * value_channels),
+                                   so2_options(*this));
+  return {pair_flops(*this, message_irreps(on_edges) + even_scalars(heads * alpha_channels)) +
+              second.flops_per_edge(),
+          on_edges.plan(),
+          grid_mlp ? grid_plan(lmax, lmax, grid, inner, 3)
+                   : SphereActivation(feed_forward_activation, lmax, lmax, inner, grid, dtype).plan()};
+}
+
 std::unique_ptr<NetworkConfig> EquiformerConfig::clone() const {
   return std::make_unique<EquiformerConfig>(*this);
 }
@@ -100,10 +113,8 @@ Equiformer::Equiformer(const EquiformerConfig& config, nn::Init& init)
   const bool grid_mlp = c.feed_forward_activation == "grid_mlp";
   const SphereActivation on_edges(c.activation, c.lmax, c.mmax, hidden, c.grid, t),
       on_atoms(grid_mlp ? "grid" : c.feed_forward_activation, c.lmax, c.lmax, inner, c.grid, t);
-  so3::SO2Options options;
-  options.mmax = c.mmax;
-  options.parity = c.parity;
-  const so3::SO2Convolution second(polar_features(c.lmax, hidden), polar_features(c.lmax, values), options);
+  const so3::SO2Convolution second(polar_features(c.lmax, hidden), polar_features(c.lmax, values),
+                                   so2_options(c));
   const so3::Irreps message = message_irreps(on_edges) + even_scalars(c.heads * c.alpha_channels);
   const double bound = 1 / std::sqrt(static_cast<double>(c.alpha_channels));
   const auto attention = [&](Index out) {

@@ -103,6 +103,25 @@ std::string EscnConfig::summary() const {
   return summary_of("eSCN", text(activation, ", energies from ", readout));
 }
 
+SO2NetworkConfig::LayerCost EscnConfig::layer_cost() const {
+  const double h = static_cast<double>(hidden_channels()), c = static_cast<double>(channels);
+  double maps = 0;
+  for (int m = 0; m <= mmax; ++m)  // z_m, z_-m through R and, without parity, I, at both ends
+    maps += 2 * (m == 0 ? 1 : parity ? 2 : 4) * 4 * (lmax + 1 - m) * c * h;
+  double rows = 0;
+  for (int l = 0; l <= lmax; ++l) rows += (2 * l + 1) * (2 * std::min(l, mmax) + 1);
+  maps += 3 * 2 * rows * c;  // into the frame at both ends, and back
+  if (activation == "product") {
+    const std::string exact = product_plan(lmax, channels);
+    return {maps, exact, "two: " + exact};
+  }
+  if (activation == "gate") {
+    const std::string exact = SphereActivation("gate", lmax, mmax, channels, 0, dtype).plan();
+    return {maps, exact, "two: " + exact};
+  }
+  return {maps, grid_plan(lmax, mmax, 0, channels, 0), grid_plan(lmax, lmax, 0, channels, 3)};
+}
+
 std::unique_ptr<NetworkConfig> EscnConfig::clone() const {
   return std::make_unique<EscnConfig>(*this);
 }

@@ -54,6 +54,16 @@ std::string EsenConfig::summary() const {
   return summary_of("eSEN", activation);
 }
 
+SO2NetworkConfig::LayerCost EsenConfig::layer_cost() const {
+  const Index h = hidden_channels();
+  const SphereActivation on_edges(activation, lmax, mmax, h, 0, dtype),
+      on_atoms(activation, lmax, lmax, h, 0, dtype);
+  const so3::Irreps features = polar_features(lmax, channels);
+  return {pair_flops(*this, message_irreps(on_edges)) +
+              so3::SO2Convolution(polar_features(lmax, h), features, so2_options(*this)).flops_per_edge(),
+          on_edges.plan(), on_atoms.plan()};
+}
+
 std::unique_ptr<NetworkConfig> EsenConfig::clone() const {
   return std::make_unique<EsenConfig>(*this);
 }
@@ -84,13 +94,10 @@ Esen::Esen(const EsenConfig& config, nn::Init& init) : config_((config.validate(
       {},
       DegreeNorm(c.norm, c.lmax, c.channels, t),
       nn::Mlp({c.channels, hidden, hidden, 1}, t, init)});
-  so3::SO2Options second;
-  second.mmax = c.mmax;
-  second.parity = c.parity;
   const Index extra = on_edges.extra();
   const so3::Irreps message = message_irreps(on_edges);
   for (Index k = 0; k < c.layers; ++k) {
-    const so3::SO2Convolution to_atoms(inner, features, second);
+    const so3::SO2Convolution to_atoms(inner, features, so2_options(c));
     const DegreeNorm norm(c.norm, c.lmax, c.channels, t);
     parts_->layers.push_back(
         {norm,

@@ -29,6 +29,29 @@ void SO2NetworkConfig::describe(config::Fields& f) {
   f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
 }
 
+std::vector<std::pair<std::string, std::string>> SO2NetworkConfig::plan() const {
+  const bool rolled = activation == "grid";
+  const std::string derivatives = rolled ? "through the Wigner matrices, on the tape: silu on a grid in an "
+                                           "edge's frame does not commute with "
+                                           "turns about the edge, which Euler's angles fix; energies jump "
+                                           "where an edge crosses the polar axis"
+                                         : "by torques at both ends of the maps of an edge's frame, which "
+                                           "commute with turns about the edge: "
+                                           "exact at every direction";
+  const LayerCost cost = layer_cost();
+  std::vector<std::pair<std::string, std::string>> lines{
+      {"derivatives by vectors", derivatives},
+      {"linear maps of an edge", text(static_cast<std::int64_t>(cost.maps), " flop, a layer")},
+      {"activation of edges", cost.on_edges},
+      {"activation of atoms", cost.on_atoms}};
+  if (!envelope)
+    lines.emplace_back("cutoff", "no envelope: energies jump where an atom comes within the cutoff");
+  lines.emplace_back("memory",
+                     text("messages are kept up to ", memory,
+                          " GiB; beyond it they are made again in the backward pass, in blocks of atoms"));
+  return lines;
+}
+
 void SO2NetworkConfig::validate() const {
   NetworkConfig::validate();
   require(mmax <= lmax, "[", kind(), "] mmax is ", mmax, ", at most that of the features, lmax ", lmax);

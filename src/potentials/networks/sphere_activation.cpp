@@ -1,5 +1,6 @@
 #include "potentials/networks/sphere_activation.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cartan/core/error.hpp"
@@ -61,9 +62,63 @@ Array PlateGrid::from(const Array& values) const {
   return reshape(matmul(from_.to(values.device()), values), {values.dim(0), to_.dim(1) * values.dim(2)});
 }
 
+namespace {
+
+struct Points {
+  int latitudes, longitudes;
+};
+Points published_points(int lmax, int mmax, int n) {
+  if (n > 0) return {n, n};
+  return {2 * (lmax + 1), mmax < lmax ? 2 * mmax + 1 : 2 * lmax + 3};
+}
+
+// The largest power p of functions with (p + 1) degrees <= points - 1.
+int exact_power(int points, int degrees) {
+  return degrees == 0 ? 99 : (points - 1) / degrees - 1;
+}
+
+std::string flops(double count) {
+  return text(static_cast<std::int64_t>(count), " flop");
+}
+
+}  // namespace
+
 PlateGrid published_grid(int lmax, int mmax, int n, PlateGrid::Scale scale, DType dtype) {
-  if (n > 0) return {lmax, mmax, n, n, scale, dtype};
-  return {lmax, mmax, 2 * (lmax + 1), mmax < lmax ? 2 * mmax + 1 : 2 * lmax + 3, scale, dtype};
+  const Points p = published_points(lmax, mmax, n);
+  return {lmax, mmax, p.latitudes, p.longitudes, scale, dtype};
+}
+
+std::string grid_plan(int lmax, int mmax, int n, Index channels, int mlp) {
+  const Points p = published_points(lmax, mmax, n);
+  const double points = static_cast<double>(p.latitudes) * p.longitudes, c = static_cast<double>(channels);
+  const double count = points * c * (4.0 * (lmax + 1) * (lmax + 1) + 8) + 2 * points * c * c * mlp;
+  const int power = exact_power(std::min(p.latitudes, p.longitudes), lmax),
+            roll = exact_power(p.longitudes, mmax);
+  const auto powers = [](int k) {
+    return k < 1 ? std::string("no power") : text("powers up to ", std::min(k, 99));
+  };
+  return text(mlp > 0 ? text(mlp, " maps of channels with silu") : std::string("silu"), " on a grid of ",
+              p.latitudes, " x ", p.longitudes, " points, ", flops(count), ": exact for ", powers(power),
+              " of its input, commutes with turns about the axis for ", powers(roll),
+              "; silu is no polynomial, so symmetry is broken");
+}
+
+std::string product_plan(int lmax, Index products) {
+  PlanOptions options;
+  options.batch = 1024 * std::max<Index>(products, 1);
+  const so3::GauntProduct product(lmax, lmax, lmax, options);
+  double count = 0;
+  for (const Candidate& candidate : product.plan().candidates)
+    if (candidate.engine == product.plan().engine) count = candidate.flops;
+  return text("products of functions on the sphere (engine ", product.plan().engine, "), ",
+              flops(count / static_cast<double>(options.batch) * static_cast<double>(products)), ": exact");
+}
+
+std::string SphereActivation::plan() const {
+  const double rows = (lmax_ + 1.0) * (lmax_ + 1.0), c = static_cast<double>(channels_);
+  if (kind_ == "gate") return text("gates, ", flops(c * (rows + 5.0 * (lmax_ + 1))), ": exact");
+  if (kind_ == "grid") return grid_plan(lmax_, mmax_, points_, channels_, 0);
+  return product_plan(lmax_, channels_);
 }
 
 so3::GauntWeights product_weights(int lmax, int mmax, const Array& like) {
@@ -79,7 +134,7 @@ so3::GauntWeights product_weights(int lmax, int mmax, const Array& like) {
 
 SphereActivation::SphereActivation(const std::string& kind, int lmax, int mmax, Index channels, int grid,
                                    DType dtype)
-    : kind_(kind), lmax_(lmax), channels_(channels) {
+    : kind_(kind), lmax_(lmax), mmax_(mmax), points_(grid), channels_(channels) {
   require(kind == "gate" || kind == "product" || kind == "grid", "[sphere_activation] there is no '", kind,
           "'; there are gate, product, grid");
   if (kind == "grid") grid_ = published_grid(lmax, mmax, grid, PlateGrid::Scale::component, dtype);

@@ -36,6 +36,13 @@ class PlateGrid {
   Array to_, from_;
 };
 
+/// "silu on a grid of 10 x 5 points, 4,000 flop: ...": what a grid of the published kind costs for `channels`
+/// functions, up to which powers it is exact, and which turns it commutes with. @param mlp  maps of channels
+/// at every point
+std::string grid_plan(int lmax, int mmax, int n, Index channels, int mlp);
+/// "products of functions, 12,000 flop: exact", for that many products of degree lmax.
+std::string product_plan(int lmax, Index products);
+
 /// The grids that published models have: n x n, or 2 (L + 1) x (2 mmax + 1) where mmax < L and 2 (L + 1) x
 /// (2 L + 3) where it is not (n = 0).
 PlateGrid published_grid(int lmax, int mmax, int n, PlateGrid::Scale scale, DType dtype);
@@ -55,6 +62,7 @@ class SphereActivation {
   SphereActivation(const std::string& kind, int lmax, int mmax, Index channels, int grid, DType dtype);
   Index extra() const;
   so3::Irreps irreps_in() const;  ///< without the extra scalars
+  std::string plan() const;       ///< what it costs, and how exact it is
   bool on_grid() const { return kind_ == "grid"; }
   Index values() const { return on_grid() ? grid_.points() * channels_ : 0; }  ///< on the grid
   /// x (n, irreps_in().dim()), scalars (n, extra()) -> (n, (L + 1)^2 channels); `factor` (n, 1) or empty
@@ -63,7 +71,7 @@ class SphereActivation {
 
  private:
   std::string kind_ = "gate";
-  int lmax_ = 0;
+  int lmax_ = 0, mmax_ = 0, points_ = 0;
   Index channels_ = 0;
   PlateGrid grid_;
   std::optional<so3::GauntProduct> product_;

@@ -39,6 +39,7 @@ struct EquiformerConfig : SO2NetworkConfig {
  protected:
   const char* hidden_help() const override { return "channels within messages; 0: half of channels"; }
   std::vector<std::string> activations() const override { return {"product", "gate", "grid"}; }
+  LayerCost layer_cost() const override;
 };
 
 /// Atomic energies, with vec = x_sender - x_receiver, D_e a rotation that takes vec to +y, e the envelope of

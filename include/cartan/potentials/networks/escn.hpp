@@ -31,6 +31,7 @@ struct EscnConfig : SO2NetworkConfig {
     return "channels of every order within messages; 0: twice channels";
   }
   std::vector<std::string> activations() const override { return {"product", "gate", "grid"}; }
+  LayerCost layer_cost() const override;
 };
 
 /// Atomic energies, with vec = x_sender - x_receiver, D_e a rotation that takes vec to +y, e the envelope of

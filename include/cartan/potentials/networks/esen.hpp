@@ -25,6 +25,7 @@ struct EsenConfig : SO2NetworkConfig {
  protected:
   const char* hidden_help() const override { return "channels within messages; 0: as many as channels"; }
   std::vector<std::string> activations() const override { return {"gate", "product"}; }
+  LayerCost layer_cost() const override;
 };
 
 /// Atomic energies, with vec = x_sender - x_receiver, D_e a rotation that takes vec to +y, q = |vec|/cutoff,

@@ -31,6 +31,8 @@ struct SO2NetworkConfig : NetworkConfig {
   /// messages are made again in the backward pass.
   double memory = 4;
 
+  /// Derivatives, convolutions, activations of edges and atoms, memory.
+  std::vector<std::pair<std::string, std::string>> plan() const override;
   /// The fields above; networks add theirs.
   void describe(config::Fields& fields) override;
   void validate() const override;
@@ -39,10 +41,17 @@ struct SO2NetworkConfig : NetworkConfig {
   Index channels_of_edges() const { return edge_channels > 0 ? edge_channels : channels; }
 
  protected:
-  /// @name What describe() and summary() differ in
+  /// @name What describe() and plan() differ in
   ///@{
   virtual const char* hidden_help() const = 0;
   virtual std::vector<std::string> activations() const = 0;
+  /// What one layer does: additions and multiplications, forward, of an edge's linear maps, and its
+  /// activations, each with its cost and how exact it is.
+  struct LayerCost {
+    double maps;
+    std::string on_edges, on_atoms;
+  };
+  virtual LayerCost layer_cost() const = 0;
   ///@}
   /// "NAME O(3), lmax 3, mmax 2, 64 channels, 4 layers, `rest`, cutoff 6 A, float32".
   std::string summary_of(const std::string& name, const std::string& rest) const;
