@@ -17,12 +17,14 @@ if [ ! -s direct/model.h5 ]; then
   cp "$root/data/isolated_atoms.xyz" "$root/data/models/equiformer.toml" .
   "$cartan" potential train equiformer.toml --out direct --model.direct true --training.max_steps "$training" --force 2> training.log
 fi
-run() { # NAME MODEL FLAGS...
-  [ -s "$1.json" ] || "$cartan" potential md "$2" "$root/data/start/glycine.xyz" --ensemble nve --dt 0.5 --temperature 300 --relax-first \
-    --precision float64 --steps "$steps" --seed 1 --out "$1.h5" --force --json "${@:3}" > "$1.tmp"
-  [ -s "$1.json" ] || mv "$1.tmp" "$1.json"
+run() { # NAME MODEL START FLAGS...
+  if [ ! -s "$1.json" ]; then
+    "$cartan" potential md "$2" "$3" --ensemble nve --dt 0.5 --precision float64 --steps "$steps" --out "$1.h5" --force --json "${@:4}" > "$1.tmp"
+    mv "$1.tmp" "$1.json"
+  fi
   echo "$1"
   sed -n 's/^ *"\(steps\|time_ps\|temperature_mean_k\|energy_drift_ev_per_atom_per_ps\|us_per_atom_step\)"/  \1/p' "$1.json"
 }
-run gradient "$root/data/models/esen.h5"
-run direct direct/model.h5 --allow-direct-forces
+run gradient "$root/data/models/esen.h5" "$root/data/start/glycine.xyz" --temperature 300 --relax-first --seed 1
+# From the same positions with the same velocities.
+run direct direct/model.h5 gradient.h5 --frame 0 --keep-velocities --allow-direct-forces

@@ -77,6 +77,41 @@ TEST(Checkpoint, DerivativesOfAnyOrderAreThoseOfTheFunction) {
   EXPECT_LE(check_gradients(next(b), arguments()).max_error, 1e-7);
 }
 
+// Blocks of rows: of x[0] and the second result; x[1] and x[2] are shared, the first result is a sum.
+TEST(Checkpoint, BlocksAreTheWhole) {
+  const Function whole = [](const Arrays& x) {
+    const Array y = tanh(matmul(x[0], x[2]));
+    return Arrays{sum(y * y, 0), sum(sin(y + x[0]), 1) * sum(square(x[1]))};
+  };
+  const BlockFunction block = [whole](std::size_t, const Arrays& x) { return whole(x); };
+  const Function blocks = [block](const Arrays& x) {
+    return checkpoint_blocks(block, 2, x, {{0, 2, 3}, {}, {}}, {{}, {0, 2, 3}});
+  };
+  const auto loss = [](const Function& f) {
+    return ScalarFunction([f](const Arrays& x) {
+      const Arrays y = f(x);
+      return sum(square(y[0])) + sum(y[0] * y[1]);
+    });
+  };
+  const auto next = [](const ScalarFunction& f) {
+    return ScalarFunction([f](const Arrays& x) {
+      Array all = Array::scalar(0.0, DType::f64);
+      for (const Array& a : grad(f)(x)) all = all + sum(sin(a));
+      return all;
+    });
+  };
+  const ScalarFunction a = loss(whole), b = loss(blocks);
+  EXPECT_LE(std::abs(a(arguments()).item() - b(arguments()).item()), 1e-14);
+  EXPECT_LE(difference(grad(a)(arguments()), grad(b)(arguments())), 1e-13);
+  EXPECT_LE(difference(grad(next(a))(arguments()), grad(next(b))(arguments())), 1e-12);
+  EXPECT_THROW(checkpoint_blocks(block, 2, arguments(), {{0, 2, 4}, {}, {}}, {{}, {0, 2, 3}}),
+               std::invalid_argument);
+  EXPECT_THROW(checkpoint_blocks(block, 2, arguments(), {{0, 3}, {}, {}}, {{}, {0, 2, 3}}),
+               std::invalid_argument);
+  EXPECT_THROW(checkpoint_blocks(block, 2, arguments(), {{0, 2, 3}, {}, {}}, {{}}), std::invalid_argument);
+  EXPECT_THROW(checkpoint_blocks(block, 2, arguments(), {{0, 2, 3}}, {{}, {}}), std::invalid_argument);
+}
+
 TEST(Checkpoint, ResultsThatNobodyUsesAndArgumentsThatNobodyAsksFor) {
   for (const std::size_t result : {0, 1})
     for (const std::size_t argument : {0, 1, 2}) {

@@ -50,18 +50,18 @@ TEST(EdgeBlocks, AtomsAreDividedWhole) {
   for (const Index most : {Index{1}, g.edges.size() / 3, g.edges.size() - 1}) {
     const auto blocks = edge_blocks(g, numbers, "test", most);
     EXPECT_GT(blocks->size(), 1u);
-    Index first = 0, edges = 0;
-    for (const auto& b : *blocks) {
-      EXPECT_EQ(b->first, first);
-      EXPECT_TRUE(b->edges.size() <= most || b->last == b->first + 1);
-      for (Index e = 0; e < b->edges.size(); ++e) {
-        EXPECT_EQ(b->edges.receivers()[e] + b->first, g.edges.receivers()[b->rows[e]]);
-        EXPECT_EQ(b->edges.senders()[e], g.edges.senders()[b->rows[e]]);
+    for (std::size_t k = 0; k < blocks->size(); ++k) {
+      const EdgeList& edges = blocks->parts[k]->edges;
+      EXPECT_TRUE(edges.size() <= most || blocks->atoms[k + 1] == blocks->atoms[k] + 1);
+      EXPECT_EQ(edges.size(), blocks->edges[k + 1] - blocks->edges[k]);
+      for (Index e = 0; e < edges.size(); ++e) {
+        const Index row = blocks->rows[blocks->edges[k] + e];
+        EXPECT_EQ(edges.receivers()[e] + blocks->atoms[k], g.edges.receivers()[row]);
+        EXPECT_EQ(edges.senders()[e], g.edges.senders()[row]);
       }
-      first = b->last, edges += b->edges.size();
     }
-    EXPECT_EQ(first, g.owned);
-    EXPECT_EQ(edges, g.edges.size());
+    EXPECT_EQ(blocks->atoms.back(), g.owned);
+    EXPECT_EQ(blocks->edges.back(), g.edges.size());
   }
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "cartan/autodiff/checkpoint.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/so3/spherical_harmonics.hpp"
@@ -30,10 +29,7 @@ EdgeNodes nodes_of(const Graph& graph, const std::vector<std::int32_t>& kind, In
           EdgeList(own, own, edges),
           EdgeList(own, t, edges, receivers),
           Indices(source, kinds),
-          Indices(target, kinds),
-          {},
-          first,
-          last};
+          Indices(target, kinds)};
 }
 
 std::vector<std::int32_t> kinds_of(const Graph& graph, const std::vector<int>& numbers, const char* network) {
@@ -52,7 +48,7 @@ EdgeBlocks divided(const Graph& graph, const std::vector<std::int32_t>& kind, In
   if (graph.edges.size() <= most) {
     std::vector<std::int32_t> all(graph.edges.size());
     std::iota(all.begin(), all.end(), 0);
-    out.push_back(std::make_shared<const EdgeNodes>(nodes_of(graph, kind, kinds, all, 0, graph.owned)));
+    out.parts.push_back(std::make_shared<const EdgeNodes>(nodes_of(graph, kind, kinds, all, 0, graph.owned)));
     return out;
   }
   const Indices& receivers = graph.edges.receivers();
@@ -60,13 +56,14 @@ EdgeBlocks divided(const Graph& graph, const std::vector<std::int32_t>& kind, In
   for (Index first = 0; first < graph.owned;) {
     Index last = first + 1;
     while (last < graph.owned && begin[last + 1] - begin[first] <= most) ++last;
-    std::vector<std::int32_t> rows(receivers.inverse().begin() + begin[first],
-                                   receivers.inverse().begin() + begin[last]);
-    EdgeNodes nodes = nodes_of(graph, kind, kinds, rows, first, last);
-    nodes.rows = Indices(std::move(rows), graph.edges.size());
-    out.push_back(std::make_shared<const EdgeNodes>(std::move(nodes)));
+    const std::vector<std::int32_t> rows(receivers.inverse().begin() + begin[first],
+                                         receivers.inverse().begin() + begin[last]);
+    out.parts.push_back(std::make_shared<const EdgeNodes>(nodes_of(graph, kind, kinds, rows, first, last)));
+    out.edges.push_back(begin[first]), out.atoms.push_back(first);
     first = last;
   }
+  out.edges.push_back(graph.edges.size()), out.atoms.push_back(graph.owned);
+  out.rows = Indices(receivers.inverse(), graph.edges.size());
   return out;
 }
 
@@ -125,34 +122,31 @@ EdgeSums::EdgeSums(const Graph& graph, std::shared_ptr<const EdgeBlocks> blocks,
       blocks_(std::move(blocks)),
       geometry_(std::make_shared<const EdgeGeometry>(std::move(geometry))),
       vectors_(std::move(vectors)) {
-  if (blocks_->size() == 1) whole_ = (*geometry_)(blocks_->front(), vectors_);
+  if (blocks_->size() == 1) whole_ = (*geometry_)(blocks_->parts.front(), vectors_);
 }
 
 Array EdgeSums::spread(const Array& x) const {
   return x.empty() ? x : spread_to_ghosts(graph_, x);
 }
 
-Arrays EdgeSums::in_blocks(const Arrays& parameters, const Array& x, const Block& block) const {
-  const Array senders = spread(x);
-  std::vector<Arrays> parts;  // of every result
-  for (const std::shared_ptr<const EdgeNodes>& nodes : *blocks_) {
-    Arrays in{gather(vectors_, nodes->rows)};
-    if (!x.empty()) in.insert(in.end(), {senders, slice(x, 0, nodes->first, nodes->last)});
-    const auto at_atoms = static_cast<std::ptrdiff_t>(in.size());
-    in.insert(in.end(), parameters.begin(), parameters.end());
-    const Arrays sums = checkpoint(
-        [nodes, at_atoms, block, geometry = geometry_](const Arrays& a) {
-          const bool features = at_atoms > 1;
-          return block(Arrays(a.begin() + at_atoms, a.end()), (*geometry)(nodes, a[0]),
-                       features ? a[1] : Array(), features ? a[2] : Array());
-        },
-        in);
-    parts.resize(sums.size());
-    for (std::size_t k = 0; k < sums.size(); ++k) parts[k].push_back(sums[k]);
+Arrays EdgeSums::in_blocks(const Arrays& parameters, const Array& x, std::size_t results,
+                           const Block& block) const {
+  Arrays in{gather(vectors_, blocks_->rows)};
+  std::vector<Blocks> of_in{blocks_->edges};
+  if (!x.empty()) {
+    in.insert(in.end(), {spread(x), x});
+    of_in.insert(of_in.end(), {Blocks{}, blocks_->atoms});
   }
-  Arrays out;
-  for (const Arrays& p : parts) out.push_back(concatenate(p, 0));
-  return out;
+  const auto at_atoms = static_cast<std::ptrdiff_t>(in.size());
+  in.insert(in.end(), parameters.begin(), parameters.end());
+  of_in.resize(in.size());
+  return checkpoint_blocks(
+      [at_atoms, block, blocks = blocks_, geometry = geometry_](std::size_t k, const Arrays& a) {
+        const bool features = at_atoms > 1;
+        return block(Arrays(a.begin() + at_atoms, a.end()), (*geometry)(blocks->parts[k], a[0]),
+                     features ? a[1] : Array(), features ? a[2] : Array());
+      },
+      blocks_->size(), in, of_in, std::vector<Blocks>(results, blocks_->atoms));
 }
 
 }  // namespace cartan::potentials

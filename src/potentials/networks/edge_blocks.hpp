@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cartan/autodiff/checkpoint.hpp"
 #include "cartan/nn/layers.hpp"
 #include "cartan/nn/radial.hpp"
 #include "cartan/potentials/graph.hpp"
@@ -13,17 +14,20 @@
 
 namespace cartan::potentials {
 
-/// The edges that arrive at the atoms [first, last), also as nodes: from the atoms at their two ends to them,
-/// and from them to their receivers. Receivers are counted from `first`.
+/// Edges that arrive at some atoms, also as nodes: from the atoms at their two ends to them, and from them to
+/// their receivers. Receivers are counted from the first of those atoms.
 struct EdgeNodes {
   EdgeList edges;                                                 ///< from all atoms to those atoms
   EdgeList from_senders, from_receivers, on_edges, to_receivers;  ///< on_edges: every edge to itself
   Indices sender_kind, receiver_kind;  ///< the elements at the ends, rows among the network's
-  Indices rows;                        ///< which edges of the graph; none: all of them, in their order
-  Index first = 0, last = 0;
 };
 
-using EdgeBlocks = std::vector<std::shared_ptr<const EdgeNodes>>;
+struct EdgeBlocks {
+  std::vector<std::shared_ptr<const EdgeNodes>> parts;
+  Indices rows;         ///< the graph's edges in the order of the blocks; of one block none, as they are
+  Blocks edges, atoms;  ///< where those of each block begin
+  std::size_t size() const { return parts.size(); }
+};
 
 /// One block with all edges in their order where there are at most `most`; otherwise blocks of whole atoms,
 /// of at most so many edges unless one atom has more. An atom adds its edges in the same order whatever the
@@ -76,14 +80,16 @@ class EdgeSums {
   /// @param layer    names its parameters by collect(prefix, refs)
   /// @param x        (owned, ...) features, of which senders have those of all atoms; or empty
   /// @param message  a function of its arguments alone; it owns what it uses besides
+  /// @param results  how many arrays it gives
   template <class Layer, class Message>
-  Arrays operator()(const Layer& layer, const Array& x, const Message& message) const {
+  Arrays operator()(const Layer& layer, const Array& x, const Message& message,
+                    std::size_t results = 1) const {
     if (blocks_->size() == 1) return message(layer, whole_, spread(x), x);
     Layer named = layer;
     nn::ParameterRefs refs;
     named.collect("", refs);
     return in_blocks(
-        nn::values_of(refs), x,
+        nn::values_of(refs), x, results,
         [layer = std::make_shared<const Layer>(layer), message](
             const Arrays& parameters, const Edges& edges, const Array& senders, const Array& receivers) {
           Layer own = *layer;
@@ -98,7 +104,7 @@ class EdgeSums {
   using Block = std::function<Arrays(const Arrays& parameters, const Edges& edges, const Array& senders,
                                      const Array& receivers)>;
   Array spread(const Array& x) const;
-  Arrays in_blocks(const Arrays& parameters, const Array& x, const Block& block) const;
+  Arrays in_blocks(const Arrays& parameters, const Array& x, std::size_t results, const Block& block) const;
 
   const Graph& graph_;
   std::shared_ptr<const EdgeBlocks> blocks_;

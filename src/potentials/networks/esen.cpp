@@ -173,7 +173,7 @@ Array Esen::atomic_energies(const Graph& graph, const Array& vectors) const {
     Array n = layer.norm_1(x);
     Message given = layer.message;
     given.edge = given.edge.with_tables(p.source, p.target);
-    const Arrays received = sums(given, n, message);
+    const Arrays received = sums(given, n, message, 2);
     x = x + received[0] + received[1];
     n = layer.norm_2(x);
     Array scalars;
