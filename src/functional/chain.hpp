@@ -12,7 +12,7 @@
 // Nothing is inverted but the triangle K, whose B has no eigenvalue below 1.
 //
 // Backward: the derivatives r of the evidence by m-, and the matrix N with (r r^T - N) / 2 that by P-:
-//   r_i = (1 - H^T U V^T) A^T r_{i+1} + H^T (e - W H m),
+//   r_i = (1 - H^T U V^T) A^T r_{i+1} + H^T (1 - U V^T H^T) (e - W H m-),
 //   N_i = (1 - H^T U V^T) A^T N_{i+1} A (1 - V U^T H) + H^T U U^T H.
 // They give the smoothed moments, m- + P- r and P- - P- N P-, and the gradient in every kernel parameter,
 // from the same pass; no covariance is inverted, so that kernels without noise of their own (constant,

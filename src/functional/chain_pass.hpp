@@ -286,35 +286,44 @@ struct Chain::Pass {
     for (Index i = end - 1; i >= begin; --i) {
       const double* w = precision + i * c * c;
       const double* e = shift + i * c;
-      const double* vt = t.v(i);
-      const double* hu = spread(i, c, t.u(i), uh);  // (C, D)
+      const double *ut = t.u(i), *vt = t.v(i);
+      const double* hu = spread(i, c, ut, uh);  // (C, D)
       functional::apply(c, d, vt, r, x);
-      const double* hm = read(i, Fixed<1>{}, t.m_post(i), y);
+      for (int k = 0; k < c; ++k)
+        for (int j = 0; j < d; ++j) r[j] -= hu[k * d + j] * x[k];
+      // e - W H m = (1 - U V^T H^T) (e - W H m-): no difference of large numbers where the prior is wide
+      const double* hm = read(i, Fixed<1>{}, t.m_prior(i), y);
       for (int j = 0; j < c; ++j) {
         double sum = e[j];
         for (int k = 0; k < c; ++k) sum -= w[j * c + k] * hm[k];
         z[j] = sum;
       }
+      functional::apply(c, d, vt, spread(i, Fixed<1>{}, z, inverse), x);
+      for (int k = 0; k < c; ++k)
+        for (int j = 0; j < c; ++j) z[j] -= ut[k * c + j] * x[k];
       const double* hz = spread(i, Fixed<1>{}, z, inverse);
       for (int j = 0; j < d; ++j) r[j] += hz[j];
-      for (int k = 0; k < c; ++k)
-        for (int j = 0; j < d; ++j) r[j] -= hu[k * d + j] * x[k];
 
+      // (1 - H^T U V^T) N, then that times (1 - V U^T H): from one side at a time, for the same reason
       multiply(c, d, d, vt, n, tt);
-      for (int j = 0; j < c; ++j)
-        for (int k = 0; k < c; ++k) {
-          double sum = j == k ? 1 : 0;
-          for (int q = 0; q < d; ++q) sum += tt[j * d + q] * vt[k * d + q];
-          b[j * c + k] = sum / 2;
-        }
-      for (int j = 0; j < c; ++j)
-        for (int k = 0; k < c; ++k)
-          for (int q = 0; q < d; ++q) tt[j * d + q] -= b[j * c + k] * hu[k * d + q];
       for (int k = 0; k < c; ++k)
         for (int j = 0; j < d; ++j) {
-          const double f = hu[k * d + j], g = tt[k * d + j];
-          for (int q = 0; q < d; ++q) n[j * d + q] -= f * tt[k * d + q] + g * hu[k * d + q];
+          const double f = hu[k * d + j];
+          for (int q = 0; q < d; ++q) n[j * d + q] -= f * tt[k * d + q];
         }
+      for (int j = 0; j < d; ++j)
+        for (int k = 0; k < c; ++k) {
+          double sum = -hu[k * d + j];  // H^T U U^T H joins
+          for (int q = 0; q < d; ++q) sum += n[j * d + q] * vt[k * d + q];
+          tt[j * c + k] = sum;
+        }
+      for (int j = 0; j < d; ++j)
+        for (int k = 0; k < c; ++k) {
+          const double f = tt[j * c + k];
+          for (int q = 0; q < d; ++q) n[j * d + q] -= f * hu[k * d + q];
+        }
+      for (int j = 0; j < d; ++j)
+        for (int q = 0; q < j; ++q) n[j * d + q] = n[q * d + j] = (n[j * d + q] + n[q * d + j]) / 2;
       copy(r, n, t.r(i), t.n(i));
       if (i > 0) {
         advance_transposed(a(i), r, x);

@@ -211,6 +211,33 @@ TEST(GaussianProcess, EqualsDenseMatrices) {
     }
 }
 
+// A straight line known to a thousandth by a process that could go anywhere: weight times prior variance is
+// 10^11 and more at the first coordinate, and its square is more than float64 has digits for.
+TEST(GaussianProcess, WidePriorsLoseNoDigits) {
+  const double noise = 1e-6;
+  Points p;
+  for (Index i = 0; i < 300; ++i) {
+    p.x.push_back(std::floor(static_cast<double>(i) / 5) / 60);  // five at a place
+    p.y.push_back(3 * p.x.back() - 1 + 1e-3 * Random(9).normal(static_cast<std::uint64_t>(i)));
+  }
+  for (const char* words : {"matern32(30, 1e5)", "matern52(30, 1e5)", "matern32(30, 1e5) + linear(10)"}) {
+    const Kernel k = Kernel::parse(words);
+    const GaussianProcess one(k, Array::from(p.x), Array::from(p.y), noise),
+        factors(k, Array::from(p.x), Array::from(p.y), noise, Smoother::square_root);
+    double worst = 0, variance = 0;
+    for (Index i = 0; i < one.function().size(); ++i) {
+      const double x = p.x[static_cast<std::size_t>(5 * i)];
+      worst = worst_of(worst, std::abs(one.function().moments().mean(i, 0) - (3 * x - 1)));
+      const double a = one.function().moments().covariance(i, 0, 0),
+                   b = factors.function().moments().covariance(i, 0, 0);
+      variance = worst_of(variance, std::abs(a - b) / b);
+    }
+    EXPECT_LE(worst, 1.5e-3) << words;
+    EXPECT_LE(variance, 5e-2) << words;
+    EXPECT_LE(std::abs(one.predict(Array::of({0})).first(0) + 1), 1.5e-3) << words;
+  }
+}
+
 TEST(GaussianProcess, TheScanGoesThroughManyBlocks) {
   Points p = points(3000, 5, true);
   for (const char* words : {"matern12(0.3)", "matern52(0.5) + constant", "matern32 * periodic(1) + linear"}) {
