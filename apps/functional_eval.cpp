@@ -49,12 +49,14 @@ void evaluate(const Options& o) {
   std::vector<Mode> modes = modes_of(f.model);
   ordered_json j;
   std::vector<Score> all;
-  for (std::size_t m = 0; m < f.model.outputs().size(); ++m) {
+  std::vector<Rows> rows;  // of every output; what is missing is said before anything is printed
+  for (const std::string& name : f.model.outputs())
+    rows.push_back(take_rows(table, modes, {name}, o.drop, false));
+  for (std::size_t m = 0; m < rows.size(); ++m) {
     const std::string& name = f.model.outputs()[m];
-    const Rows rows = take_rows(table, modes, {name}, o.drop, false);
     PredictOptions p;
     p.output = static_cast<Index>(m);
-    const Score s = score(f.model.predict(rows.x, p, rows.y), rows.y);
+    const Score s = score(f.model.predict(rows[m].x, p, rows[m].y), rows[m].y);
     all.push_back(s);
     if (f.model.outputs().size() > 1) j["outputs"][name] = score_json(s);
     if (!o.json) {

@@ -301,10 +301,10 @@ void add_functional_fit(CLI::App& functional) {
                    "NAME=WORDS such as time=\"matern12 + periodic(365.25)\"; repeatable")
       ->allow_extra_args(false);
   verb->add_option("--default-kernel", o->fit.kernel, "Of the other inputs (default matern32)");
-  add_field_options(
-      verb, config::fields_of(o->fit),
-      {"method", "rank", "pair_rank", "main_effects", "noise", "scale", "prune", "max_sweeps", "tolerance",
-       "calibrate", "seed", "length", "variance", "damping", "noise_damping", "epochs", "site_prior"});
+  add_field_options(verb, config::fields_of(o->fit),
+                    {"method", "rank", "pair_rank", "main_effects", "noise", "scale", "prune", "max_sweeps",
+                     "tolerance", "calibrate", "conformal", "seed", "length", "variance", "damping",
+                     "noise_damping", "epochs", "site_prior"});
   verb->add_option("--folds", o->folds,
                    "Scores by cross-validation with so many folds (default 0: on the data of the fit)")
       ->check(CLI::Range(0, 1000));

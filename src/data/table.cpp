@@ -123,6 +123,7 @@ Table read_text(const std::string& path) {
   bool header = false;
   std::vector<std::vector<std::string>> kept;  // words of columns that may be no numbers
   std::vector<bool> numeric, times;
+  std::vector<Index> seen;  // numbers before the first word
   const auto where = [&] { return text("line ", reader.number()); };
   while (reader.next(raw)) {
     if (!header && raw.compare(0, 3, "\xEF\xBB\xBF") == 0) raw.remove_prefix(3);
@@ -151,7 +152,7 @@ Table read_text(const std::string& path) {
         c.name = f;
         table.columns.push_back(std::move(c));
       }
-      kept.resize(fields.size());
+      kept.resize(fields.size()), seen.assign(fields.size(), 0);
       numeric.assign(fields.size(), true), times.assign(fields.size(), true);
       header = true;
       continue;
@@ -170,8 +171,10 @@ Table read_text(const std::string& path) {
       }
       if (!none && !numeric[k] && times[k] && !time_stamp(fields[k], t)) {
         times[k] = false;
-        if (c.example.empty()) c.example = text("'", printable(fields[k]), "' in ", where());
+        // among times the first that is none; among numbers the first word
+        if (c.example.empty() || seen[k] == 0) c.example = text("'", printable(fields[k]), "' in ", where());
       }
+      if (!none && numeric[k]) ++seen[k];
       c.numbers.push_back(none ? missing : x);
       kept[k].push_back(none ? "" : std::move(fields[k]));
       // as long as a column is of numbers its words are not needed, but the first rows may be numbers by

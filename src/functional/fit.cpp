@@ -158,14 +158,20 @@ Fit fit_with(const Array& x, const Array& y, std::vector<Mode> modes, const FitO
   const Array values = y.as(DType::f64);
   for (Index j = 0; j < m; ++j) {
     Index count = 0;
+    double largest = 0;
     for (Index i = 0; i < n; ++i) {
       const double v = values.data<double>()[i * m + j];
+      if (!std::isnan(v)) largest = std::max(largest, std::abs(v));
       require(!std::isinf(v), "[fit] row ", i, ": ", outputs[static_cast<std::size_t>(j)], " is ", v,
               "; expected a number, or NaN where it is missing");
       count += std::isnan(v) ? 0 : 1;
     }
     require(count >= 2, "[fit] ", outputs[static_cast<std::size_t>(j)], " has ", count,
             count == 1 ? " value" : " values", "; a fit needs two at least");
+    require(largest <= 1e150 && (largest == 0 || largest >= 1e-150), "[fit] ",
+            outputs[static_cast<std::size_t>(j)], " has values of size ", largest,
+            ", whose square leaves the range of float64 (sizes 1e-150 to 1e150); "
+            "divide all of them by a power of ten");
   }
 
   Fit result;

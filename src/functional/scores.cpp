@@ -78,14 +78,16 @@ class Ridge {
     std::vector<double> gram(static_cast<std::size_t>(f * f), 0.0), right(static_cast<std::size_t>(f), 0.0),
         rows;
     double square = 0;
+    for (Index i = 0; i < n; ++i) mean_ += y[i] / static_cast<double>(n);
     for (Index begin = 0; begin < n; begin += 4096) {
       const Index end = std::min(n, begin + 4096);
       rows.resize(static_cast<std::size_t>((end - begin) * f));
       for (Index i = begin; i < end; ++i) {
         fill(z, static_cast<std::size_t>(i), rows.data() + (i - begin) * f);
         for (Index p = 0; p < f; ++p)
-          right[static_cast<std::size_t>(p)] += rows[static_cast<std::size_t>((i - begin) * f + p)] * y[i];
-        square += y[i] * y[i];
+          right[static_cast<std::size_t>(p)] +=
+              rows[static_cast<std::size_t>((i - begin) * f + p)] * (y[i] - mean_);
+        square += (y[i] - mean_) * (y[i] - mean_);
       }
       const MatrixView<double> x{rows.data(), f, false};
       gemm<double>(f, f, end - begin, transposed(x), x, gram.data(), f, 1.0, 1.0);
@@ -112,7 +114,7 @@ class Ridge {
   double at(const std::vector<std::vector<double>>& z, std::size_t i) const {
     std::vector<double> row(powers_.size());
     fill(z, i, row.data());
-    double sum = 0;
+    double sum = mean_;
     for (std::size_t p = 0; p < row.size(); ++p) sum += row[p] * weight_[p];
     return sum;
   }
@@ -189,6 +191,7 @@ class Ridge {
   std::vector<std::vector<int>> powers_;
   std::vector<double> weight_;
   int degree_ = 4;
+  double mean_ = 0;
 };
 
 }  // namespace

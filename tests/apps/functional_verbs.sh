@@ -77,6 +77,14 @@ expect 3 "line 3: 'a' is missing; --drop-missing" fit hole.csv --inputs a --targ
 expect 0 'left out 1 of 4 rows' fit hole.csv --inputs a --target y --drop-missing --rank 0 --out hole.h5
 printf 'a,y\n01/02/2020,1\n02/02/2020,2\n' > stamp.csv
 expect 3 "where numbers or times such as 2013-03-01" fit stamp.csv --inputs a --target y --out bad.h5
+printf 'a,y\n2020-01-02,1\n2020-13-45,2\n2020-01-04,2\n' > stamp.csv
+expect 3 "words ('2020-13-45' in line 3) where numbers or times" fit stamp.csv --inputs a --target y --out bad.h5
+printf 'a,y\n1,1e200\n2,2e200\n3,1e200\n' > big.csv
+expect 2 'whose square leaves the range' fit big.csv --inputs a --target y --out bad.h5
+awk 'BEGIN { print "a,b,y"; for (i = 0; i < 200; i++) { a = (37 * i) % 199; b = (71 * i) % 197; printf "%g,%g,%.17g\n", a, b, 1e9 + 2 * a + b } }' > exact.csv
+expect 0 '"model"' fit exact.csv --inputs a,b --target y --no-conformal --out exact.h5 --json
+holds "$(sed -n '/"model"/,/}/s/^ *"rmse": \([^,]*\).*/\1/p' out) < 0.1"
+holds "$(sed -n '/"ridge/,/}/s/^ *"rmse": \([^,]*\).*/\1/p' out) < 0.01"
 printf 'a,y\n1,x\n2,3\n' > target.csv
 expect 3 "'x' in line 2) where numbers are expected" fit target.csv --inputs a --target y --out bad.h5
 expect 4 'none.csv' fit none.csv --inputs a --target y --out bad.h5
