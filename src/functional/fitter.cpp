@@ -250,8 +250,8 @@ bool Fitter::dispensable(const Variational& state, int component, Variational& t
   return false;
 }
 
-// Backward elimination: the first product, by rising power, that is dispensable goes. As many are tried at a
-// time as there are threads; the first stays the first.
+// Backward elimination: the first product, by rising power, that is dispensable goes. Often that is the
+// first one; of the others as many are tried at a time as there are threads.
 void Fitter::prune(Variational& state, int first) {
   const bool done = converged;
   for (bool changed = true; changed && !stop();) {
@@ -260,8 +260,8 @@ void Fitter::prune(Variational& state, int first) {
     for (int c = first; c < static_cast<int>(state.components().size()); ++c) candidates.push_back(c);
     std::stable_sort(candidates.begin(), candidates.end(),
                      [&](int a, int b) { return state.power(a) < state.power(b); });
-    const auto some = static_cast<std::size_t>(team());
-    for (std::size_t at = 0; at < candidates.size() && !changed; at += some) {
+    for (std::size_t at = 0, some = 1; at < candidates.size() && !changed; at += some) {
+      some = at == 0 ? 1 : static_cast<std::size_t>(team());
       if (state.components().size() == 1 || stop()) break;
       std::vector<Variational> trials(std::min(some, candidates.size() - at));
       std::vector<char> goes(trials.size(), 0);
