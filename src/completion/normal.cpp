@@ -4,23 +4,39 @@
 #include <cmath>
 
 #include "cartan/core/parallel.hpp"
+#include "core/simd.hpp"
 
 namespace cartan::completion {
+
+namespace {
+
+double dot(const double* a, const double* b, Index n) {
+  using V = vector_of<double>::type;
+  Index k = 0;
+  double s = 0;
+  if (n >= 8) {
+    V sum{};
+    for (; k + 8 <= n; k += 8) sum += load<V>(a + k) * load<V>(b + k);
+    s = horizontal_sum<double>(sum);
+  }
+  for (; k < n; ++k) s += a[k] * b[k];
+  return s;
+}
+
+}  // namespace
 
 bool cholesky_in_place(double* a, Index n, Index stride) {
   for (Index j = 0; j < n; ++j) {
     double* aj = a + j * stride;
     double d = aj[j];
     const double whole = d;
-    for (Index k = 0; k < j; ++k) d -= aj[k] * aj[k];
+    d -= dot(aj, aj, j);
     if (!(d > 1e-13 * whole) || !std::isfinite(d)) return false;
     aj[j] = std::sqrt(d);
     const double by = 1 / aj[j];
     for (Index i = j + 1; i < n; ++i) {
       double* ai = a + i * stride;
-      double s = ai[j];
-      for (Index k = 0; k < j; ++k) s -= ai[k] * aj[k];
-      ai[j] = s * by;
+      ai[j] = (ai[j] - dot(ai, aj, j)) * by;
     }
   }
   return true;
@@ -28,9 +44,7 @@ bool cholesky_in_place(double* a, Index n, Index stride) {
 
 void solve_in_place(const double* l, Index n, Index stride, double* x) {
   for (Index i = 0; i < n; ++i) {
-    double s = x[i];
-    for (Index k = 0; k < i; ++k) s -= l[i * stride + k] * x[k];
-    x[i] = s / l[i * stride + i];
+    x[i] = (x[i] - dot(l + i * stride, x, i)) / l[i * stride + i];
   }
   for (Index i = n; i-- > 0;) {
     x[i] /= l[i * stride + i];

@@ -1,5 +1,6 @@
 #include "completion/starts.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cartan/core/error.hpp"
@@ -19,20 +20,24 @@ int scouts_of(const LowRankOptions& o, const Parts& parts, const SparseTensor& x
   return static_cast<std::size_t>(x.size()) < 16 * numbers ? 10 : 1;
 }
 
-// The one that is best after ten sweeps.
-void scout(Parts& parts, RowAls& als, std::uint64_t seed, std::uint64_t restart, int scouts, bool positive) {
-  double least = INFINITY;
-  std::unique_ptr<Parts> best;
-  for (int run = 0; run < scouts; ++run) {
-    const auto draw = static_cast<std::uint64_t>(run);
-    parts.start(Random(seed, run == 0 ? 1000 + restart : (restart + 1) * 1000000 + draw), positive);
-    for (int k = 0; k < 10; ++k) als.sweep(parts);
-    const double objective = als.objective(parts);
-    if (best && !(objective < least)) continue;
-    least = objective, best = parts.clone();
+// Keeps the parts that are best after a few sweeps.
+class Contest {
+ public:
+  Contest(RowAls& als, int sweeps) : als_(als), sweeps_(sweeps) {}
+  void enter(Parts& parts) {
+    for (int k = 0; k < sweeps_; ++k) als_.sweep(parts);
+    const double objective = als_.objective(parts);
+    if (best_ && !(objective < least_)) return;
+    least_ = objective, best_ = parts.clone();
   }
-  parts.data = std::move(best->data);
-}
+  void leave(Parts& parts) { parts.data = std::move(best_->data); }
+
+ private:
+  RowAls& als_;
+  int sweeps_;
+  double least_ = INFINITY;
+  std::unique_ptr<Parts> best_;
+};
 
 // A Tucker tensor of the same rank, then a CP of its core alone (Bro, Andersson, Chemometr. Intell. Lab.
 // Syst. 42, 1998): sweeps through a core cost nothing.
@@ -64,15 +69,30 @@ void compressed(Parts& parts, RowAls& als, const Random& random) {
 
 void start(Parts& parts, RowAls& als, const LowRankOptions& o, int restart, const SparseTensor& train,
            const SparseTensor& validation, bool positive) {
-  const int scouts = scouts_of(o, parts, train, validation);
   const auto number = static_cast<std::uint64_t>(restart);
-  if (scouts > 1) return scout(parts, als, o.seed, number, scouts, positive);
+  const auto draw = [&](int scout) {
+    const auto k = static_cast<std::uint64_t>(scout);
+    parts.start(Random(o.seed, scout == 0 ? 1000 + number : (number + 1) * 1000000 + k), positive);
+  };
   double all = 1;
   for (const Index n : parts.shape) all *= static_cast<double>(n);
   if (restart == 0 && parts.canonical() && parts.order() >= 3 && !positive && o.solver == Solver::als &&
-      o.loss == Loss::gaussian && !o.prune && o.scouts == 0 && 2 * static_cast<double>(train.size()) > all)
-    return compressed(parts, als, Random(o.seed, 1000));
-  parts.start(Random(o.seed, 1000 + number), positive);
+      o.loss == Loss::gaussian && !o.prune && o.scouts == 0 && 2 * static_cast<double>(train.size()) > all) {
+    // of small tensors random starts too: they cost nothing
+    const double operations = 80 * all * static_cast<double>(parts.width[0]);
+    const int others = static_cast<int>(std::min(10.0, 2e7 / operations));
+    compressed(parts, als, Random(o.seed, 1000));
+    if (others == 0) return;
+    Contest contest(als, 6);
+    contest.enter(parts);
+    for (int scout = 0; scout < others; ++scout) draw(scout), contest.enter(parts);
+    return contest.leave(parts);
+  }
+  const int scouts = scouts_of(o, parts, train, validation);
+  if (scouts == 1) return draw(0);
+  Contest contest(als, 10);
+  for (int scout = 0; scout < scouts; ++scout) draw(scout), contest.enter(parts);
+  contest.leave(parts);
 }
 
 }  // namespace cartan::completion

@@ -7,7 +7,7 @@
 namespace cartan::completion {
 
 /// Fills `parts`, from random numbers of (seed, restart): the best of some short runs where little is known,
-/// the solution of a compressed tensor where a CP has most entries.
+/// the solution of a compressed tensor where a CP has most entries, or a random start that soon is better.
 void start(Parts& parts, RowAls& als, const LowRankOptions& options, int restart, const SparseTensor& train,
            const SparseTensor& validation, bool positive);
 
