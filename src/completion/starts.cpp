@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cartan/core/error.hpp"
-#include "cartan/linalg/als.hpp"
-#include "linalg/matrix.hpp"
+#include "completion/normal.hpp"
 
 namespace cartan::completion {
 namespace {
@@ -40,29 +38,59 @@ class Contest {
 };
 
 // A Tucker tensor of the same rank, then a CP of its core alone (Bro, Andersson, Chemometr. Intell. Lab.
-// Syst. 42, 1998): sweeps through a core cost nothing.
-void compressed(Parts& parts, RowAls& als, const Random& random) {
+// Syst. 42, 1998): sweeps through a core cost nothing. False where the factors have dependent columns.
+bool compressed(Parts& parts, RowAls& als, std::uint64_t seed) {
   const Index rank = parts.width[0];
   std::vector<Index> ranks;
   for (const Index n : parts.shape) ranks.push_back(std::min(n, rank));
   TuckerParts tucker(parts.shape, ranks);
-  tucker.start(random, false);
+  tucker.start(Random(seed, 1000), false);
   for (int k = 0; k < 3; ++k) als.sweep(tucker);
-  linalg::Tucker t;
-  t.core = Array::from(tucker.data.back(), ranks);
-  for (int k = 0; k < parts.order(); ++k)
-    t.factors.push_back(Array::from(tucker.data[static_cast<std::size_t>(k)],
-                                    {parts.rows(k), ranks[static_cast<std::size_t>(k)]}));
-  t = linalg::orthogonalized(t);
-  const auto small = linalg::cp_als(t.core, rank, linalg::Start::random, {200, 1e-7, 0});
-  for (int k = 0; k < parts.order(); ++k) {
-    const auto j = static_cast<std::size_t>(k);
-    const linalg::Matrix u =
-        linalg::product(linalg::matrix_of(t.factors[j]), linalg::matrix_of(small.tensor.factors[j]));
+  std::vector<double>& core = tucker.data.back();
+  for (int k = 0; k < parts.order(); ++k) {  // u = q l^T with orthonormal columns of q; l^T goes to the core
+    const Index r = ranks[static_cast<std::size_t>(k)];
+    std::vector<double> l(static_cast<std::size_t>(r * r), 0.0);
     for (Index i = 0; i < parts.rows(k); ++i)
-      for (Index r = 0; r < rank; ++r) parts.row(k, i)[r] = u(i, r) * (k == 0 ? small.tensor.weights(r) : 1);
+      for (Index a = 0; a < r; ++a)
+        for (Index b = 0; b <= a; ++b)
+          l[static_cast<std::size_t>(a * r + b)] += tucker.row(k, i)[a] * tucker.row(k, i)[b];
+    if (!cholesky_in_place(l.data(), r, r)) return false;
+    for (Index i = 0; i < parts.rows(k); ++i) {
+      double* u = tucker.row(k, i);
+      for (Index a = 0; a < r; ++a) {
+        for (Index b = 0; b < a; ++b) u[a] -= l[static_cast<std::size_t>(a * r + b)] * u[b];
+        u[a] /= l[static_cast<std::size_t>(a * r + a)];
+      }
+    }
+    Index after = 1;
+    for (std::size_t j = static_cast<std::size_t>(k) + 1; j < ranks.size(); ++j) after *= ranks[j];
+    for (std::size_t block = 0; block < core.size(); block += static_cast<std::size_t>(r * after))
+      for (Index c = 0; c < after; ++c)
+        for (Index i = 0; i < r; ++i) {  // l is lower: what has been written is not read again
+          double* column = core.data() + block + c;
+          double sum = 0;
+          for (Index a = i; a < r; ++a) sum += l[static_cast<std::size_t>(a * r + i)] * column[a * after];
+          column[i * after] = sum;
+        }
   }
-  parts.balance();
+  const SparseTensor x = SparseTensor::from_dense(Array::from(core, ranks));
+  const LossFunction loss;
+  Penalties penalties;
+  penalties.ridge = 1e-9;
+  CanonicalParts small(ranks, rank);
+  small.start(Random(seed, 999), false);
+  RowAls inner(x, loss, penalties);
+  for (int k = 0; k < 50; ++k) inner.sweep(small), small.balance();
+  for (int k = 0; k < parts.order(); ++k) {
+    const Index width = ranks[static_cast<std::size_t>(k)];
+    for (Index i = 0; i < parts.rows(k); ++i)
+      for (Index r = 0; r < rank; ++r) {
+        double sum = 0;
+        for (Index a = 0; a < width; ++a) sum += tucker.row(k, i)[a] * small.row(k, a)[r];
+        parts.row(k, i)[r] = sum;
+      }
+  }
+  return true;
 }
 
 }  // namespace
@@ -81,7 +109,7 @@ void start(Parts& parts, RowAls& als, const LowRankOptions& o, int restart, cons
     // of small tensors random starts too: they cost nothing
     const double operations = 80 * all * static_cast<double>(parts.width[0]);
     const int others = static_cast<int>(std::min(10.0, 2e7 / operations));
-    compressed(parts, als, Random(o.seed, 1000));
+    if (!compressed(parts, als, o.seed)) draw(0);
     if (others == 0) return;
     Contest contest(als, 6);
     contest.enter(parts);
