@@ -341,6 +341,53 @@ TEST(SO2Gradient, KeptMessagesChangeNoBit) {
     }
 }
 
+// A training on forces: a function of the derivatives, differentiated by all but the directions, in the
+// passes that serve it alone and, where the tape goes on, as at any order. On any number of threads the same
+// bits.
+TEST(SO2Gradient, TrainingOnForces) {
+  for (const std::size_t number : {0, 1, 3, 5, 8})
+    for (const Index kept_bytes : {Index{1} << 30, Index{0}})
+      for (const bool radial : {false, true}) {
+        const Case& t = cases[number];
+        if (t.channelwise && radial) continue;
+        SO2Options options{t.mmax, t.parity, t.channelwise, {}};
+        options.kept_bytes = kept_bytes;
+        const SO2Convolution c(t.in, t.out, options);
+        const Index edges = 107;
+        const EdgeList list = random_edges(edges, 6, 9, 51);
+        const auto run = [&](DType dtype, bool tape, bool values) {
+          Arrays x{track(normal({6, c.irreps_in().dim()}, 52, dtype)),
+                   track(normal(weight_shape(c, edges), 53, dtype)),
+                   track(edge_vectors(edges, 54).as(dtype))};
+          if (radial) x.push_back(track(normal({edges, c.radial_size()}, 55, dtype)));
+          const Array y = c(list, x[0], x[2], x[1], radial ? x[3] : Array());
+          Arrays inner{x[0], x[2]};
+          if (radial) inner.push_back(x[3]);
+          const Arrays g = gradients(sum(square(y) * y), inner, {}, true);
+          Array loss = values ? sum(square(y)) : Array::scalar(0, dtype);
+          for (std::size_t k = 0; k < g.size(); ++k)
+            loss = loss + sum(square(g[k]) * normal(g[k].shape(), 56 + k, dtype));
+          Arrays asked{x[0], x[1]};
+          if (radial) asked.push_back(x[3]);
+          return gradients(loss, asked, {}, tape);
+        };
+        for (const bool values : {true, false}) {
+          const Arrays last = run(DType::f64, false, values), any = run(DType::f64, true, values);
+          for (std::size_t k = 0; k < last.size(); ++k) {
+            EXPECT_GT(largest(any[k]), 0);
+            EXPECT_LE(difference(last[k], detach(any[k])), 1e-13)
+                << t.in << " " << kept_bytes << radial << values << k;
+          }
+        }
+        set_threads(1);
+        const Arrays one = run(DType::f32, false, true);
+        set_threads(3);
+        const Arrays three = run(DType::f32, false, true);
+        set_threads(0);
+        for (std::size_t k = 0; k < one.size(); ++k) EXPECT_TRUE(identical(one[k], three[k])) << t.in << k;
+      }
+}
+
 // Directions alone enter: the derivative along an edge is zero, forces do no work there.
 TEST(SO2Gradient, IsNormalToTheEdgeAndItsCurlIsZero) {
   const SO2Convolution c("3x0e+3x1o+3x2e+3x3o", "2x0e+2x1o+2x2e+2x3o", {2, false, false, {}});

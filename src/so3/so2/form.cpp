@@ -34,8 +34,10 @@ Array SO2Form::derivative(int k, const Arrays& full) const {
 }
 
 template <class T>
-SO2Arguments<T> SO2Form::arguments(const Arrays& full) const {
-  const auto data = [&](int k) { return k != slot() && (k != S || radial_) ? full[k].data<T>() : nullptr; };
+SO2Arguments<T> SO2Form::arguments(const Arrays& full, bool all) const {
+  const auto data = [&](int k) {
+    return (all || k != slot()) && (k != S || radial_) ? full[k].data<T>() : nullptr;
+  };
   SO2Arguments<T> f{*shape_, edges_, rotations_, data(G), data(X), data(W), data(S), data(R), {}};
   for (int k = first_rotation(radial_); k < slots(); ++k)
     f.omega.push_back(k == slot() ? nullptr : full[k].data<T>());
@@ -86,16 +88,7 @@ Arrays SO2Pullback::eval_cpu(const Arrays& in) const {
   if (s_) out.push_back(zeros(SO2Form::S));
   if (torque_) out.push_back(zeros(SO2Form::R));
   dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
-    const auto data = [&](int slot) { return in[slot].data<T>(); };
-    const SO2Arguments<T> f{*form_.shape_,
-                            form_.edges_,
-                            0,
-                            data(SO2Form::G),
-                            data(SO2Form::X),
-                            data(SO2Form::W),
-                            form_.radial_ ? data(SO2Form::S) : nullptr,
-                            data(SO2Form::R),
-                            {}};
+    const SO2Arguments<T> f = form_.arguments<T>({in.begin(), in.begin() + form_.slots()}, true);
     std::size_t next = 0;
     T* x = x_ ? out[next++].mutable_data<T>() : nullptr;
     T* s = s_ ? out[next++].mutable_data<T>() : nullptr;
@@ -106,13 +99,104 @@ Arrays SO2Pullback::eval_cpu(const Arrays& in) const {
   return out;
 }
 
+Arrays SO2Pullback::vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
+                        const std::vector<bool>& wanted) const {
+  if (recording() || wanted[SO2Form::R] || form_.shape_->channelwise)
+    return Jointly::vjp(in, outputs, cotangents, wanted);
+  const auto slots = static_cast<std::size_t>(form_.slots());
+  const bool kept = in.size() > slots;
+  Arrays all = in;
+  std::vector<bool> along;
+  std::size_t next = 0;
+  for (const bool there : {x_, s_, torque_}) {
+    along.push_back(there && !cotangents[next].empty());
+    if (along.back()) all.push_back(cotangents[next]);
+    next += there ? 1 : 0;
+  }
+  std::vector<bool> targets = wanted;
+  if (kept) targets[slots] = wanted[slots] && along.back();
+  Arrays g(in.size());
+  const Arrays found = run_all(std::make_shared<SO2Again>(form_, kept, std::move(along), targets), all);
+  next = 0;
+  for (std::size_t k = 0; k < targets.size(); ++k)
+    if (targets[k]) g[k] = found[next++];
+  return g;
+}
+
+Arrays SO2Again::eval_cpu(const Arrays& in) const {
+  const DType dtype = in[0].dtype();
+  const auto slots = static_cast<std::size_t>(form_.slots());
+  Arrays out;
+  for (std::size_t k = 0; k < wanted_.size(); ++k)
+    if (wanted_[k])
+      out.push_back(
+          k < slots ? SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, static_cast<int>(k)).zeros(dtype)
+                    : Array::uninitialized(in[k].shape(), dtype));
+  dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
+    const SO2Arguments<T> f = form_.arguments<T>({in.begin(), in.begin() + form_.slots()}, true);
+    std::size_t next = slots;
+    const T* messages = kept_ ? in[next++].data<T>() : nullptr;
+    SO2Directions<T> directions;
+    const T** along[] = {&directions.x, &directions.s, &directions.torque};
+    for (std::size_t k = 0; k < 3; ++k)
+      if (along_[k]) *along[k] = in[next++].data<T>();
+    SO2Second<T> second;
+    next = 0;
+    const auto to = [&](std::size_t k) {
+      return k < wanted_.size() && wanted_[k] ? out[next++].mutable_data<T>() : nullptr;
+    };
+    second.g = to(SO2Form::G);
+    second.x = to(SO2Form::X);
+    second.w = to(SO2Form::W);
+    if (form_.radial_) second.s = to(SO2Form::S);
+    if (kept_) second.messages = to(slots);
+    pull_back_again(f, directions, messages, second);
+  });
+  return out;
+}
+
+// The messages have a cotangent only where SO2Pullback gave it: nothing is recorded, and the derivative by
+// the directions is not wanted.
+Arrays SO2Form::vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
+                    const std::vector<bool>& wanted) const {
+  if (!keep_ || cotangents[1].empty()) return Multilinear::vjp(in, outputs, cotangents, wanted);
+  Arrays all = filled(in, cotangents[0].empty() ? zeros(in[0].dtype()).to(in[0].device()) : cotangents[0]);
+  all.push_back(cotangents[1]);
+  std::vector<bool> targets = wanted;
+  targets.insert(targets.begin() + slot(), false);
+  const Arrays found = run_all(std::make_shared<SO2Fold>(*this, targets), all);
+  Arrays g(targets.size());
+  std::size_t next = 0;
+  for (std::size_t k = 0; k < targets.size(); ++k)
+    if (targets[k]) g[k] = found[next++];
+  return without(g, slot());
+}
+
+Arrays SO2Fold::eval_cpu(const Arrays& in) const {
+  const DType dtype = in[0].dtype();
+  Arrays out;
+  for (std::size_t k = 0; k < wanted_.size(); ++k)
+    if (wanted_[k])
+      out.push_back(SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, static_cast<int>(k)).zeros(dtype));
+  dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
+    SO2Arguments<T> f = form_.arguments<T>({in.begin(), in.end() - 1}, true);
+    f.q = in.back().data<T>();
+    std::size_t next = 0;
+    const auto to = [&](int k) { return wanted_[k] ? out[next++].mutable_data<T>() : nullptr; };
+    T *x = to(SO2Form::X), *w = to(SO2Form::W), *s = form_.radial_ ? to(SO2Form::S) : nullptr;
+    if (x || s) pull_back<T>(f, nullptr, x, s, nullptr);
+    if (w) form_.shape_->channelwise ? by_channel_weights(f, w) : by_weights(f, w);
+  });
+  return out;
+}
+
 Arrays SO2Form::derivatives(const Arrays& full, const std::vector<bool>& wanted,
                             const Arrays& outputs) const {
   const bool x = wanted[X], s = radial_ && wanted[S], r = wanted[R];
   if (slot() != G || rotations_ > 0 || (x + s < 2 && !r) || edges_.size() == 0 || full[X].empty())
     return Multilinear::derivatives(full, wanted, outputs);
   Arrays in = full;
-  if (keep_) in.push_back(detach(outputs[1]));
+  if (keep_) in.push_back(outputs[1]);
   const Arrays together = run_all(std::make_shared<SO2Pullback>(*this, x, s, r), in);
   Arrays g(full.size());
   std::size_t next = 0;

@@ -12,6 +12,8 @@
 // the sum over all ways to give each of them to g or to x, times (-1)^n. Its derivative by the direction is
 // F_(n+1)'s torque, the derivative by omega_(n+1); so F_n's partial derivatives are all here, at any order.
 
+#include <stdexcept>
+
 #include "autodiff/multilinear.hpp"
 #include "so3/so2/shape.hpp"
 
@@ -41,6 +43,8 @@ class SO2Form : public Multilinear {
   static Array convolve(std::shared_ptr<const SO2Shape> shape, const EdgeList& edges, bool radial, Arrays in);
   const char* name() const override { return "so2_convolution"; }
   Arrays eval_cpu(const Arrays& in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override;
 
  protected:
   Array derivative(int k, const Arrays& full) const override;
@@ -49,10 +53,12 @@ class SO2Form : public Multilinear {
 
  private:
   friend class SO2Pullback;
+  friend class SO2Fold;
+  friend class SO2Again;
   Array torque(const Arrays& full) const;  // the derivative by one more rotation
   Array zeros(DType dtype) const;
   template <class T>
-  SO2Arguments<T> arguments(const Arrays& full) const;
+  SO2Arguments<T> arguments(const Arrays& full, bool all = false) const;  // that of the slot too
 
   std::shared_ptr<const SO2Shape> shape_;
   EdgeList edges_;
@@ -68,11 +74,51 @@ class SO2Pullback : public Jointly {
   SO2Pullback(const SO2Form& form, bool x, bool s, bool torque);
   const char* name() const override { return "so2_pullback"; }
   Arrays eval_cpu(const Arrays& in) const override;
+  // Where nobody differentiates once more, in one pass (SO2Again); the messages that were kept are an input
+  // then.
+  Arrays vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override;
 
  private:
   static std::vector<Part> parts(const SO2Form& form, bool x, bool s, bool torque);
   SO2Form form_;
   bool x_, s_, torque_;
+};
+
+// Derivatives that are not differentiated again.
+class SO2Last : public Primitive {
+ public:
+  const char* name() const override { return "so2_last"; }
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays&, const std::vector<bool>&) const override {
+    throw std::logic_error("[so2_convolution] these derivatives are not differentiated again");
+  }
+};
+
+// F_0's by x, s and w (those that are wanted), given the cotangent of the messages beside that of the result.
+// Inputs: g, x, r, w, s where there are radial factors, and that cotangent.
+class SO2Fold : public SO2Last {
+ public:
+  SO2Fold(const SO2Form& form, std::vector<bool> wanted) : form_(form), wanted_(std::move(wanted)) {}
+  Arrays eval_cpu(const Arrays& in) const override;
+
+ private:
+  SO2Form form_;
+  std::vector<bool> wanted_;
+};
+
+// SO2Pullback's: by g, x, w, s and the messages (those that are wanted). Inputs: g, x, r, w, s where there
+// are radial factors, the messages where they were kept, and the cotangents that there are of x, s and the
+// torque.
+class SO2Again : public SO2Last {
+ public:
+  SO2Again(const SO2Form& form, bool kept, std::vector<bool> along, std::vector<bool> wanted)
+      : form_(form), kept_(kept), along_(std::move(along)), wanted_(std::move(wanted)) {}
+  Arrays eval_cpu(const Arrays& in) const override;
+
+ private:
+  SO2Form form_;
+  bool kept_;
+  std::vector<bool> along_, wanted_;
 };
 
 // The derivative of a function of the direction of r (edges, 3) from its torque tau . omega = its change when

@@ -13,6 +13,8 @@ struct SO2Arguments {
   int rotations;
   const T *g, *x, *w, *s, *r;
   std::vector<const T*> omega;
+  // Of F_0 alone: added to the receivers' cotangents in the frames of the edges, message_size of every edge.
+  const T* q = nullptr;
 
   int rows() const { return shape.mmax + rotations; }
   const T* radial(Index edge) const { return s ? s + edge * shape.radial_size : nullptr; }
@@ -38,5 +40,21 @@ void by_channel_weights(const SO2Arguments<T>& f, T* out);
 // x and s are zero before. The torque takes the messages of sum_at_nodes, or makes them again (nullptr).
 template <class T>
 void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torque);
+
+// What pull_back returns, times directions (x: (senders, features), s, torque; nullptr: zero), summed and
+// differentiated once more: by g, x and s (zero before), by w, and by the messages, of which the torque is a
+// function: with `messages` that is no part of the other derivatives, without it all of it is. Results that
+// are nullptr are not wanted. For shared weights.
+template <class T>
+struct SO2Directions {
+  const T *x = nullptr, *s = nullptr, *torque = nullptr;
+};
+template <class T>
+struct SO2Second {
+  T *g = nullptr, *x = nullptr, *s = nullptr, *w = nullptr, *messages = nullptr;
+};
+template <class T>
+void pull_back_again(const SO2Arguments<T>& f, const SO2Directions<T>& along, const T* messages,
+                     const SO2Second<T>& out);
 
 }  // namespace cartan::so3

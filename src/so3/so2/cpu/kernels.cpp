@@ -7,48 +7,6 @@ namespace cartan::so3 {
 
 namespace {
 
-// Calls body(block, memories, b, begin) for every block of the edges listed: b its number, begin its first
-// position; memories[k] belongs to ways[k].
-template <class T, class Body>
-void for_blocks(const SO2Arguments<T>& f, const std::vector<std::int32_t>& edges,
-                const std::vector<const EdgeProducts<T>*>& ways, Body&& body) {
-  struct Work {
-    explicit Work(const SO2Arguments<T>& form) : block(form) {}
-    EdgeBlock<T> block;
-    std::vector<typename EdgeProducts<T>::Memory> memories;
-  };
-  const Index n = static_cast<Index>(edges.size());
-  Pool<Work> pool;
-  const auto make = [&] {
-    auto work = std::make_unique<Work>(f);
-    for (const EdgeProducts<T>* way : ways)
-      work->memories.push_back(way->memory(way->transposed() ? work->block.from() : work->block.to()));
-    return work;
-  };
-  parallel_for(blocks_of(n), 1, [&](Index first, Index last) {
-    pool.with(make, [&](Work& work) {
-      for (Index b = first; b < last; ++b) {
-        const Index begin = b * block_edges;
-        work.block.prepare(&edges[begin], std::min(block_edges, n - begin));
-        body(work.block, work.memories, b, begin);
-      }
-    });
-  });
-}
-
-// s[m, k] += the products of two frames of the input over +m and -m.
-template <class T>
-void add_radial(const SO2Shape& shape, const FrameSide<T>& side, T* z, const FrameSide<T>& side_pulled,
-                const T* pulled, T* s) {
-  for (int m = 0; m <= shape.mmax; ++m)
-    side.each_of_order(m, z, [&](std::size_t k, Index, const T* zp, const T* zm) {
-      const T *pp = pulled + side_pulled.row(k, m), *pm = pulled + side_pulled.row(k, -m);
-      T* o = s + shape.radial_place[m][k];
-      for (Index u = 0; u < side.side().terms[k].mul; ++u)
-        o[u] += zp[u] * pp[u] + (m > 0 ? zm[u] * pm[u] : T(0));
-    });
-}
-
 // Row of edge e: minus the torque of its frame.
 template <class T>
 void put_torque(const EdgeBlock<T>& block, Index e, const double tau[3], T* out) {

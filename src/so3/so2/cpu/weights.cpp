@@ -1,89 +1,15 @@
 // The derivative of an SO(2) convolution by its weights.
-#include "so3/so2/cpu/work.hpp"
+#include "so3/so2/cpu/outer.hpp"
 
 namespace cartan::so3 {
 
-// The derivative by the weights: sums over all edges, by groups of blocks that are turned side by side and
-// then multiplied tile by tile.
 template <class T>
 void by_weights(const SO2Arguments<T>& f, T* out) {
-  constexpr Index group = 4;
-  using L = LeftFactors<T>;
-  struct Work {
-    EdgeBlock<T> block;
-    L x;
-    Results<T> g, sum;
-  };
-  const SO2Shape& shape = f.shape;
   const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
-  const auto edges = numbers(f.edges.size());
-  std::vector<std::unique_ptr<Work>> works;
-  for (Index k = 0; k < std::min(group, blocks_of(f.edges.size())); ++k)
-    works.emplace_back(new Work{EdgeBlock<T>(f), L(shape, shape.from, true), Results<T>(shape, shape.to),
-                                Results<T>(shape, shape.to)});
-  // With (a + i b)(c - i d): re = (a + b) c - b (c - d), im = (a + b) c - a (c + d).
-  struct Strip {
-    int m, kind;
-    Index column;
-  };
-  std::vector<std::array<Scratch<T>, 3>> sums(shape.mmax + 1);
-  std::vector<Strip> strips;
-  for (int m = 0; m <= shape.mmax; ++m)
-    for (int kind = 0; kind < (m == 0 || shape.parity ? 1 : 3); ++kind) {
-      const Index columns = round_up(shape.from.columns[m], panel);
-      sums[m][kind] = Scratch<T>(round_up(shape.to.columns[m], 8) * columns, T(0));
-      for (Index c = 0; c < columns; c += panel) strips.push_back({m, kind, c});
-    }
-  const auto add_strip = [&](const Strip& s, const Work& work, Index rows) {
-    const Index ldc = round_up(shape.from.columns[s.m], panel), ldg = work.g.ld(s.m);
-    T* c = sums[s.m][s.kind].data() + s.column;
-    const auto run = [&](const T* g, const Left<T>& x) {
-      for (Index n = 0; n < shape.to.columns[s.m]; n += 8)
-        add_outer_tile(g + n, ldg, x.at(0, s.column), rows, c + n * ldc, ldc);
-    };
-    if (s.m == 0) return run(work.g.plus(0), work.x.get(L::plus, 0));
-    if (shape.parity) {
-      run(work.g.plus(s.m), work.x.get(L::plus, s.m));
-      return run(work.g.minus(s.m), work.x.get(L::minus, s.m));
-    }
-    if (s.kind == 0) return run(work.sum.plus(s.m), work.x.get(L::plus, s.m));
-    if (s.kind == 1) return run(work.g.minus(s.m), work.x.get(L::difference, s.m));
-    run(work.g.plus(s.m), work.x.get(L::sum, s.m));
-  };
-
-  for (Index first = 0; first < f.edges.size(); first += group * block_edges) {
-    const Index here = std::min(group, blocks_of(f.edges.size() - first));
-    for (unsigned set = 0; set < subsets; ++set) {
-      parallel_for(here, 1, [&](Index begin, Index end) {
-        for (Index k = begin; k < end; ++k) {
-          Work& work = *works[k];
-          EdgeBlock<T>& block = work.block;
-          const Index start = first + k * block_edges;
-          if (set == 0) block.prepare(&edges[start], std::min(block_edges, f.edges.size() - start));
-          for (Index e = 0; e < block.count(); ++e) {
-            work.x.put(e, block.from(), block.sent(e, everything & ~set, f.rotations), block.radial(e));
-            work.g.put(e, block.to(), block.received(e, set, f.rotations));
-          }
-          if (shape.parity) continue;
-          for (int m = 1; m <= shape.mmax; ++m)
-            for (Index j = 0; j < block.count() * work.g.ld(m); ++j)
-              work.sum.plus(m)[j] = work.g.plus(m)[j] + work.g.minus(m)[j];
-        }
-      });
-      parallel_for(static_cast<Index>(strips.size()), 1, [&](Index begin, Index end) {
-        for (Index s = begin; s < end; ++s)
-          for (Index k = 0; k < here; ++k) add_strip(strips[s], *works[k], works[k]->block.count());
-      });
-    }
-  }
-  for (int m = 0; m <= shape.mmax; ++m) {
-    const auto& sum = sums[m];
-    const bool real = m == 0 || shape.parity;
-    each_weight(shape, m, [&](int sine, Index element, Index flat, int sign) {
-      const T first = sum[0].data()[element];
-      out[flat] = real ? static_cast<T>(sign) * first : first - sum[sine ? 2 : 1].data()[element];
-    });
-  }
+  sum_products(f, subsets, out, [&](unsigned set, EdgeBlock<T>& block, Index e, auto& x, auto& g) {
+    x.put(e, block.from(), block.sent(e, everything & ~set, f.rotations), block.radial(e));
+    g.put(e, block.to(), block.received(e, set, f.rotations));
+  });
 }
 
 template void by_weights(const SO2Arguments<float>&, float*);

@@ -56,7 +56,10 @@ class EdgeBlock {
     return turned(e, from_, form_.x, form_.edges.senders(), set, last);
   }
   T* received(Index e, unsigned set, int last) {
-    return turned(e, to_, form_.g, form_.edges.receivers(), set, last);
+    T* q = turned(e, to_, form_.g, form_.edges.receivers(), set, last);
+    if (form_.q)
+      for (Index k = 0; k < to_.size(); ++k) q[k] += form_.q[edge(e) * to_.size() + k];
+    return q;
   }
   // The transposed ones, from the last to `first`, on what lies in result().
   T* chain_back(Index e, const FrameSide<T>& side, unsigned set, int first) {
@@ -66,9 +69,10 @@ class EdgeBlock {
     return z;
   }
   T* result() { return scratch_[2].data(); }
+  // Rotation i in the frame of e.
+  double* omega(int i, Index e) { return &omega_[(i * block_edges + e) * 3]; }
 
  private:
-  double* omega(int i, Index e) { return &omega_[(i * block_edges + e) * 3]; }
   T* turned(Index e, const FrameSide<T>& side, const T* features, const Indices& rows, unsigned set,
             int last) {
     T *z = scratch_[0].data(), *other = scratch_[1].data();
@@ -152,6 +156,10 @@ class EdgeProducts {
       m.left->put(e, source, frame, transposed_ ? nullptr : f_.radial(edge));
     }
   }
+  // The same of a frame that has its radial factors; weights are shared.
+  void put_scaled(Memory& m, Index e, const FrameSide<T>& source, T* frame) const {
+    m.left->put(e, source, frame, nullptr);
+  }
   void multiply(Memory& m, Index count) const {
     if (!f_.shape.channelwise) m.results->multiply(*m.left, *weights_, count);
   }
@@ -177,6 +185,48 @@ inline std::vector<std::int32_t> numbers(Index n) {
   std::vector<std::int32_t> out(n);
   for (Index k = 0; k < n; ++k) out[k] = static_cast<std::int32_t>(k);
   return out;
+}
+
+// Calls body(block, memories, b, begin) for every block of the edges listed: b its number, begin its first
+// position; memories[k] belongs to ways[k].
+template <class T, class Body>
+void for_blocks(const SO2Arguments<T>& f, const std::vector<std::int32_t>& edges,
+                const std::vector<const EdgeProducts<T>*>& ways, Body&& body) {
+  struct Work {
+    explicit Work(const SO2Arguments<T>& form) : block(form) {}
+    EdgeBlock<T> block;
+    std::vector<typename EdgeProducts<T>::Memory> memories;
+  };
+  const Index n = static_cast<Index>(edges.size());
+  Pool<Work> pool;
+  const auto make = [&] {
+    auto work = std::make_unique<Work>(f);
+    for (const EdgeProducts<T>* way : ways)
+      work->memories.push_back(way->memory(way->transposed() ? work->block.from() : work->block.to()));
+    return work;
+  };
+  parallel_for(blocks_of(n), 1, [&](Index first, Index last) {
+    pool.with(make, [&](Work& work) {
+      for (Index b = first; b < last; ++b) {
+        const Index begin = b * block_edges;
+        work.block.prepare(&edges[begin], std::min(block_edges, n - begin));
+        body(work.block, work.memories, b, begin);
+      }
+    });
+  });
+}
+
+// s[m, k] += the products of two frames of the input over +m and -m.
+template <class T>
+void add_radial(const SO2Shape& shape, const FrameSide<T>& side, T* z, const FrameSide<T>& side_pulled,
+                const T* pulled, T* s) {
+  for (int m = 0; m <= shape.mmax; ++m)
+    side.each_of_order(m, z, [&](std::size_t k, Index, const T* zp, const T* zm) {
+      const T *pp = pulled + side_pulled.row(k, m), *pm = pulled + side_pulled.row(k, -m);
+      T* o = s + shape.radial_place[m][k];
+      for (Index u = 0; u < side.side().terms[k].mul; ++u)
+        o[u] += zp[u] * pp[u] + (m > 0 ? zm[u] * pm[u] : T(0));
+    });
 }
 
 // Sums of rows over edges sorted by row, for blocks that may finish in any order: rows that a block shares
