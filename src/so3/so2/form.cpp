@@ -62,8 +62,8 @@ Array SO2Form::zeros(DType dtype) const {
   }
 }
 
-SO2Pullback::SO2Pullback(const SO2Form& form, bool x, bool s, bool torque)
-    : Jointly(parts(form, x, s, torque)), form_(form), x_(x), s_(s), torque_(torque) {}
+SO2Pullback::SO2Pullback(const SO2Form& form, bool x, bool s, bool torque, bool keep)
+    : Jointly(parts(form, x, s, torque)), form_(form), x_(x), s_(s), torque_(torque), keep_(keep) {}
 
 std::vector<Jointly::Part> SO2Pullback::parts(const SO2Form& form, bool x, bool s, bool torque) {
   std::vector<Part> out;
@@ -87,6 +87,7 @@ Arrays SO2Pullback::eval_cpu(const Arrays& in) const {
   if (x_) out.push_back(zeros(SO2Form::X));
   if (s_) out.push_back(zeros(SO2Form::S));
   if (torque_) out.push_back(zeros(SO2Form::R));
+  if (keep_) out.push_back(Array::uninitialized({form_.edges_.size(), form_.shape_->pulled_size()}, dtype));
   dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
     const SO2Arguments<T> f = form_.arguments<T>({in.begin(), in.begin() + form_.slots()}, true);
     std::size_t next = 0;
@@ -94,7 +95,8 @@ Arrays SO2Pullback::eval_cpu(const Arrays& in) const {
     T* s = s_ ? out[next++].mutable_data<T>() : nullptr;
     T* torque = torque_ ? out[next++].mutable_data<T>() : nullptr;
     const bool kept = in.size() > static_cast<std::size_t>(form_.slots());
-    pull_back(f, kept ? in.back().data<T>() : nullptr, x, s, torque);
+    pull_back(f, kept ? in.back().data<T>() : nullptr, x, s, torque,
+              keep_ ? out.back().mutable_data<T>() : nullptr);
   });
   return out;
 }
@@ -106,6 +108,7 @@ Arrays SO2Pullback::vjp(const Arrays& in, const Arrays& outputs, const Arrays& c
   const auto slots = static_cast<std::size_t>(form_.slots());
   const bool kept = in.size() > slots;
   Arrays all = in;
+  if (keep_) all.push_back(outputs.back());
   std::vector<bool> along;
   std::size_t next = 0;
   for (const bool there : {x_, s_, torque_}) {
@@ -116,7 +119,8 @@ Arrays SO2Pullback::vjp(const Arrays& in, const Arrays& outputs, const Arrays& c
   std::vector<bool> targets = wanted;
   if (kept) targets[slots] = wanted[slots] && along.back();
   Arrays g(in.size());
-  const Arrays found = run_all(std::make_shared<SO2Again>(form_, kept, std::move(along), targets), all);
+  const Arrays found =
+      run_all(std::make_shared<SO2Again>(form_, kept, keep_, std::move(along), targets), all);
   next = 0;
   for (std::size_t k = 0; k < targets.size(); ++k)
     if (targets[k]) g[k] = found[next++];
@@ -135,7 +139,8 @@ Arrays SO2Again::eval_cpu(const Arrays& in) const {
   dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
     const SO2Arguments<T> f = form_.arguments<T>({in.begin(), in.begin() + form_.slots()}, true);
     std::size_t next = slots;
-    const T* messages = kept_ ? in[next++].data<T>() : nullptr;
+    const T* messages = messages_ ? in[next++].data<T>() : nullptr;
+    const T* pulled = pulled_ ? in[next++].data<T>() : nullptr;
     SO2Directions<T> directions;
     const T** along[] = {&directions.x, &directions.s, &directions.torque};
     for (std::size_t k = 0; k < 3; ++k)
@@ -149,8 +154,8 @@ Arrays SO2Again::eval_cpu(const Arrays& in) const {
     second.x = to(SO2Form::X);
     second.w = to(SO2Form::W);
     if (form_.radial_) second.s = to(SO2Form::S);
-    if (kept_) second.messages = to(slots);
-    pull_back_again(f, directions, messages, second);
+    if (messages_) second.messages = to(slots);
+    pull_back_again(f, directions, messages, pulled, second);
   });
   return out;
 }
@@ -197,7 +202,9 @@ Arrays SO2Form::derivatives(const Arrays& full, const std::vector<bool>& wanted,
     return Multilinear::derivatives(full, wanted, outputs);
   Arrays in = full;
   if (keep_) in.push_back(outputs[1]);
-  const Arrays together = run_all(std::make_shared<SO2Pullback>(*this, x, s, r), in);
+  // What is differentiated again is kept as the messages are.
+  const bool again = keep_ && recording() && !shape_->channelwise;
+  const Arrays together = run_all(std::make_shared<SO2Pullback>(*this, x, s, r, again), in);
   Arrays g(full.size());
   std::size_t next = 0;
   if (x) g[X] = together[next++];

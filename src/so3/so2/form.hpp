@@ -68,10 +68,10 @@ class SO2Form : public Multilinear {
 
 // The derivatives of F_0 by x, by s and by a rotation (those that are asked for) in one pass over products
 // that they share. Inputs: g, x, r, w, s where there are radial factors, and the messages where they were
-// kept.
+// kept. With `keep` the products are one more output, for the derivatives of this.
 class SO2Pullback : public Jointly {
  public:
-  SO2Pullback(const SO2Form& form, bool x, bool s, bool torque);
+  SO2Pullback(const SO2Form& form, bool x, bool s, bool torque, bool keep);
   const char* name() const override { return "so2_pullback"; }
   Arrays eval_cpu(const Arrays& in) const override;
   // Where nobody differentiates once more, in one pass (SO2Again); the messages that were kept are an input
@@ -82,7 +82,7 @@ class SO2Pullback : public Jointly {
  private:
   static std::vector<Part> parts(const SO2Form& form, bool x, bool s, bool torque);
   SO2Form form_;
-  bool x_, s_, torque_;
+  bool x_, s_, torque_, keep_;
 };
 
 // Derivatives that are not differentiated again.
@@ -111,13 +111,17 @@ class SO2Fold : public SO2Last {
 // torque.
 class SO2Again : public SO2Last {
  public:
-  SO2Again(const SO2Form& form, bool kept, std::vector<bool> along, std::vector<bool> wanted)
-      : form_(form), kept_(kept), along_(std::move(along)), wanted_(std::move(wanted)) {}
+  SO2Again(const SO2Form& form, bool messages, bool pulled, std::vector<bool> along, std::vector<bool> wanted)
+      : form_(form),
+        messages_(messages),
+        pulled_(pulled),
+        along_(std::move(along)),
+        wanted_(std::move(wanted)) {}
   Arrays eval_cpu(const Arrays& in) const override;
 
  private:
   SO2Form form_;
-  bool kept_;
+  bool messages_, pulled_;
   std::vector<bool> along_, wanted_;
 };
 

@@ -38,13 +38,15 @@ void by_channel_weights(const SO2Arguments<T>& f, T* out);
 
 // Of F_0 at once, sharing the products: by x, by s and by a rotation of the directions; nullptr: not wanted.
 // x and s are zero before. The torque takes the messages of sum_at_nodes, or makes them again (nullptr).
+// `pulled`, if given, gets the products W(w)^T D^T g[receiver] in the frames, pulled_size of every edge.
 template <class T>
-void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torque);
+void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torque, T* pulled = nullptr);
 
 // What pull_back returns, times directions (x: (senders, features), s, torque; nullptr: zero), summed and
 // differentiated once more: by g, x and s (zero before), by w, and by the messages, of which the torque is a
-// function: with `messages` that is no part of the other derivatives, without it all of it is. Results that
-// are nullptr are not wanted. For shared weights.
+// function: with `messages` that is no part of the other derivatives, without it all of it is. `pulled`:
+// those of pull_back, made again where it is nullptr. Results that are nullptr are not wanted. For shared
+// weights.
 template <class T>
 struct SO2Directions {
   const T *x = nullptr, *s = nullptr, *torque = nullptr;
@@ -55,6 +57,6 @@ struct SO2Second {
 };
 template <class T>
 void pull_back_again(const SO2Arguments<T>& f, const SO2Directions<T>& along, const T* messages,
-                     const SO2Second<T>& out);
+                     const T* pulled, const SO2Second<T>& out);
 
 }  // namespace cartan::so3

@@ -54,6 +54,12 @@ struct SO2Shape {
     to.frame(mmax, size);
     return size;
   }
+  // And of what comes back to the sender in that frame.
+  Index pulled_size() const {
+    Index size;
+    from.frame(mmax, size);
+    return size;
+  }
 };
 
 }  // namespace cartan::so3

@@ -1,7 +1,8 @@
-// The second derivatives of an SO(2) convolution that training on forces takes, each product of matrices once.
+// The second derivatives of an SO(2) convolution that training on forces takes, each product of matrices
+// once.
 //
-// In the frame of an edge, with z and q of the sender's features and the receiver's cotangent, a = s z and the
-// generator X of the torque's direction, what pull_back returns times the directions is
+// In the frame of an edge, with z and q of the sender's features and the receiver's cotangent, a = s z and
+// the generator X of the torque's direction, what pull_back returns times the directions is
 //
 //   <q, W b> + <p, W a>,  b = s (cz - X z) + cs z,  p = -X q,
 //
@@ -15,8 +16,7 @@ namespace {
 template <class T>
 class Directed {
  public:
-  Directed(const SO2Arguments<T>& f, const SO2Directions<T>& along)
-      : f_(f), along_(along), wide_(f) {
+  Directed(const SO2Arguments<T>& f, const SO2Directions<T>& along) : f_(f), along_(along), wide_(f) {
     wide_.rotations = along.torque ? 1 : 0;  // frames one order wider, for the generator
     wide_.omega.assign(wide_.rotations, along.torque);
   }
@@ -164,7 +164,8 @@ void at_receivers(const Directed<T>& d, const SO2Directions<T>& along, const T* 
 // By the senders' features and the radial factors from u = W^T q and, without messages, v = W^T p; p itself
 // where there are.
 template <class T>
-void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, const SO2Second<T>& out) {
+void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, const T* pulled,
+                const SO2Second<T>& out) {
   const SO2Arguments<T>& f = d.form();
   const EdgeProducts<T> back(f, true);
   const Indices& rows = f.edges.senders();
@@ -176,18 +177,22 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
     const FrameSide<T>& from = block.from();
     for (Index e = 0; e < block.count(); ++e) {
       const auto received = d.received(block, memory, e);
-      back.put(memories[0], e, block.edge(e), block.to(), received.q, from);
+      if (!pulled) back.put(memories[0], e, block.edge(e), block.to(), received.q, from);
       if (both) back.put(memories[1], e, block.edge(e), block.to(), received.p, from);
       if (out.messages)
         narrow(block.to(), received.p, block.mixed_to(),
                out.messages + block.edge(e) * block.mixed_to().size());
     }
-    for (auto& m : memories) back.multiply(m, block.count());
+    if (!pulled) back.multiply(memories[0], block.count());
+    if (both) back.multiply(memories[1], block.count());
     for (Index e = 0; e < block.count(); ++e) {
       const auto sent = d.sent(block, memory, e);
       T *u = block.result(), *result = sent.b;
       T* s = out.s ? out.s + block.edge(e) * f.shape.radial_size : nullptr;
-      back.take(memories[0], e, from, u, nullptr);
+      if (pulled)
+        widen(block.mixed_from(), pulled + block.edge(e) * block.mixed_from().size(), from, u);
+      else
+        back.take(memories[0], e, from, u, nullptr);
       if (s) add_radial(f.shape, from, sent.moved, from, u, s);
       if (along.s)
         d.scale(from, d.radial(block, e), u, result, false);
@@ -210,30 +215,31 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
 
 template <class T>
 void at_weights(const Directed<T>& d, bool both, T* out) {
-  sum_products(d.form(), both ? 2 : 1, out, [&](unsigned set, EdgeBlock<T>& block, Index e, auto& x, auto& g) {
-    auto memory = d.memory(block);
-    const auto received = d.received(block, memory, e);
-    g.put(e, block.to(), set == 0 ? received.q : received.p);
-    if (set == 1) return x.put(e, block.from(), block.sent(e, 0, 0), block.radial(e));
-    x.put(e, block.from(), d.sent(block, memory, e).b, nullptr);
-  });
+  sum_products(d.form(), both ? 2 : 1, out,
+               [&](unsigned set, EdgeBlock<T>& block, Index e, auto& x, auto& g) {
+                 auto memory = d.memory(block);
+                 const auto received = d.received(block, memory, e);
+                 g.put(e, block.to(), set == 0 ? received.q : received.p);
+                 if (set == 1) return x.put(e, block.from(), block.sent(e, 0, 0), block.radial(e));
+                 x.put(e, block.from(), d.sent(block, memory, e).b, nullptr);
+               });
 }
 
 }  // namespace
 
 template <class T>
 void pull_back_again(const SO2Arguments<T>& f, const SO2Directions<T>& along, const T* messages,
-                     const SO2Second<T>& out) {
+                     const T* pulled, const SO2Second<T>& out) {
   const Directed<T> d(f, along);
   const bool both = along.torque && !messages;
   if (out.g) at_receivers(d, along, messages, out.g);
-  if (out.x || out.s || out.messages) at_senders(d, along, both, out);
+  if (out.x || out.s || out.messages) at_senders(d, along, both, pulled, out);
   if (out.w) at_weights(d, both, out.w);
 }
 
 template void pull_back_again(const SO2Arguments<float>&, const SO2Directions<float>&, const float*,
-                              const SO2Second<float>&);
+                              const float*, const SO2Second<float>&);
 template void pull_back_again(const SO2Arguments<double>&, const SO2Directions<double>&, const double*,
-                              const SO2Second<double>&);
+                              const double*, const SO2Second<double>&);
 
 }  // namespace cartan::so3

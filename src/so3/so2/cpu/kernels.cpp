@@ -97,7 +97,7 @@ void by_rotation(const SO2Arguments<T>& f, int i, T* out) {
 
 // As sum_at_nodes, by_radial and by_rotation (of F_1) do it, each product once.
 template <class T>
-void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torque) {
+void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torque, T* pulled_rows) {
   SO2Arguments<T> wide = f;
   wide.rotations = torque ? 1 : 0;  // frames one order wider, for the generators
   wide.omega.assign(wide.rotations, nullptr);
@@ -127,8 +127,9 @@ void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torqu
     back.multiply(memories[0], block.count());
     for (Index e = 0; e < block.count(); ++e) {
       T *pulled = block.result(), *sent = s || torque ? block.sent(e, 0, 0) : nullptr;
+      if (s || pulled_rows) back.take(memories[0], e, from, pulled, nullptr);
+      if (pulled_rows) std::copy_n(pulled, from.size(), pulled_rows + block.edge(e) * from.size());
       if (s) {
-        back.take(memories[0], e, from, pulled, nullptr);
         add_radial(f.shape, block.from(), sent, from, pulled, s + block.edge(e) * f.shape.radial_size);
       }
       back.take(memories[0], e, from, pulled, block.radial(e));
@@ -169,7 +170,7 @@ template void by_rotation(const SO2Arguments<float>&, int, float*);
 template void by_rotation(const SO2Arguments<double>&, int, double*);
 template void by_channel_weights(const SO2Arguments<float>&, float*);
 template void by_channel_weights(const SO2Arguments<double>&, double*);
-template void pull_back(const SO2Arguments<float>&, const float*, float*, float*, float*);
-template void pull_back(const SO2Arguments<double>&, const double*, double*, double*, double*);
+template void pull_back(const SO2Arguments<float>&, const float*, float*, float*, float*, float*);
+template void pull_back(const SO2Arguments<double>&, const double*, double*, double*, double*, double*);
 
 }  // namespace cartan::so3
