@@ -94,6 +94,52 @@ TEST(Convolution, EqualsProductsGatheredAndSummed) {
     }
 }
 
+// A training on forces: a function of the derivatives, differentiated by all but the harmonics, in the pass
+// that serves it alone and, where the tape goes on, as at any order. On any number of threads the same bits.
+TEST(Convolution, TrainingOnForces) {
+  const auto some = TensorProduct("19x0e+19x1o+19x5o", "0e+1o+3o+5o", "19x0e+19x1o+19x2e+19x4e",
+                                  {{0, 0, 0, Mode::uvu},
+                                   {1, 1, 0, Mode::uvu, false},
+                                   {1, 0, 1, Mode::uvu},
+                                   {2, 3, 0, Mode::uvu},
+                                   {2, 2, 2, Mode::uvu},
+                                   {1, 1, 2, Mode::uvu, false},
+                                   {2, 1, 3, Mode::uvu}});
+  const Index nodes = 12, count = 150;
+  const RandomEdges list(9, nodes - 4, count);
+  const EdgeList edges(list.senders, list.receivers, nodes);
+  for (const TensorProduct& tp :
+       {TensorProduct::channelwise("18x0e", "0e+1o+2e", "0e+1o+2e"),
+        TensorProduct::channelwise("5x0e+16x1o+33x2e+2x3o+1x4e", "0e+1o+2e+3o", "0e+1o+2e+3o"), some})
+    for (const int inner : {7, 6, 5, 3})  // what is differentiated by first: x 1, y 2, w 4
+      for (const bool gathered : {false, true}) {
+        const auto run = [&](DType dtype, bool tape) {
+          const Arrays a{track(normal({nodes, tp.irreps_in1().dim()}, 1, dtype)),
+                         track(normal({count, tp.irreps_in2().dim()}, 2, dtype)),
+                         track(normal({count, tp.weight_numel()}, 3, dtype))};
+          Arrays by;
+          for (std::size_t k = 0; k < 3; ++k)
+            if (inner >> k & 1) by.push_back(a[k]);
+          const Array out = gathered ? tp(gather(a[0], edges.senders()), a[1], a[2])
+                                     : Convolution(tp)(edges, a[0], a[1], a[2]);
+          const Arrays g = gradients(sum(square(out) * out), by, {}, true);
+          Array loss = sum(square(out));
+          for (std::size_t k = 0; k < g.size(); ++k)
+            loss = loss + sum(square(g[k]) * normal(g[k].shape(), 4 + k, dtype));
+          return gradients(loss, {a[0], a[2]}, {}, tape);
+        };
+        const Arrays last = run(DType::f64, false), any = run(DType::f64, true);
+        for (std::size_t k = 0; k < last.size(); ++k)
+          EXPECT_LE(difference(last[k], detach(any[k])), 1e-13) << tp.irreps_in1() << inner << gathered << k;
+        set_threads(1);
+        const Arrays one = run(DType::f32, false);
+        set_threads(3);
+        const Arrays three = run(DType::f32, false);
+        set_threads(0);
+        for (std::size_t k = 0; k < one.size(); ++k) EXPECT_TRUE(identical(one[k], three[k])) << inner << k;
+      }
+}
+
 TEST(Convolution, TakesVectorsForTheirHarmonics) {
   const RandomEdges list(4, 5, 12);
   const EdgeList edges(list.senders, list.receivers, 5);

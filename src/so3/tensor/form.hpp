@@ -90,6 +90,18 @@ class TensorForm {
   template <class T>
   void backward(const Topology& t, const Rows<T>& in, const Gradients<T>& to) const;
 
+  // Whether all paths are channels of x1 times one of x2.
+  bool channelwise() const;
+  // Of a channelwise form with weights for every sample: <d/dx1, along.x1> + <d/dx2, along.x2> + <d/dw,
+  // along.w> (nullptr: zero) differentiated by x1, by w and by the cotangent of the output, where they are
+  // wanted.
+  template <class T>
+  struct Again {
+    T *x1 = nullptr, *w = nullptr, *out = nullptr;
+  };
+  template <class T>
+  void again(const Topology& t, const Rows<T>& in, const Rows<T>& along, const Again<T>& to) const;
+
   // The sum over the paths with weights alone: what is left of it when it is differentiated by the weights.
   const TensorForm& weighted() const { return weighted_ ? *weighted_ : *this; }
 

@@ -101,6 +101,48 @@ Arrays TensorSlots::eval_cpu(const Arrays& full) const {
   return out;
 }
 
+Arrays TensorSlots::vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
+                        const std::vector<bool>& wanted) const {
+  if (recording() || wanted[X2] || wanted_[Out] || shapes_->shared || !shapes_->form->channelwise())
+    return Jointly::vjp(in, outputs, cotangents, wanted);
+  Arrays all = in, g(count);
+  std::vector<bool> along(count, false);
+  for (int s = 0, k = 0; s < count; ++s)
+    if (wanted_[s]) {
+      along[s] = !cotangents[k].empty();
+      if (along[s]) all.push_back(cotangents[k]);
+      ++k;
+    }
+  const Arrays found = run_all(std::make_shared<TensorAgain>(shapes_, along, wanted, weighted_), all);
+  for (int s = 0, k = 0; s < count; ++s)
+    if (wanted[s]) g[s] = found[k++];
+  return g;
+}
+
+Arrays TensorAgain::eval_cpu(const Arrays& in) const {
+  const TensorForm& f = weighted_ ? shapes_->form->weighted() : *shapes_->form;
+  const DType dtype = in[X1].dtype();
+  Arrays out;
+  for (int s = 0; s < count; ++s)
+    if (wanted_[s]) out.push_back(Array::uninitialized(shapes_->shape(s), dtype));
+  dispatch_real("tensor_product", dtype, [&]<class T>(T) {
+    const TensorForm::Rows<T> rows{in[X1].data<T>(), in[X2].data<T>(), in[W].data<T>(), in[Out].data<T>(),
+                                   false};
+    TensorForm::Rows<T> along;
+    const T** directions[] = {&along.x1, &along.x2, &along.w};
+    std::size_t next = count;
+    for (int s = 0; s < Out; ++s)
+      if (along_[s]) *directions[s] = in[next++].data<T>();
+    TensorForm::Again<T> to;
+    T** results[] = {&to.x1, nullptr, &to.w, &to.out};
+    next = 0;
+    for (int s = 0; s < count; ++s)
+      if (wanted_[s]) *results[s] = out[next++].mutable_data<T>();
+    f.again(shapes_->topology(), rows, along, to);
+  });
+  return out;
+}
+
 Array tensor_form(std::shared_ptr<const TensorForm> form, const Indices* sender, const Indices* receiver,
                   const Array& x1, const Array& x2, const Array& w) {
   auto shapes = std::make_shared<TensorShapes>();

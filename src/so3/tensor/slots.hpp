@@ -3,6 +3,8 @@
 // are the others again. Paths without weights are linear in x1, x2 and out alone: they vanish with a
 // derivative by the weights, and with all derivatives of that.
 
+#include <stdexcept>
+
 #include "autodiff/multilinear.hpp"
 #include "so3/tensor/form.hpp"
 
@@ -49,6 +51,9 @@ class TensorSlots : public Jointly {
   TensorSlots(TensorShapesPtr shapes, std::vector<bool> wanted, bool weighted);
   const char* name() const override { return "tensor_product"; }
   Arrays eval_cpu(const Arrays& full) const override;
+  // Where nobody differentiates once more, in one pass (TensorAgain).
+  Arrays vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override;
 
  private:
   static std::vector<Part> parts(const TensorShapesPtr& shapes, const std::vector<bool>& wanted,
@@ -56,6 +61,27 @@ class TensorSlots : public Jointly {
 
   TensorShapesPtr shapes_;
   std::vector<bool> wanted_;
+  bool weighted_;
+};
+
+// The derivatives of TensorSlots by the slots that are wanted (not x2), given the cotangents along the slots
+// of `along`. Inputs: the arrays of all slots, then those cotangents. They are not differentiated again.
+class TensorAgain : public Primitive {
+ public:
+  TensorAgain(TensorShapesPtr shapes, std::vector<bool> along, std::vector<bool> wanted, bool weighted)
+      : shapes_(std::move(shapes)),
+        along_(std::move(along)),
+        wanted_(std::move(wanted)),
+        weighted_(weighted) {}
+  const char* name() const override { return "tensor_product_again"; }
+  Arrays eval_cpu(const Arrays& in) const override;
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays&, const std::vector<bool>&) const override {
+    throw std::logic_error("[tensor_product] these derivatives are not differentiated again");
+  }
+
+ private:
+  TensorShapesPtr shapes_;
+  std::vector<bool> along_, wanted_;
   bool weighted_;
 };
 

@@ -96,6 +96,32 @@ class TensorForm::Run {
     return lanes;
   }
   const T* matrix(const FilterGroup& g) { return matrix_.data() + g.matrix * batch; }
+  const T* ones() const { return ones_.data(); }
+
+  // Of the filters of a batch.
+  void make_matrices(const Batch& b) {
+    typedef T Row __attribute__((vector_size(batch * sizeof(T))));
+    T* f = filters_.data();
+    const std::size_t filters = form_.filters_.size();
+    // The input by which alone is differentiated is not there; nothing that is wanted takes its filters.
+    const bool has1 = in_.x1 != nullptr, has2 = in_.x2 != nullptr;
+    for (int n = 0; n < batch; ++n)
+      for (std::size_t q = 0; q < filters; ++q) {
+        const Filter& filter = form_.filters_[q];
+        const bool first = filter.operand == Operand::x1;
+        f[q * batch + static_cast<std::size_t>(n)] =
+            n < b.count && (first ? has1 : has2) ? (first ? b.x1 : b.x2)[n][filter.coordinate] : T(0);
+      }
+    const T* value = form_.values<T>().data();
+    const std::int32_t *index = form_.matrix_filter_.data(), *row = form_.matrix_row_.data();
+    const Index size = form_.matrix_size_, entries = static_cast<Index>(form_.matrix_row_.size());
+    T* m = matrix_.data();
+    for (Index n = 0; n < size; ++n) store(m + n * batch, Row(load<Row>(f + index[n] * batch) * value[n]));
+    for (Index n = size; n < entries; ++n) {
+      T* to = m + row[n] * batch;
+      store(to, Row(load<Row>(to) + load<Row>(f + index[n] * batch) * value[n]));
+    }
+  }
 
   // Adds what the samples give; to(lane, mix) is the row of products of a Mix, or of the output (-1). It is
   // the same for all lanes of a batch that is together.
@@ -156,30 +182,6 @@ class TensorForm::Run {
   }
 
  private:
-  void make_matrices(const Batch& b) {
-    typedef T Row __attribute__((vector_size(batch * sizeof(T))));
-    T* f = filters_.data();
-    const std::size_t filters = form_.filters_.size();
-    // The input by which alone is differentiated is not there; nothing that is wanted takes its filters.
-    const bool has1 = in_.x1 != nullptr, has2 = in_.x2 != nullptr;
-    for (int n = 0; n < batch; ++n)
-      for (std::size_t q = 0; q < filters; ++q) {
-        const Filter& filter = form_.filters_[q];
-        const bool first = filter.operand == Operand::x1;
-        f[q * batch + static_cast<std::size_t>(n)] =
-            n < b.count && (first ? has1 : has2) ? (first ? b.x1 : b.x2)[n][filter.coordinate] : T(0);
-      }
-    const T* value = form_.values<T>().data();
-    const std::int32_t *index = form_.matrix_filter_.data(), *row = form_.matrix_row_.data();
-    const Index size = form_.matrix_size_, entries = static_cast<Index>(form_.matrix_row_.size());
-    T* m = matrix_.data();
-    for (Index n = 0; n < size; ++n) store(m + n * batch, Row(load<Row>(f + index[n] * batch) * value[n]));
-    for (Index n = size; n < entries; ++n) {
-      T* to = m + row[n] * batch;
-      store(to, Row(load<Row>(to) + load<Row>(f + index[n] * batch) * value[n]));
-    }
-  }
-
   // filter_sums += C h for the rows of one group
   void contract(const FilterGroup& g, const V* h, V* filter_sums) {
     const T* value = form_.values<T>().data();
