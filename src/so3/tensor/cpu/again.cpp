@@ -91,12 +91,14 @@ void add_derivatives(const FilterGroup& g, const AgainRows<T>& b, int first, con
         if (b.to_w[first + l] && g.weighted) {
           const T *x = b.x[first + l] + g.a.offset + f, *dx = b.dx[first + l] + g.a.offset + f;
           V sum{};
-          repeat<D>([&](auto i) { sum += r.load(dx + i * stride) * t[l][i] + r.load(x + i * stride) * s[l][i]; });
+          repeat<D>(
+              [&](auto i) { sum += r.load(dx + i * stride) * t[l][i] + r.load(x + i * stride) * s[l][i]; });
           T* to = b.to_w[first + l] + g.weights[p] + f;
           r.store(to, g.again ? V(sum + r.load(to)) : sum);
         }
         if (b.to_x[first + l]) {
-          const V w = r.load(b.w[first + l] + g.weights[p] + f), dw = r.load(b.dw[first + l] + g.weights[p] + f);
+          const V w = r.load(b.w[first + l] + g.weights[p] + f),
+                  dw = r.load(b.dw[first + l] + g.weights[p] + f);
           T* to = b.to_x[first + l] + g.a.offset + f;
           repeat<D>([&](auto i) {
             r.store(to + i * stride, V(r.load(to + i * stride) + dw * t[l][i] + w * s[l][i]));
@@ -181,9 +183,9 @@ void add_group(const FilterGroup& g, const AgainRows<T>& b, const T* m, const T*
 }  // namespace
 
 bool TensorForm::channelwise() const {
-  return mixes_.empty() && pairs_.empty() && std::all_of(groups_.begin(), groups_.end(), [](const FilterGroup& g) {
-           return g.operand == Operand::x1;
-         });
+  return mixes_.empty() && pairs_.empty() &&
+         std::all_of(groups_.begin(), groups_.end(),
+                     [](const FilterGroup& g) { return g.operand == Operand::x1; });
 }
 
 template <class T>
@@ -192,7 +194,7 @@ void TensorForm::again(const Topology& t, const Rows<T>& in, const Rows<T>& alon
                           ? 0
                           : std::clamp<Index>(t.samples / (2 * t.senders), 1, 16);
   const Index size = t.senders * dim1;
-  const Index grain = parts > 0              ? std::max<Index>(1, (t.receivers + parts - 1) / parts)
+  const Index grain = parts > 0               ? std::max<Index>(1, (t.receivers + parts - 1) / parts)
                       : t.receiver != nullptr ? 4
                                               : sample_grain;
   Scratch<T> sums(parts * size), zeros(std::max({dim1, weight_numel, Index{1}}), T(0));
@@ -244,7 +246,9 @@ void TensorForm::again(const Topology& t, const Rows<T>& in, const Rows<T>& alon
     });
 }
 
-template void TensorForm::again(const Topology&, const Rows<float>&, const Rows<float>&, const Again<float>&) const;
-template void TensorForm::again(const Topology&, const Rows<double>&, const Rows<double>&, const Again<double>&) const;
+template void TensorForm::again(const Topology&, const Rows<float>&, const Rows<float>&,
+                                const Again<float>&) const;
+template void TensorForm::again(const Topology&, const Rows<double>&, const Rows<double>&,
+                                const Again<double>&) const;
 
 }  // namespace cartan::so3
