@@ -34,31 +34,39 @@ std::shared_ptr<const BilinearRows> contraction(int l1, int l2, int l3, bool bra
   });
 }
 
-// The chain of a term: its factors but the target, one by one; `degree` of every partial product.
+// The chain of a term: its factors but the target, one by one; `degree` of every partial product. Where it
+// goes: to all that the same product serves.
 struct Chain {
-  SphereFactor target;
-  double coefficient;
+  struct Target {
+    int out;
+    double coefficient;
+    SphereFactor factor;
+  };
+  std::vector<Target> targets;
   bool bracket;
   std::vector<SphereFactor> factors;
   std::vector<int> degree;  // of the product of the first k + 1 factors
+  int target_degree;
 };
 
-std::vector<Chain> chains(const SphereForm& form, int out) {
+std::vector<Chain> chains(const SphereForm& form, const std::vector<int>& outs) {
   std::vector<Chain> all;
-  const bool by_array = out < form.arrays();
-  for (const SphereTerm& t : form.terms) {
-    auto factors = t.factors;
-    const auto target = std::find_if(factors.begin(), factors.end(), [&](const SphereFactor& f) {
-      return by_array ? f.array == out : f.weight == out - form.arrays();
-    });
-    std::rotate(factors.begin(), target, factors.end());
-    Chain c{factors[0], t.coefficient, t.bracket, {}, {}};
-    int remaining = form.degree[factors[0].array];
-    for (std::size_t k = 1; k < factors.size(); ++k)
-      for (int n = 0; n < factors[k].power; ++n) {
-        c.factors.push_back(factors[k]);
-        remaining += form.degree[factors[k].array];
+  for (const SphereDerivative& d : derivatives_of(form, outs)) {
+    Chain c{{{d.out, d.coefficient, d.target}}, d.bracket, {}, {}, form.degree[d.target.array]};
+    int remaining = c.target_degree;
+    for (const SphereFactor& f : d.factors)
+      for (int n = 0; n < f.power; ++n) {
+        c.factors.push_back({f.array, f.weight, f.row, 1});
+        remaining += form.degree[f.array];
       }
+    const auto same = std::find_if(all.begin(), all.end(), [&](const Chain& other) {
+      return other.bracket == c.bracket && other.target_degree == c.target_degree &&
+             other.factors == c.factors;
+    });
+    if (same != all.end()) {
+      same->targets.push_back(c.targets[0]);
+      continue;
+    }
     int degree = 0;
     for (const SphereFactor& f : c.factors) {
       const int l = form.degree[f.array];
@@ -76,15 +84,15 @@ class CouplingKernel final : public FormKernel<T> {
   static constexpr Index w = lane_width<T>;
 
  public:
-  CouplingKernel(const SphereForm& form, int out) : form_(form), out_(out), chains_(chains(form, out)) {
+  CouplingKernel(const SphereForm& form, const std::vector<int>& outs)
+      : form_(form), chains_(chains(form, outs)) {
     Index lmax = form.lmax();
     for (const Chain& c : chains_) {
       std::vector<std::shared_ptr<const BilinearRows>> steps;
       for (std::size_t k = 1; k < c.factors.size(); ++k) {
         lmax = std::max<Index>(lmax, c.degree[k]);
         steps.push_back(contraction(c.degree[k - 1], form.degree[c.factors[k].array],
-                                    k + 1 == c.factors.size() ? form.degree[c.target.array] : c.degree[k],
-                                    c.bracket));
+                                    k + 1 == c.factors.size() ? c.target_degree : c.degree[k], c.bracket));
       }
       steps_.push_back(std::move(steps));
     }
@@ -92,16 +100,8 @@ class CouplingKernel final : public FormKernel<T> {
   }
   Index scratch_size() const override { return 4 * size_; }
 
-  void run(T* const* slots, T* scratch) const override {
+  void run(const T* const* slots, T* const* results, T* scratch) const override {
     T *left = scratch, *right = scratch + size_, *product = right + size_, *spare = product + size_;
-    T* result = slots[out_];
-    if (out_ < form_.arrays()) {
-      const Index d = form_.degree[out_] + 1;
-      std::fill(result, result + d * d * w, T(0));
-    } else {
-      const auto k = (out_ - form_.arrays());
-      std::fill(result, result + form_.rows[k] * (form_.weight_degree[k] + 1) * w, T(0));
-    }
     for (std::size_t t = 0; t < chains_.size(); ++t) {
       const Chain& c = chains_[t];
       const T* partial = weighted(slots, c.factors[0], left);
@@ -111,32 +111,32 @@ class CouplingKernel final : public FormKernel<T> {
         partial = next;
         std::swap(next, free);
       }
-      const int reach = c.factors.size() > 1 ? form_.degree[c.target.array] : c.degree[0];
-      collect(slots, c, std::min(reach, form_.degree[c.target.array]), partial);
+      const int reach = c.factors.size() > 1 ? c.target_degree : c.degree[0];
+      for (const Chain::Target& target : c.targets)
+        collect(slots, target, std::min(reach, c.target_degree), partial, results[target.out]);
     }
   }
 
  private:
-  const T* weights(T* const* slots, const SphereFactor& f) const {
+  const T* weights(const T* const* slots, const SphereFactor& f) const {
     return slots[form_.arrays() + f.weight] + Index{f.row} * (form_.weight_degree[f.weight] + 1) * w;
   }
-  const T* weighted(T* const* slots, const SphereFactor& f, T* out) const {
+  const T* weighted(const T* const* slots, const SphereFactor& f, T* out) const {
     const T* x = slots[f.array];
     if (f.weight < 0) return x;
     multiply_degrees<T>(form_.degree[f.array], weights(slots, f), x, out);
     return out;
   }
-  void collect(T* const* slots, const Chain& c, int reach, const T* z) const {
-    const T factor = static_cast<T>(c.coefficient);
-    if (out_ < form_.arrays())
-      add_degrees<T>(reach, factor, c.target.weight < 0 ? nullptr : weights(slots, c.target), z, slots[out_]);
+  void collect(const T* const* slots, const Chain::Target& t, int reach, const T* z, T* result) const {
+    const T factor = static_cast<T>(t.coefficient);
+    const SphereFactor& f = t.factor;
+    if (t.out < form_.arrays())
+      add_degrees<T>(reach, factor, f.weight < 0 ? nullptr : weights(slots, f), z, result);
     else
-      dot_degrees<T>(reach, factor, slots[c.target.array], z,
-                     slots[out_] + c.target.row * (form_.degree[c.target.array] + 1) * w);
+      dot_degrees<T>(reach, factor, slots[f.array], z, result + f.row * (form_.degree[f.array] + 1) * w);
   }
 
   SphereForm form_;
-  int out_;
   std::vector<Chain> chains_;
   std::vector<std::vector<std::shared_ptr<const BilinearRows>>> steps_;
   Index size_ = 0;
@@ -179,24 +179,25 @@ void count_contraction(int l1, int l2, int l3, bool bracket, FormWork& work) {
 }  // namespace
 
 template <class T>
-std::shared_ptr<const FormKernel<T>> coupling_kernel(const SphereForm& form, int out) {
-  return std::make_shared<CouplingKernel<T>>(form, out);
+std::shared_ptr<const FormKernel<T>> coupling_kernel(const SphereForm& form, const std::vector<int>& outs) {
+  return std::make_shared<CouplingKernel<T>>(form, outs);
 }
-template std::shared_ptr<const FormKernel<float>> coupling_kernel<float>(const SphereForm&, int);
-template std::shared_ptr<const FormKernel<double>> coupling_kernel<double>(const SphereForm&, int);
+template std::shared_ptr<const FormKernel<float>> coupling_kernel<float>(const SphereForm&,
+                                                                         const std::vector<int>&);
+template std::shared_ptr<const FormKernel<double>> coupling_kernel<double>(const SphereForm&,
+                                                                           const std::vector<int>&);
 
 FormWork coupling_work(const SphereForm& form, int out) {
   const auto square = [](double l) { return (l + 1) * (l + 1); };
   FormWork work;
   for (int l : form.degree) work.rows += square(l);
-  for (const Chain& c : chains(form, out)) {
-    work.weighted += square(form.degree[c.target.array]);
+  for (const Chain& c : chains(form, {out})) {
+    work.weighted += square(c.target_degree);
     for (std::size_t k = 0; k < c.factors.size(); ++k) {
       if (c.factors[k].weight >= 0) work.weighted += square(form.degree[c.factors[k].array]);
       if (k == 0) continue;
       count_contraction(c.degree[k - 1], form.degree[c.factors[k].array],
-                        k + 1 == c.factors.size() ? form.degree[c.target.array] : c.degree[k], c.bracket,
-                        work);
+                        k + 1 == c.factors.size() ? c.target_degree : c.degree[k], c.bracket, work);
     }
   }
   return work;

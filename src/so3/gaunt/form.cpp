@@ -60,8 +60,9 @@ class SlotReader {
 };
 
 template <class T>
-std::shared_ptr<const FormKernel<T>> kernel_of(const SphereForm& form, int out, Engine engine) {
-  return engine == Engine::cg ? coupling_kernel<T>(form, out) : transform_kernel<T>(form, out, engine);
+std::shared_ptr<const FormKernel<T>> kernel_of(const SphereForm& form, const std::vector<int>& outs,
+                                               Engine engine) {
+  return engine == Engine::cg ? coupling_kernel<T>(form, outs) : transform_kernel<T>(form, outs, engine);
 }
 
 }  // namespace
@@ -112,92 +113,194 @@ SphereForm linearise(const SphereForm& form, int slot) {
   return out;
 }
 
-Arrays FormDerivative::eval_cpu(const Arrays& inputs) const {
-  const int slots = form_.slots(), arrays = form_.arrays();
-  const auto rows_of = [&](int array) {
-    const Index d = form_.degree[array] + 1;
-    return d * d;
-  };
+std::vector<SphereDerivative> derivatives_of(const SphereForm& form, const std::vector<int>& outs) {
+  std::vector<SphereDerivative> all;
+  for (const int out : outs)
+    for (const SphereTerm& t : form.terms)
+      for (std::size_t k = 0; k < t.factors.size(); ++k) {
+        SphereFactor target = t.factors[k];
+        if (out < form.arrays() ? target.array != out : target.weight != out - form.arrays()) continue;
+        const auto at = static_cast<std::ptrdiff_t>(k);
+        auto factors = t.factors;
+        if (target.power > 1) {
+          --factors[k].power;
+        } else {
+          std::rotate(factors.begin(), factors.begin() + at,
+                      factors.end());  // cyclic: brackets keep their sign
+          factors.erase(factors.begin());
+        }
+        const double coefficient = t.coefficient * target.power;
+        target.power = 1;
+        all.push_back({out, coefficient, target, std::move(factors), t.bracket});
+      }
+  return all;
+}
+
+namespace {
+
+// full[s] may be empty where slot s is read by none of the derivatives by `outs`.
+Arrays evaluate(const SphereForm& form, const std::vector<int>& outs, Engine engine, const Arrays& full) {
+  const int slots = form.slots(), arrays = form.arrays();
+  const auto all = derivatives_of(form, outs);
+  std::vector<bool> used(slots, false);
+  for (const SphereDerivative& d : all) {
+    for (const SphereFactor& f : d.factors) {
+      used[f.array] = true;
+      if (f.weight >= 0) used[arrays + f.weight] = true;
+    }
+    if (d.out < arrays && d.target.weight >= 0) used[arrays + d.target.weight] = true;
+    if (d.out >= arrays) used[d.target.array] = true;
+  }
   // every sample and channel is named by the arrays
   Index samples = 0, channels = 0;
   Shape lead;
   DType dtype = DType::f64;
-  for (int s = 0, k = 0; s < slots; ++s) {
-    if (s == out_) continue;
-    const Array& a = inputs[k++];
-    if (s >= arrays) continue;
-    if (a.dim(-1) / rows_of(s) < channels) continue;  // one channel for all
+  for (int s = 0; s < arrays; ++s) {
+    const Array& a = full[s];
+    if (a.ndim() == 0 || a.dim(-1) / form.rows_of(s) < channels) continue;  // one channel for all
     lead = a.shape();
     lead.pop_back();
     samples = size_of(lead);
-    channels = a.dim(-1) / rows_of(s);
+    channels = a.dim(-1) / form.rows_of(s);
     dtype = a.dtype();
   }
-  Shape shape = lead;
-  Index out_rows;
-  if (out_ < arrays) {
-    out_rows = (form_.degree[out_] + 1) * (form_.degree[out_] + 1);
-    shape.push_back(out_rows * channels);
-  } else {
-    const auto k = (out_ - arrays);
-    out_rows = Index{form_.rows[k]} * (form_.weight_degree[k] + 1);
-    shape = {samples, form_.rows[k], form_.weight_degree[k] + 1, channels};
+  Arrays results;
+  for (const int out : outs) {
+    const int k = out - arrays;
+    Shape shape{samples, k < 0 ? 0 : form.rows[k], k < 0 ? 0 : form.weight_degree[k] + 1, channels};
+    if (k < 0) {
+      shape = lead;
+      shape.push_back(form.rows_of(out) * channels);
+    }
+    const bool zero = std::none_of(all.begin(), all.end(), [&](const auto& d) { return d.out == out; });
+    results.push_back(zero ? Array::zeros(shape, dtype) : Array::uninitialized(shape, dtype));
   }
-  if (form_.terms.empty() || samples * channels == 0) return {Array::zeros(shape, dtype)};
-  Array out = Array::uninitialized(shape, dtype);
+  if (all.empty() || samples * channels == 0) return results;
   dispatch_real("sphere_product", dtype, [&]<class T>(T) {
     constexpr Index w = lane_width<T>;
-    const auto kernel = kernel_of<T>(form_, out_, engine_);
-    std::vector<bool> used(slots, false);
-    for (const SphereTerm& t : form_.terms)
-      for (const SphereFactor& f : t.factors) {
-        used[f.array] = true;
-        if (f.weight >= 0) used[arrays + f.weight] = true;
-      }
+    const auto kernel = kernel_of<T>(form, outs, engine);
     struct Slot {
       int slot;
       SlotReader<T> reader;
       Index offset;
     };
+    struct Result {
+      int slot;
+      LaneView<T> view;
+      Index offset;
+    };
     std::vector<Slot> readers;
+    std::vector<Result> writers;
     Index size = 0;
-    for (int s = 0, k = 0; s < slots; ++s) {
-      if (s == out_) continue;
-      const Array& a = inputs[k++];
+    for (int s = 0; s < slots; ++s) {
       if (!used[s]) continue;
       readers.push_back(
-          {s, SlotReader<T>(a, s >= arrays, s < arrays ? rows_of(s) : 0, samples, channels), size});
+          {s, SlotReader<T>(full[s], s >= arrays, s < arrays ? form.rows_of(s) : 0, samples, channels),
+           size});
       size += readers.back().reader.rows() * w;
     }
-    const LaneView<T> target(out.mutable_data<T>(), samples, out_rows, channels);
+    for (std::size_t k = 0; k < outs.size(); ++k) {
+      const Index rows = form.rows_of(outs[k]);
+      writers.push_back({outs[k], LaneView<T>(results[k].mutable_data<T>(), samples, rows, channels), size});
+      size += rows * w;
+    }
     const Index lanes = samples * channels, blocks = (lanes + w - 1) / w;
     parallel_for(blocks, std::clamp<Index>(blocks / 64, 1, 16), [&](Index begin, Index end) {
-      Scratch<T> memory(size + out_rows * w + kernel->scratch_size());
-      std::vector<T*> rows(slots, nullptr);
+      Scratch<T> memory(size + kernel->scratch_size());
+      std::vector<T*> rows(slots, nullptr), found(slots, nullptr);
       for (const Slot& s : readers) rows[s.slot] = memory.data() + s.offset;
-      T* result = rows[out_] = memory.data() + size;
+      for (const Result& r : writers) found[r.slot] = memory.data() + r.offset;
       for (Index b = begin; b < end; ++b) {
         for (const Slot& s : readers) s.reader.read(b * w, lanes, b == begin, rows[s.slot]);
         if (b + 1 < end) {
           for (const Slot& s : readers) s.reader.prefetch((b + 1) * w);
-          target.prefetch_block((b + 1) * w);
+          for (const Result& r : writers) r.view.prefetch_block((b + 1) * w);
         }
-        kernel->run(rows.data(), result + out_rows * w);
-        target.store_block(b * w, result);
+        for (const Result& r : writers) std::fill_n(found[r.slot], form.rows_of(r.slot) * w, T(0));
+        kernel->run(rows.data(), found.data(), memory.data() + size);
+        for (const Result& r : writers) r.view.store_block(b * w, found[r.slot]);
       }
     });
   });
-  return {out};
+  return results;
 }
 
-// Not by slot k of this form, which may occur in powers, but of the form that is linearised in it: along what
-// fills slot k, which drops out of the new one's inputs where it occurred once.
+}  // namespace
+
+Arrays FormDerivative::eval_cpu(const Arrays& inputs) const {
+  return evaluate(form_, {out_}, engine_, filled(inputs, {}));
+}
+
+Arrays FormDerivatives::eval_cpu(const Arrays& inputs) const {
+  return evaluate(form_, outs_, engine_, inputs);
+}
+
+namespace {
+
+// The derivatives by the slots that are wanted, of the shapes of those slots.
+Arrays differentiate(const SphereForm& form, Engine engine, const Arrays& full,
+                     const std::vector<bool>& wanted) {
+  std::vector<int> outs;
+  for (std::size_t s = 0; s < wanted.size(); ++s)
+    if (wanted[s]) outs.push_back(static_cast<int>(s));
+  Arrays g(wanted.size());
+  if (outs.empty()) return g;
+  const Arrays found = run_all(std::make_shared<FormDerivatives>(form, outs, engine), full);
+  for (std::size_t k = 0; k < outs.size(); ++k)
+    g[outs[k]] = outs[k] < form.arrays() ? found[k] : sum_to(found[k], full[outs[k]].shape());
+  return g;
+}
+
+}  // namespace
+
 Array FormDerivative::derivative(int k, const Arrays& full) const {
-  const bool array = k < form_.arrays();
-  const Array g = run(
-      std::make_shared<FormDerivative>(linearise(form_, k), array ? form_.arrays() : form_.slots(), engine_),
-      full);
-  return array ? g : sum_to(g, full[k].shape());
+  std::vector<bool> wanted(full.size(), false);
+  wanted[k] = true;
+  return differentiate(form_, engine_, full, wanted)[k];
+}
+
+Arrays FormDerivative::derivatives(const Arrays& full, const std::vector<bool>& wanted, const Arrays&) const {
+  return differentiate(form_, engine_, full, wanted);
+}
+
+// Of the sum of the results times their cotangents, which is a form with the cotangents as new slots.
+Arrays FormDerivatives::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+                            const std::vector<bool>& wanted) const {
+  SphereForm sum = form_;
+  sum.terms.clear();
+  Arrays arrays(in.begin(), in.begin() + form_.arrays()), weights(in.begin() + form_.arrays(), in.end());
+  std::vector<bool> targets(wanted.begin(), wanted.begin() + form_.arrays());
+  for (std::size_t k = 0; k < outs_.size(); ++k) {
+    if (cotangents[k].empty() && in[outs_[k]].size() > 0) continue;
+    const SphereForm one = linearise(form_, outs_[k]);
+    const bool array = outs_[k] < form_.arrays();
+    for (SphereTerm t : one.terms) {
+      for (SphereFactor& f : t.factors) {
+        // the last slot of `one` is the next of `sum`
+        if (array && f.array == form_.arrays()) f.array = sum.arrays();
+        if (!array && f.weight == form_.weights) f.weight = sum.weights;
+      }
+      sum.terms.push_back(std::move(t));
+    }
+    if (array) {
+      sum.degree.push_back(one.degree.back());
+      arrays.push_back(cotangents[k]);
+      targets.push_back(false);
+    } else {
+      sum.rows.push_back(one.rows.back());
+      sum.weight_degree.push_back(one.weight_degree.back());
+      ++sum.weights;
+      weights.push_back(cotangents[k]);
+    }
+  }
+  targets.insert(targets.end(), wanted.begin() + form_.arrays(), wanted.end());
+  targets.resize(sum.slots(), false);
+  Arrays full = arrays;
+  full.insert(full.end(), weights.begin(), weights.end());
+  const Arrays found = differentiate(sum, engine_, full, targets);
+  Arrays g(found.begin(), found.begin() + form_.arrays());
+  g.insert(g.end(), found.begin() + sum.arrays(), found.begin() + sum.arrays() + form_.weights);
+  return g;
 }
 
 }  // namespace cartan::so3

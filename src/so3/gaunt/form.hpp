@@ -6,8 +6,9 @@
 // < > the mean over the sphere, v_f one of the arrays (coefficients of a function), W_f o v_f its multiples
 // by degree (a row of an array of weights, or none). A term may hold a bracket instead: < a {b, c} > of three
 // factors, {b, c} = r . (grad b x grad c), which is antisymmetric in all three.
-// An operation is the derivative of a form by one of its arrays or weights, in which the form is linear; its
-// vjp is again of that kind: derivatives of any order stay within this file.
+// An operation is the derivative of a form by one of its arrays or weights, in which the form is linear. Its
+// vjp is the derivatives by all slots that are wanted, in one pass, which shares what they have in common;
+// theirs is that of another form: derivatives of any order stay within this file.
 
 #include <memory>
 
@@ -21,6 +22,7 @@ struct SphereFactor {
   int weight = -1;  // none
   int row = 0;      // of the weights
   int power = 1;
+  bool operator==(const SphereFactor&) const = default;
 };
 
 struct SphereTerm {
@@ -40,6 +42,10 @@ struct SphereForm {
   int slots() const { return arrays() + weights; }
   int total_degree() const;  // the largest sum of degrees in a term
   int lmax() const;
+  Index rows_of(int slot) const {
+    const int k = slot - arrays();
+    return k < 0 ? Index{degree[slot] + 1} * (degree[slot] + 1) : Index{rows[k]} * (weight_degree[k] + 1);
+  }
 };
 
 // The derivative of the form by slot `slot` (arrays first, then weights) in direction of a new slot, which
@@ -59,6 +65,8 @@ class FormDerivative : public Multilinear {
 
  protected:
   Array derivative(int k, const Arrays& full) const override;
+  Arrays derivatives(const Arrays& full, const std::vector<bool>& wanted,
+                     const Arrays& outputs) const override;
 
  private:
   SphereForm form_;
@@ -66,21 +74,49 @@ class FormDerivative : public Multilinear {
   Engine engine_;
 };
 
-// What an engine does: the derivative by `out` for one block of lanes. `slots` holds, for every slot but
-// `out`, the block's rows: arrays ((l + 1)^2, w), weights (rows, l + 1, w); the result goes to slots[out].
+// The derivatives by several slots, in their order, from the arrays of all slots. Weights come with all axes
+// in full.
+class FormDerivatives : public Primitive {
+ public:
+  FormDerivatives(SphereForm form, std::vector<int> outs, Engine engine)
+      : form_(std::move(form)), outs_(std::move(outs)), engine_(engine) {}
+  const char* name() const override { return "sphere_product"; }
+  Arrays eval_cpu(const Arrays& inputs) const override;
+  Arrays vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
+             const std::vector<bool>& wanted) const override;
+
+ private:
+  SphereForm form_;
+  std::vector<int> outs_;
+  Engine engine_;
+};
+
+// A term of the derivative by slot `out`: what the factors' product, projected, is multiplied by.
+struct SphereDerivative {
+  int out;
+  double coefficient;
+  SphereFactor target;                // the factor that was differentiated
+  std::vector<SphereFactor> factors;  // the others; of a bracket, in cyclic order
+  bool bracket;
+};
+std::vector<SphereDerivative> derivatives_of(const SphereForm& form, const std::vector<int>& outs);
+
+// What an engine does: the derivatives by `outs` for one block of lanes. `slots` holds the rows of the block,
+// of every slot that occurs beside the one differentiated by: arrays ((l + 1)^2, w), weights (rows, l + 1,
+// w); the results go to results[out].
 template <class T>
 class FormKernel {
  public:
   virtual ~FormKernel() = default;
   virtual Index scratch_size() const = 0;
-  virtual void run(T* const* slots, T* scratch) const = 0;
+  virtual void run(const T* const* slots, T* const* results, T* scratch) const = 0;
 };
 
-// Kept from call to call.
 template <class T>
-std::shared_ptr<const FormKernel<T>> transform_kernel(const SphereForm& form, int out, Engine engine);
+std::shared_ptr<const FormKernel<T>> transform_kernel(const SphereForm& form, const std::vector<int>& outs,
+                                                      Engine engine);
 template <class T>
-std::shared_ptr<const FormKernel<T>> coupling_kernel(const SphereForm& form, int out);
+std::shared_ptr<const FormKernel<T>> coupling_kernel(const SphereForm& form, const std::vector<int>& outs);
 
 // What an engine does for one block of lanes: the terms of the cost model, each a number of row operations.
 struct FormWork {

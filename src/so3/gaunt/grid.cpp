@@ -24,13 +24,18 @@ struct Monomial {
   double coefficient;
   std::vector<int> functions;  // with repetitions
 };
-// What is projected together: for the derivative by an array one row of weights of the result, for the
-// derivative by weights one row of them.
+// What is projected together, and where it goes: to the derivative by an array, weighted, or by weights, as
+// products with an array.
 struct Projection {
-  SphereFactor target;
+  struct Target {
+    int out;
+    SphereFactor factor;
+  };
+  std::vector<Target> targets;
   std::vector<Monomial> monomials;
   std::vector<std::pair<double, SphereFactor>> linear;  // terms < target f >: no grid is needed
   int component = -1;
+  const SphereFactor& target() const { return targets.front().factor; }
 };
 // Groups that share functions, worked on at the same time.
 struct Program {
@@ -40,12 +45,16 @@ struct Program {
   std::vector<int> component;  // of every function
 };
 
-Program compile(const SphereForm& form, int out) {
+bool same_values(const Projection& a, const Projection& b) {
+  return std::equal(a.monomials.begin(), a.monomials.end(), b.monomials.begin(), b.monomials.end(),
+                    [](const Monomial& p, const Monomial& q) {
+                      return p.coefficient == q.coefficient && p.functions == q.functions;
+                    }) &&
+         a.linear == b.linear;
+}
+
+Program compile(const SphereForm& form, const std::vector<int>& outs) {
   Program p;
-  const bool by_array = out < form.arrays();
-  const auto is_target = [&](const SphereFactor& f) {
-    return by_array ? f.array == out : f.weight == out - form.arrays();
-  };
   const auto function = [&](const SphereFactor& f, Derivative d) {
     const Function key{f.array, f.weight, f.row, d};
     const auto it = std::find(p.functions.begin(), p.functions.end(), key);
@@ -53,33 +62,40 @@ Program compile(const SphereForm& form, int out) {
     p.functions.push_back(key);
     return static_cast<int>(p.functions.size()) - 1;
   };
-  for (const SphereTerm& t : form.terms) {
-    auto factors = t.factors;
-    const auto target = std::find_if(factors.begin(), factors.end(), is_target);
-    std::rotate(factors.begin(), target, factors.end());  // cyclic: brackets keep their sign
-    const SphereFactor& first = factors[0];
-    auto group = std::find_if(p.groups.begin(), p.groups.end(), [&](const Projection& g) {
-      return g.target.array == first.array && g.target.weight == first.weight && g.target.row == first.row;
+  std::vector<Projection> groups;
+  for (const SphereDerivative& t : derivatives_of(form, outs)) {
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const Projection& g) {
+      return g.targets[0].out == t.out && g.target() == t.target;
     });
-    if (group == p.groups.end()) group = p.groups.insert(p.groups.end(), Projection{first, {}, {}, -1});
+    if (group == groups.end())
+      group = groups.insert(groups.end(), Projection{{{t.out, t.target}}, {}, {}, -1});
     if (t.bracket) {
       // {a, b} = (a_theta b_phi - a_phi b_theta) / sin(theta)
       for (int swap = 0; swap < 2; ++swap)
         group->monomials.push_back(
             {swap ? -t.coefficient : t.coefficient,
-             {function(factors[1], swap ? Derivative::azimuthal : Derivative::polar),
-              function(factors[2], swap ? Derivative::polar : Derivative::azimuthal)}});
+             {function(t.factors[0], swap ? Derivative::azimuthal : Derivative::polar),
+              function(t.factors[1], swap ? Derivative::polar : Derivative::azimuthal)}});
       continue;
     }
-    if (factors.size() == 2 && factors[1].power == 1) {
-      group->linear.push_back({t.coefficient, factors[1]});
+    if (t.factors.size() == 1 && t.factors[0].power == 1) {
+      group->linear.push_back({t.coefficient, t.factors[0]});
       continue;
     }
     Monomial m{t.coefficient, {}};
-    for (std::size_t k = 1; k < factors.size(); ++k)
-      for (int n = 0; n < factors[k].power; ++n)
-        m.functions.push_back(function(factors[k], Derivative::none));
+    for (const SphereFactor& f : t.factors)
+      for (int n = 0; n < f.power; ++n) m.functions.push_back(function(f, Derivative::none));
     group->monomials.push_back(std::move(m));
+  }
+  // one projection for all that need it
+  for (Projection& g : groups) {
+    const auto same = std::find_if(p.groups.begin(), p.groups.end(), [&](const Projection& q) {
+      return form.degree[q.target().array] == form.degree[g.target().array] && same_values(q, g);
+    });
+    if (same == p.groups.end())
+      p.groups.push_back(std::move(g));
+    else
+      same->targets.push_back(g.targets[0]);
   }
   // components: functions joined by groups
   p.component.assign(p.functions.size(), -1);
@@ -112,8 +128,9 @@ class TransformKernel final : public FormKernel<T> {
   static constexpr Index w = lane_width<T>;
 
  public:
-  TransformKernel(const SphereForm& form, int out, std::shared_ptr<const SphereTransform<T>> transform)
-      : form_(form), out_(out), program_(compile(form, out)), transform_(std::move(transform)) {
+  TransformKernel(const SphereForm& form, Program program,
+                  std::shared_ptr<const SphereTransform<T>> transform)
+      : form_(form), program_(std::move(program)), transform_(std::move(transform)) {
     slot_.resize(program_.functions.size());
     const Index count = transform_->rows();
     for (int c = 0; c < program_.components; ++c) {
@@ -126,7 +143,7 @@ class TransformKernel final : public FormKernel<T> {
         }
       for (const Projection& g : program_.groups)
         if (g.component == c && !g.monomials.empty())
-          size += count * transform_->row_size(degree(g.target.array));
+          size += count * transform_->row_size(degree(g.target().array));
       coefficients_ = std::max(coefficients_, size);
       values_ = std::max<Index>(values_, functions + 2);
     }
@@ -138,28 +155,20 @@ class TransformKernel final : public FormKernel<T> {
     return coefficients_ + values_ * transform_->values_size() + transform_->work_size() + rows_;
   }
 
-  void run(T* const* slots, T* scratch) const override {
+  void run(const T* const* slots, T* const* results, T* scratch) const override {
     T *values = scratch + coefficients_, *work = values + values_ * transform_->values_size();
     T* rows = work + transform_->work_size();
-    T* result = slots[out_];
-    const bool by_array = out_ < form_.arrays();
-    if (by_array) {
-      const Index d = degree(out_) + 1;
-      std::fill(result, result + d * d * w, T(0));
-    } else {
-      const auto k = (out_ - form_.arrays());
-      std::fill(result, result + form_.rows[k] * (form_.weight_degree[k] + 1) * w, T(0));
-    }
-    for (int c = 0; c < program_.components; ++c) component(c, slots, scratch, values, work, rows);
+    for (int c = 0; c < program_.components; ++c) component(c, slots, results, scratch, values, work, rows);
   }
 
  private:
   int degree(int array) const { return form_.degree[array]; }
-  const T* weights(T* const* slots, int weight, int row) const {
+  const T* weights(const T* const* slots, int weight, int row) const {
     return slots[form_.arrays() + weight] + Index{row} * (form_.weight_degree[weight] + 1) * w;
   }
 
-  void component(int c, T* const* slots, T* coefficients, T* values, T* work, T* rows) const {
+  void component(int c, const T* const* slots, T* const* results, T* coefficients, T* values, T* work,
+                 T* rows) const {
     const Index count = transform_->rows(), size = transform_->values_size();
     const auto in_component = [&](const Projection& g) { return g.component == c && !g.monomials.empty(); };
     T* next = coefficients;
@@ -185,7 +194,7 @@ class TransformKernel final : public FormKernel<T> {
       T* g = projected;
       for (const Projection& group : program_.groups) {
         if (!in_component(group)) continue;
-        const int l = degree(group.target.array);
+        const int l = degree(group.target().array);
         multiply(group, values);
         transform_->phi_project(l, values, work, g + i * transform_->row_size(l));
         g += count * transform_->row_size(l);
@@ -194,7 +203,7 @@ class TransformKernel final : public FormKernel<T> {
     T* g = projected;
     for (const Projection& group : program_.groups) {
       if (group.component != c) continue;
-      const int l = degree(group.target.array);
+      const int l = degree(group.target().array);
       if (group.monomials.empty()) {
         std::fill(rows, rows + (l + 1) * (l + 1) * w, T(0));
       } else {
@@ -203,7 +212,7 @@ class TransformKernel final : public FormKernel<T> {
       }
       for (const auto& [coefficient, f] : group.linear)
         add_linear(slots, f, static_cast<T>(coefficient), l, rows);
-      collect(slots, group.target, rows);
+      for (const auto& [out, target] : group.targets) collect(slots, out, target, rows, results[out]);
     }
   }
 
@@ -234,19 +243,19 @@ class TransformKernel final : public FormKernel<T> {
     return values + (2 + slot_[f].values) * transform_->values_size();
   }
 
-  void add_linear(T* const* slots, const SphereFactor& f, T coefficient, int lmax, T* rows) const {
+  void add_linear(const T* const* slots, const SphereFactor& f, T coefficient, int lmax, T* rows) const {
     add_degrees<T>(std::min(lmax, degree(f.array)), coefficient,
                    f.weight < 0 ? nullptr : weights(slots, f.weight, f.row), slots[f.array], rows);
   }
 
-  // Adds the projection to the result: weighted to an array, or its products with an array to the weights.
-  void collect(T* const* slots, const SphereFactor& target, const T* z) const {
+  // Adds the projection to a result: weighted to an array, or its products with an array to the weights.
+  void collect(const T* const* slots, int out, const SphereFactor& target, const T* z, T* result) const {
     const Index lmax = degree(target.array);
-    if (out_ < form_.arrays())
+    if (out < form_.arrays())
       add_degrees<T>(lmax, T(1), target.weight < 0 ? nullptr : weights(slots, target.weight, target.row), z,
-                     slots[out_]);
+                     result);
     else
-      dot_degrees<T>(lmax, T(1), slots[target.array], z, slots[out_] + target.row * (lmax + 1) * w);
+      dot_degrees<T>(lmax, T(1), slots[target.array], z, result + target.row * (lmax + 1) * w);
   }
 
   struct Place {
@@ -254,7 +263,6 @@ class TransformKernel final : public FormKernel<T> {
     int values;
   };
   SphereForm form_;
-  int out_;
   Program program_;
   std::shared_ptr<const SphereTransform<T>> transform_;
   std::vector<Place> slot_;
@@ -280,21 +288,25 @@ bool has_bracket(const SphereForm& form) {
 }  // namespace
 
 template <class T>
-std::shared_ptr<const FormKernel<T>> transform_kernel(const SphereForm& form, int out, Engine engine) {
+std::shared_ptr<const FormKernel<T>> transform_kernel(const SphereForm& form, const std::vector<int>& outs,
+                                                      Engine engine) {
   const int total = form.total_degree();
+  Program program = compile(form, outs);
   std::shared_ptr<const SphereTransform<T>> transform;
   if (engine == Engine::fourier)
-    transform = fourier_transform<T>(std::max(product_degree(compile(form, out), form), form.lmax()),
-                                     total + 1, form.lmax());
+    transform =
+        fourier_transform<T>(std::max(product_degree(program, form), form.lmax()), total + 1, form.lmax());
   else
     transform = grid_transform<T>(total / 2 + 1, total + 1 + (total + 1) % 2, form.lmax(), has_bracket(form));
-  return std::make_shared<TransformKernel<T>>(form, out, transform);
+  return std::make_shared<TransformKernel<T>>(form, std::move(program), transform);
 }
-template std::shared_ptr<const FormKernel<float>> transform_kernel<float>(const SphereForm&, int, Engine);
-template std::shared_ptr<const FormKernel<double>> transform_kernel<double>(const SphereForm&, int, Engine);
+template std::shared_ptr<const FormKernel<float>> transform_kernel<float>(const SphereForm&,
+                                                                          const std::vector<int>&, Engine);
+template std::shared_ptr<const FormKernel<double>> transform_kernel<double>(const SphereForm&,
+                                                                            const std::vector<int>&, Engine);
 
 FormWork transform_work(const SphereForm& form, int out, Engine engine) {
-  const Program p = compile(form, out);
+  const Program p = compile(form, {out});
   const int total = form.total_degree();
   const double pairs = (total / 2 + 2) / 2, quarter = (total + 1 + (total + 1) % 2 + 3) / 4;
   const double n_theta = std::max(product_degree(p, form), form.lmax()) + 1.0, n_phi = total + 1.0;
@@ -316,7 +328,7 @@ FormWork transform_work(const SphereForm& form, int out, Engine engine) {
     if (f.weight >= 0) work.weighted += square(form.degree[f.array]);
   }
   for (const Projection& g : p.groups) {
-    const int l = form.degree[g.target.array];
+    const int l = form.degree[g.target().array];
     if (!g.monomials.empty()) transform(l);
     work.weighted += square(l);
     for (const Monomial& m : g.monomials)
