@@ -154,33 +154,48 @@ class LaneView {
   Index samples_ = 0, rows_ = 0, channels_ = 1;
 };
 
-// Rows of a block by degree l <= lmax: weight [l][lane], x and out [l^2 + l + m][lane].
+// Rows of a block by degree l <= lmax: weight [l][lane], x and out [l^2 + l + m][lane]. body(weight, place)
+// for every vector of a row.
+template <class T, class Body>
+inline void for_degrees(Index lmax, const T* weight, Body&& body) {
+  using V = typename vector_of<T>::type;
+  constexpr Index w = lane_width<T>, n = vector_width<T>;
+  for (Index l = 0; l <= lmax; ++l)
+    for (Index v = 0; v < w; v += n) {
+      const V factor = load<V>(weight + l * w + v);
+      for (Index r = l * l; r < (l + 1) * (l + 1); ++r) body(factor, r * w + v);
+    }
+}
 template <class T>
 inline void multiply_degrees(Index lmax, const T* weight, const T* x, T* out) {
-  constexpr Index w = lane_width<T>;
-  for (Index l = 0; l <= lmax; ++l)
-    for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
-      for (Index k = 0; k < w; ++k) out[r * w + k] = weight[l * w + k] * x[r * w + k];
+  using V = typename vector_of<T>::type;
+  for_degrees(lmax, weight, [&](const V& f, Index k) { store(out + k, V(f * load<V>(x + k))); });
 }
 // out += factor (weight o x); weight may be nullptr
 template <class T>
 inline void add_degrees(Index lmax, T factor, const T* weight, const T* x, T* out) {
-  constexpr Index w = lane_width<T>;
+  using V = typename vector_of<T>::type;
   if (weight == nullptr) {
-    for (Index k = 0; k < (lmax + 1) * (lmax + 1) * w; ++k) out[k] += factor * x[k];
+    for (Index k = 0; k < (lmax + 1) * (lmax + 1) * lane_width<T>; k += vector_width<T>)
+      store(out + k, V(load<V>(out + k) + factor * load<V>(x + k)));
     return;
   }
-  for (Index l = 0; l <= lmax; ++l)
-    for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
-      for (Index k = 0; k < w; ++k) out[r * w + k] += factor * weight[l * w + k] * x[r * w + k];
+  for_degrees(lmax, weight, [&](const V& f, Index k) {
+    store(out + k, V(load<V>(out + k) + factor * f * load<V>(x + k)));
+  });
 }
 // out[l] += factor sum over m of x y
 template <class T>
 inline void dot_degrees(Index lmax, T factor, const T* x, const T* y, T* out) {
-  constexpr Index w = lane_width<T>;
+  using V = typename vector_of<T>::type;
+  constexpr Index w = lane_width<T>, n = vector_width<T>;
   for (Index l = 0; l <= lmax; ++l)
-    for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
-      for (Index k = 0; k < w; ++k) out[l * w + k] += factor * x[r * w + k] * y[r * w + k];
+    for (Index v = 0; v < w; v += n) {
+      V sum = load<V>(out + l * w + v);
+      for (Index r = l * l; r < (l + 1) * (l + 1); ++r)
+        sum += factor * load<V>(x + r * w + v) * load<V>(y + r * w + v);
+      store(out + l * w + v, sum);
+    }
 }
 
 // acc[r][v] += sum over k < n of a[r * lda + k] (vector v of row k of b), M rows and the vectors of one row
