@@ -1,10 +1,10 @@
 #!/bin/bash
-# Makes models/mace.h5, nequip.h5 and esen.h5 (and, named as KIND, equiformer.h5): small networks for the three
-# molecules of xtb_molecules.h5, as models/*.toml say.
+# Makes models/mace.h5, nequip.h5, esen.h5 and equiformer.h5: small networks for the three molecules of
+# xtb_molecules.h5, as models/*.toml say.
 #
-#   ./make_models.sh [OUTDIR [KIND...]]   make them (default: into models/, mace, nequip, esen)
+#   ./make_models.sh [OUTDIR [KIND...]]   make them (default: into models/, all)
 #
-# Needs the command cartan (CARTAN=path). A few minutes on an idle core. The same bits on the same machine, whatever
+# Needs the command cartan (CARTAN=path). Half an hour on an idle core. The same bits on the same machine, whatever
 # the number of threads; another processor rounds differently.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,7 +13,7 @@ cartan=$(cd "$(dirname "$cartan")" && pwd)/$(basename "$cartan")
 out=${1:-$here/models}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
-kinds=(mace nequip esen)
+kinds=(mace nequip esen equiformer)
 [ $# -gt 1 ] && kinds=("${@:2}")
 
 # Model files name the frames that they were trained on: a folder that is the same everywhere.

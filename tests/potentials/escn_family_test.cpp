@@ -190,6 +190,10 @@ TEST(EdgeNetworks, TheCardHasTheMeasuredSymmetry) {
     const SymmetryError exact = symmetry_error(m, small::molecule());
     EXPECT_LE(exact.energy, 1e-13);
     EXPECT_LE(exact.forces, 1e-11);
+    EXPECT_GT(exact.energy, 0);
+    Model far = m;
+    for (auto& [z, energy] : far.reference) energy -= 1e7;
+    EXPECT_EQ(symmetry_error(far, small::molecule()).energy, exact.energy);  // constants hide nothing
     describe_symmetry(m);  // on a cluster of its own
     EXPECT_LE(std::get<double>(m.card.at("equivariance_error_energy")), 1e-13);
     EXPECT_LE(std::get<double>(m.card.at("equivariance_error_forces")), 1e-11);
