@@ -53,7 +53,8 @@ SymmetryError symmetry_error(const Model& model, const Frame& frame, int rotatio
   const auto at = [&](const Frame& f) {
     const Prediction p = exact.predict(make_graph(f, neighbor_list(f, exact.cutoff())), {true, false, false});
     Values v{p.energy.to(Device::cpu).item(), 0, p.forces.to(Device::cpu).to_vector<double>()};
-    for (const double energy : p.atom_energies.to(Device::cpu).to_vector<double>()) v.size += std::abs(energy);
+    for (const double energy : p.atom_energies.to(Device::cpu).to_vector<double>())
+      v.size += std::abs(energy);
     return v;
   };
   const Values here = at(frame);

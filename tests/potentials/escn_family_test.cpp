@@ -194,7 +194,7 @@ TEST(EdgeNetworks, TheCardHasTheMeasuredSymmetry) {
     Model far = m;
     for (auto& [z, energy] : far.reference) energy -= 1e7;
     EXPECT_EQ(symmetry_error(far, small::molecule()).energy, exact.energy);  // constants hide nothing
-    describe_symmetry(m);  // on a cluster of its own
+    describe_symmetry(m);                                                    // on a cluster of its own
     EXPECT_LE(std::get<double>(m.card.at("equivariance_error_energy")), 1e-13);
     EXPECT_LE(std::get<double>(m.card.at("equivariance_error_forces")), 1e-11);
     bool said = false, planned = false;
