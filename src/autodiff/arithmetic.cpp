@@ -33,12 +33,17 @@ Array Divide::db(const Array& a, const Array& b, const Array& c) {
   return negative(divide(multiply(c, conjugate(a)), multiply(d, d)));
 }
 // Piecewise constant.
-Array Less::da(const Array& a, const Array&, const Array&) {
-  return Array::zeros(a.shape(), a.dtype(), a.device());
-}
-Array Less::db(const Array&, const Array& b, const Array&) {
-  return Array::zeros(b.shape(), b.dtype(), b.device());
-}
+#define CARTAN_CONSTANT(Tag)                                  \
+  Array Tag::da(const Array& a, const Array&, const Array&) { \
+    return Array::zeros(a.shape(), a.dtype(), a.device());    \
+  }                                                           \
+  Array Tag::db(const Array&, const Array& b, const Array&) { \
+    return Array::zeros(b.shape(), b.dtype(), b.device());    \
+  }
+CARTAN_CONSTANT(Less)
+CARTAN_CONSTANT(Above)
+CARTAN_CONSTANT(Below)
+#undef CARTAN_CONSTANT
 
 template <class Tag>
 Arrays Binary<Tag>::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
@@ -83,6 +88,12 @@ Array binary(const Array& a, const Array& b) {
   return run(std::make_shared<primitives::Binary<Tag>>(common_shape(Tag::name, a, b)), {a, b});
 }
 
+template <class Tag>
+Array condition(const Array& a, const Array& b) {
+  require(is_real(a.dtype()), "[", Tag::name, "] of ", a.dtype(), ", which is not real");
+  return binary<Tag>(detach(a), detach(b));  // piecewise constant: nothing to record
+}
+
 }  // namespace
 
 Array add(const Array& a, const Array& b) {
@@ -108,8 +119,7 @@ Array negative(const Array& a) {
 }
 
 Array less(const Array& a, const Array& b) {
-  require(is_real(a.dtype()), "[less] of ", a.dtype(), ", which is not real");
-  return binary<primitives::Less>(detach(a), detach(b));  // piecewise constant: nothing to record
+  return condition<primitives::Less>(a, b);
 }
 
 Array where(const Array& condition, const Array& a, const Array& b) {
@@ -123,13 +133,13 @@ Array where(const Array& condition, const Array& a, const Array& b) {
 Array maximum(const Array& a, const Array& b) {
   const Shape shape = common_shape("maximum", a, b);
   const Array x = broadcast_to(a, shape), y = broadcast_to(b, shape);
-  return where(less(y, x), x, y);
+  return where(condition<primitives::Above>(x, y), x, y);
 }
 
 Array minimum(const Array& a, const Array& b) {
   const Shape shape = common_shape("minimum", a, b);
   const Array x = broadcast_to(a, shape), y = broadcast_to(b, shape);
-  return where(less(x, y), x, y);
+  return where(condition<primitives::Below>(x, y), x, y);
 }
 
 }  // namespace cartan

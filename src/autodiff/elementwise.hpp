@@ -13,8 +13,9 @@ namespace cartan::primitives {
           op(Softplus, softplus)
 
 // op(Tag, name) for every function of two arrays that broadcast.
-#define CARTAN_BINARY_OPS(op) \
-  op(Add, add) op(Subtract, subtract) op(Multiply, multiply) op(Divide, divide) op(Less, less)
+#define CARTAN_BINARY_OPS(op)                                                                  \
+  op(Add, add) op(Subtract, subtract) op(Multiply, multiply) op(Divide, divide) op(Less, less) \
+      op(Above, maximum) op(Below, minimum)
 
 // What a function is called, and c dy/dx of y = f(x).
 #define CARTAN_TAG(Tag, function)                                            \

@@ -246,3 +246,15 @@ TEST(Ops, SumsHaveTheSameBitsForAnyNumberOfThreads) {
   }
   set_threads(0);
 }
+
+TEST(Choice, NaNsOfBothStay) {
+  const double nan = std::nan("");
+  for (const DType type : {DType::f32, DType::f64}) {
+    const Array a = Array::from(std::vector<double>{nan, 1, nan, 1, 2}, {5}).as(type),
+                b = Array::from(std::vector<double>{1, nan, nan, 2, 1}, {5}).as(type);
+    const auto most = maximum(a, b).as(DType::f64).to_vector<double>(),
+               least = minimum(a, b).as(DType::f64).to_vector<double>();
+    for (std::size_t k = 0; k < 3; ++k) EXPECT_TRUE(std::isnan(most[k]) && std::isnan(least[k])) << k;
+    for (std::size_t k = 3; k < 5; ++k) EXPECT_TRUE(most[k] == 2 && least[k] == 1) << k;
+  }
+}

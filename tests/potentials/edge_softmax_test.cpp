@@ -77,6 +77,15 @@ TEST(EdgeSoftmax, AnEdgeAtTheCutoffComesInFromNothing) {
   EXPECT_NEAR(at(1e-18)[2], 1e-18 * std::exp(40.0) / (1 + std::exp(-10.0) + 1e-18 * std::exp(40.0)), 1e-12);
 }
 
+TEST(EdgeSoftmax, NaNLogitsGiveNaN) {
+  const Array logits = Array::from(std::vector<double>{0, 1, std::nan(""), 2}, {4, 1});
+  for (const Array& u : {Array(), Array::full({4, 1}, 0.5, DType::f64)}) {
+    const auto share = shares(logits, u).to_vector<double>();
+    EXPECT_TRUE(std::isnan(share[0]) && std::isnan(share[2]) && std::isnan(share[3]));
+    EXPECT_EQ(share[1], 1);
+  }
+}
+
 TEST(EdgeSoftmax, DerivativesOfLargeLogitsAreExact) {
   const Array c = drawn({4, 2}, 5, -1, 1), u = drawn({4, 1}, 6, 0.2, 1), a = drawn({4, 2}, 7, -1, 1);
   const auto value = [&](const Arrays& x) { return sum(c * square(shares(x[0] + 1000.0, x[1]))); };

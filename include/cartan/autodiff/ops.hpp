@@ -79,9 +79,9 @@ Array softplus(const Array& a);                ///< log(1 + exp(a)), no overflow
 ///@{
 Array less(const Array& a, const Array& b);  ///< 1 where a < b, else 0; broadcasts
 Array where(const Array& condition, const Array& a,
-            const Array& b);  ///< a where condition != 0, else b; equal shapes
-Array maximum(const Array& a, const Array& b);
-Array minimum(const Array& a, const Array& b);
+            const Array& b);                    ///< a where condition != 0, else b; equal shapes
+Array maximum(const Array& a, const Array& b);  ///< NaN where one of both is; of equal ones b
+Array minimum(const Array& a, const Array& b);  ///< so too
 ///@}
 
 /// @name Sums (accumulated in float64, the same bits for any number of threads)

@@ -22,7 +22,7 @@ class Burgers {
   std::shared_ptr<const struct ConservedSquare> solver_;
 };
 
-/// u_t + (u^2/2)_x + u_xx + u_xxxx = 0 on a torus of the given length; the method of Burgers.
+/// u_t + (u^2/2)_x + u_xx + d^4u/dx^4 = 0 on a torus of the given length; the method of Burgers.
 class KuramotoSivashinsky {
  public:
   KuramotoSivashinsky(Index points, double length, double step);

@@ -66,13 +66,25 @@ constexpr auto function(Multiply) {
 constexpr auto function(Divide) {
   return [](auto a, auto b) { return a / b; };
 }
-constexpr auto function(Less) {
-  return []<class T>(T a, T b) {
+// 1 where it holds; complex numbers are refused by the ops.
+template <class Holds>
+constexpr auto where_holds(Holds holds) {
+  return [holds]<class T>(T a, T b) {
     if constexpr (is_complex_v<T>)
-      return T();  // refused by the op
+      return T();
     else
-      return a < b ? T(1) : T(0);
+      return holds(a, b) ? T(1) : T(0);
   };
+}
+constexpr auto function(Less) {
+  return where_holds([](auto a, auto b) { return a < b; });
+}
+// Of a or b the first is taken where it is NaN.
+constexpr auto function(Above) {
+  return where_holds([](auto a, auto b) { return a > b || a != a; });
+}
+constexpr auto function(Below) {
+  return where_holds([](auto a, auto b) { return a < b || a != a; });
 }
 
 // f(In<T>, Out<T>) over blocks.

@@ -76,13 +76,19 @@ template <class T>
 __device__ T value(Divide, T a, T b) {
   return a / b;
 }
-template <class T>
-__device__ T value(Less, T a, T b) {
-  if constexpr (cuda::is_complex_element<T>)
-    return T();  // refused by the op
-  else
-    return a < b ? T(1) : T(0);
-}
+// Complex numbers are refused by the ops.
+#define CARTAN_CONDITION(Tag, holds)           \
+  template <class T>                           \
+  __device__ T value(Tag, T a, T b) {          \
+    if constexpr (cuda::is_complex_element<T>) \
+      return T();                              \
+    else                                       \
+      return (holds) ? T(1) : T(0);            \
+  }
+CARTAN_CONDITION(Less, a < b)
+CARTAN_CONDITION(Above, a > b || a != a)
+CARTAN_CONDITION(Below, a < b || a != a)
+#undef CARTAN_CONDITION
 
 Array like(const Array& a) {
   return Array::uninitialized(a.shape(), a.dtype(), a.device());

@@ -76,7 +76,7 @@ class KuramotoSivashinskyEquation final : public Equation {
   std::vector<std::string> y_channels() const override { return names(in_, out_); }
   bool frames() const override { return true; }
   std::string formula() const override {
-    return "u_t + (u^2/2)_x + u_xx + u_xxxx = 0 on (0, length), periodic";
+    return "u_t + (u^2/2)_x + u_xx + d^4u/dx^4 = 0 on (0, length), periodic";
   }
   bool draw(const Random& random, double* x, double* y) const override {
     Scratch<double> u(grid_.fine());
