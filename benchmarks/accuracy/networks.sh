@@ -57,15 +57,19 @@ train() {  # CARTAN OUT SET NETWORK SECONDS SEED OPTIONS
     sleep 1
   done
   wait $pid || { tail -n 3 "$run.log" >&2; return 1; }
+  # a run that goes on has the greatest of its parts
+  [ -s "$run/peak" ] && now=$(cat "$run/peak") && [ "$now" -gt "$peak" ] && peak=$now
+  echo "$peak" > "$run/peak"
   local steps parameters part file
   steps=$(tail -n 1 "$run/history.csv" | cut -d, -f1)
   parameters=$(sed -n 's/.*: \([0-9]*\) parameters.*/\1/p' "$run.log" | head -n 1)
   : > "$run/rows.csv"
   test_frames "$set" "$frames" | while read -r part file; do
     "$cartan" potential eval "$run/model.h5" "$file" --threads 1 --json > "$run/$part.json"
-    if [ ! -s "$run/md.json" ]; then
+    if [ ! "$run/md.json" -nt "$run/model.h5" ]; then
       "$cartan" potential md "$run/model.h5" "$file" --frame 0 --ensemble nve --dt 0.5 --temperature 300 --steps 200 --threads 1 \
-        --out "$run/md.h5" --force --json > "$run/md.json" 2> "$run/md.log"
+        --out "$run/md.h5" --force --json > "$run/md.tmp" 2> "$run/md.log"
+      mv "$run/md.tmp" "$run/md.json"
     fi
     echo "$set,$network,$seed,$parameters,$seconds,$steps,$part,$(number "$run/$part.json" forces_rmse_ev_per_ang)$(
       )$(printf ',%s' "$(number "$run/$part.json" forces_mae_ev_per_ang)" "$(number "$run/$part.json" energy_per_atom_rmse_ev)" \

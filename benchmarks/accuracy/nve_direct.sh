@@ -19,8 +19,9 @@ if [ ! -s direct/model.h5 ]; then
 fi
 run() { # NAME MODEL START FLAGS...
   if [ ! -s "$1.json" ]; then
-    "$cartan" potential md "$2" "$3" --ensemble nve --dt 0.5 --precision float64 --steps "$steps" --out "$1.h5" --force --json "${@:4}" > "$1.tmp" ||
-      echo "$1 ended early: see above"  # where the energy runs away
+    local code=0
+    "$cartan" potential md "$2" "$3" --ensemble nve --dt 0.5 --precision float64 --steps "$steps" --out "$1.h5" --force --json "${@:4}" > "$1.tmp" || code=$?
+    [ $code -eq 0 ] || [ $code -eq 1 ] || exit $code  # 1: the energy ran away, which is what is shown
     mv "$1.tmp" "$1.json"
   fi
   echo "$1"
