@@ -195,6 +195,9 @@ void Trainer::State::take_step(double elapsed) {
   StateUpdate update;
   last_loss = gradient(next_batches(), slopes, samples, update);
   if (options.reduce_gradients) {
+    require(update.empty(),
+            "[Trainer] several processes cannot train what keeps averages of its samples beside its "
+            "parameters, as batch norm does: every process would have its own");
     if (slopes.empty())
       for (const auto& p : parameters)
         slopes.push_back(Array::zeros(p.value->shape(), p.value->dtype(), p.value->device()));

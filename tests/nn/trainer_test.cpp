@@ -236,6 +236,19 @@ TEST(Trainer, GradientsAreReducedOnceAStep) {
   };
   Trainer(failing, o).run();
   EXPECT_EQ(told, 3);
+
+  // Averages of a process's own samples would differ from the others'.
+  class Averaging : public Toy {
+   public:
+    Array kept = Array::zeros({1}, DType::f64);
+    ParameterRefs state() override { return {{"kept", &kept}}; }
+    Array step_loss(const Batch& batch, StateUpdate& update) override {
+      update.set(kept, Array::full({1}, 1, DType::f64));
+      return loss(batch);
+    }
+  } averaging;
+  o.reduce_gradients = [](Arrays&, double&, double&) {};
+  EXPECT_THROW(Trainer(averaging, o).run(), std::invalid_argument);
 }
 
 TEST(Trainer, Errors) {

@@ -115,7 +115,8 @@ struct TrainerOptions {
   /// Called when a damaged checkpoint was passed over: with the file used instead, and what was wrong.
   std::function<void(const std::string& used, const std::string& damage)> on_fallback;
   /// Called once a step where several processes train one model, each on a Task with its own samples (as many
-  /// as every other has) and the same seed, before clipping.
+  /// as every other has) and the same seed, before clipping. A step whose StateUpdate is not empty throws
+  /// std::invalid_argument: averages of samples would differ from process to process.
   GradientReduction reduce_gradients;
 };
 /// The fields, without paths, texts and functions.
