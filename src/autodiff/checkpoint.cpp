@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autodiff/multilinear.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/update.hpp"
 #include "cartan/core/error.hpp"
@@ -28,8 +29,7 @@ class Checkpoint : public Primitive {
     std::vector<Arrays> parts;
     for (std::size_t k = 0; k < count_; ++k) {
       Arrays x;
-      for (std::size_t i = 0; i < in.size(); ++i)
-        x.push_back(in[i].empty() ? in[i] : detach(block_of(detach(in[i]), of_x_[i], k)));
+      for (std::size_t i = 0; i < in.size(); ++i) x.push_back(detach(block_of(detach(in[i]), of_x_[i], k)));
       Recording on(true);
       const Arrays y = f_(k, x);
       if (k == 0) parts.resize(y.size());
@@ -39,7 +39,11 @@ class Checkpoint : public Primitive {
       for (std::size_t j = 0; j < y.size(); ++j) {
         require(!y[j].tracked(), "[checkpoint] a result of shape ", y[j].shape(),
                 " depends on a tracked array that is not among the arguments: pass it as one");
-        if (!result_blocks(j).empty() || parts[j].empty())
+        const Blocks rows = result_blocks(j);
+        require(rows.empty() || (y[j].ndim() >= 1 && y[j].dim(0) == rows[k + 1] - rows[k]),
+                "[checkpoint_blocks] result ", j, " of block ", k, " has shape ", y[j].shape(), ", not ",
+                rows.empty() ? Index{0} : rows[k + 1] - rows[k], " rows");
+        if (!rows.empty() || parts[j].empty())
           parts[j].push_back(y[j]);
         else
           add_in_place(parts[j][0], y[j]);
@@ -66,11 +70,7 @@ class Checkpoint : public Primitive {
                                      },
                                      count_, std::move(of_x), std::move(of_results)),
                                  x);
-    Arrays g(in.size());
-    std::size_t next = 0;
-    for (std::size_t i = 0; i < in.size(); ++i)
-      if (wanted[i]) g[i] = found[next++];
-    return g;
+    return at_wanted(found, wanted);
   }
 
  private:

@@ -8,6 +8,8 @@
 // (derivative).
 
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -60,6 +62,23 @@ class Multilinear : public Primitive {
  private:
   int slots_, slot_;
 };
+
+// Derivatives in one pass where nobody differentiates once more: made where recording() is off alone.
+class LastDerivatives : public Primitive {
+ public:
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays&, const std::vector<bool>&) const override {
+    throw std::logic_error(std::string("[") + name() + "] these derivatives are not differentiated again");
+  }
+};
+
+// The arrays of `found` at the places that are wanted, empty ones elsewhere.
+inline Arrays at_wanted(const Arrays& found, const std::vector<bool>& wanted) {
+  Arrays all(wanted.size());
+  std::size_t next = 0;
+  for (std::size_t k = 0; k < wanted.size(); ++k)
+    if (wanted[k]) all[k] = found[next++];
+  return all;
+}
 
 // Several primitives of one output computed in one pass, each an output here. Its vjp is theirs.
 class Jointly : public Primitive {

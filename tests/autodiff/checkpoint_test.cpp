@@ -53,6 +53,27 @@ const Arrays& arguments() {
 
 }  // namespace
 
+TEST(Checkpoint, NoRowsAndEmptyBlocks) {
+  const auto squares = [](std::size_t, const Arrays& x) { return Arrays{square(x[0])}; };
+  const Array none = track(Array::zeros({0, 3}, DType::f64));
+  const Array y = checkpoint([](const Arrays& x) { return Arrays{square(x[0])}; }, {none})[0];
+  EXPECT_EQ(y.shape(), (Shape{0, 3}));
+  EXPECT_EQ(gradients({sum(y)}, {none})[0].shape(), (Shape{0, 3}));
+  EXPECT_EQ(checkpoint_blocks(squares, 2, {none}, {{0, 0, 0}}, {{0, 0, 0}})[0].shape(), (Shape{0, 3}));
+  const Array x = track(drawn({3, 2}, 7));
+  const Array z = checkpoint_blocks(squares, 2, {x}, {{0, 0, 3}}, {{0, 0, 3}})[0];
+  EXPECT_EQ(difference({z}, {square(detach(x))}), 0);
+  EXPECT_LE(difference(gradients({sum(z)}, {x}), {scale(detach(x), 2)}), 1e-15);
+}
+
+TEST(Checkpoint, BlocksOfResultsAreChecked) {
+  const Array x = drawn({3, 2}, 7);
+  const auto moved = [](std::size_t block, const Arrays& a) {  // rows that are as many in all, but elsewhere
+    return Arrays{block == 0 ? slice(a[0], 0, 0, 1) : concatenate({a[0], a[0]}, 0)};
+  };
+  EXPECT_THROW(checkpoint_blocks(moved, 2, {x}, {{0, 2, 3}}, {{0, 2, 3}}), std::invalid_argument);
+}
+
 TEST(Checkpoint, DerivativesOfAnyOrderAreThoseOfTheFunction) {
   const Array c = drawn({3}, 4);
   const auto first = [&](const Function& f) {
