@@ -355,30 +355,41 @@ TEST(SO2Gradient, TrainingOnForces) {
         const SO2Convolution c(t.in, t.out, options);
         const Index edges = 107;
         const EdgeList list = random_edges(edges, 6, 9, 51);
+        std::vector<std::size_t> by, which;  // what is differentiated by first, and then
         const auto run = [&](DType dtype, bool tape, bool values) {
           Arrays x{track(normal({6, c.irreps_in().dim()}, 52, dtype)),
                    track(normal(weight_shape(c, edges), 53, dtype)),
                    track(edge_vectors(edges, 54).as(dtype))};
           if (radial) x.push_back(track(normal({edges, c.radial_size()}, 55, dtype)));
           const Array y = c(list, x[0], x[2], x[1], radial ? x[3] : Array());
-          Arrays inner{x[0], x[2]};
-          if (radial) inner.push_back(x[3]);
+          Arrays inner;  // features that do not depend on positions have no derivative
+          for (const std::size_t k : by)
+            if (k < x.size()) inner.push_back(x[k]);
           const Arrays g = gradients(sum(square(y) * y), inner, {}, true);
           Array loss = values ? sum(square(y)) : Array::scalar(0, dtype);
           for (std::size_t k = 0; k < g.size(); ++k)
             loss = loss + sum(square(g[k]) * normal(g[k].shape(), 56 + k, dtype));
-          Arrays asked{x[0], x[1]};
-          if (radial) asked.push_back(x[3]);
+          Arrays asked;
+          for (const std::size_t k : which)
+            if (k < x.size()) asked.push_back(x[k]);
           return gradients(loss, asked, {}, tape);
         };
-        for (const bool values : {true, false}) {
-          const Arrays last = run(DType::f64, false, values), any = run(DType::f64, true, values);
-          for (std::size_t k = 0; k < last.size(); ++k) {
-            EXPECT_GT(largest(any[k]), 0);
-            EXPECT_LE(difference(last[k], detach(any[k])), 1e-13)
-                << t.in << " " << kept_bytes << radial << values << k;
+        for (const auto& first : {std::vector<std::size_t>{0, 2, 3}, {2}, {2, 3}, {0, 3}})
+          for (const auto& then : {std::vector<std::size_t>{0, 1, 3}, {0}, {1}, {3}}) {
+            by = first, which = then;
+            if (!radial && first.back() == 3 && first.size() == 2) continue;  // as another without 3
+            if (!radial && then.front() == 3) continue;
+            for (const bool values : {true, false}) {
+              const Arrays last = run(DType::f64, false, values), any = run(DType::f64, true, values);
+              for (std::size_t k = 0; k < last.size(); ++k) {
+                EXPECT_FALSE(last[k].tracked());
+                EXPECT_GT(largest(any[k]), 0);
+                EXPECT_LE(difference(last[k], detach(any[k])), 1e-13)
+                    << t.in << " " << kept_bytes << radial << values << first.size() << then.size() << k;
+              }
+            }
           }
-        }
+        by = {0, 2, 3}, which = {0, 1, 3};
         set_threads(1);
         const Arrays one = run(DType::f32, false, true);
         set_threads(3);

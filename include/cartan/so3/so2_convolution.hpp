@@ -39,8 +39,10 @@ struct SO2Options {
   /// multiplicity).
   std::vector<std::array<std::size_t, 2>> pairs;
   /// Where the vectors are tracked, every edge's message (irreps_out(), orders |m| <= mmax, channels rounded
-  /// up to 16) stays on the tape, which saves the backward pass a third of its products. Calls that would
-  /// keep more bytes than this make the messages again; the derivatives are the same to the last bit.
+  /// up to 16) stays on the tape, which saves the backward pass a third of its products, and so does in that
+  /// pass, where it is differentiated, what it sends back. Calls in which both would take more bytes than
+  /// this make them again: first derivatives and all by vectors are the same to the last bit, others to
+  /// rounding.
   Index kept_bytes = Index{1} << 30;
 };
 

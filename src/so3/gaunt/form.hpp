@@ -74,8 +74,8 @@ class FormDerivative : public Multilinear {
   Engine engine_;
 };
 
-// The derivatives by several slots, in their order, from the arrays of all slots. Weights come with all axes
-// in full.
+// The derivatives by several slots, in their order, from the arrays of all slots. Derivatives by weights
+// come with all axes in full; sums over axes of length 1 are the caller's.
 class FormDerivatives : public Primitive {
  public:
   FormDerivatives(SphereForm form, std::vector<int> outs, Engine engine)

@@ -118,13 +118,8 @@ Arrays SO2Pullback::vjp(const Arrays& in, const Arrays& outputs, const Arrays& c
   }
   std::vector<bool> targets = wanted;
   if (kept) targets[slots] = wanted[slots] && along.back();
-  Arrays g(in.size());
-  const Arrays found =
-      run_all(std::make_shared<SO2Again>(form_, kept, keep_, std::move(along), targets), all);
-  next = 0;
-  for (std::size_t k = 0; k < targets.size(); ++k)
-    if (targets[k]) g[k] = found[next++];
-  return g;
+  return at_wanted(run_all(std::make_shared<SO2Again>(form_, kept, keep_, std::move(along), targets), all),
+                   targets);
 }
 
 Arrays SO2Again::eval_cpu(const Arrays& in) const {
@@ -169,12 +164,7 @@ Arrays SO2Form::vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotan
   all.push_back(cotangents[1]);
   std::vector<bool> targets = wanted;
   targets.insert(targets.begin() + slot(), false);
-  const Arrays found = run_all(std::make_shared<SO2Fold>(*this, targets), all);
-  Arrays g(targets.size());
-  std::size_t next = 0;
-  for (std::size_t k = 0; k < targets.size(); ++k)
-    if (targets[k]) g[k] = found[next++];
-  return without(g, slot());
+  return without(at_wanted(run_all(std::make_shared<SO2Fold>(*this, targets), all), targets), slot());
 }
 
 Arrays SO2Fold::eval_cpu(const Arrays& in) const {
@@ -216,7 +206,8 @@ Arrays SO2Form::derivatives(const Arrays& full, const std::vector<bool>& wanted,
 
 Array SO2Form::convolve(std::shared_ptr<const SO2Shape> shape, const EdgeList& edges, bool radial,
                         Arrays in) {
-  const double bytes = static_cast<double>(edges.size()) * static_cast<double>(shape->message_size()) *
+  const Index kept = shape->message_size() + (shape->channelwise ? 0 : shape->pulled_size());
+  const double bytes = static_cast<double>(edges.size()) * static_cast<double>(kept) *
                        static_cast<double>(size_of(in[0].dtype()));
   const bool keep = recording() && in[R - 1].tracked() && edges.size() > 0 &&
                     bytes <= static_cast<double>(shape->options.kept_bytes);

@@ -12,8 +12,6 @@
 // the sum over all ways to give each of them to g or to x, times (-1)^n. Its derivative by the direction is
 // F_(n+1)'s torque, the derivative by omega_(n+1); so F_n's partial derivatives are all here, at any order.
 
-#include <stdexcept>
-
 #include "autodiff/multilinear.hpp"
 #include "so3/so2/shape.hpp"
 
@@ -85,20 +83,12 @@ class SO2Pullback : public Jointly {
   bool x_, s_, torque_, keep_;
 };
 
-// Derivatives that are not differentiated again.
-class SO2Last : public Primitive {
- public:
-  const char* name() const override { return "so2_last"; }
-  Arrays vjp(const Arrays&, const Arrays&, const Arrays&, const std::vector<bool>&) const override {
-    throw std::logic_error("[so2_convolution] these derivatives are not differentiated again");
-  }
-};
-
 // F_0's by x, s and w (those that are wanted), given the cotangent of the messages beside that of the result.
 // Inputs: g, x, r, w, s where there are radial factors, and that cotangent.
-class SO2Fold : public SO2Last {
+class SO2Fold : public LastDerivatives {
  public:
   SO2Fold(const SO2Form& form, std::vector<bool> wanted) : form_(form), wanted_(std::move(wanted)) {}
+  const char* name() const override { return "so2_fold"; }
   Arrays eval_cpu(const Arrays& in) const override;
 
  private:
@@ -109,7 +99,7 @@ class SO2Fold : public SO2Last {
 // SO2Pullback's: by g, x, w, s and the messages (those that are wanted). Inputs: g, x, r, w, s where there
 // are radial factors, the messages where they were kept, and the cotangents that there are of x, s and the
 // torque.
-class SO2Again : public SO2Last {
+class SO2Again : public LastDerivatives {
  public:
   SO2Again(const SO2Form& form, bool messages, bool pulled, std::vector<bool> along, std::vector<bool> wanted)
       : form_(form),
@@ -117,6 +107,7 @@ class SO2Again : public SO2Last {
         pulled_(pulled),
         along_(std::move(along)),
         wanted_(std::move(wanted)) {}
+  const char* name() const override { return "so2_again"; }
   Arrays eval_cpu(const Arrays& in) const override;
 
  private:

@@ -70,10 +70,7 @@ Arrays TensorSlot::derivatives(const Arrays& full, const std::vector<bool>& want
                                const Arrays& outputs) const {
   if (std::count(wanted.begin(), wanted.end(), true) < 2)
     return Multilinear::derivatives(full, wanted, outputs);
-  Arrays together = run_all(std::make_shared<TensorSlots>(shapes_, wanted, weighted_), full), g(count);
-  for (int s = 0, k = 0; s < count; ++s)
-    if (wanted[s]) g[s] = std::move(together[k++]);
-  return g;
+  return at_wanted(run_all(std::make_shared<TensorSlots>(shapes_, wanted, weighted_), full), wanted);
 }
 
 TensorSlots::TensorSlots(TensorShapesPtr shapes, std::vector<bool> wanted, bool weighted)
@@ -105,7 +102,7 @@ Arrays TensorSlots::vjp(const Arrays& in, const Arrays& outputs, const Arrays& c
                         const std::vector<bool>& wanted) const {
   if (recording() || wanted[X2] || wanted_[Out] || shapes_->shared || !shapes_->form->channelwise())
     return Jointly::vjp(in, outputs, cotangents, wanted);
-  Arrays all = in, g(count);
+  Arrays all = in;
   std::vector<bool> along(count, false);
   for (int s = 0, k = 0; s < count; ++s)
     if (wanted_[s]) {
@@ -113,10 +110,7 @@ Arrays TensorSlots::vjp(const Arrays& in, const Arrays& outputs, const Arrays& c
       if (along[s]) all.push_back(cotangents[k]);
       ++k;
     }
-  const Arrays found = run_all(std::make_shared<TensorAgain>(shapes_, along, wanted, weighted_), all);
-  for (int s = 0, k = 0; s < count; ++s)
-    if (wanted[s]) g[s] = found[k++];
-  return g;
+  return at_wanted(run_all(std::make_shared<TensorAgain>(shapes_, along, wanted, weighted_), all), wanted);
 }
 
 Arrays TensorAgain::eval_cpu(const Arrays& in) const {

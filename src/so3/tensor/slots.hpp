@@ -3,8 +3,6 @@
 // are the others again. Paths without weights are linear in x1, x2 and out alone: they vanish with a
 // derivative by the weights, and with all derivatives of that.
 
-#include <stdexcept>
-
 #include "autodiff/multilinear.hpp"
 #include "so3/tensor/form.hpp"
 
@@ -65,8 +63,8 @@ class TensorSlots : public Jointly {
 };
 
 // The derivatives of TensorSlots by the slots that are wanted (not x2), given the cotangents along the slots
-// of `along`. Inputs: the arrays of all slots, then those cotangents. They are not differentiated again.
-class TensorAgain : public Primitive {
+// of `along`. Inputs: the arrays of all slots, then those cotangents.
+class TensorAgain : public LastDerivatives {
  public:
   TensorAgain(TensorShapesPtr shapes, std::vector<bool> along, std::vector<bool> wanted, bool weighted)
       : shapes_(std::move(shapes)),
@@ -75,9 +73,6 @@ class TensorAgain : public Primitive {
         weighted_(weighted) {}
   const char* name() const override { return "tensor_product_again"; }
   Arrays eval_cpu(const Arrays& in) const override;
-  Arrays vjp(const Arrays&, const Arrays&, const Arrays&, const std::vector<bool>&) const override {
-    throw std::logic_error("[tensor_product] these derivatives are not differentiated again");
-  }
 
  private:
   TensorShapesPtr shapes_;

@@ -60,7 +60,7 @@ class Directed {
     block.to().generate(omega(block, e), -1, q, m.other.data());
     return {q, m.other.data()};
   }
-  // to += X frame, minus its transposed
+  // to += -X^T frame, which is X frame
   void add_turned(EdgeBlock<T>& block, Memory& m, Index e, const FrameSide<T>& side, const T* frame,
                   T* to) const {
     side.generate(omega(block, e), 1, frame, m.other.data());
@@ -183,6 +183,7 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
         narrow(block.to(), received.p, block.mixed_to(),
                out.messages + block.edge(e) * block.mixed_to().size());
     }
+    if (!out.x && !out.s) return;  // the messages alone
     if (!pulled) back.multiply(memories[0], block.count());
     if (both) back.multiply(memories[1], block.count());
     for (Index e = 0; e < block.count(); ++e) {
@@ -215,14 +216,17 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
 
 template <class T>
 void at_weights(const Directed<T>& d, bool both, T* out) {
-  sum_products(d.form(), both ? 2 : 1, out,
-               [&](unsigned set, EdgeBlock<T>& block, Index e, auto& x, auto& g) {
-                 auto memory = d.memory(block);
-                 const auto received = d.received(block, memory, e);
-                 g.put(e, block.to(), set == 0 ? received.q : received.p);
-                 if (set == 1) return x.put(e, block.from(), block.sent(e, 0, 0), block.radial(e));
-                 x.put(e, block.from(), d.sent(block, memory, e).b, nullptr);
-               });
+  sum_products(d.form(), both ? 2 : 1, out, [&](unsigned set, EdgeBlock<T>& block, auto& x, auto& g) {
+    auto memory = d.memory(block);
+    for (Index e = 0; e < block.count(); ++e) {
+      const auto received = d.received(block, memory, e);
+      g.put(e, block.to(), set == 0 ? received.q : received.p);
+      if (set == 1)
+        x.put(e, block.from(), block.sent(e, 0, 0), block.radial(e));
+      else
+        x.put(e, block.from(), d.sent(block, memory, e).b, nullptr);
+    }
+  });
 }
 
 }  // namespace

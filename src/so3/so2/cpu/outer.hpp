@@ -5,9 +5,9 @@
 
 namespace cartan::so3 {
 
-// The derivative by the weights of the sum of the products that put(set, block, e, x, g) gives for every edge
-// and every set below `sets`, as row e of left factors x and of results g: by groups of blocks that are
-// turned side by side and then multiplied tile by tile.
+// The derivative by the weights of the sum of the products that put(set, block, x, g) gives for every block
+// and every set below `sets`, as rows of left factors x and of results g, one an edge: by groups of blocks
+// that are turned side by side and then multiplied tile by tile.
 template <class T, class Put>
 void sum_products(const SO2Arguments<T>& f, unsigned sets, T* out, Put&& put) {
   constexpr Index group = 4;
@@ -62,7 +62,7 @@ void sum_products(const SO2Arguments<T>& f, unsigned sets, T* out, Put&& put) {
           EdgeBlock<T>& block = work.block;
           const Index start = first + k * block_edges;
           if (set == 0) block.prepare(&edges[start], std::min(block_edges, f.edges.size() - start));
-          for (Index e = 0; e < block.count(); ++e) put(set, block, e, work.x, work.g);
+          put(set, block, work.x, work.g);
           if (shape.parity) continue;
           for (int m = 1; m <= shape.mmax; ++m)
             for (Index j = 0; j < block.count() * work.g.ld(m); ++j)

@@ -5,20 +5,10 @@
 //   sum over k, i, u of  c[k, u] (M[k, i] y[i, u] + N[k, i] z[i, u]),   y = w dx + dw x,  z = w x,
 //
 // M the filter's matrix and N that of its direction.
-#include <utility>
-
 #include "so3/tensor/cpu/run.hpp"
 
 namespace cartan::so3 {
 namespace {
-
-template <int N, class F>
-inline __attribute__((always_inline)) void repeat(F&& f) {
-  [&]<int... n>(std::integer_sequence<int, n...>) __attribute__((always_inline)) {
-    (f(std::integral_constant<int, n>{}), ...);
-  }
-  (std::make_integer_sequence<int, N>{});
-}
 
 // The rows of a batch; results that are not wanted are null.
 template <class T>
@@ -166,18 +156,7 @@ void add_group(const FilterGroup& g, const AgainRows<T>& b, const T* m, const T*
     for (int l = 0; l < b.count; ++l) add_diagonal(g, b, l, m, n);
     return;
   }
-  switch (g.a.dim) {
-    case 1:
-      return add_dense<T, 1, 4>(g, b, m, n);
-    case 3:
-      return add_dense<T, 3, 4>(g, b, m, n);
-    case 5:
-      return add_dense<T, 5, 2>(g, b, m, n);
-    case 7:
-      return add_dense<T, 7, 2>(g, b, m, n);
-    case 9:
-      return add_dense<T, 9, 1>(g, b, m, n);
-  }
+  with_width(g.a.dim, [&](auto d) { add_dense<T, d, d <= 3 ? 4 : d <= 7 ? 2 : 1>(g, b, m, n); });
 }
 
 }  // namespace

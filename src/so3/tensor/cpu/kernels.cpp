@@ -1,39 +1,11 @@
 #include "so3/tensor/cpu/kernels.hpp"
 
-#include <utility>
-
 namespace cartan::so3 {
 namespace {
-
-// f(width) with the number of coordinates of a as a constant.
-template <class F>
-inline void with_width(int width, F&& f) {
-  switch (width) {
-    case 1:
-      return f(std::integral_constant<int, 1>{});
-    case 3:
-      return f(std::integral_constant<int, 3>{});
-    case 5:
-      return f(std::integral_constant<int, 5>{});
-    case 7:
-      return f(std::integral_constant<int, 7>{});
-    case 9:
-      return f(std::integral_constant<int, 9>{});
-  }
-}
 
 template <class T>
 inline void prefetch(const T* p) {
   __builtin_prefetch(p, 0, 2);
-}
-
-// f(0), ..., f(N - 1), the arguments constants: what they index stays in registers.
-template <int N, class F>
-inline __attribute__((always_inline)) void repeat(F&& f) {
-  [&]<int... n>(std::integer_sequence<int, n...>) __attribute__((always_inline)) {
-    (f(std::integral_constant<int, n>{}), ...);
-  }
-  (std::make_integer_sequence<int, N>{});
 }
 
 // Samples first .. first + L, all adding to one c.
@@ -163,7 +135,7 @@ void backward_diagonal(const FilterGroup& g, const BatchRows<T>& lanes, int n, c
   matrix += n;
   for_registers<T>(g.channels, [&]<class R>(R r, Index f) {
     using V = typename R::V;
-    const V product = product_of(r, f, g, a, c);
+    const V product = want_w ? product_of(r, f, g, a, c) : V{};  // else there may be no a
     for (std::size_t p = 0; p < g.weights.size(); ++p) {
       prefetch(w + g.weights[p] + f + lanes.ahead_w[n]);
       if (!want_w) continue;

@@ -1,6 +1,9 @@
 #pragma once
 // The inner loops of tensor products: one sample, all channels of a group.
 
+#include <stdexcept>
+#include <utility>
+
 #include "core/simd.hpp"
 #include "so3/tensor/form.hpp"
 
@@ -11,6 +14,33 @@ constexpr int batch = 4;
 
 // Widths of a for which kernels exist; wider blocks are cut into these.
 constexpr int widths[] = {9, 7, 5, 3, 1};
+
+// f(width) with the number of coordinates of a as a constant.
+template <class F>
+inline void with_width(int width, F&& f) {
+  switch (width) {
+    case 1:
+      return f(std::integral_constant<int, 1>{});
+    case 3:
+      return f(std::integral_constant<int, 3>{});
+    case 5:
+      return f(std::integral_constant<int, 5>{});
+    case 7:
+      return f(std::integral_constant<int, 7>{});
+    case 9:
+      return f(std::integral_constant<int, 9>{});
+  }
+  throw std::logic_error("[tensor_product] no kernels for a block of this width");
+}
+
+// f(0), ..., f(N - 1), the arguments constants: what they index stays in registers.
+template <int N, class F>
+inline __attribute__((always_inline)) void repeat(F&& f) {
+  [&]<int... n>(std::integer_sequence<int, n...>) __attribute__((always_inline)) {
+    (f(std::integral_constant<int, n>{}), ...);
+  }
+  (std::make_integer_sequence<int, N>{});
+}
 
 // The rows of up to `batch` samples, and how far ahead lie those of the samples that come next.
 template <class T>
