@@ -60,6 +60,7 @@ SymmetryError symmetry_error(const Model& model, const Frame& frame, int rotatio
   const Values here = at(frame);
   double largest = 0;
   for (const double f : here.forces) largest = std::max(largest, std::abs(f));
+  if (largest == 0) largest = 1;  // atoms that do not see each other
   SymmetryError out;
   const auto raise = [](double& worst, double error) {  // a NaN stays
     if (!(error <= worst) && !std::isnan(worst)) worst = error;
@@ -106,9 +107,9 @@ Frame cluster_of(const Model& model) {
 
 }  // namespace
 
-void describe_symmetry(Model& model, const Frame& frame) {
+void describe_symmetry(Model& model) {
   if (model.config().plan().empty() || model.reference.empty()) return;
-  const SymmetryError error = symmetry_error(model, frame.size() > 0 ? frame : cluster_of(model));
+  const SymmetryError error = symmetry_error(model, cluster_of(model));
   model.card["equivariance_error_energy"] = error.energy;
   model.card["equivariance_error_forces"] = error.forces;
 }
@@ -133,10 +134,7 @@ std::string digest(const std::vector<Frame>& frames) {
 void describe_training(Model& model, const FrameSet& train, const FrameSet& validation,
                        const Errors& errors) {
   model.card["training_set"] = set_line(train);
-  const std::vector<Frame>& some = validation.frames.empty() ? train.frames : validation.frames;
-  const auto smallest = std::min_element(some.begin(), some.end(),
-                                         [](const Frame& a, const Frame& b) { return a.size() < b.size(); });
-  if (smallest != some.end()) describe_symmetry(model, *smallest);
+  describe_symmetry(model);
   if (validation.frames.empty()) return;
   model.card["validation_set"] = set_line(validation);
   if (errors.has_energy) model.card["energy_per_atom_rmse_ev"] = errors.energy_per_atom_rmse;

@@ -40,6 +40,22 @@ Arrays results(Model& m, const Graph& g) {
   return all;
 }
 
+std::size_t blocks_of(const Graph& g) {
+  return g.derived->get<KeptBlocks>([]() -> const KeptBlocks* { return nullptr; })->blocks->size();
+}
+
+// A limit at which there are fewer blocks than atoms, but several.
+double memory_of_some(const std::string& name, const Frame& f) {
+  double memory = 1e-9;
+  for (std::size_t blocks = 1000; blocks >= static_cast<std::size_t>(f.size()); memory *= 1.3) {
+    const Model m = limited(name, memory);
+    const Graph g = golden::graph(f, m.cutoff());
+    m.predict(g, {false, false, false});
+    blocks = blocks_of(g);
+  }
+  return memory / 1.3;
+}
+
 }  // namespace
 
 TEST(EdgeBlocks, AtomsAreDividedWhole) {
@@ -65,26 +81,35 @@ TEST(EdgeBlocks, AtomsAreDividedWhole) {
   }
 }
 
+// Blocks of one atom, and of several.
 TEST(EdgeBlocks, AreTheSameFunctionOnAnyNumberOfThreads) {
-  for (const std::string kind : {"esen", "equiformer", "escn"}) {
-    SCOPED_TRACE(kind);
-    Model whole = limited(kind, 4), blocks = limited(kind, 1e-9);
-    const Graph g = golden::graph(small::molecule(), whole.cutoff());
-    const Arrays a = results(whole, g), b = results(blocks, g);
-    ASSERT_EQ(a.size(), b.size());
-    for (std::size_t k = 0; k < a.size(); ++k) {
-      const auto x = a[k].to_vector<double>(), y = b[k].to_vector<double>();
-      double worst = 0;
-      for (std::size_t i = 0; i < x.size(); ++i)
-        worst = cartan::testing::worst_of(worst, std::abs(x[i] - y[i]));
-      EXPECT_LE(worst, 1e-11 * small::largest(x)) << k;
+  for (const std::string kind : {"esen", "equiformer", "escn"})
+    for (const bool several : {false, true}) {
+      SCOPED_TRACE(kind);
+      Model whole = limited(kind, 4);
+      const Graph g = golden::graph(small::molecule(), whole.cutoff());
+      // The graph keeps the blocks of the first network that sees it.
+      const Graph h = golden::graph(small::molecule(), whole.cutoff());
+      Model blocks = limited(kind, several ? memory_of_some(kind, small::molecule()) : 1e-9);
+      const Arrays a = results(whole, g), b = results(blocks, h);
+      const auto atoms = static_cast<std::size_t>(h.owned);
+      EXPECT_TRUE(several ? blocks_of(h) > 1 && blocks_of(h) < atoms : blocks_of(h) == atoms) << blocks_of(h);
+      ASSERT_EQ(a.size(), b.size());
+      for (std::size_t k = 0; k < a.size(); ++k) {
+        const auto x = a[k].to_vector<double>(), y = b[k].to_vector<double>();
+        double worst = 0;
+        for (std::size_t i = 0; i < x.size(); ++i)
+          worst = cartan::testing::worst_of(worst, std::abs(x[i] - y[i]));
+        double size = 0;
+        for (const double v : x) size = std::max(size, std::abs(v));
+        EXPECT_LE(worst, 1e-11 * size) << k;
+      }
+      const int before = threads();
+      set_threads(before == 1 ? 3 : 1);
+      const Arrays again = results(blocks, h);
+      set_threads(before);
+      for (std::size_t k = 0; k < b.size(); ++k) EXPECT_TRUE(identical(again[k], b[k])) << k;
     }
-    const int before = threads();
-    set_threads(before == 1 ? 3 : 1);
-    const Arrays again = results(blocks, g);
-    set_threads(before);
-    for (std::size_t k = 0; k < b.size(); ++k) EXPECT_TRUE(identical(again[k], b[k])) << k;
-  }
 }
 
 TEST(EdgeBlocks, DirectForcesToo) {

@@ -22,9 +22,9 @@ struct SymmetryError {
 };
 /// Over `rotations` random rotations of the frame, its cell included.
 SymmetryError symmetry_error(const Model& model, const Frame& frame, int rotations = 8);
-/// Writes symmetry_error() into model.card, for networks that have a plan().
-/// @param frame  of its elements; empty: a cluster of twelve atoms of them
-void describe_symmetry(Model& model, const Frame& frame = {});
+/// Writes symmetry_error() of a cluster of twelve atoms of the model's elements into model.card, for networks
+/// that have a plan(). (Frames of a training set may have one atom or forces that are zero by symmetry.)
+void describe_symmetry(Model& model);
 
 /// XXH3 (64 bits, hexadecimal) of the numbers, positions, cells and labels of frames: the same for files of
 /// any kind that hold the same frames.

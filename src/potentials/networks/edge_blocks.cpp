@@ -71,18 +71,12 @@ EdgeBlocks divided(const Graph& graph, const std::vector<std::int32_t>& kind, In
 
 std::shared_ptr<const EdgeBlocks> edge_blocks(const Graph& graph, const std::vector<int>& numbers,
                                               const char* network, Index most) {
-  // One graph may be seen by networks of other elements and limits: blocks are kept with what they are for.
-  struct Kept {
-    std::vector<int> numbers;
-    Index most;
-    std::shared_ptr<const EdgeBlocks> blocks;
-  };
   const auto kinds = static_cast<Index>(numbers.size());
   most = std::min(most, std::max<Index>(graph.edges.size(), 1));
   const auto make = [&] {
     return std::make_shared<const EdgeBlocks>(divided(graph, kinds_of(graph, numbers, network), kinds, most));
   };
-  const auto kept = graph.derived->get<Kept>([&] { return new Kept{numbers, most, make()}; });
+  const auto kept = graph.derived->get<KeptBlocks>([&] { return new KeptBlocks{numbers, most, make()}; });
   return kept->numbers == numbers && kept->most == most ? kept->blocks : make();
 }
 

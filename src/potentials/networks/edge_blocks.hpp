@@ -29,9 +29,17 @@ struct EdgeBlocks {
   std::size_t size() const { return parts.size(); }
 };
 
+/// Blocks that a graph keeps, with what they are for: networks of other elements and limits may see it too.
+struct KeptBlocks {
+  std::vector<int> numbers;
+  Index most;
+  std::shared_ptr<const EdgeBlocks> blocks;
+};
+
 /// One block with all edges in their order where there are at most `most`; otherwise blocks of whole atoms,
 /// of at most so many edges unless one atom has more. An atom adds its edges in the same order whatever the
-/// blocks are. Made once a graph and kept with it.
+/// blocks are. The graph keeps those of the first network that sees it; for one of other elements or limits
+/// they are made at every call.
 std::shared_ptr<const EdgeBlocks> edge_blocks(const Graph& graph, const std::vector<int>& numbers,
                                               const char* network, Index most);
 

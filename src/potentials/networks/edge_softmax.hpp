@@ -12,7 +12,8 @@ namespace cartan::potentials {
 ///
 /// u the envelope, so that alpha goes to 0 with it. m_i is the largest a_e + log u_e of the atom, at least
 /// log(1e-16), so T >= 1 for logits of any size. Ratios do not change with m, which is a constant of the
-/// tape: their derivatives of any order are exact.
+/// tape: their derivatives of any order are exact. An edge whose u is below 1e-20 does not enter m, and its
+/// a_e - m_i counts as 46 at most. A logit that is NaN gives NaN.
 struct EdgeSoftmax {
   Array weight;  ///< A (edges, heads)
   Array total;   ///< T (receivers, heads)

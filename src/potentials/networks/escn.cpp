@@ -103,6 +103,11 @@ std::string EscnConfig::summary() const {
   return summary_of("eSCN", text(activation, ", energies from ", readout));
 }
 
+const char* EscnConfig::derivatives() const {
+  return "through the Wigner matrices of an edge's frame on the tape, without the turn about the edge, with "
+         "which its maps commute: exact at every direction";
+}
+
 SO2NetworkConfig::LayerCost EscnConfig::layer_cost() const {
   const double h = static_cast<double>(hidden_channels()), c = static_cast<double>(channels);
   double maps = 0;
@@ -165,9 +170,7 @@ Escn::Escn(const EscnConfig& config, nn::Init& init) : config_((config.validate(
     p.rules.atom_grid = published_grid(c.lmax, c.lmax, 0, PlateGrid::Scale::integral, t);
   }
   if (c.activation == "product") {
-    PlanOptions plan;
-    plan.batch = 1024 * c.channels;
-    p.rules.product.emplace(c.lmax, c.lmax, c.lmax, plan);
+    p.rules.product.emplace(c.lmax, c.lmax, c.lmax, product_options(c.channels));
   }
   const auto block = [&] {
     Block out;

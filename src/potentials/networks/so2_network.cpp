@@ -13,8 +13,7 @@ void SO2NetworkConfig::describe(config::Fields& f) {
   f("hidden", hidden, hidden_help()).from(0);
   f("edge_channels", edge_channels, "of what an edge knows; 0: as many as channels").from(0);
   f("parity", parity, "mirror images have equal energies; false: as in fairchem");
-  f("activation", activation, "of messages: gates, products of functions on the sphere, values on a grid")
-      .one_of(activations());
+  f("activation", activation, activation_help()).one_of(activations());
   f("radial", radial, "Gaussians of the distance").from(2);
   f("radial_width", radial_width, "width of the Gaussians over their distance").above(0);
   f("envelope", envelope, "messages go to 0 at the cutoff; false: energies jump there");
@@ -29,18 +28,21 @@ void SO2NetworkConfig::describe(config::Fields& f) {
   f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
 }
 
+const char* SO2NetworkConfig::derivatives() const {
+  return "by torques at both ends of the maps of an edge's frame, which commute with turns about the edge: "
+         "exact at every direction";
+}
+
 std::vector<std::pair<std::string, std::string>> SO2NetworkConfig::plan() const {
   const bool rolled = activation == "grid";
-  const std::string derivatives = rolled ? "through the Wigner matrices, on the tape: silu on a grid in an "
-                                           "edge's frame does not commute with "
-                                           "turns about the edge, which Euler's angles fix; energies jump "
-                                           "where an edge crosses the polar axis"
-                                         : "by torques at both ends of the maps of an edge's frame, which "
-                                           "commute with turns about the edge: "
-                                           "exact at every direction";
+  const std::string by_vectors = rolled ? "through the Wigner matrices, on the tape: silu on a grid in an "
+                                          "edge's frame does not commute with "
+                                          "turns about the edge, which Euler's angles fix; energies jump "
+                                          "where an edge crosses the polar axis"
+                                        : derivatives();
   const LayerCost cost = layer_cost();
   std::vector<std::pair<std::string, std::string>> lines{
-      {"derivatives by vectors", derivatives},
+      {"derivatives by vectors", by_vectors},
       {"linear maps of an edge", text(static_cast<std::int64_t>(cost.maps), " flop, a layer")},
       {"activation of edges", cost.on_edges},
       {"activation of atoms", cost.on_atoms}};

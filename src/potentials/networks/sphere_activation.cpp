@@ -103,9 +103,14 @@ std::string grid_plan(int lmax, int mmax, int n, Index channels, int mlp) {
               "; silu is no polynomial, so symmetry is broken");
 }
 
-std::string product_plan(int lmax, Index products) {
+PlanOptions product_options(Index channels) {
   PlanOptions options;
-  options.batch = 1024 * std::max<Index>(products, 1);
+  options.batch = 1024 * std::max<Index>(channels, 1);
+  return options;
+}
+
+std::string product_plan(int lmax, Index products) {
+  const PlanOptions options = product_options(products);
   const so3::GauntProduct product(lmax, lmax, lmax, options);
   double count = 0;
   for (const Candidate& candidate : product.plan().candidates)
@@ -139,9 +144,7 @@ SphereActivation::SphereActivation(const std::string& kind, int lmax, int mmax, 
           "'; there are gate, product, grid");
   if (kind == "grid") grid_ = published_grid(lmax, mmax, grid, PlateGrid::Scale::component, dtype);
   if (kind != "product") return;
-  PlanOptions plan;
-  plan.batch = 1024 * channels;
-  product_.emplace(lmax, lmax, lmax, plan);
+  product_.emplace(lmax, lmax, lmax, product_options(channels));
   const so3::GauntWeights w = product_weights(lmax, mmax, Array::zeros({1}, dtype));
   in_ = w.first, out_ = w.out;
 }

@@ -42,6 +42,9 @@ class PlateGrid {
 std::string grid_plan(int lmax, int mmax, int n, Index channels, int mlp);
 /// "products of functions, 12,000 flop: exact", for that many products of degree lmax.
 std::string product_plan(int lmax, Index products);
+/// Of the products of the channels of some thousand edges or atoms: the plan that is printed is the one that
+/// runs.
+PlanOptions product_options(Index channels);
 
 /// The grids that published models have: n x n, or 2 (L + 1) x (2 mmax + 1) where mmax < L and 2 (L + 1) x
 /// (2 L + 3) where it is not (n = 0).

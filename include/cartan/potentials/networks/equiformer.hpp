@@ -38,6 +38,9 @@ struct EquiformerConfig : SO2NetworkConfig {
 
  protected:
   const char* hidden_help() const override { return "channels within messages; 0: half of channels"; }
+  const char* activation_help() const override {
+    return "on edges: products of functions on the sphere, gates, values on a grid";
+  }
   std::vector<std::string> activations() const override { return {"product", "gate", "grid"}; }
   LayerCost layer_cost() const override;
 };

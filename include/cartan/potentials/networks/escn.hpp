@@ -30,6 +30,10 @@ struct EscnConfig : SO2NetworkConfig {
   const char* hidden_help() const override {
     return "channels of every order within messages; 0: twice channels";
   }
+  const char* activation_help() const override {
+    return "products of functions on the sphere, gates, values on a grid";
+  }
+  const char* derivatives() const override;
   std::vector<std::string> activations() const override { return {"product", "gate", "grid"}; }
   LayerCost layer_cost() const override;
 };

@@ -24,6 +24,7 @@ struct EsenConfig : SO2NetworkConfig {
 
  protected:
   const char* hidden_help() const override { return "channels within messages; 0: as many as channels"; }
+  const char* activation_help() const override { return "gates, or products of functions on the sphere"; }
   std::vector<std::string> activations() const override { return {"gate", "product"}; }
   LayerCost layer_cost() const override;
 };

@@ -44,6 +44,9 @@ struct SO2NetworkConfig : NetworkConfig {
   /// @name What describe() and plan() differ in
   ///@{
   virtual const char* hidden_help() const = 0;
+  virtual const char* activation_help() const = 0;
+  /// How energies are differentiated by vectors where no activation is on a grid.
+  virtual const char* derivatives() const;
   virtual std::vector<std::string> activations() const = 0;
   /// What one layer does: additions and multiplications, forward, of an edge's linear maps, and its
   /// activations, each with its cost and how exact it is.
