@@ -13,12 +13,6 @@
 namespace cartan::operators {
 namespace {
 
-template <class T>
-Index padded(Index n) {
-  constexpr Index lanes = 64 / sizeof(T);
-  return (n + lanes - 1) / lanes * lanes;
-}
-
 // out (left, to, right) = sum over f of in (left, from, right) W (to, from)
 template <class T>
 struct Apply {
@@ -42,10 +36,11 @@ struct Apply {
       }
     // columns at a time, so that the panel stays in the first-level cache or nearly so
     constexpr Index lanes = 64 / sizeof(T);
-    const Index fit = std::max<Index>(3 * lanes, 65536 / (2 * from * static_cast<Index>(sizeof(T))));
+    const Index fit =
+        std::max<Index>(3 * lanes, 65536 / (2 * std::max<Index>(1, from) * static_cast<Index>(sizeof(T))));
     const Index block = std::min(right, fit / (3 * lanes) * (3 * lanes) / 2), wide = padded<T>(2 * block);
     const Index blocks = (right + block - 1) / block;
-    const Index grain = std::max<Index>(1, 200000 / (8 * from * to * block));
+    const Index grain = std::max<Index>(1, 200000 / (8 * std::max<Index>(1, from) * to * block));
     parallel_for(left * blocks, grain, [&](Index begin, Index end) {
       Scratch<T> panel(2 * from * wide);
       for (Index n = begin; n < end; ++n) {

@@ -1,11 +1,19 @@
 #pragma once
 // Products of a matrix of weights with a panel of points that lies in the caches: no packing, no copy.
 
+#include <algorithm>
 #include <type_traits>
 
 #include "core/simd.hpp"
 
 namespace cartan::operators {
+
+// n in whole registers.
+template <class T>
+inline Index padded(Index n) {
+  constexpr Index lanes = 64 / sizeof(T);
+  return (n + lanes - 1) / lanes * lanes;
+}
 
 // c (m, n) = [c +] a b for a matrix of weights a (m, k) with any strides and a tile b (k, n) of points: eight
 // rows of a by three registers of points at a time, with b as it lies in the caches.
@@ -79,6 +87,32 @@ inline void multiply(Index m, Index n, Index k, const Weights<T>& a, const T* b,
     all(std::integral_constant<int, 2>{}, part);
   else
     all(std::integral_constant<int, 3>{}, part);
+}
+
+// Long sums by halves: one after the other, float32 numbers of one sign lose a digit with every tenfold of
+// terms. term_block of them are one product; `halvings` tiles are needed for the sums that wait.
+constexpr Index term_block = 32;
+inline Index halvings(Index terms) {
+  Index count = 0;
+  for (Index blocks = (terms + term_block - 1) / term_block; blocks > 1; blocks = (blocks + 1) / 2) ++count;
+  return count;
+}
+// to (rows, n) = the sum of the terms first .. last - 1; part(first, last, to, stride) writes the one of a
+// block to rows that lie `stride` apart.
+// @param spare  halvings(last - first) tiles of rows * n numbers
+template <class T, class Part>
+inline void sum_by_halves(Index first, Index last, Index rows, Index n, T* to, Index stride, T* spare,
+                          const Part& part) {
+  const Index blocks = (last - first + term_block - 1) / term_block;
+  if (blocks <= 1) return part(first, last, to, stride);
+  const Index middle = first + (blocks + 1) / 2 * term_block;
+  sum_by_halves(first, middle, rows, n, to, stride, spare, part);
+  sum_by_halves(middle, last, rows, n, spare, n, spare + rows * n, part);
+  for (Index r = 0; r < rows; ++r) {
+    T* sum = to + r * stride;
+    const T* other = spare + r * n;
+    for (Index i = 0; i < n; ++i) sum[i] += other[i];
+  }
 }
 
 }  // namespace cartan::operators

@@ -5,7 +5,8 @@
 //   C_k = sum_j e_j cos(2 pi j k / n),  S_k = sum_j o_j sin(2 pi j k / n),  j = 0 .. n/2,
 // with e_j = x_j + x_(n-j) and o_j = x_j - x_(n-j): half the products. All axes one after the other give real
 // coefficients of products of cosines and sines; complex modes are sums of 2^d of them. The first axis goes
-// first, with all points of the others side by side in registers. The way back is the transpose.
+// first, with all points of the others side by side in registers. The way back is the transpose. Sums of many
+// terms are made by halves.
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -23,9 +24,8 @@ struct SeriesTable {
   std::vector<T> cos_j, sin_j;   // (half, high)
 
   SeriesTable(Index points, const std::vector<Index>& frequencies) : n(points), half(points / 2 + 1) {
-    constexpr Index lanes = 64 / sizeof(T);
     k = static_cast<Index>(frequencies.size());
-    wide = (half + lanes - 1) / lanes * lanes, high = (k + lanes - 1) / lanes * lanes;
+    wide = padded<T>(half), high = padded<T>(k);
     cos.assign(static_cast<std::size_t>(k * wide), T(0)), sin = cos;
     cos_j.assign(static_cast<std::size_t>(half * high), T(0)), sin_j = cos_j;
     for (Index i = 0; i < k; ++i)
@@ -58,7 +58,7 @@ class RealSeries {
 
   // Products at about 150 flops a nanosecond (half as many of float64), FFTW's transforms at about 6.
   static bool is_faster(const KeptModes& kept) {
-    if (!kept.real) return false;
+    if (!kept.real || kept.grid.size() > 3) return false;
     double products = 0, transforms = 0, rows = 1;
     for (std::size_t a = 0; a < kept.grid.size(); ++a) rows *= static_cast<double>(kept.grid[a]);
     for (std::size_t a = 0; a < kept.grid.size(); ++a) {
@@ -94,7 +94,7 @@ class RealSeries {
       if (a + 1 == d) {
         last_ = axis.table;
       } else {
-        axis.left = rows_, axis.right = right, axis.stride = padded(right);
+        axis.left = rows_, axis.right = right, axis.stride = padded<T>(right);
         rows_ *= 2 * axis.table->k;
         scratch_ = std::max({scratch_, rows_ * axis.stride, rows_ * right});
         leading_.push_back(std::move(axis));
@@ -102,19 +102,28 @@ class RealSeries {
     }
     modes_ = size_of(extents_);
     scratch_ += 16 * lanes;
-    tile_ = std::max(tile_of(last_->half), 4 * last_->high);
-    for (const Leading& axis : leading_) tile_ = std::max(tile_, 2 * axis.table->half * width_of(axis));
+    tile_ = std::max({2 * row_block_ * term_block, 2 * row_block_ * width_of_last(), 4 * last_->high});
+    spare_ =
+        2 * row_block_ * std::max(halvings(last_->half) * last_->high, halvings(last_->k) * width_of_last());
+    for (const Leading& axis : leading_) {
+      const Index w = width_of(axis), half = axis.table->half, k = axis.table->k;
+      tile_ = std::max(tile_, 2 * half * w);
+      spare_ = std::max({spare_, 2 * k * w * halvings(half), 2 * half * w * halvings(k)});
+    }
   }
 
   // How many images are worked on together: those of one axis are rows of one product.
   Index together() const { return leading_.empty() ? 16 : 1; }
   Index points() const { return points_; }
-  Index modes() const { return modes_; }
 
   struct Memory {
-    Scratch<T> a, b, tile, series;
+    Scratch<T> a, b, tile, spare, series;
     explicit Memory(const RealSeries& s)
-        : a(s.scratch_), b(s.scratch_), tile(s.tile_), series(s.together() * s.rows_ * 2 * s.last_->high) {}
+        : a(s.scratch_),
+          b(s.scratch_),
+          tile(s.tile_),
+          spare(s.spare_),
+          series(s.together() * s.rows_ * 2 * s.last_->high) {}
   };
 
   // `images` <= together(), one behind the other.
@@ -123,10 +132,10 @@ class RealSeries {
     Index stride = leading_.empty() ? last_->n : 0;
     for (const Leading& axis : leading_) {
       T* to = from == m.a.data() ? m.b.data() : m.a.data();
-      analyse(axis, from, stride, to, m.tile.data());
+      analyse(axis, from, stride, to, m);
       from = to, stride = axis.stride;
     }
-    analyse_last(from, stride, images * rows_, m.series.data(), m.tile.data());
+    analyse_last(from, stride, images * rows_, m);
     for (Index i = 0; i < images; ++i)
       gather(m.series.data() + i * rows_ * 2 * last_->high, out + i * modes_, m.tile.data());
   }
@@ -135,17 +144,16 @@ class RealSeries {
     for (Index i = 0; i < images; ++i)
       scatter(in + i * modes_, m.series.data() + i * rows_ * 2 * last_->high, m.tile.data());
     T* to = leading_.empty() ? x : m.a.data();
-    synthesise_last(m.series.data(), images * rows_, to, m.tile.data());
+    synthesise_last(images * rows_, to, m);
     for (std::size_t a = leading_.size(); a-- > 0;) {
       T* next = a == 0 ? x : to == m.a.data() ? m.b.data() : m.a.data();
-      synthesise(leading_[a], to, next, m.tile.data());
+      synthesise(leading_[a], to, next, m);
       to = next;
     }
   }
 
  private:
   static constexpr Index lanes = 64 / sizeof(T);
-  static Index padded(Index n) { return (n + lanes - 1) / lanes * lanes; }
 
   struct Leading {
     std::shared_ptr<const SeriesTable<T>> table;
@@ -160,19 +168,19 @@ class RealSeries {
         40960 / (2 * axis.table->half * static_cast<Index>(sizeof(T))) / (3 * lanes) * 3 * lanes;
     return std::min(axis.stride, std::clamp<Index>(fit, 3 * lanes, 30 * lanes));
   }
-  static constexpr Index block_ = 512;  // points of a row at a time
   static constexpr Index row_block_ = 16;
-  static Index tile_of(Index half) { return 2 * row_block_ * std::min(padded(half), block_) + 4 * lanes; }
+  // Points of the last axis at a time on the way back.
+  Index width_of_last() const { return std::min<Index>(last_->wide, 512); }
 
   // (left, n, right) -> (left, 2 k, right): cosines, then sines. The input's rows of n right lie `stride`
   // apart.
-  void analyse(const Leading& axis, const T* x, Index stride, T* y, T* tile) const {
+  void analyse(const Leading& axis, const T* x, Index stride, T* y, Memory& m) const {
     const SeriesTable<T>& t = *axis.table;
     const Index w = width_of(axis);
-    T *e = tile, *o = tile + t.half * w;
+    T *e = m.tile.data(), *o = e + t.half * w;
     for (Index l = 0; l < axis.left; ++l)
       for (Index p = 0; p < axis.right; p += w) {
-        const Index count = std::min(w, axis.right - p), whole = padded(count);
+        const Index count = std::min(w, axis.right - p), whole = padded<T>(count);
         const T* from = x + l * stride + p;
         for (Index j = 0; j < t.half; ++j) {
           const Index mirror = (t.n - j) % t.n;
@@ -189,24 +197,33 @@ class RealSeries {
           std::fill(odd + count, odd + whole, T(0));
         }
         T* to = y + l * 2 * t.k * axis.stride + p;
-        multiply<T>(t.k, whole, t.half, {t.cos.data(), t.wide, 1}, e, w, to, axis.stride, false);
-        multiply<T>(t.k, whole, t.half, {t.sin.data(), t.wide, 1}, o, w, to + t.k * axis.stride, axis.stride,
-                    false);
+        sum_by_halves(Index{0}, t.half, 2 * t.k, whole, to, axis.stride, m.spare.data(),
+                      [&](Index j, Index end, T* c, Index c_stride) {
+                        multiply<T>(t.k, whole, end - j, {t.cos.data() + j, t.wide, 1}, e + j * w, w, c,
+                                    c_stride, false);
+                        multiply<T>(t.k, whole, end - j, {t.sin.data() + j, t.wide, 1}, o + j * w, w,
+                                    c + t.k * c_stride, c_stride, false);
+                      });
       }
   }
 
   // The transpose; rows of the result lie one behind the other.
-  void synthesise(const Leading& axis, const T* y, T* x, T* tile) const {
+  void synthesise(const Leading& axis, const T* y, T* x, Memory& m) const {
     const SeriesTable<T>& t = *axis.table;
     const Index w = width_of(axis);
-    T *e = tile, *o = tile + t.half * w;
+    T *e = m.tile.data(), *o = e + t.half * w;
     for (Index l = 0; l < axis.left; ++l)
       for (Index p = 0; p < axis.right; p += w) {
-        const Index count = std::min(w, axis.right - p), whole = padded(count);
-        const T* from = y + l * 2 * t.k * axis.right + p;
-        multiply<T>(t.half, whole, t.k, {t.cos.data(), 1, t.wide}, from, axis.right, e, w, false);
-        multiply<T>(t.half, whole, t.k, {t.sin.data(), 1, t.wide}, from + t.k * axis.right, axis.right, o, w,
-                    false);
+        const Index count = std::min(w, axis.right - p), whole = padded<T>(count);
+        const T *cosines = y + l * 2 * t.k * axis.right + p, *sines = cosines + t.k * axis.right;
+        sum_by_halves(Index{0}, t.k, 2 * t.half, whole, e, w, m.spare.data(),
+                      [&](Index k, Index end, T* c, Index c_stride) {
+                        multiply<T>(t.half, whole, end - k, {t.cos.data() + k * t.wide, 1, t.wide},
+                                    cosines + k * axis.right, axis.right, c, c_stride, false);
+                        multiply<T>(t.half, whole, end - k, {t.sin.data() + k * t.wide, 1, t.wide},
+                                    sines + k * axis.right, axis.right, c + t.half * c_stride, c_stride,
+                                    false);
+                      });
         T* to = x + l * t.n * axis.right + p;
         for (Index j = 0; j < t.half; ++j) {
           const Index mirror = (t.n - j) % t.n;
@@ -220,51 +237,57 @@ class RealSeries {
   }
 
   // Rows of n points, `stride` apart -> rows (cosines, sines) of 2 high.
-  void analyse_last(const T* x, Index stride, Index rows, T* y, T* tile) const {
+  void analyse_last(const T* x, Index stride, Index rows, Memory& m) const {
     const SeriesTable<T>& t = *last_;
-    const Index width = std::min(padded(t.half), block_);
+    T *e = m.tile.data(), *o = e + row_block_ * term_block;
     for (Index r = 0; r < rows; r += row_block_) {
       const Index count = std::min(row_block_, rows - r);
-      T *e = tile, *o = tile + row_block_ * width, *to = y + r * 2 * t.high;
-      for (Index j0 = 0; j0 < t.half; j0 += width) {
-        const Index w = std::min(width, t.half - j0);
+      const auto part = [&](Index j0, Index end, T* to, Index to_stride) {
+        const Index w = end - j0;
         for (Index i = 0; i < count; ++i) {
           const T *a = x + (r + i) * stride + j0, *b = x + (r + i) * stride + t.n - j0;
-          T *even = e + i * width, *odd = o + i * width;
+          T *even = e + i * term_block, *odd = o + i * term_block;
           const Index first = j0 == 0 ? 1 : 0;
           for (Index j = first; j < w; ++j) even[j] = a[j] + b[-j];
           for (Index j = first; j < w; ++j) odd[j] = a[j] - b[-j];
           if (j0 == 0) even[0] = a[0], odd[0] = 0;
-          if (t.n % 2 == 0 && j0 + w == t.half) even[w - 1] = a[w - 1];
+          if (t.n % 2 == 0 && end == t.half) even[w - 1] = a[w - 1];
         }
-        multiply<T>(count, t.high, w, {e, width, 1}, t.cos_j.data() + j0 * t.high, t.high, to, 2 * t.high,
-                    j0 > 0);
-        multiply<T>(count, t.high, w, {o, width, 1}, t.sin_j.data() + j0 * t.high, t.high, to + t.high,
-                    2 * t.high, j0 > 0);
-      }
+        multiply<T>(count, t.high, w, {e, term_block, 1}, t.cos_j.data() + j0 * t.high, t.high, to, to_stride,
+                    false);
+        multiply<T>(count, t.high, w, {o, term_block, 1}, t.sin_j.data() + j0 * t.high, t.high, to + t.high,
+                    to_stride, false);
+      };
+      sum_by_halves(Index{0}, t.half, count, 2 * t.high, m.series.data() + r * 2 * t.high, 2 * t.high,
+                    m.spare.data(), part);
     }
   }
 
-  void synthesise_last(const T* y, Index rows, T* x, T* tile) const {
+  void synthesise_last(Index rows, T* x, Memory& m) const {
     const SeriesTable<T>& t = *last_;
-    const Index width = std::min(t.wide, block_);
+    const Index width = width_of_last();
     for (Index r = 0; r < rows; r += row_block_) {
       const Index count = std::min(row_block_, rows - r);
-      T *e = tile, *o = tile + row_block_ * width;
-      const T* from = y + r * 2 * t.high;
+      T *e = m.tile.data(), *o = e + count * width;
+      const T *cosines = m.series.data() + r * 2 * t.high, *sines = cosines + t.high;
       for (Index j0 = 0; j0 < t.half; j0 += width) {
         const Index w = std::min(width, t.half - j0), whole = std::min(width, t.wide - j0);
-        multiply<T>(count, whole, t.k, {from, 2 * t.high, 1}, t.cos.data() + j0, t.wide, e, width, false);
-        multiply<T>(count, whole, t.k, {from + t.high, 2 * t.high, 1}, t.sin.data() + j0, t.wide, o, width,
-                    false);
+        sum_by_halves(Index{0}, t.k, 2 * count, whole, e, width, m.spare.data(),
+                      [&](Index k, Index end, T* c, Index c_stride) {
+                        multiply<T>(count, whole, end - k, {cosines + k, 2 * t.high, 1},
+                                    t.cos.data() + k * t.wide + j0, t.wide, c, c_stride, false);
+                        multiply<T>(count, whole, end - k, {sines + k, 2 * t.high, 1},
+                                    t.sin.data() + k * t.wide + j0, t.wide, c + count * c_stride, c_stride,
+                                    false);
+                      });
         for (Index i = 0; i < count; ++i) {
           T* to = x + (r + i) * t.n;
           const T *even = e + i * width, *odd = o + i * width;
           for (Index j = 0; j < w; ++j) to[j0 + j] = even[j] + odd[j];
           // the mirrored half, but for j = 0 and n/2
-          const Index first = j0 == 0 ? 1 : 0, end = std::min(w, (t.n + 1) / 2 - j0);
+          const Index first = j0 == 0 ? 1 : 0, last = std::min(w, (t.n + 1) / 2 - j0);
           T* back = to + t.n - j0;
-          for (Index j = first; j < end; ++j) back[-j] = even[j] - odd[j];
+          for (Index j = first; j < last; ++j) back[-j] = even[j] - odd[j];
         }
       }
     }
@@ -350,7 +373,7 @@ class RealSeries {
   Shape extents_;
   std::vector<Leading> leading_;
   std::shared_ptr<const SeriesTable<T>> last_;
-  Index points_ = 1, modes_ = 1, rows_ = 1, scratch_ = 0, tile_ = 0;
+  Index points_ = 1, modes_ = 1, rows_ = 1, scratch_ = 0, tile_ = 0, spare_ = 0;
 };
 
 }  // namespace cartan::operators
