@@ -97,12 +97,13 @@ Array axis_product(const Array& x, const Array& u, int axis) {
           "[axis_product] a matrix ", u.shape(), " of ", u.dtype(), " along axis ", axis, " of ", x.shape(),
           " of ", x.dtype(), ": needs complex numbers of one type and equal inner extents");
   Shape shape = x.shape();
-  Index left = 1;
-  for (int a = 0; a < axis; ++a) left *= shape[static_cast<std::size_t>(a)];
+  Index left = 1, right = 1;
+  for (int a = 0; a < x.ndim(); ++a)
+    if (a != axis) (a < axis ? left : right) *= x.dim(a);
   shape[static_cast<std::size_t>(axis)] = u.dim(0);
-  return reshape(
-      run(std::make_shared<AxisProduct>(AxisProduct::y, false, false), {reshape(x, {left, u.dim(1), -1}), u}),
-      shape);
+  return reshape(run(std::make_shared<AxisProduct>(AxisProduct::y, false, false),
+                     {reshape(x, {left, u.dim(1), right}), u}),
+                 shape);
 }
 
 }  // namespace cartan::operators

@@ -254,7 +254,8 @@ void multiply(const Product<T>& p) {
   // blocks of modes whose panels stay in the second-level cache; where the modes are few, columns are shared
   // out
   const bool long_ones = p.l > 4;
-  const Index fit = (Index{1} << 19) / (p.i * p.l * static_cast<Index>(sizeof(std::complex<T>)));
+  const Index fit =
+      (Index{1} << 19) / (p.i * std::max<Index>(1, p.l) * static_cast<Index>(sizeof(std::complex<T>)));
   const Index block = std::clamp<Index>(fit / 64 * 64, 64, 512), k_blocks = (p.k + block - 1) / block;
   const Index columns = k_blocks >= 16 ? p.j : std::max<Index>(2, (p.j * k_blocks / 16 + 1) / 2 * 2);
   const Index j_blocks = (p.j + columns - 1) / columns;
