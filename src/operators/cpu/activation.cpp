@@ -21,7 +21,7 @@ Arrays Gelu::eval_cpu(const Arrays& in) const {
         });
       for_numbers(x + begin, n, [&](auto v, auto access, Index i) {
         const auto d = normal(v);
-        auto factor = d.below + v * d.density;
+        auto factor = slope_of_gelu(v, d);
         if (order_ > 1) {
           factor = v - v;
           for (std::size_t k = p.size(); k-- > 0;) factor = factor * v + p[k];
