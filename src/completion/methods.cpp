@@ -6,6 +6,7 @@
 
 #include "cartan/completion/method.hpp"
 #include "cartan/core/error.hpp"
+#include "core/range.hpp"
 #include "core/simd.hpp"
 
 namespace cartan::completion {
@@ -72,14 +73,8 @@ void check_fit(const char* caller, const SparseTensor& train, const SparseTensor
   require(validation.empty() || validation.shape() == train.shape(), "[", caller,
           "] validation entries of a ", validation.shape(), " tensor, training entries of a ", train.shape(),
           " tensor");
-  constexpr double most = 1e150;  // sums of squares stay within float64
-  for (const SparseTensor* x : {&train, &validation}) {
-    const double largest = largest_size(x->values());
-    require(largest <= most && (largest == 0 || largest >= 1 / most), "[", caller, "] the largest ",
-            x == &train ? "training" : "validation", " value has size ", largest,
-            ", whose square leaves the range of float64 (sizes 1e-150 to 1e150); divide all values by a "
-            "power of ten");
-  }
+  require_squares(caller, "the largest training value has size", largest_size(train.values()));
+  require_squares(caller, "the largest validation value has size", largest_size(validation.values()));
 }
 
 void check_indices(const char* caller, const Array& indices, const Shape& shape) {

@@ -7,6 +7,7 @@
 
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
+#include "core/range.hpp"
 #include "functional/fitter.hpp"
 #include "functional/published.hpp"
 
@@ -168,10 +169,7 @@ Fit fit_with(const Array& x, const Array& y, std::vector<Mode> modes, const FitO
     }
     require(count >= 2, "[fit] ", outputs[static_cast<std::size_t>(j)], " has ", count,
             count == 1 ? " value" : " values", "; a fit needs two at least");
-    require(largest <= 1e150 && (largest == 0 || largest >= 1e-150), "[fit] ",
-            outputs[static_cast<std::size_t>(j)], " has values of size ", largest,
-            ", whose square leaves the range of float64 (sizes 1e-150 to 1e150); "
-            "divide all of them by a power of ten");
+    require_squares("fit", outputs[static_cast<std::size_t>(j)] + " has values of size", largest);
   }
 
   Fit result;
