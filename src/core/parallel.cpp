@@ -3,6 +3,7 @@
 #include <omp.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <vector>
@@ -75,9 +76,13 @@ template <class T>
 double tree_sum(const T* x, Index n) {
   if (n <= sum_block) return block_sum(x, n);
   std::vector<double> part(static_cast<std::size_t>((n + sum_block - 1) / sum_block));
-  parallel_for(n, sum_block, [&](Index begin, Index end) {
+  const auto sum = [&](Index begin, Index end) {
     part[static_cast<std::size_t>(begin / sum_block)] = block_sum(x + begin, end - begin);
-  });
+  };
+  if (n > 16 * sum_block)
+    parallel_for(n, sum_block, sum);
+  else  // done before other threads have begun
+    for (Index begin = 0; begin < n; begin += sum_block) sum(begin, std::min(n, begin + sum_block));
   return tree_sum(part.data(), static_cast<Index>(part.size()));
 }
 

@@ -26,14 +26,8 @@ Limit limit_of(const std::string& name) {
   return {0, 0};  // periods stay
 }
 
-// deterministic_sum() without other threads where these would take longer to begin: equal to it.
 double sum_of(const std::vector<double>& x) {
-  constexpr std::size_t block = 4096;
-  if (x.size() > 16 * block) return deterministic_sum(x.data(), static_cast<Index>(x.size()));
-  std::vector<double> parts;
-  for (std::size_t i = 0; i < x.size(); i += block)
-    parts.push_back(deterministic_sum(x.data() + i, static_cast<Index>(std::min(block, x.size() - i))));
-  return parts.size() == 1 ? parts[0] : deterministic_sum(parts.data(), static_cast<Index>(parts.size()));
+  return deterministic_sum(x.data(), static_cast<Index>(x.size()));
 }
 
 }  // namespace
