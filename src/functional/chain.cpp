@@ -177,7 +177,7 @@ void Chain::backward(const double* precision, const double* shift, double* mean,
       Worker& own = worker[static_cast<std::size_t>(who)];
       own.pass.outputs(block * rows, end(block), table(block), mean, covariance,
                        gradient ? own.by_a.data() : nullptr, by_rest.data());
-      if (gradient) add_gradient(block * rows, end(block), own.by_a.data(), gradient);
+      if (gradient) add_gradient_by_steps(block * rows, end(block), own.by_a.data(), gradient);
     };
     if (workers == 1) {
       for (Index block = blocks - 1; block >= 0; --block)
@@ -194,30 +194,46 @@ void Chain::backward(const double* precision, const double* shift, double* mean,
     }
     return 0;
   });
-  if (gradient) add_gradient(0, 0, by_rest.data(), gradient);
+  if (gradient) add_gradient_by_rest(by_rest.data(), gradient);
 }
 
-// The derivatives by the blocks of A of [begin, end), or, of no coordinates, by those of P at rest, times
-// those in the parameters.
-void Chain::add_gradient(Index begin, Index end, const double* by, double* gradient) const {
+namespace {
+
+// gradient[p] += the sum of slope times the derivative of a block of numbers by p.
+void add_products(const double* slope, const std::vector<double>& by_parameters, std::size_t parameters,
+                  double* gradient) {
+  const std::size_t size = parameters ? by_parameters.size() / parameters : 0;
+  for (std::size_t p = 0; p < parameters; ++p)
+    for (std::size_t j = 0; j < size; ++j) gradient[p] += slope[j] * by_parameters[p * size + j];
+}
+
+}  // namespace
+
+// From the derivatives by the blocks of A of coordinates [begin, end).
+void Chain::add_gradient_by_steps(Index begin, Index end, const double* by, double* gradient) const {
   std::vector<double> a, da;
   for (std::size_t k = 0; k < kernels_.size(); ++k) {
     const auto d2 = static_cast<std::size_t>(kernels_[k].states() * kernels_[k].states()),
                np = kernels_[k].parameters().size();
     a.resize(d2), da.resize(np * d2);
-    const auto add = [&](const double* slope) {
-      for (std::size_t p = 0; p < np; ++p)
-        for (std::size_t j = 0; j < d2; ++j) gradient[p] += slope[j] * da[p * d2 + j];
-    };
     for (Index i = std::max<Index>(begin, 1); i < end; ++i) {
       const auto at = static_cast<std::size_t>(i);
       kernels_[k].transition(coordinates_[at] - coordinates_[at - 1], a.data(), da.data());
-      add(by + (i - begin) * block_ + place_[k]);
+      add_products(by + (i - begin) * block_ + place_[k], da, np, gradient);
     }
-    if (begin == end) {
-      kernels_[k].stationary(a.data(), da.data());
-      add(by + place_[k]);
-    }
+    gradient += np;
+  }
+}
+
+// From the derivatives by the blocks of P at rest.
+void Chain::add_gradient_by_rest(const double* by, double* gradient) const {
+  std::vector<double> p, dp;
+  for (std::size_t k = 0; k < kernels_.size(); ++k) {
+    const auto d2 = static_cast<std::size_t>(kernels_[k].states() * kernels_[k].states()),
+               np = kernels_[k].parameters().size();
+    p.resize(d2), dp.resize(np * d2);
+    kernels_[k].stationary(p.data(), dp.data());
+    add_products(by + place_[k], dp, np, gradient);
     gradient += np;
   }
 }
@@ -227,8 +243,8 @@ void Chain::at(double x, double* mean, double* covariance) const {
   const auto d = static_cast<std::size_t>(states_), c = kernels_.size();
   require(n == 0 || !kept_.empty(), "[Chain] the smoother has not been run");
   Pass<Blocks> pass(*this);
-  Tables t;
-  if (n > 0) t = Tables(const_cast<double*>(kept_.data()), 0, n, states_, components());  // read alone
+  TablesOf<const double> t;
+  if (n > 0) t = {kept_.data(), 0, n, states_, components()};
   const Index next = std::lower_bound(coordinates_.begin(), coordinates_.end(), x) - coordinates_.begin();
   std::vector<double> m(d, 0.0), p(d * d, 0.0), r(d, 0.0), big(d * d, 0.0),
       step(static_cast<std::size_t>(block_));

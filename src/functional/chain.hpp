@@ -62,12 +62,15 @@ class Chain {
   std::size_t parameters() const { return parameters_; }
 
  private:
-  struct Tables;
+  template <class Number>
+  struct TablesOf;
+  using Tables = TablesOf<double>;
   template <class S>
   struct Pass;
   void find_transitions();
   Index block_rows() const;
-  void add_gradient(Index begin, Index end, const double* by, double* gradient) const;
+  void add_gradient_by_steps(Index begin, Index end, const double* by, double* gradient) const;
+  void add_gradient_by_rest(const double* by, double* gradient) const;
 
   std::vector<Kernel> kernels_;
   std::vector<double> coordinates_;

@@ -30,31 +30,32 @@ struct Blocks {
 
 /// What the passes leave of a range of coordinates: rows of begin, begin + 1, ..; moments after a message
 /// also those of begin - 1.
-struct Chain::Tables {
+template <class Number>
+struct Chain::TablesOf {
   Index begin = 0;
   int d = 0, c = 0;
-  double *prior_m = nullptr, *prior_p = nullptr, *post_m = nullptr, *post_p = nullptr, *ut = nullptr,
+  Number *prior_m = nullptr, *prior_p = nullptr, *post_m = nullptr, *post_p = nullptr, *ut = nullptr,
          *vt = nullptr, *rs = nullptr, *ns = nullptr;
 
   static Index numbers(Index rows, Index d, Index c) {
     return rows * (3 * d + 3 * d * d + c * c + c * d) + d + d * d;
   }
-  Tables() = default;
-  Tables(double* room, Index first, Index rows, int states, int components)
+  TablesOf() = default;
+  TablesOf(Number* room, Index first, Index rows, int states, int components)
       : begin(first), d(states), c(components) {
     const Index n = d;
     prior_m = room, prior_p = prior_m + rows * n, post_m = prior_p + rows * n * n;
     post_p = post_m + (rows + 1) * n, ut = post_p + (rows + 1) * n * n, vt = ut + rows * c * c;
     rs = vt + rows * c * n, ns = rs + rows * n;
   }
-  double* m_prior(Index i) const { return prior_m + (i - begin) * d; }
-  double* p_prior(Index i) const { return prior_p + (i - begin) * d * d; }
-  double* m_post(Index i) const { return post_m + (i - begin + 1) * d; }
-  double* p_post(Index i) const { return post_p + (i - begin + 1) * d * d; }
-  double* u(Index i) const { return ut + (i - begin) * c * c; }  // transposed
-  double* v(Index i) const { return vt + (i - begin) * c * d; }  // transposed
-  double* r(Index i) const { return rs + (i - begin) * d; }
-  double* n(Index i) const { return ns + (i - begin) * d * d; }
+  Number* m_prior(Index i) const { return prior_m + (i - begin) * d; }
+  Number* p_prior(Index i) const { return prior_p + (i - begin) * d * d; }
+  Number* m_post(Index i) const { return post_m + (i - begin + 1) * d; }
+  Number* p_post(Index i) const { return post_p + (i - begin + 1) * d * d; }
+  Number* u(Index i) const { return ut + (i - begin) * c * c; }  // transposed
+  Number* v(Index i) const { return vt + (i - begin) * c * d; }  // transposed
+  Number* r(Index i) const { return rs + (i - begin) * d; }
+  Number* n(Index i) const { return ns + (i - begin) * d * d; }
 };
 
 template <class S>

@@ -139,8 +139,8 @@ TEST(Chain, BlocksAndThreadsChangeNoBit) {
       set_threads(0);
       EXPECT_EQ(one.mean, whole.mean);  // tables of all coordinates at once
       EXPECT_EQ(one.covariance, whole.covariance);
-      for (std::size_t k = 0; k < one.gradient.size(); ++k)
-        EXPECT_NEAR(one.gradient[k], whole.gradient[k], 1e-9 * (1 + std::abs(whole.gradient[k])));
+      for (std::size_t k = 0; k < one.gradient.size(); ++k)  // the order of their sums differs
+        EXPECT_NEAR(one.gradient[k], whole.gradient[k], 2e-13 * (1 + std::abs(whole.gradient[k])));
     }
 }
 
