@@ -73,7 +73,6 @@ TEST(Methods, EveryOneFitsPredictsAndReadsBack) {
   EXPECT_THROW(make_method("aditive"), std::invalid_argument);
 }
 
-// Against the normal equations of all biases at once, solved by Cholesky.
 // Values whose squares are not numbers, or are zero: every method says which value, and what to do.
 TEST(Methods, RefuseValuesWhoseSquaresLeaveTheRange) {
   const SparseTensor x = additive_data(0.1);
@@ -93,6 +92,7 @@ TEST(Methods, RefuseValuesWhoseSquaresLeaveTheRange) {
   }
 }
 
+// Against the normal equations of all biases at once, solved by Cholesky.
 TEST(Additive, MeetsTheDenseSolution) {
   const SparseTensor x = additive_data(0.3);
   const double ridge = 2;
