@@ -1,7 +1,7 @@
 #pragma once
 // The normal distribution and gelu on rows of numbers: float32 in whole registers, by polynomials that were
 // fitted to it (relative error 3e-7), float64 by the standard library. Where a register can look up among 32
-// numbers, gelu is a polynomial of degree 4 for each of 32 pieces: its error is 1.2e-7 |x| above zero, ABSNEG
+// numbers, gelu is a polynomial of degree 4 for each of 32 pieces: its error is 1.2e-7 |x| above zero, 6.4e-8
 // |x| below, where the tail has no digits of its own (0 below -6), and the slope's is 1.6e-7. gelu(x) = x
 // Phi(x) as computers multiply: NaN of NaN and of -infinity.
 
