@@ -6,9 +6,9 @@
 #include <mutex>
 #include <numeric>
 
+#include "cartan/autodiff/checkpoint.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
-#include "operators/recomputed.hpp"
 #include "operators/spectral.hpp"
 
 namespace cartan::operators {
@@ -50,22 +50,32 @@ Array part_of(const Array& a, int axis, ModeRange range) {
   return slice(a, axis, range.first, range.first + range.count);
 }
 
-// The order of the axes first, first + 1, .. in which matrices (n, r) expand them with the fewest products.
-std::vector<int> cheapest_order(const Arrays& factors) {
-  std::vector<int> order(factors.size()), best;
+// How matrices (n, r) expand the axes of a core with the fewest products: the order of the axes, products a
+// number of the axes before them, and those of the last matrix.
+struct Expansion {
+  std::vector<int> order;
+  double products = std::numeric_limits<double>::infinity(), last = 0;
+};
+Expansion cheapest(const Shape& ranks, const Shape& extents) {
+  Expansion best;
+  std::vector<int> order(ranks.size());
   std::iota(order.begin(), order.end(), 0);
-  double least = std::numeric_limits<double>::infinity();
   do {
-    double size = 1, cost = 0;
-    for (const Array& u : factors) size *= static_cast<double>(u.dim(1));
+    double size = product(ranks), cost = 0, last = 0;
     for (const int a : order) {
-      const Array& u = factors[static_cast<std::size_t>(a)];
-      cost += size * static_cast<double>(u.dim(0));
-      size *= static_cast<double>(u.dim(0)) / static_cast<double>(u.dim(1));
+      const auto n = static_cast<double>(extents[static_cast<std::size_t>(a)]);
+      last = size * n;
+      cost += last;
+      size *= n / static_cast<double>(ranks[static_cast<std::size_t>(a)]);
     }
-    if (cost < least) least = cost, best = order;
+    if (cost < best.products) best = {order, cost, last};
   } while (std::next_permutation(order.begin(), order.end()));
   return best;
+}
+std::vector<int> cheapest_order(const Arrays& factors) {
+  Shape ranks, extents;
+  for (const Array& u : factors) ranks.push_back(u.dim(1)), extents.push_back(u.dim(0));
+  return cheapest(ranks, extents).order;
 }
 
 // The axes from `first` on expanded.
@@ -173,16 +183,16 @@ Array apply_form(const SpectralForm& form, const Array& modes) {
     Arrays inputs{modes, form.core, form.last};
     for (const Array* a : {&form.in, &form.out})
       if (!a->empty()) inputs.push_back(*a);
-    return recomputed(
+    return checkpoint(
         [axis = form.axis, has_in, count = inputs.size()](const Arrays& in) {
           const Array core = axis_product(in[1], in[2], axis);
           SpectralForm whole;
           whole.core = reshape(core, {core.dim(0), core.dim(1), -1});
           if (has_in) whole.in = in[3];
           if (count > (has_in ? 4u : 3u)) whole.out = in.back();
-          return apply_form(whole, in[0]);
+          return Arrays{apply_form(whole, in[0])};
         },
-        inputs);
+        inputs)[0];
   }
   Array x = form.in.empty() ? modes : axis_product(modes, form.in, 1);
   if (form.diagonal)
@@ -361,7 +371,9 @@ Plan SpectralWeights::plan(const Shape& modes, Index samples, bool cached) const
   const auto seconds = [&](double flops, double bytes) {
     return std::max(flops / 60e9, cached ? bytes / 12e9 : 0);
   };
-  double r = 0, s = 0, build = 0, rest = 0;  // ranks; flops of what both need, and of rebuilding the rest
+  // ranks; flops of what both build, of what the factorized way builds again for the gradient, and of
+  // building the whole
+  double r = 0, s = 0, build = 0, again = 0, rest = 0;
   const std::string& kind = options_.factorization;
   Candidate factorized, whole;
   factorized.engine = "factorized", whole.engine = "reconstructed";
@@ -377,14 +389,33 @@ Plan SpectralWeights::plan(const Shape& modes, Index samples, bool cached) const
     const bool tt = kind == "tt";
     r = static_cast<double>(parts_[0].factors[shift].dim(tt ? 2 : 1));
     s = tt ? o : static_cast<double>(parts_[0].factors[shift + 1].dim(1));
-    build = 8 * r * s * k * static_cast<double>(tt ? parts_[0].factors[1].dim(2) : modes.back());
+    if (tt) {  // the modes from the last on, then the outputs
+      double done = 1;
+      for (std::size_t a = modes.size() + 2; a-- > 1;) {
+        const Array& g = parts_[0].factors[a];
+        const double n = a == 1 ? o : static_cast<double>(modes[a - 2]);
+        if (a <= modes.size()) build += 8 * static_cast<double>(g.dim(0) * g.dim(2)) * n * done;
+        done *= n;
+      }
+    } else {
+      Shape ranks;
+      for (std::size_t a = 0; a < modes.size(); ++a) ranks.push_back(parts_[0].factors[shift + 2 + a].dim(1));
+      const Expansion e = cheapest(ranks, modes);
+      if (shift == 0) {
+        build = 8 * r * s * e.products;
+        if (modes.size() > 1) again = 8 * r * s * e.last;
+      } else {
+        const auto layers = static_cast<double>(parts_[0].factors[0].dim(1));  // their rank
+        build = 8 * layers * r * s * (e.products + k);
+      }
+    }
     rest = 8 * k * (c * r * s + (tt ? 0 : c * s * o));
     factorized.flops = b * k * 8 * (c * r + r * s + (tt ? 0 : s * o));
     factorized.bytes = size * k * r * s;
   }
   whole.flops = b * k * 8 * c * o;
   whole.bytes = size * k * c * o;
-  if (!cached) factorized.flops += build, whole.flops += build + rest;
+  if (!cached) factorized.flops += build + again, whole.flops += build + rest;
   factorized.seconds = seconds(factorized.flops, factorized.bytes);
   whole.seconds = seconds(whole.flops, whole.bytes);
   const bool either = factorized.possible() && options_.contraction != "automatic";

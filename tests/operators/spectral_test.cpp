@@ -321,6 +321,32 @@ TEST(Weights, RecomputedCoresHaveTheGradientsOfKeptOnes) {
     EXPECT_LE(largest(a[k] - b[k]), 1e-10 * (1 + largest(a[k]))) << k;
 }
 
+// Flops of contractions that were counted by hand; complex products have eight.
+TEST(Weights, PlansCountWhatIsDone) {
+  const auto flops = [](const WeightOptions& o, bool cached) {
+    nn::Init init{2};
+    const SpectralWeights w(o, 3, 4, {4, 3}, 2, DType::c64, init);
+    const Plan plan = w.plan({4, 3}, 5, cached);
+    return std::vector<double>{plan.candidates.at(0).flops / 8, plan.candidates.at(1).flops / 8};
+  };
+  const double modes = 12, samples = 5;
+  WeightOptions o;
+  o.factorization = "tucker", o.ranks = {2, 3, 2, 2};
+  // 3 of rank 2 before 4 of rank 2: 12 + 24 products a number of (2, 3), where 4 before 3 are 16 + 24
+  const double apply = samples * modes * (3 * 2 + 2 * 3 + 3 * 4), whole = samples * modes * 3 * 4;
+  const double channels = modes * (3 * 2 * 3 + 3 * 3 * 4);
+  EXPECT_EQ(flops(o, true), (std::vector<double>{apply, whole}));
+  EXPECT_EQ(flops(o, false), (std::vector<double>{apply + 6 * 36 + 6 * 24, whole + 6 * 36 + channels}));
+  o.factorization = "joint_tucker", o.ranks = {2, 2, 3, 2, 2};
+  const double joint = 2 * 6 * 36 + 2 * 6 * modes;
+  EXPECT_EQ(flops(o, false), (std::vector<double>{apply + joint, whole + joint + channels}));
+  o.factorization = "tt", o.ranks = {1, 2, 3, 2, 1};
+  // (3, 4, 2) (2, 3), then (2, 4, 3) (3, 12)
+  const double train = 3 * 4 * 2 * 3 + 2 * 4 * 3 * modes;
+  EXPECT_EQ(flops(o, false), (std::vector<double>{samples * modes * (3 * 2 + 2 * 4) + train,
+                                                  whole + train + modes * 3 * 2 * 4}));
+}
+
 TEST(Weights, RanksAreTensorlys) {
   EXPECT_EQ(tucker_ranks({64, 64, 64, 33}, 0.1), (std::vector<Index>{36, 36, 36, 19}));
   EXPECT_EQ(tucker_ranks({64, 64, 64, 33}, 0.01), (std::vector<Index>{20, 20, 20, 10}));
