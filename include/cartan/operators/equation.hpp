@@ -56,7 +56,7 @@ struct GenerateOptions {
 };
 void describe(config::Fields& f, GenerateOptions& options);
 
-struct GenerateSummary {
+struct [[nodiscard]] GenerateSummary {
   Index samples = 0;    ///< in the file
   Index lost = -1;      ///< number of the sample that the solver lost; -1: none
   std::string message;  ///< what happened, where one was lost
