@@ -47,7 +47,9 @@ void describe(config::Fields& f, LowRankOptions& o) {
   f("restarts", o.restarts, "random starts, of which the best is kept").from(1).to(1000);
   f("seed", o.seed, "of the random starts");
   f("scouts", o.scouts,
-    "starts of ten sweeps, of which the best goes on; 0: ten where little is known, else one")
+    "starts of ten sweeps, of which the best goes on; 1: one as it is drawn; 0: ten where little is known, "
+    "of "
+    "a CP with most entries one from a compressed tensor, else one")
       .from(0)
       .to(1000)
       .added_later();
@@ -165,9 +167,15 @@ Plan plan_of(const char* caller, const SparseTensor& x, const Parts& parts, cons
   const bool squares = o.loss == Loss::gaussian && o.solver == Solver::als && !o.multiplicative;
   require(squares || o.engine != Engine::dense, "[", caller,
           "] the dense engine needs the gaussian loss and the solver als without multiplicative updates");
+  // of a wide core conjugate gradients take no account of bounds and of the lasso
+  const bool wide = dynamic_cast<const TuckerParts*>(&parts) &&
+                    parts.width.back() > MostlyKnown::widest_row && (o.nonnegative || o.lasso > 0);
+  require(!wide || o.engine != Engine::dense, "[", caller, "] the dense engine takes a core of at most ",
+          MostlyKnown::widest_row, " numbers with a lasso or non-negative parts, not ", parts.width.back(),
+          "; use the engine entries, or smaller ranks");
   Plan plan;
   plan.engine = "entries";
-  if (!squares || o.engine == Engine::entries) return plan;
+  if (!squares || wide || o.engine == Engine::entries) return plan;
   return MostlyKnown::plan(x, parts, o.engine == Engine::dense ? "dense" : "");
 }
 
@@ -234,7 +242,8 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
   double best_score = INFINITY;
   for (int start = 0; start < o.restarts; ++start) {
     std::unique_ptr<Parts> parts = prototype.clone(), kept;
-    completion::start(*parts, als, o, start, train, validation, penalties.nonnegative);
+    penalties.column.clear();  // those learned by the start before
+    completion::start(*parts, als, o, start, train, validation, penalties.nonnegative, context.stop);
     std::unique_ptr<CanonicalDescent> descent;
     std::unique_ptr<QuasiNewton> all;
     if (newton)
@@ -266,7 +275,8 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
         als.sweep(*parts);
         if (balances) als.balance(*parts);
         objective = als.objective(*parts);
-        // what falls tenfold a sweep needs no help
+        // where a sweep gains less than a tenth of what the iteration before it did, further reach and all,
+        // the end is near without help
         if (far && last - objective > 0.1 * fall)
           objective = reach_further(als, before, *parts, objective, penalties.nonnegative, reach);
       }
@@ -306,7 +316,8 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
                        : o.solver == Solver::sgd ? "sgd"
                        : newton                  ? "lbfgs"
                                                  : "als";
-  if (by_products) out.summary.message += text(", dense products but for ", missing, " missing entries");
+  out.summary.message +=
+      by_products ? text(", engine dense, ", missing, " missing entries") : ", engine entries";
   const double error = by_products
                            ? out.scale * std::sqrt(als.loss(*out.parts) / static_cast<double>(train.size()))
                            : rmse_of(train, predicted(*out.parts, train));

@@ -25,6 +25,27 @@ int longest(const Shape& shape) {
 
 }  // namespace
 
+std::string MostlyKnown::obstacle(const SparseTensor& x, const Parts& parts) {
+  const bool canonical = parts.canonical();
+  const int along = longest(x.shape());
+  const auto r = static_cast<double>(parts.width[static_cast<std::size_t>(along)]);
+  double fibres = 1, others = canonical ? r : 1;
+  for (int k = 0; k < x.order(); ++k) {
+    if (k == along) continue;
+    fibres *= static_cast<double>(x.shape()[static_cast<std::size_t>(k)]);
+    if (!canonical) others *= static_cast<double>(parts.width[static_cast<std::size_t>(k)]);
+  }
+  const Index length = x.shape()[static_cast<std::size_t>(along)];
+  const double all = fibres * static_cast<double>(length);
+  if (!canonical && !dynamic_cast<const TuckerParts*>(&parts)) return "the format is neither CP nor Tucker";
+  if (!(fibres * (1.5 * r * (r + 1) + 2 * others) <= std::max(4 * all, 4e6)))
+    return "the ranks are too large for tables over all fibres";
+  if (!(all <= 20 * static_cast<double>(x.size()))) return "too few entries are known";
+  if (!(fibres * static_cast<double>(whole(length)) < 2147483648.0))
+    return "the tensor has more than 2^31 entries";
+  return "";
+}
+
 Plan MostlyKnown::plan(const SparseTensor& x, const Parts& parts, const std::string& forced) {
   const auto known = static_cast<double>(x.size());
   double all = 1, row = 0, others = 1;
@@ -62,14 +83,7 @@ Plan MostlyKnown::plan(const SparseTensor& x, const Parts& parts, const std::str
   }
   dense.bytes = 8 * (4 * all + fibres * (3 * h + 2 * others));
   dense.seconds = dense.flops / 8e9;
-  if (!canonical && !dynamic_cast<const TuckerParts*>(&parts))
-    dense.why_not = "the format is neither CP nor Tucker";
-  else if (!(fibres * (3 * h + 2 * others) <= std::max(4 * all, 4e6)))
-    dense.why_not = "the ranks are too large for tables over all fibres";
-  else if (!(all <= 20 * known))
-    dense.why_not = "too few entries are known";
-  else if (!(fibres * static_cast<double>(whole(x.shape()[static_cast<std::size_t>(along)])) < 2147483648.0))
-    dense.why_not = "the tensor has more than 2^31 entries";
+  dense.why_not = obstacle(x, parts);
   return choose({entries, dense}, forced);
 }
 
@@ -113,9 +127,6 @@ void MostlyKnown::except() {
   along_.begin.push_back(0), across_.begin.push_back(0);
   along_.list.reserve(static_cast<std::size_t>(missing_));
   mask_.reserve(static_cast<std::size_t>(fibres_ * padded_ / lanes));
-  const auto known_at = [&](Index l, Index n) {
-    return (mask_[static_cast<std::size_t>(l * (padded_ / lanes) + n / lanes)] >> n % lanes & 1) != 0;
-  };
   for (Index l = 0; l < fibres_; ++l) {
     const std::size_t first = along_.list.size();
     for (Index n = 0; n < padded_; n += lanes) {
@@ -134,7 +145,7 @@ void MostlyKnown::except() {
     if (few) {
       along_.list.resize(first);
       for (Index n = 0; n < length_; ++n)
-        if (known_at(l, n)) along_.list.push_back(static_cast<std::int32_t>(n));
+        if (knows(l, n)) along_.list.push_back(static_cast<std::int32_t>(n));
     }
     along_.known.push_back(few);
     along_.begin.push_back(static_cast<std::uint32_t>(along_.list.size()));
@@ -157,7 +168,7 @@ void MostlyKnown::except() {
     };
     if (mixed) {
       for (Index n = 0; n < length_; ++n)
-        if (known_at(l, n) == across_.known[static_cast<std::size_t>(n)]) add(n);
+        if (knows(l, n) == across_.known[static_cast<std::size_t>(n)]) add(n);
     } else {
       for (auto e = along_.begin[static_cast<std::size_t>(l)];
            e < along_.begin[static_cast<std::size_t>(l) + 1]; ++e)
@@ -230,10 +241,13 @@ MostlyKnown::Table MostlyKnown::seen_from(const Parts& parts) const {
   return v;
 }
 
-// Of every fibre or index: `whole` less the lifts of the missing ones, or the sum of those known.
-void MostlyKnown::sums(const Exceptions& of, const Table& lifts, const Table& all, Index width,
-                       Table& out) const {
-  const Index items = static_cast<Index>(of.known.size());
+// Of every fibre or index: the sum of all lifts less those of the missing ones, or the sum of those known.
+// Where the missing ones are nearly all of the sum, its digits are theirs, and those known are summed too.
+void MostlyKnown::sums(const Exceptions& of, const Table& lifts, Index r, Table& out) const {
+  const Index items = static_cast<Index>(of.known.size()), width = whole(triangle(r)),
+              others = static_cast<Index>(lifts.size()) / width;
+  const Table all = column_sums(lifts, width);
+  const bool fibres = &of == &along_;
   out.resize(static_cast<std::size_t>(items * width));
   const double each =
       static_cast<double>(width) * static_cast<double>(of.list.size()) / static_cast<double>(items);
@@ -242,11 +256,20 @@ void MostlyKnown::sums(const Exceptions& of, const Table& lifts, const Table& al
       const bool known = of.known[static_cast<std::size_t>(i)];
       const std::int32_t *first = of.list.data() + of.begin[static_cast<std::size_t>(i)],
                          *last = of.list.data() + of.begin[static_cast<std::size_t>(i) + 1];
+      double* to = out.data() + i * width;
       for (Index s = 0; s < width; s += lanes) {
         V sum{};
         for (const std::int32_t* e = first; e != last; ++e) sum += load<V>(lifts.data() + *e * width + s);
-        store(out.data() + i * width + s, known ? sum : load<V>(all.data() + s) - sum);
+        store(to + s, known ? sum : load<V>(all.data() + s) - sum);
       }
+      bool cancels = false;
+      for (Index q = 0; q < r && !known; ++q)
+        cancels = cancels || to[at(q, q)] < 1e-3 * all[static_cast<std::size_t>(at(q, q))];
+      if (!cancels) continue;
+      std::fill_n(to, width, 0.0);
+      for (Index e = 0; e < others; ++e)
+        if (fibres ? knows(i, e) : knows(e, i))
+          for (Index s = 0; s < width; ++s) to[s] += lifts[static_cast<std::size_t>(e * width + s)];
     }
   });
 }
@@ -255,7 +278,7 @@ void MostlyKnown::contract(const Parts& parts) {
   const Table& b = parts.data[static_cast<std::size_t>(long_)];
   if (b == factor_) return;
   factor_ = b;
-  const Index r = rank(parts), width = whole(triangle(r));
+  const Index r = rank(parts);
   y_.resize(static_cast<std::size_t>(fibres_ * r));
   const auto few = r == 1   ? dots<4, 1>
                    : r == 2 ? dots<4, 2>
@@ -278,7 +301,7 @@ void MostlyKnown::contract(const Parts& parts) {
     linalg::project_rows<double>(x_.data(), fibres_, u, y_.data(), linalg::Residual::none);
   }
   const Table lifts = lifted(b.data(), length_, r);
-  sums(along_, lifts, column_sums(lifts, width), width, k_);
+  sums(along_, lifts, r, k_);
 }
 
 void MostlyKnown::scaled(const Parts& parts, const std::vector<double>& before) {
@@ -306,32 +329,36 @@ void MostlyKnown::scaled(const Parts& parts, const std::vector<double>& before) 
   factor_ = b;
 }
 
-// The sum over fibres of v_l K_l v_l - 2 v_l Y_l.
-double MostlyKnown::square_by_fibres(const Table& v, Index r) const {
-  const Index width = whole(triangle(r)), grain = grain_for(2.0 * static_cast<double>(r * r));
-  Table sums(static_cast<std::size_t>((fibres_ + grain - 1) / grain));
+MostlyKnown::Squares MostlyKnown::square_by_fibres(const Table& v, Index r) const {
+  const Index width = whole(triangle(r)), grain = grain_for(2.0 * static_cast<double>(r * r)),
+              pieces = (fibres_ + grain - 1) / grain;
+  Table sums(static_cast<std::size_t>(pieces)), sizes(sums.size());
   parallel_for(fibres_, grain, [&](Index begin, Index end) {
-    double total = 0;
+    double total = 0, terms = 0;
     for (Index l = begin; l < end; ++l) {
       const double *u = v.data() + l * r, *y = y_.data() + l * r, *k = k_.data() + l * width;
       for (Index i = 0; i < r; ++i) {
         double row = -y[i];
         for (Index j = 0; j < i; ++j) row += *k++ * u[j];
-        total += u[i] * (2 * row + *k++ * u[i]);
+        const double own = *k++ * u[i];
+        total += u[i] * (2 * row + own), terms += u[i] * own;
       }
     }
     sums[static_cast<std::size_t>(begin / grain)] = total;
+    sizes[static_cast<std::size_t>(begin / grain)] = terms;
   });
-  return deterministic_sum(sums.data(), static_cast<Index>(sums.size()));
+  return {deterministic_sum(sums.data(), pieces), deterministic_sum(sizes.data(), pieces)};
 }
 
 double MostlyKnown::square(const Parts& parts) const {
   const Index r = rank(parts);
   const Table v = seen_from(parts);
   if (parts.data[static_cast<std::size_t>(long_)] == factor_) {
-    // ||x||^2 - 2 <x, m> + ||m||^2 by what the fibres hold, where that leaves eleven digits
-    const double sum = square_ + square_by_fibres(v, r);
-    if (sum > 1e-4 * square_) return sum;
+    // ||x||^2 - 2 <x, m> + ||m||^2 by what the fibres hold, where that leaves eleven digits: against ||x||^2,
+    // and against the squares of the terms, which may be large and cancel in m
+    const Squares fibres = square_by_fibres(v, r);
+    const double sum = square_ + fibres.sum;
+    if (sum > 1e-4 * (square_ + fibres.size)) return sum;
   }
   const Table b = across(parts.row(long_, 0), length_, r, padded_);
   const auto square_row = r == 1   ? square_of_row<1>

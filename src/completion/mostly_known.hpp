@@ -22,6 +22,11 @@ namespace cartan::completion {
 /// rows of B see X^T V and the v_l v_l^T of known l alike.
 class MostlyKnown {
  public:
+  /// Numbers in a row, at most, whose normal matrix is formed; a wider core is solved by products with it,
+  /// and these know of no bounds and no lasso.
+  static constexpr Index widest_row = 400;
+  /// Why the entries cannot be gone through in this way for such parts; empty where they can.
+  static std::string obstacle(const SparseTensor& x, const Parts& parts);
   /// Which is cheaper for a sweep over the parts, `dense` or `entries`, by counted operations.
   /// @param forced  the name of one, or empty
   static Plan plan(const SparseTensor& x, const Parts& parts, const std::string& forced);
@@ -30,7 +35,7 @@ class MostlyKnown {
   /// @param scale   of the values: what is fitted are values / scale
   MostlyKnown(const SparseTensor& x, double square, double scale = 1);
   /// Normal equations g u = b of every row of part k: g (rows, p (p + 1) / 2), the lower triangle row by row;
-  /// b (rows, p). Zeros in rows without a known entry. Of a core of more than 400 numbers g stays empty.
+  /// b (rows, p). Zeros in rows without a known entry. Of a core wider than `widest_row` g stays empty.
   void normal(const Parts& parts, int k, std::vector<double>& g, std::vector<double>& b);
   /// g v of the core, without g.
   void core_product(const Parts& parts, const double* v, double* out);
@@ -57,14 +62,21 @@ class MostlyKnown {
   Table rows_of(const Parts& parts, int without) const;
   static std::vector<Index> core_places(const Parts& parts, const std::vector<int>& order);
   Table core_without(const Parts& parts, int k) const;
-  double square_by_fibres(const Table& v, Index r) const;
+  /// The sum over fibres of v K v - 2 v Y, and the size of what it is made of.
+  struct Squares {
+    double sum, size;
+  };
+  Squares square_by_fibres(const Table& v, Index r) const;
   Table seen_from(const Parts& parts) const;
   void contract(const Parts& parts);
   void long_rows(const Parts& parts, std::vector<double>& g, std::vector<double>& b) const;
   void canonical_rows(const Parts& parts, int k, std::vector<double>& g, std::vector<double>& b) const;
   void tucker_rows(const Parts& parts, int k, std::vector<double>& g, std::vector<double>& b) const;
   void core(const Parts& parts, std::vector<double>& g, std::vector<double>& b) const;
-  void sums(const Exceptions& of, const Table& lifts, const Table& whole, Index width, Table& out) const;
+  void sums(const Exceptions& of, const Table& lifts, Index r, Table& out) const;
+  bool knows(Index fibre, Index n) const {
+    return (mask_[static_cast<std::size_t>((fibre * padded_ + n) / 8)] >> n % 8 & 1) != 0;
+  }
 
   Shape shape_;
   int long_ = 0;

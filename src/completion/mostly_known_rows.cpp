@@ -32,7 +32,7 @@ void MostlyKnown::long_rows(const Parts& parts, std::vector<double>& g, std::vec
   }
   const Table lifts = lifted(v.data(), fibres_, r);
   Table sum;
-  sums(across_, lifts, column_sums(lifts, width), width, sum);
+  sums(across_, lifts, r, sum);
   for (Index n = 0; n < length_; ++n) {
     std::copy_n(sum.data() + n * width, h, g.data() + n * h);
     for (Index q = 0; q < r; ++q)

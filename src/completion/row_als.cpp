@@ -12,8 +12,7 @@
 namespace cartan::completion {
 
 namespace {
-constexpr Index chunk = 64;           // entries whose design vectors are taken together
-constexpr Index largest_dense = 400;  // wider single rows are solved by conjugate gradients
+constexpr Index chunk = 64;  // entries whose design vectors are taken together
 }  // namespace
 
 RowAls::RowAls(const SparseTensor& x, const LossFunction& loss, const Penalties& penalties,
@@ -297,7 +296,7 @@ void RowAls::finish(Parts& parts, int k, Index i, Room& room) const {
 void RowAls::single_row(Parts& parts, int k) {
   if (dense_) return dense_part(parts, k);
   const Index p = parts.width[static_cast<std::size_t>(k)], n = x_.size();
-  if (p > largest_dense && !multiplies() && !penalties_.nonnegative && penalties_.lasso == 0)
+  if (p > MostlyKnown::widest_row && !multiplies() && !penalties_.nonnegative && penalties_.lasso == 0)
     return conjugate_gradients(parts, k);
   require(p <= 4096, "[complete_tucker] a core of ", p, " numbers with this loss or penalty; at most 4096");
   double* u = parts.row(k, 0);

@@ -21,9 +21,9 @@ int scouts_of(const LowRankOptions& o, const Parts& parts, const SparseTensor& x
 // Keeps the parts that are best after a few sweeps.
 class Contest {
  public:
-  Contest(RowAls& als, int sweeps) : als_(als), sweeps_(sweeps) {}
+  Contest(RowAls& als, int sweeps, const StopFlag* stop) : als_(als), sweeps_(sweeps), stop_(stop) {}
   void enter(Parts& parts) {
-    for (int k = 0; k < sweeps_; ++k) als_.sweep(parts);
+    for (int k = 0; k < sweeps_; ++k) stop_if_set(stop_), als_.sweep(parts);
     const double objective = als_.objective(parts);
     if (best_ && !(objective < least_)) return;
     least_ = objective, best_ = parts.clone();
@@ -33,19 +33,34 @@ class Contest {
  private:
   RowAls& als_;
   int sweeps_;
+  const StopFlag* stop_;
   double least_ = INFINITY;
   std::unique_ptr<Parts> best_;
 };
 
+// A Tucker tensor of the rank of a canonical one, or of the modes where these are smaller.
+TuckerParts compressing(const Parts& parts) {
+  std::vector<Index> ranks;
+  for (const Index n : parts.shape) ranks.push_back(std::min(n, parts.width[0]));
+  return {parts.shape, ranks};
+}
+
+// Whether such a start is cheap: the core's normal matrix is formed, and the tables over fibres are small.
+bool compresses(const Parts& parts, const SparseTensor& train) {
+  double core = 1;
+  for (const Index n : parts.shape) core *= static_cast<double>(std::min(n, parts.width[0]));
+  return core <= static_cast<double>(MostlyKnown::widest_row) &&
+         MostlyKnown::obstacle(train, compressing(parts)).empty();
+}
+
 // A Tucker tensor of the same rank, then a CP of its core alone (Bro, Andersson, Chemometr. Intell. Lab.
 // Syst. 42, 1998): sweeps through a core cost nothing. False where the factors have dependent columns.
-bool compressed(Parts& parts, RowAls& als, std::uint64_t seed) {
+bool compressed(Parts& parts, RowAls& als, std::uint64_t seed, const StopFlag* stop) {
   const Index rank = parts.width[0];
-  std::vector<Index> ranks;
-  for (const Index n : parts.shape) ranks.push_back(std::min(n, rank));
-  TuckerParts tucker(parts.shape, ranks);
+  TuckerParts tucker = compressing(parts);
+  const std::vector<Index> ranks(tucker.width.begin(), tucker.width.end() - 1);
   tucker.start(Random(seed, 1000), false);
-  for (int k = 0; k < 3; ++k) als.sweep(tucker);
+  for (int k = 0; k < 3; ++k) stop_if_set(stop), als.sweep(tucker);
   std::vector<double>& core = tucker.data.back();
   for (int k = 0; k < parts.order(); ++k) {  // u = q l^T with orthonormal columns of q; l^T goes to the core
     const Index r = ranks[static_cast<std::size_t>(k)];
@@ -80,7 +95,7 @@ bool compressed(Parts& parts, RowAls& als, std::uint64_t seed) {
   CanonicalParts small(ranks, rank);
   small.start(Random(seed, 999), false);
   RowAls inner(x, loss, penalties);
-  for (int k = 0; k < 50; ++k) inner.sweep(small), small.balance();
+  for (int k = 0; k < 50; ++k) stop_if_set(stop), inner.sweep(small), small.balance();
   for (int k = 0; k < parts.order(); ++k) {
     const Index width = ranks[static_cast<std::size_t>(k)];
     for (Index i = 0; i < parts.rows(k); ++i)
@@ -96,7 +111,7 @@ bool compressed(Parts& parts, RowAls& als, std::uint64_t seed) {
 }  // namespace
 
 void start(Parts& parts, RowAls& als, const LowRankOptions& o, int restart, const SparseTensor& train,
-           const SparseTensor& validation, bool positive) {
+           const SparseTensor& validation, bool positive, const StopFlag* stop) {
   const auto number = static_cast<std::uint64_t>(restart);
   const auto draw = [&](int scout) {
     const auto k = static_cast<std::uint64_t>(scout);
@@ -105,20 +120,22 @@ void start(Parts& parts, RowAls& als, const LowRankOptions& o, int restart, cons
   double all = 1;
   for (const Index n : parts.shape) all *= static_cast<double>(n);
   if (restart == 0 && parts.canonical() && parts.order() >= 3 && !positive && o.solver == Solver::als &&
-      o.loss == Loss::gaussian && !o.prune && o.scouts == 0 && 2 * static_cast<double>(train.size()) > all) {
+      o.loss == Loss::gaussian && o.lasso == 0 && !o.prune && o.scouts == 0 &&
+      2 * static_cast<double>(train.size()) > all && compresses(parts, train)) {
     // of small tensors random starts too: they cost nothing
     const double operations = 80 * all * static_cast<double>(parts.width[0]);
     const int others = static_cast<int>(std::min(10.0, 2e7 / operations));
-    if (!compressed(parts, als, o.seed)) draw(0);
+    const bool drawn = !compressed(parts, als, o.seed, stop);
+    if (drawn) draw(0);
     if (others == 0) return;
-    Contest contest(als, 6);
+    Contest contest(als, 6, stop);
     contest.enter(parts);
-    for (int scout = 0; scout < others; ++scout) draw(scout), contest.enter(parts);
+    for (int scout = drawn ? 1 : 0; scout < others; ++scout) draw(scout), contest.enter(parts);
     return contest.leave(parts);
   }
   const int scouts = scouts_of(o, parts, train, validation);
   if (scouts == 1) return draw(0);
-  Contest contest(als, 10);
+  Contest contest(als, 10, stop);
   for (int scout = 0; scout < scouts; ++scout) draw(scout), contest.enter(parts);
   contest.leave(parts);
 }

@@ -36,10 +36,11 @@ enum class Solver {
 
 /// How least squares go through the entries; both ways give the same numbers, but for rounding.
 enum class Engine {
-  automatic,  ///< what takes fewer operations (Summary::message says which it was)
+  automatic,  ///< what takes fewer operations (Summary::message says which it was, "engine dense" or "engine
+              ///< entries")
   entries,    ///< one after the other
   /// CP and Tucker, gaussian, als: products of dense matrices for all entries of the tensor, corrected for
-  /// those missing.
+  /// those missing; no Tucker core of more than 400 numbers with a lasso or bounds.
   dense
 };
 
@@ -66,8 +67,11 @@ struct LowRankOptions {
   int patience = 10;        ///< iterations without a better validation error
   int restarts = 1;         ///< random starts; the best by validation, or else by objective, is kept
   std::uint64_t seed = 0;
-  /// Starts that are swept ten times, of which the best goes on, for each of the restarts. 0: ten where no
-  /// validation entries guide and fewer than 16 entries are known for each number that is looked for, else
+  /// Starts that are swept ten times, of which the best goes on, for each of the restarts. 1: one random
+  /// start, and nothing else. 0: the first start of a CP (als, gaussian, three modes and more, no lasso, no
+  /// bounds) of which more than half of the entries are known, with min(shape, rank) at most 400 numbers, is
+  /// the CP of a Tucker core, and where the tensor is small it competes with random ones; else ten where no
+  /// validation entries guide and fewer than 16 entries are known for each number that is looked for; else
   /// one.
   int scouts = 0;
   Engine engine = Engine::automatic;
