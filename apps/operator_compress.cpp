@@ -50,7 +50,7 @@ void run_compress(const Options& o) {
   operators::CompressedModel c = operators::compress(model, o.compress, probe);
   require(c.parameters_after < c.parameters_before, "[compress] ranks ", to_string(Shape(c.layers[0].ranks)),
           " take ", c.parameters_after, " parameters, no fewer than the ", c.parameters_before,
-          " there are; give a larger --tolerance, or --size");
+          " there are; give a larger --tolerance or a smaller --size");
   c.model.card["compressed"] = text("from ", c.parameters_before, " to ", c.parameters_after,
                                     " parameters; output changed by ", c.measured);
   c.model.save(o.out);

@@ -25,9 +25,8 @@ struct TrainOptions {
   std::vector<Override> all_overrides() const;
 };
 
-/// The run file, --data (with this help), --out, --resume, --force, --json, --threads, a flag for every key,
-/// and
-/// --help-keys, which prints `reference`.
+/// The run file, --data (with this help), --out, --resume, --force, --json, --threads, a flag for every key
+/// of the run file, and --help-keys, which prints `reference`.
 std::shared_ptr<TrainOptions> add_train_options(CLI::App* verb, const std::string& data_help,
                                                 const std::vector<std::string>& keys,
                                                 const std::function<std::string()>& reference);

@@ -124,11 +124,11 @@ struct Hdf5File::State {
   }
 
   void read_group(hid_t id, haddr_t address, Group& group, const std::string& path_in_file, int depth) {
+    open_groups.push_back(address);
     const struct Inside {
       std::vector<haddr_t>& groups;
       ~Inside() { groups.pop_back(); }
     } inside{open_groups};
-    open_groups.push_back(address);
     const Place place{path, path_in_file.empty() ? "/" : path_in_file};
     if (depth > largest_depth) place.fail("groups nested too deeply");
     const AttributeReader attributes{file_size, foreign};

@@ -176,10 +176,8 @@ Table read_text(const std::string& path) {
       }
       if (!none && numeric[k]) ++seen[k];
       c.numbers.push_back(none ? missing : x);
+      // of columns of numbers too: the rows so far may be numbers by chance
       kept[k].push_back(none ? "" : std::move(fields[k]));
-      // as long as a column is of numbers its words are not needed, but the first rows may be numbers by
-      // chance
-      if (numeric[k] && kept[k].size() > 100000) kept[k].shrink_to_fit();
     }
     table.lines.push_back(reader.number());
   }

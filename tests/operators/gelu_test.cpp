@@ -62,8 +62,10 @@ void check(const Rows<T>& rows, const std::vector<T>& x, double above, double be
   for (std::size_t k = 0; k < x.size(); ++k) {
     const double at = x[k], exact = exact_value(at), unit = eps * std::abs(at) + 1e-300;
     for (const T y : {rows.value[k], rows.same[k]})
-      worst[at < 0] = cartan::testing::worst_of(worst[at < 0], std::abs(static_cast<double>(y) - exact) / unit);
-    worst[2] = cartan::testing::worst_of(worst[2], std::abs(static_cast<double>(rows.slope[k]) - exact_slope(at)));
+      worst[at < 0] =
+          cartan::testing::worst_of(worst[at < 0], std::abs(static_cast<double>(y) - exact) / unit);
+    worst[2] =
+        cartan::testing::worst_of(worst[2], std::abs(static_cast<double>(rows.slope[k]) - exact_slope(at)));
   }
   EXPECT_LE(worst[0], above);
   EXPECT_LE(worst[1], below);
@@ -120,7 +122,8 @@ TEST(Gelu, NaNStaysInPointwise) {
       EXPECT_EQ(std::isnan(values[k]), k == 7) << k;
       EXPECT_EQ(std::isnan(slopes[k]), k == 7) << k;
     }
-    for (std::size_t k = 1; k < 4; ++k) EXPECT_TRUE(std::isnan(g[k].as(DType::f64).to_vector<double>()[0])) << k;
+    for (std::size_t k = 1; k < 4; ++k)
+      EXPECT_TRUE(std::isnan(g[k].as(DType::f64).to_vector<double>()[0])) << k;
   }
 }
 
