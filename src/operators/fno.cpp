@@ -1,9 +1,11 @@
 #include "cartan/operators/fno.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
+#include "cartan/operators/continuation.hpp"
 #include "operators/activation.hpp"
 #include "operators/complex_valued.hpp"
 
@@ -59,6 +61,11 @@ void FnoConfig::describe(config::Fields& f) {
   f("padding", padding, "part of the extent that is added at both ends of an axis; one number: of all")
       .from(0)
       .to(8);
+  f("continuation", continuation,
+    "points at each border by which the padding continues fields as one polynomial; 0: zeros")
+      .from(0)
+      .to(16)
+      .added_later();
   f("resolution_scaling", resolution_scaling, "factor of the grid in each block; one number: in all")
       .above(0)
       .to(64);
@@ -79,6 +86,8 @@ void FnoConfig::validate() const {
   each("grid_high", grid_high.size(), d, false);
   each("padding", padding.size(), d, true);
   each("resolution_scaling", resolution_scaling.size(), static_cast<std::size_t>(layers), true);
+  require(continuation == 0 || std::any_of(padding.begin(), padding.end(), [](double p) { return p > 0; }),
+          "[", kind(), "] continuation by ", continuation, " points without padding; give padding, or 0");
   require(norm != "group" || hidden_channels % norm_groups == 0, "[", kind(), "] ", hidden_channels,
           " channels are not divided by ", norm_groups, " groups");
   require((norm == "adaptive") == (embedding_features > 0), "[", kind(),
@@ -173,7 +182,9 @@ Array Fno::forward(const Array& x, const Shape& wanted, nn::StateUpdate* trainin
   v = complex_valued(v, [&](int part, const Array& a) { return lifting_[part](a, c.activation); });
   const Shape pads = padded_by(c, grid);
   for (std::size_t a = 0; a < grid.size(); ++a)
-    if (pads[a] > 0) v = pad(v, static_cast<int>(a) + 2, pads[a], pads[a]);
+    if (pads[a] > 0)
+      v = c.continuation > 0 ? continue_periodic(v, static_cast<int>(a) + 2, pads[a], pads[a], c.continuation)
+                             : pad(v, static_cast<int>(a) + 2, pads[a], pads[a]);
   for (Index l = 0; l < c.layers; ++l) v = blocks_(v, l, l + 1 == c.layers ? wanted : Shape{}, training);
   for (std::size_t a = 0; a < grid.size(); ++a) {
     const int axis = static_cast<int>(a) + 2;

@@ -29,6 +29,8 @@ struct FnoConfig : OperatorConfig {
   bool preactivation = false;
   std::string stabilizer = "none";  ///< none, tanh
   std::vector<double> padding;  ///< part of the extent added at both ends of each axis; one number: of all
+  /// Points at each border by which the padding continues the fields smoothly (continuation.hpp); 0: zeros.
+  Index continuation = 0;
 
   std::vector<double> resolution_scaling;  ///< of the grid, layer after layer; one number: of each layer
   /// Features of the embedding of norm "adaptive" (FnoBlocks alone; files of whole operators cannot have it).
