@@ -41,6 +41,8 @@ void describe(config::Fields& f, OperatorRun& r) {
   describe(f, r.loss);
   f.section("augment");
   describe(f, r.augment);
+  f.section("growth");
+  describe(f, r.growth);
   f.section("training");
   describe(f, r.training);
   f("threads", r.threads, "threads to use (0: OMP_NUM_THREADS or all cores)").from(0).to(4096).may_change();
@@ -109,6 +111,10 @@ OperatorTraining train_operator(OperatorRun run, bool resume,
           run.loss.rollout, " does not divide");
   run.model->in_channels = train.x_shape()[0];
   run.model->out_channels = channels / run.loss.rollout;
+  require(run.from.empty() || run.growth.rule == "none",
+          "[run] growth starts with few modes of new weights, and model.from has trained ones; give "
+          "growth.rule = "
+          "none");
   constexpr double copies = 6;  // weights, gradients, two of the optimiser, averages, the best
   operators::Model model =
       run.from.empty()
@@ -119,7 +125,12 @@ OperatorTraining train_operator(OperatorRun run, bool resume,
   if (model.input.identity() && run.from.empty()) operators::fit_normalizers(model, train, stop);
 
   operators::TaskOptions options;
-  options.loss = run.loss, options.augment = run.augment, options.seed = run.training.seed;
+  options.loss = run.loss, options.augment = run.augment, options.growth = run.growth;
+  options.seed = run.training.seed;
+  options.on_modes = [&](std::int64_t epoch, const std::vector<Index>& modes) {
+    say(text(epoch < 0 ? "going on with" : text("epoch ", epoch + 1, ":"), " modes ",
+             to_string(Shape(modes.begin(), modes.end()))));
+  };
   operators::OperatorTask task(model, train, validation, options);
 
   OperatorTraining result;

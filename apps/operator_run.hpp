@@ -27,6 +27,7 @@ struct OperatorRun {
   std::string from;  // a model to go on from
   operators::LossOptions loss;
   operators::AugmentOptions augment;
+  operators::GrowthOptions growth;
   nn::TrainerOptions training;
   int threads = 0;
   std::string out = "run";

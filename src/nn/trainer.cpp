@@ -189,6 +189,7 @@ double Trainer::State::gradient(const std::vector<Batch>& batches, Arrays& slope
 }
 
 void Trainer::State::take_step(double elapsed) {
+  if (batch == 0) task.begin_epoch(history);
   last_rate = schedule.rate(step, progress(elapsed));
   Arrays slopes;
   double samples = 0;

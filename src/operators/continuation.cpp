@@ -42,14 +42,13 @@ double continuation_growth(Index points, Index gap) {
 
 Array continue_periodic(const Array& x, int axis, Index before, Index after, Index points) {
   require(axis >= 0 && axis < x.ndim() && x.dim(axis) >= 1 && before >= 0 && after >= 0,
-          "[continue_periodic] axis ", axis, " of ", x.shape(), " with ", before, " points before and ", after,
-          " after; the axis must be there and have a point");
+          "[continue_periodic] axis ", axis, " of ", x.shape(), " with ", before, " points before and ",
+          after, " after; the axis must be there and have a point");
   require(points >= 1 && points <= 16, "[continue_periodic] ", points, " points a border; 1 to 16");
   if (before + after == 0) return x;
   const Index n = x.dim(axis), d = std::min(points, n);
   const auto extended = [&](const Array& field) {
-    const Array matrix =
-        continuation_matrix(d, before + after).as(field.dtype()).to(field.device());
+    const Array matrix = continuation_matrix(d, before + after).as(field.dtype()).to(field.device());
     const Array ends = concatenate({slice(field, axis, n - d, n), slice(field, axis, 0, d)}, axis);
     const Array gap = linalg::mode_product(ends, matrix, axis);
     Arrays parts;

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "cartan/autodiff/ops.hpp"
+#include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/error.hpp"
 
 namespace cartan::operators {
@@ -77,6 +78,40 @@ void SpectralConvolution::set_modes(const std::vector<Index>& modes) {
     require(modes[a] >= 1 && wanted[a] <= stored[a], "[SpectralConvolution] ", modes[a], " modes along axis ",
             a, "; at least 1, and the weights hold ", stored[a]);
   options_.modes = modes;
+}
+
+// The indices of the weights that these modes use, on a grid that holds them all.
+std::vector<ModeRange> SpectralConvolution::used(const std::vector<Index>& modes) const {
+  SpectralConvolution other = *this;
+  other.set_modes(modes);
+  Shape grid = weights_.modes();
+  for (Index& n : grid) n = 2 * n + 1;
+  return other.layout(grid, grid).part;
+}
+
+void SpectralConvolution::clear_unused() {
+  weights_.clear_outside(used(options_.modes));
+}
+
+std::vector<double> SpectralConvolution::share_beyond(const std::vector<Index>& inner) const {
+  const Recording off(false);
+  const std::vector<ModeRange> all = used(options_.modes), part = used(inner);
+  const int channels = weights_.options().separable ? 1 : 2;
+  std::vector<double> kept(all.size(), 0.0);
+  double whole = 0;
+  for (Index l = 0; l < weights_.layers(); ++l) {
+    Array w = detach(weights_.dense(l));
+    w = square(real(w)) + square(imag(w));
+    for (std::size_t a = 0; a < all.size(); ++a)
+      w = slice(w, channels + static_cast<int>(a), all[a].first, all[a].first + all[a].count);
+    whole += sum(w).item();
+    for (std::size_t a = 0; a < all.size(); ++a) {
+      const Index first = part[a].first - all[a].first;
+      kept[a] += sum(slice(w, channels + static_cast<int>(a), first, first + part[a].count)).item();
+    }
+  }
+  for (double& k : kept) k = whole > 0 ? std::max(0.0, 1 - k / whole) : 0;
+  return kept;
 }
 
 void SpectralConvolution::collect(const std::string& prefix, nn::ParameterRefs& out) {

@@ -10,6 +10,7 @@
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/operators/losses.hpp"
+#include "operators/growth.hpp"
 
 namespace cartan::operators {
 namespace {
@@ -172,6 +173,7 @@ OperatorTask::OperatorTask(Model& model, FieldSet train, std::vector<FieldSet> v
           "[OperatorTask] a rollout needs an operator that gives no more channels than it takes, not ",
           model.config().in_channels, " to ", model.config().out_channels);
   for (const FieldSet& set : validation_) check_channels(model_, set, 0);
+  most_modes_ = start_growth(model_, options.growth);
   if (options.augment.transpose)
     for (std::size_t k = 2; k < train_.x_shape().size(); ++k)
       if (train_.x_shape()[k] != train_.x_shape()[1])
@@ -284,6 +286,14 @@ Array OperatorTask::step_loss(const nn::Batch& batch, nn::StateUpdate& update) {
   return o.rollout == 1 || o.pushforward ? total : scale(total, 1 / static_cast<double>(o.rollout));
 }
 
+void OperatorTask::begin_epoch(const std::vector<nn::HistoryRow>& history) {
+  if (most_modes_.empty()) return;
+  auto& fno = static_cast<Fno&>(model_.network());
+  const bool changed = grow(fno, most_modes_, options_.growth, history);
+  if ((changed || history.empty()) && options_.on_modes)
+    options_.on_modes(static_cast<std::int64_t>(history.size()), fno.config().spectral.modes);
+}
+
 nn::Metrics OperatorTask::validate() {
   nn::Metrics out;
   for (std::size_t k = 0; k < validation_.size(); ++k) {
@@ -302,6 +312,11 @@ void OperatorTask::save(data::Group& group) const {
 }
 
 void OperatorTask::load(const data::Group& group) {
+  if (!most_modes_.empty()) {
+    auto& fno = static_cast<Fno&>(model_.network());
+    resume_growth(fno, most_modes_, options_.growth, group);
+    if (options_.on_modes) options_.on_modes(-1, fno.config().spectral.modes);
+  }
   data::Group mine;
   OperatorTask::save(mine);
   for (const auto& [name, value] : mine.attributes) {

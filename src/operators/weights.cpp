@@ -480,4 +480,23 @@ Array SpectralWeights::dense(Index layer) const {
   return reshape(built(joint, layer, all, true, false).core, shape);
 }
 
+void SpectralWeights::clear_outside(const std::vector<ModeRange>& part) {
+  require(part.size() == modes_.size(), "[SpectralWeights] ", part.size(), " ranges for modes ", modes_);
+  const Recording off(false);
+  const std::string& kind = options_.factorization;
+  const std::size_t channels =
+      (options_.separable ? 1u : 2u) + (kind == "joint_tucker" ? 1u : 0u);  // axes before the modes
+  for (std::size_t a = 0; a < part.size(); ++a) {
+    const auto [first, count] = part[a];
+    require(first >= 0 && count >= 0 && first + count <= modes_[a], "[SpectralWeights] indices ", first,
+            " to ", first + count, " of ", modes_[a], " modes along axis ", a);
+    for (Layer& l : parts_) {
+      // a row of a factor, or a plane of the tensor, is zero: so is every weight made of it
+      Array& whole = kind == "dense" ? l.core : l.factors[channels + a];
+      const int axis = kind == "dense" ? static_cast<int>(channels + a) : kind == "tt" ? 1 : 0;
+      whole = pad(slice(detach(whole), axis, first, first + count), axis, first, modes_[a] - first - count);
+    }
+  }
+}
+
 }  // namespace cartan::operators

@@ -75,6 +75,20 @@ for again in "" --resume; do
 done
 expect 0 'going on from' op train run.toml --out killed $long --resume
 same killed/model.h5 straight.h5
+# modes that are added: said in the log, in the model, gone on with to the same bytes
+grow="--growth.rule epochs --growth.start 2,2 --model.modes 4,4 --training.schedule constant"
+expect 0 'epoch 1: modes (2, 2)' sh -c "'$cartan' operator train run.toml --out grown $grow 2>&1"
+expect 0 'modes = \[4,4\]' "$cartan" data info grown/model.h5
+mv grown/model.h5 straight.h5; rm -rf grown
+expect 0 . op train run.toml --out grown $grow --training.max_steps 5
+expect 0 'going on with modes (2, 2)' sh -c "'$cartan' operator train run.toml --out grown $grow --resume --training.max_steps 0 2>&1"
+same grown/model.h5 straight.h5
+expect 2 '\[growth\] start (5, 2) is above' op train run.toml --out bad --growth.rule epochs --growth.start 5,2
+expect 2 '\[growth\] the model is a cosine' op train run.toml --out bad --model.kind cosine $grow
+expect 2 'growth starts with few modes' op train run.toml --out bad --model.from run/model.h5 $grow
+# padding that goes on with the fields
+expect 0 'relative L2' op train run.toml --out continued --model.padding 0.25 --model.continuation 2 --training.epochs 1
+expect 2 'without padding' op train run.toml --out bad --model.continuation 2
 expect 3 'line 2: data.tarin' sh -c "sed s/train/tarin/ run.toml > bad.toml; '$cartan' operator train bad.toml"
 expect 2 'training.epochs: must be at least 0\|--training.epochs' op train run.toml --out bad --training.epochs -3
 

@@ -40,11 +40,11 @@ TEST(Continuation, IsThatOfNeuraloperator) {
                                 1.6487212707001282, 1.8682459574322223, 1.8233847756587447,
                                 1.61413365720424};
   EXPECT_LE(deviation(continue_periodic(samples_of(6, 0.125, f), 0, 2, 2, 2), Array::from(two)), 1e-14);
-  const std::vector<double> three{1.6638940410577137, 1.2814981337821179, 1.03998445972065,
-                                  1.0,                1.1331484530668263, 1.2840254166877414,
-                                  1.4549914146182013, 1.6487212707001282, 1.8682459574322223,
-                                  2.117000016612675,  2.398875293967098,  2.511517288702126,
-                                  2.3913171253444347, 2.0754467357407247};
+  const std::vector<double> three{
+      1.6638940410577137, 1.2814981337821179, 1.03998445972065,   1.0,
+      1.1331484530668263, 1.2840254166877414, 1.4549914146182013, 1.6487212707001282,
+      1.8682459574322223, 2.117000016612675,  2.398875293967098,  2.511517288702126,
+      2.3913171253444347, 2.0754467357407247};
   EXPECT_LE(deviation(continue_periodic(samples_of(8, 0.125, f), 0, 3, 3, 3), Array::from(three)), 2e-14);
 }
 
@@ -159,8 +159,10 @@ TEST(Continuation, OperatorsDoNotSeeTheBorderOfConstants) {
   for (const Index points : {0, 1, 3}) {
     const Array y = Model(padded(points), 3).predict(x);
     const double spread = deviation(y, broadcast_to(slice(slice(y, 2, 0, 1), 3, 0, 1), y.shape()));
-    if (points == 0) EXPECT_GE(spread, 1e-3);
-    else EXPECT_LE(spread, 1e-13) << points;
+    if (points == 0)
+      EXPECT_GE(spread, 1e-3);
+    else
+      EXPECT_LE(spread, 1e-13) << points;
   }
 }
 
@@ -173,8 +175,9 @@ TEST(Continuation, IsAnOptionOfFno) {
   data::Group group;
   model.save(group);
   EXPECT_TRUE(identical(Model::load(group).predict(x), y));
-  EXPECT_LE(check_gradients([&](const Arrays& a) { return sum(square(model(a[0]))); }, {x}, 1e-3, 20).max_error,
-            1e-7);
+  EXPECT_LE(
+      check_gradients([&](const Arrays& a) { return sum(square(model(a[0]))); }, {x}, 1e-3, 20).max_error,
+      1e-7);
   // files from before there was one mean zeros
   c.continuation = 0;
   Model before(c, 1);

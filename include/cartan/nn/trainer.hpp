@@ -39,6 +39,14 @@ struct Metric {
 /// The first is the criterion, of which less is better.
 using Metrics = std::vector<Metric>;
 
+struct HistoryRow {
+  std::int64_t step = 0, epoch = 0;  ///< steps and epochs done
+  double learning_rate = 0;          ///< of the last step
+  double train_loss = 0;             ///< mean over the samples of the epoch; NaN without a finite one
+  double seconds = 0;                ///< of training so far, over all runs
+  std::vector<double> metrics;       ///< of validate(); empty when this epoch had none
+};
+
 /// What is trained.
 class Task {
  public:
@@ -57,20 +65,15 @@ class Task {
     static_cast<void>(update);
     return loss(batch);
   }
+  /// Called before the first step of every epoch, with a row for each epoch there was: a task may change what
+  /// it trains with, as a function of these alone. A run that is resumed within an epoch does not call it.
+  virtual void begin_epoch(const std::vector<HistoryRow>& history) { static_cast<void>(history); }
   /// Called with the weights to judge (the averaged ones with an EMA) in place, not tracked. The same names
   /// at every call. Empty: no validation; the criterion is then the mean training loss of the epoch.
   virtual Metrics validate() { return {}; }
   /// What else a checkpoint must hold: the description of the model, running averages of the task, ...
   virtual void save(data::Group&) const {}
   virtual void load(const data::Group&) {}
-};
-
-struct HistoryRow {
-  std::int64_t step = 0, epoch = 0;  ///< steps and epochs done
-  double learning_rate = 0;          ///< of the last step
-  double train_loss = 0;             ///< mean over the samples of the epoch; NaN without a finite one
-  double seconds = 0;                ///< of training so far, over all runs
-  std::vector<double> metrics;       ///< of validate(); empty when this epoch had none
 };
 
 /// The mean gradient of this process, the loss and number of samples it is the mean over; replaces each by

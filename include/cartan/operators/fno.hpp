@@ -122,6 +122,8 @@ class Fno : public Operator {
   Array on_grid(const Array& x, const Shape& grid) const;
   /// Incremental training: how many of max_modes are used.
   void set_modes(const std::vector<Index>& modes);
+  /// Weights of modes that are not used become zero, so that set_modes() does not change the function.
+  void clear_unused() { blocks_.convolution().clear_unused(); }
   const FnoBlocks& blocks() const { return blocks_; }
 
  private:

@@ -39,6 +39,11 @@ class SpectralConvolution {
   /// How many of the stored modes are used from now on, axis by axis as in the options.
   void set_modes(const std::vector<Index>& modes);
   const std::vector<Index>& modes() const { return options_.modes; }
+  /// Weights that are stored for more modes than are used become zero: modes that are added later begin with
+  /// nothing, and the function does not change when they are.
+  void clear_unused();
+  /// The parts of the squared norm of the weights that the modes beyond `inner` hold along each axis.
+  std::vector<double> share_beyond(const std::vector<Index>& inner) const;
   const SpectralOptions& options() const { return options_; }
   const SpectralWeights& weights() const { return weights_; }
   const Array& bias(Index layer) const { return bias_[static_cast<std::size_t>(layer)]; }
@@ -60,6 +65,8 @@ class SpectralConvolution {
   Array field(const Array& spectrum, const Layout& layout) const;
 
  private:
+  std::vector<ModeRange> used(const std::vector<Index>& modes) const;
+
   SpectralOptions options_;
   Index in_ = 0, out_ = 0;
   SpectralWeights weights_;

@@ -1,6 +1,7 @@
 #pragma once
 /// Training and judging of operators on sets of fields.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,9 +33,30 @@ struct AugmentOptions {
 };
 void describe(config::Fields& f, AugmentOptions& options);
 
+/// Modes that are added while an FNO is trained (George et al. 2024, "Incremental spatial and spectral
+/// learning of neural operators"): it begins with few frequencies and ends with at most those of its
+/// configuration, in all layers. Weights of modes that are not in use are zero until they are, so that the
+/// function does not change when modes are added.
+struct GrowthOptions {
+  /// When modes are added: "none"; "epochs": at every decision; "loss-gap": where the training loss of the
+  /// last epoch differs from that of the one before by no more than `loss_gap` of it; "explained": along each
+  /// axis for itself, where the outermost `step` modes hold more than 1 - `explained` of the squared norm of
+  /// the weights.
+  std::string rule = "none";
+  std::vector<Index> start;  ///< modes along each axis in the first epoch
+  Index step = 2;            ///< modes an axis that are added at a time
+  Index every = 1;           ///< epochs from one decision to the next
+  double loss_gap = 1e-2;
+  double explained = 0.99;
+};
+void describe(config::Fields& f, GrowthOptions& options);
+
 struct TaskOptions {
   LossOptions loss;
   AugmentOptions augment;
+  GrowthOptions growth;
+  /// Called with the modes an axis when a training begins or goes on, and after each change.
+  std::function<void(std::int64_t epoch, const std::vector<Index>& modes)> on_modes;
   Index evaluation_batch = 16;
   std::uint64_t seed = 1;  ///< of augmentation and noise
 };
@@ -64,8 +86,9 @@ void fit_normalizers(Model& model, const FieldSet& train, const StopFlag* stop =
 
 class OperatorTask : public nn::Task {
  public:
-  /// Validation: errors on each set, the first of which is the criterion; none: no validation.
-  /// Throws FormatError naming the set where its channels do not fit the model's.
+  /// Validation: errors on each set, the first of which is the criterion; none: no validation. Where modes
+  /// are to be added the model is given those to start with. Throws FormatError naming the set where its
+  /// channels do not fit the model's; std::invalid_argument for options that make no sense for it.
   OperatorTask(Model& model, FieldSet train, std::vector<FieldSet> validation, const TaskOptions& options);
 
   nn::ParameterRefs parameters() override { return model_.parameters(); }
@@ -73,6 +96,7 @@ class OperatorTask : public nn::Task {
   nn::ParameterRefs state() override { return model_.network().constants(); }
   Array loss(const nn::Batch& batch) override;
   Array step_loss(const nn::Batch& batch, nn::StateUpdate& update) override;
+  void begin_epoch(const std::vector<nn::HistoryRow>& history) override;
   nn::Metrics validate() override;
   void save(data::Group& group) const override;
   void load(const data::Group& group) override;
@@ -85,6 +109,7 @@ class OperatorTask : public nn::Task {
   FieldSet train_;
   std::vector<FieldSet> validation_;
   TaskOptions options_;
+  std::vector<Index> most_modes_;  // where modes are added: those that the model may have
 };
 
 /// Autoregressive use: the model's output is appended to its input, whose first channels drop out.

@@ -79,6 +79,8 @@ class SpectralWeights {
   const Shape& modes() const { return modes_; }
   /// The dense tensor (in, out, k1 .. kd) of a layer ((channels, k1 .. kd) of separable weights); recorded.
   Array dense(Index layer) const;
+  /// Sets the weights of modes outside of `part` to zero, in whatever format.
+  void clear_outside(const std::vector<ModeRange>& part);
 
  private:
   SpectralForm built(const Array& joint, Index layer, const std::vector<ModeRange>& part, bool whole,
