@@ -166,6 +166,8 @@ CompressedModel compress(const Model& model, const CompressOptions& options, con
   const auto* fno = dynamic_cast<const Fno*>(&model.network());
   require(fno != nullptr, "[compress] the model is a ", model.network().kind(),
           "; fno and tfno have spectral weights");
+  require(!fno->blocks().convolution().one_way(),
+          "[compress] one-way weights hold one axis each and are small already");
   require(!fno->config().spectral.separable, "[compress] separable spectral weights are small already");
   const Recording off(false);
   const std::unique_ptr<Operator> dense = with_dense_weights(*fno);

@@ -100,7 +100,8 @@ std::string FnoConfig::summary() const {
   for (const Index k : spectral.modes) m += (m.empty() ? "" : "x") + std::to_string(k);
   return text(kind() == std::string("tfno") ? "TFNO" : "FNO", " of ", layers, " layers, ", hidden_channels,
               " channels, modes ", m, ", ", spectral.factorization, spectral.separable ? " separable" : "",
-              " weights, ", dtype);
+              spectral.one_way == "none" ? "" : " one-way", " weights",
+              spectral.one_way == "none" ? "" : text(" (", spectral.one_way, ")"), ", ", dtype);
 }
 
 std::unique_ptr<OperatorConfig> FnoConfig::clone() const {
@@ -211,8 +212,8 @@ void Fno::set_modes(const std::vector<Index>& modes) {
   auto changed = std::shared_ptr<OperatorConfig>(config_->clone());
   auto fno = std::static_pointer_cast<FnoConfig>(changed);
   if (fno->spectral.max_modes.empty()) {
-    const Shape& stored = blocks_.convolution().weights().modes();
-    fno->spectral.max_modes.assign(stored.begin(), stored.end());
+    const Shape& most = blocks_.convolution().max_modes();
+    fno->spectral.max_modes.assign(most.begin(), most.end());
   }
   fno->spectral.modes = modes;
   config_ = fno;

@@ -267,8 +267,7 @@ Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given,
   if (fusible() && grid == from && x.size() > 0) {
     const auto points = [&](const Array& a) { return reshape(a, {a.dim(0), a.dim(1), -1}); };
     const auto matrix = [](const Array& w) { return reshape(w, {w.dim(0), w.dim(1)}); };
-    const SpectralConvolution::Layout layout = convolution_.layout(from, grid);
-    const Array u = convolution_.field(convolution_.mixed(v, layer, layout), layout);
+    const Array u = convolution_.without_bias(v, layer, grid);
     const ChannelMlp& m = mlps_[static_cast<std::size_t>(layer)];
     PointwiseParts parts;
     parts.spectral = true, parts.gelu_inside = parts.gelu_outside = inner;

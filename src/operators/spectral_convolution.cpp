@@ -7,6 +7,7 @@
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/error.hpp"
+#include "operators/resample.hpp"
 
 namespace cartan::operators {
 namespace {
@@ -46,21 +47,42 @@ void describe(config::Fields& f, SpectralOptions& o) {
   f("fft_norm", o.fft_norm, "where the factor 1/N of the transforms stands")
       .one_of({"forward", "ortho", "backward"});
   f("conv_bias", o.conv_bias, "a bias after each spectral convolution");
+  f("one_way", o.one_way,
+    "convolutions along each axis alone in place of one of all axes: their sum, or one after another")
+      .one_of({"none", "sum", "product"})
+      .added_later();
   describe(f, static_cast<WeightOptions&>(o));
 }
 
 SpectralConvolution::SpectralConvolution(const SpectralOptions& options, Index in, Index out, Index layers,
                                          DType dtype, nn::Init& init)
-    : options_(options), in_(in), out_(out) {
+    : options_(options), in_(in), out_(out), layers_(layers) {
   const std::size_t d = options.modes.size();
   require(d >= 1 && d <= 3, "[SpectralConvolution] modes of ", d, " axes; 1, 2 or 3");
   require(options.max_modes.empty() || options.max_modes.size() == d, "[SpectralConvolution] ",
           options.max_modes.size(), " max_modes for ", d, " axes");
   require(is_real(dtype), "[SpectralConvolution] a precision must be float32 or float64, not ", dtype);
-  const Shape stored = options.max_modes.empty() ? stored_extents(options.modes, options.complex_fields)
-                                                 : Shape(options.max_modes.begin(), options.max_modes.end());
-  weights_ =
-      SpectralWeights(options, in, out, stored, layers, dtype == DType::f32 ? DType::c64 : DType::c128, init);
+  stored_ = options.max_modes.empty() ? stored_extents(options.modes, options.complex_fields)
+                                      : Shape(options.max_modes.begin(), options.max_modes.end());
+  if (options.one_way == "none") {
+    weights_ = SpectralWeights(options, in, out, stored_, layers,
+                               dtype == DType::f32 ? DType::c64 : DType::c128, init);
+  } else {
+    require(!options.compat, "[SpectralConvolution] one_way = ", options.one_way,
+            " with compat; neuraloperator has no such convolutions, give compat = false");
+    require(options.one_way == "sum" || in == out,
+            "[SpectralConvolution] one_way = product keeps the number of channels; ", in, " and ", out,
+            " differ");
+    for (std::size_t a = 0; a < d; ++a) {
+      SpectralOptions one = options;
+      one.one_way = "none", one.conv_bias = false;
+      one.modes = {options.modes[a]};
+      // of real fields every axis is the last one
+      const bool half = !options.complex_fields && a + 1 < d;
+      one.max_modes = {half ? stored_[a] / 2 + 1 : stored_[a]};
+      axes_.emplace_back(one, in, out, layers, dtype, init);
+    }
+  }
   set_modes(options.modes);
   const double std = std::sqrt(2 / static_cast<double>(in + out));
   Shape shape(d + 1, 1);
@@ -70,30 +92,39 @@ SpectralConvolution::SpectralConvolution(const SpectralOptions& options, Index i
 }
 
 void SpectralConvolution::set_modes(const std::vector<Index>& modes) {
-  const Shape& stored = weights_.modes();
-  require(modes.size() == stored.size(), "[SpectralConvolution] modes of ", modes.size(), " axes, there are ",
-          stored.size());
+  require(modes.size() == stored_.size(), "[SpectralConvolution] modes of ", modes.size(),
+          " axes, there are ", stored_.size());
   const Shape wanted = stored_extents(modes, options_.complex_fields);
   for (std::size_t a = 0; a < modes.size(); ++a)
-    require(modes[a] >= 1 && wanted[a] <= stored[a], "[SpectralConvolution] ", modes[a], " modes along axis ",
-            a, "; at least 1, and the weights hold ", stored[a]);
+    require(modes[a] >= 1 && wanted[a] <= stored_[a], "[SpectralConvolution] ", modes[a],
+            " modes along axis ", a, "; at least 1, and the weights hold ", stored_[a]);
   options_.modes = modes;
+  for (std::size_t a = 0; a < axes_.size(); ++a) axes_[a].set_modes({modes[a]});
 }
 
 // The indices of the weights that these modes use, on a grid that holds them all.
 std::vector<ModeRange> SpectralConvolution::used(const std::vector<Index>& modes) const {
   SpectralConvolution other = *this;
   other.set_modes(modes);
-  Shape grid = weights_.modes();
+  Shape grid = stored_;
   for (Index& n : grid) n = 2 * n + 1;
   return other.layout(grid, grid).part;
 }
 
 void SpectralConvolution::clear_unused() {
+  for (SpectralConvolution& one : axes_) one.clear_unused();
+  if (one_way()) return;
   weights_.clear_outside(used(options_.modes));
 }
 
 std::vector<double> SpectralConvolution::share_beyond(const std::vector<Index>& inner) const {
+  if (one_way()) {
+    require(inner.size() == axes_.size(), "[SpectralConvolution] modes of ", inner.size(),
+            " axes, there are ", axes_.size());
+    std::vector<double> out;
+    for (std::size_t a = 0; a < axes_.size(); ++a) out.push_back(axes_[a].share_beyond({inner[a]})[0]);
+    return out;
+  }
   const Recording off(false);
   const std::vector<ModeRange> all = used(options_.modes), part = used(inner);
   const int channels = weights_.options().separable ? 1 : 2;
@@ -115,13 +146,17 @@ std::vector<double> SpectralConvolution::share_beyond(const std::vector<Index>& 
 }
 
 void SpectralConvolution::collect(const std::string& prefix, nn::ParameterRefs& out) {
-  weights_.collect(prefix, out);
+  if (!one_way()) weights_.collect(prefix, out);
+  for (std::size_t a = 0; a < axes_.size(); ++a) axes_[a].collect(text(prefix, "axes.", a, "."), out);
   for (std::size_t l = 0; l < bias_.size(); ++l)
     out.push_back({text(prefix, "convs.", l, ".bias"), &bias_[l]});
 }
 
 SpectralConvolution::Layout SpectralConvolution::layout(const Shape& from, const Shape& to) const {
-  const Shape& stored = weights_.modes();
+  require(!one_way() && from.size() == stored_.size() && to.size() == stored_.size(),
+          "[SpectralConvolution] a layout of ", from, " and ", to, " for ", stored_.size(), " axes",
+          one_way() ? ", each of which has its own" : "");
+  const Shape& stored = stored_;
   const std::size_t d = stored.size();
   const bool complex_fields = options_.complex_fields, compat = options_.compat, shifted = !compat || d > 1;
   const Shape wanted = stored_extents(options_.modes, complex_fields);
@@ -211,21 +246,48 @@ Array SpectralConvolution::field(const Array& y, const Layout& l) const {
   return field_of(y, l.out, l.after, l.nyquist_once) + field_of(plane, mirror, l.after, 0);
 }
 
-Array SpectralConvolution::operator()(const Array& x, Index layer, const Shape& grid) const {
-  const int d = static_cast<int>(weights_.modes().size());
-  require(layer >= 0 && layer < weights_.layers(), "[SpectralConvolution] layer ", layer, " of ",
-          weights_.layers());
+// Axis a last and the others with the samples, a convolution of one axis, and back.
+Array SpectralConvolution::along_axes(const Array& x, Index layer, const Shape& grid) const {
+  const bool sum = options_.one_way == "sum";
+  const int d = static_cast<int>(axes_.size());
+  const Array v = sum ? resample_spectral(x, grid) : x;
+  Array y = v;
+  for (int a = 0; a < d; ++a) {
+    std::vector<int> order{0}, back(static_cast<std::size_t>(d + 2));
+    for (int b = 0; b < d; ++b)
+      if (b != a) order.push_back(b + 2);
+    order.insert(order.end(), {1, a + 2});
+    for (int k = 0; k < d + 2; ++k) back[static_cast<std::size_t>(order[static_cast<std::size_t>(k)])] = k;
+    const Array rows = permute(sum ? v : y, order);
+    Shape shape = rows.shape();
+    const Array one = axes_[static_cast<std::size_t>(a)].without_bias(
+        reshape(rows, {-1, in_, rows.dim(d + 1)}), layer, {grid[static_cast<std::size_t>(a)]});
+    shape[static_cast<std::size_t>(d)] = out_, shape[static_cast<std::size_t>(d + 1)] = one.dim(2);
+    const Array turned = permute(reshape(one, shape), back);
+    y = sum && a > 0 ? y + turned : turned;
+  }
+  return y;
+}
+
+Array SpectralConvolution::without_bias(const Array& x, Index layer, const Shape& grid) const {
+  const int d = static_cast<int>(stored_.size());
+  require(layer >= 0 && layer < layers_, "[SpectralConvolution] layer ", layer, " of ", layers_);
   require(x.ndim() == d + 2 && x.dim(1) == in_ && x.dim(0) >= 1, "[SpectralConvolution] fields ", x.shape(),
           " must be (samples, ", in_, ", ", d, " axes of a grid)");
   const Shape from(x.shape().begin() + 2, x.shape().end());
   require(grid.empty() || grid.size() == from.size(), "[SpectralConvolution] a grid ", grid, " for ", d,
           " axes");
+  if (one_way()) return along_axes(x, layer, grid.empty() ? from : grid);
   const Layout l = layout(from, grid.empty() ? from : grid);
-  const Array y = field(mixed(x, layer, l), l);
+  return field(mixed(x, layer, l), l);
+}
+
+Array SpectralConvolution::operator()(const Array& x, Index layer, const Shape& grid) const {
+  const Array y = without_bias(x, layer, grid);
   if (bias_.empty()) return y;
-  Shape shape = bias_[layer].shape();
+  Shape shape = bias_[static_cast<std::size_t>(layer)].shape();
   shape.insert(shape.begin(), 1);
-  const Array b = reshape(bias_[layer], shape);
+  const Array b = reshape(bias_[static_cast<std::size_t>(layer)], shape);
   return y + (options_.complex_fields ? cast(b, y.dtype()) : b);
 }
 

@@ -22,10 +22,16 @@ struct SpectralOptions : WeightOptions {
   bool compat = false;
   std::string fft_norm = "forward";  ///< forward, ortho, backward: where 1/N stands
   bool conv_bias = true;
+  /// One-way convolutions: one along each axis a, with weights R_a (in, out, k_a) for its frequencies alone,
+  /// in place of one of all axes. "sum": K v = sum_a K_a v (F-FNO: Tran et al. 2023, arXiv:2111.13802);
+  /// "product": K v = K_d .. K_1 v, one after another (a-priori compressed filters: arXiv:2304.04964).
+  /// "none".
+  std::string one_way = "none";
 };
 void describe(config::Fields& f, SpectralOptions& o);
 
-/// y = F^-1 (R F x) + b for each of `layers` layers. Parameters convs.I.weight..., convs.I.bias.
+/// y = F^-1 (R F x) + b for each of `layers` layers. Parameters convs.I.weight..., convs.I.bias; of one-way
+/// convolutions axes.A.convs.I.weight...
 class SpectralConvolution {
  public:
   SpectralConvolution() = default;
@@ -35,17 +41,25 @@ class SpectralConvolution {
   /// (samples, out, grid) of x (samples, in, grid).
   /// @param grid    of the result; empty: that of x. By frequency: what both grids can hold
   Array operator()(const Array& x, Index layer = 0, const Shape& grid = {}) const;
+  /// The same without the bias.
+  Array without_bias(const Array& x, Index layer = 0, const Shape& grid = {}) const;
 
   /// How many of the stored modes are used from now on, axis by axis as in the options.
   void set_modes(const std::vector<Index>& modes);
   const std::vector<Index>& modes() const { return options_.modes; }
+  /// The largest of them that the weights hold, as `max_modes` has them.
+  const Shape& max_modes() const { return stored_; }
+  bool one_way() const { return !axes_.empty(); }
   /// Weights that are stored for more modes than are used become zero: modes that are added later begin with
   /// nothing, and the function does not change when they are.
   void clear_unused();
   /// The parts of the squared norm of the weights that the modes beyond `inner` hold along each axis.
   std::vector<double> share_beyond(const std::vector<Index>& inner) const;
   const SpectralOptions& options() const { return options_; }
+  /// Of all axes together; of one-way convolutions empty.
   const SpectralWeights& weights() const { return weights_; }
+  /// The convolutions of the axes, of one-way convolutions.
+  const std::vector<SpectralConvolution>& axes() const { return axes_; }
   const Array& bias(Index layer) const { return bias_[static_cast<std::size_t>(layer)]; }
   void collect(const std::string& prefix, nn::ParameterRefs& out);
 
@@ -66,10 +80,13 @@ class SpectralConvolution {
 
  private:
   std::vector<ModeRange> used(const std::vector<Index>& modes) const;
+  Array along_axes(const Array& x, Index layer, const Shape& grid) const;
 
   SpectralOptions options_;
-  Index in_ = 0, out_ = 0;
+  Index in_ = 0, out_ = 0, layers_ = 0;
+  Shape stored_;
   SpectralWeights weights_;
+  std::vector<SpectralConvolution> axes_;
   Arrays bias_;
 };
 
