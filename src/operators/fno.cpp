@@ -186,7 +186,9 @@ Array Fno::forward(const Array& x, const Shape& wanted, nn::StateUpdate* trainin
     if (pads[a] > 0)
       v = c.continuation > 0 ? continue_periodic(v, static_cast<int>(a) + 2, pads[a], pads[a], c.continuation)
                              : pad(v, static_cast<int>(a) + 2, pads[a], pads[a]);
-  for (Index l = 0; l < c.layers; ++l) v = blocks_(v, l, l + 1 == c.layers ? wanted : Shape{}, training);
+  SpectralPass pass;
+  for (Index l = 0; l < c.layers; ++l)
+    v = blocks_(v, l, l + 1 == c.layers ? wanted : Shape{}, training, &pass);
   for (std::size_t a = 0; a < grid.size(); ++a) {
     const int axis = static_cast<int>(a) + 2;
     const Index p = scaled(pads[a], grid[a] + 2 * pads[a], v.dim(axis));

@@ -254,8 +254,8 @@ bool FnoBlocks::fusible() const {
          (c.mlp_skip == "none" || c.mlp_skip == "soft-gating");
 }
 
-Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given,
-                            nn::StateUpdate* training) const {
+Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given, nn::StateUpdate* training,
+                            SpectralPass* pass) const {
   const FnoConfig& c = config_;
   const Shape from(x.shape().begin() + 2, x.shape().end()),
       grid = given.empty() ? output_grid(from, layer) : given;
@@ -267,7 +267,7 @@ Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given,
   if (fusible() && grid == from && x.size() > 0) {
     const auto points = [&](const Array& a) { return reshape(a, {a.dim(0), a.dim(1), -1}); };
     const auto matrix = [](const Array& w) { return reshape(w, {w.dim(0), w.dim(1)}); };
-    const Array u = convolution_.without_bias(v, layer, grid);
+    const Array u = convolution_.without_bias(v, layer, grid, pass);
     const ChannelMlp& m = mlps_[static_cast<std::size_t>(layer)];
     PointwiseParts parts;
     parts.spectral = true, parts.gelu_inside = parts.gelu_outside = inner;
@@ -279,7 +279,7 @@ Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given,
   }
   const Array s = skip(c.skip, skips_, skipped, layer, grid);
   const Array g = c.channel_mlp ? skip(c.mlp_skip, mlp_skips_, skipped, layer, grid) : Array();
-  Array h = convolution_(v, layer, grid);
+  Array h = convolution_(v, layer, grid, pass);
   if (!c.preactivation) h = norm(h, 2 * layer, training);
   if (!s.empty()) h = h + s;
   if (inner) h = activate(c.activation, h);

@@ -223,10 +223,10 @@ SpectralConvolution::Layout SpectralConvolution::layout(const Shape& from, const
   return out;
 }
 
-Array SpectralConvolution::mixed(const Array& x, Index layer, const Layout& l) const {
+Array SpectralConvolution::mixed(const Array& x, Index layer, const Layout& l, SharedCores* shared) const {
   const Array modes = modes_of(x, l.in, l.before);
   const Shape kept = l.in.extents();
-  const SpectralForm form = weights_.forms(l.part, x.dim(0), layer)[static_cast<std::size_t>(layer)];
+  const SpectralForm form = weights_.forms(l.part, x.dim(0), layer, shared)[static_cast<std::size_t>(layer)];
   Shape shape = kept;
   shape.insert(shape.begin(), {x.dim(0), out_});
   Array y = reshape(apply_form(form, reshape(modes, {x.dim(0), in_, size_of(kept)})), shape);
@@ -246,8 +246,15 @@ Array SpectralConvolution::field(const Array& y, const Layout& l) const {
   return field_of(y, l.out, l.after, l.nyquist_once) + field_of(plane, mirror, l.after, 0);
 }
 
+Array SpectralConvolution::of_all_axes(const Array& x, Index layer, const Shape& grid,
+                                       SharedCores* shared) const {
+  const Layout l = layout({x.shape().begin() + 2, x.shape().end()}, grid);
+  return field(mixed(x, layer, l, shared), l);
+}
+
 // Axis a last and the others with the samples, a convolution of one axis, and back.
-Array SpectralConvolution::along_axes(const Array& x, Index layer, const Shape& grid) const {
+Array SpectralConvolution::along_axes(const Array& x, Index layer, const Shape& grid,
+                                      SpectralPass* pass) const {
   const bool sum = options_.one_way == "sum";
   const int d = static_cast<int>(axes_.size());
   const Array v = sum ? resample_spectral(x, grid) : x;
@@ -260,8 +267,9 @@ Array SpectralConvolution::along_axes(const Array& x, Index layer, const Shape& 
     for (int k = 0; k < d + 2; ++k) back[static_cast<std::size_t>(order[static_cast<std::size_t>(k)])] = k;
     const Array rows = permute(sum ? v : y, order);
     Shape shape = rows.shape();
-    const Array one = axes_[static_cast<std::size_t>(a)].without_bias(
-        reshape(rows, {-1, in_, rows.dim(d + 1)}), layer, {grid[static_cast<std::size_t>(a)]});
+    const Array one = axes_[static_cast<std::size_t>(a)].of_all_axes(
+        reshape(rows, {-1, in_, rows.dim(d + 1)}), layer, {grid[static_cast<std::size_t>(a)]},
+        pass ? &pass->axes[static_cast<std::size_t>(a)] : nullptr);
     shape[static_cast<std::size_t>(d)] = out_, shape[static_cast<std::size_t>(d + 1)] = one.dim(2);
     const Array turned = permute(reshape(one, shape), back);
     y = sum && a > 0 ? y + turned : turned;
@@ -269,7 +277,8 @@ Array SpectralConvolution::along_axes(const Array& x, Index layer, const Shape& 
   return y;
 }
 
-Array SpectralConvolution::without_bias(const Array& x, Index layer, const Shape& grid) const {
+Array SpectralConvolution::without_bias(const Array& x, Index layer, const Shape& grid,
+                                        SpectralPass* pass) const {
   const int d = static_cast<int>(stored_.size());
   require(layer >= 0 && layer < layers_, "[SpectralConvolution] layer ", layer, " of ", layers_);
   require(x.ndim() == d + 2 && x.dim(1) == in_ && x.dim(0) >= 1, "[SpectralConvolution] fields ", x.shape(),
@@ -277,13 +286,15 @@ Array SpectralConvolution::without_bias(const Array& x, Index layer, const Shape
   const Shape from(x.shape().begin() + 2, x.shape().end());
   require(grid.empty() || grid.size() == from.size(), "[SpectralConvolution] a grid ", grid, " for ", d,
           " axes");
-  if (one_way()) return along_axes(x, layer, grid.empty() ? from : grid);
-  const Layout l = layout(from, grid.empty() ? from : grid);
-  return field(mixed(x, layer, l), l);
+  if (pass) pass->axes.resize(std::max<std::size_t>(1, axes_.size()));
+  const Shape& to = grid.empty() ? from : grid;
+  return one_way() ? along_axes(x, layer, to, pass)
+                   : of_all_axes(x, layer, to, pass ? &pass->axes[0] : nullptr);
 }
 
-Array SpectralConvolution::operator()(const Array& x, Index layer, const Shape& grid) const {
-  const Array y = without_bias(x, layer, grid);
+Array SpectralConvolution::operator()(const Array& x, Index layer, const Shape& grid,
+                                      SpectralPass* pass) const {
+  const Array y = without_bias(x, layer, grid, pass);
   if (bias_.empty()) return y;
   Shape shape = bias_[static_cast<std::size_t>(layer)].shape();
   shape.insert(shape.begin(), 1);

@@ -255,9 +255,8 @@ SpectralWeights::SpectralWeights(const WeightOptions& options, Index in, Index o
 }
 
 void SpectralWeights::collect(const std::string& prefix, nn::ParameterRefs& out) {
-  const bool joint = options_.factorization == "joint_tucker";
   for (std::size_t l = 0; l < parts_.size(); ++l) {
-    const std::string name = joint ? prefix + "joint_weight" : text(prefix, "convs.", l, ".weight");
+    const std::string name = joint() ? prefix + "joint_weight" : text(prefix, "convs.", l, ".weight");
     const std::string& kind = options_.factorization;
     if (kind != "tt")
       out.push_back({name + (kind == "dense" ? ".tensor"
@@ -269,11 +268,28 @@ void SpectralWeights::collect(const std::string& prefix, nn::ParameterRefs& out)
   }
 }
 
-// `joint`: the core of all layers with the modes expanded, or empty.
-SpectralForm SpectralWeights::built(const Array& joint, Index layer, const std::vector<ModeRange>& part,
+// The matrices of the modes, of those formats that have matrices.
+Arrays SpectralWeights::mode_factors(Index layer, const std::vector<ModeRange>& part) const {
+  const Layer& own = parts_[static_cast<std::size_t>(joint() ? 0 : layer)];
+  const std::size_t first = (options_.separable ? 1u : 2u) + (joint() ? 1u : 0u);
+  Arrays out;
+  for (std::size_t a = 0; a < part.size(); ++a) out.push_back(part_of(own.factors[first + a], 0, part[a]));
+  return out;
+}
+
+SpectralWeights::JointCost SpectralWeights::joint_cost(const Shape& kept) const {
+  Shape ranks;
+  for (std::size_t a = 0; a < kept.size(); ++a) ranks.push_back(parts_[0].factors[3 + a].dim(1));
+  const double expansion = cheapest(ranks, kept).products,
+               rank = static_cast<double>(parts_[0].factors[0].dim(1)), layers = static_cast<double>(layers_);
+  return {rank * (expansion + layers * product(kept)), layers * (rank * product(ranks) + expansion)};
+}
+
+// `shared`: the core of all layers with the modes expanded, or empty.
+SpectralForm SpectralWeights::built(const Array& shared, Index layer, const std::vector<ModeRange>& part,
                                     bool whole, bool recorded) const {
   const std::string& kind = options_.factorization;
-  const Layer& own = parts_[joint.empty() ? layer : 0];
+  const Layer& own = parts_[static_cast<std::size_t>(joint() ? 0 : layer)];
   const int channels = options_.separable ? 1 : 2;  // axes before the modes
   const int d = static_cast<int>(modes_.size());
   Index k = 1;
@@ -331,21 +347,22 @@ SpectralForm SpectralWeights::built(const Array& joint, Index layer, const std::
       form.in = transpose(first);
     return form;
   }
-  // Tucker: modes expanded, then the channels, or not
-  Array core;
-  const std::size_t shift = joint.empty() ? 0 : 1;
-  if (joint.empty()) {
-    Arrays factors;
-    for (int a = 0; a < d; ++a) factors.push_back(mode_factor(a));
+  // Tucker: of joint ones that of the layer, modes expanded, then the channels, or not
+  const std::size_t shift = joint() ? 1 : 0;
+  Array core = joint() ? (shared.empty() ? own.core : shared) : own.core;
+  if (joint()) {
+    Shape shape(core.shape().begin() + 1, core.shape().end());
+    const Array row = slice(own.factors[0], 0, layer, layer + 1);  // (1, r_layers)
+    core = reshape(matmul(row, reshape(core, {core.dim(0), -1})), shape);
+  }
+  if (shared.empty()) {
+    const Arrays factors = mode_factors(layer, part);
     if (recorded && !whole && !options_.separable && d > 1) {
-      form.core = expand_but_one(own.core, factors, channels, form.axis, form.last);
-      form.in = transpose(own.factors[0]), form.out = own.factors[1];
+      form.core = expand_but_one(core, factors, channels, form.axis, form.last);
+      form.in = transpose(own.factors[shift]), form.out = own.factors[shift + 1];
       return form;
     }
-    core = expand(own.core, factors, channels);
-  } else {
-    const Array row = slice(own.factors[0], 0, layer, layer + 1);  // (1, r_layers)
-    core = matmul(row, reshape(joint, {joint.dim(0), -1}));
+    core = expand(core, factors, channels);
   }
   if (options_.separable) {
     form.core = matmul(own.factors[0], reshape(core, {own.core.dim(0), k}));
@@ -401,13 +418,14 @@ Plan SpectralWeights::plan(const Shape& modes, Index samples, bool cached) const
       Shape ranks;
       for (std::size_t a = 0; a < modes.size(); ++a) ranks.push_back(parts_[0].factors[shift + 2 + a].dim(1));
       const Expansion e = cheapest(ranks, modes);
-      if (shift == 0) {
-        build = 8 * r * s * e.products;
-        if (modes.size() > 1) again = 8 * r * s * e.last;
-      } else {
-        const auto layers = static_cast<double>(parts_[0].factors[0].dim(1));  // their rank
-        build = 8 * layers * r * s * (e.products + k);
+      bool apart = true;
+      build = 8 * r * s * e.products;
+      if (shift == 1) {
+        const JointCost cost = joint_cost(modes);
+        apart = cost.apart <= cost.together;
+        build = 8 * r * s * std::min(cost.apart, cost.together) / static_cast<double>(layers_);
       }
+      if (apart && modes.size() > 1) again = 8 * r * s * e.last;
     }
     rest = 8 * k * (c * r * s + (tt ? 0 : c * s * o));
     factorized.flops = b * k * 8 * (c * r + r * s + (tt ? 0 : s * o));
@@ -423,7 +441,7 @@ Plan SpectralWeights::plan(const Shape& modes, Index samples, bool cached) const
 }
 
 std::vector<SpectralForm> SpectralWeights::forms(const std::vector<ModeRange>& part, Index samples,
-                                                 Index layer) const {
+                                                 Index layer, SharedCores* shared) const {
   require(part.size() == modes_.size(), "[SpectralWeights] ", part.size(), " ranges for modes ", modes_);
   Shape kept;
   for (std::size_t a = 0; a < part.size(); ++a) {
@@ -441,22 +459,32 @@ std::vector<SpectralForm> SpectralWeights::forms(const std::vector<ModeRange>& p
   }
   for (const Array& p : parameters) recorded = recorded || (p.tracked() && recording());
   const std::string engine = plan(kept, samples, !recorded).engine;
-  const bool joint = options_.factorization == "joint_tucker",
-             keep = !recorded && options_.factorization != "dense";
+  const bool keep = !recorded && options_.factorization != "dense";
+  bool together = false;
+  if (joint()) {
+    const JointCost cost = joint_cost(kept);
+    together = cost.together < cost.apart;
+  }
   const auto build = [&](Index wanted) {
     Array core;
-    if (joint) {  // what all layers share is expanded once
-      Arrays factors;
-      for (std::size_t a = 0; a < modes_.size(); ++a)
-        factors.push_back(part_of(parts_[0].factors[3 + a], 0, part[a]));
-      core = expand(parts_[0].core, factors, 3);
+    if (together) {  // what all layers share is expanded once
+      SharedCores own;
+      auto& cores = (shared ? *shared : own).cores;
+      const auto same = [&](const auto& c) {
+        return std::equal(part.begin(), part.end(), c.first.begin(), c.first.end(),
+                          [](ModeRange x, ModeRange y) { return x.first == y.first && x.count == y.count; });
+      };
+      auto it = std::find_if(cores.begin(), cores.end(), same);
+      if (it == cores.end())
+        it = cores.insert(cores.end(), {part, expand(parts_[0].core, mode_factors(0, part), 3)});
+      core = it->second;
     }
     std::vector<SpectralForm> out(static_cast<std::size_t>(layers_));
     for (Index l = 0; l < layers_; ++l)
       if (wanted < 0 || l == wanted) out[l] = built(core, l, part, engine == "reconstructed", recorded);
     return out;
   };
-  if (!keep) return build(joint ? -1 : layer);
+  if (!keep) return build(layer);
   const std::lock_guard lock(cache_->mutex);
   if (!cache_->holds(part, engine, parameters)) {
     const Recording off(false);
@@ -470,22 +498,17 @@ Array SpectralWeights::dense(Index layer) const {
   require(layer >= 0 && layer < layers_, "[SpectralWeights] layer ", layer, " of ", layers_);
   std::vector<ModeRange> all;
   for (const Index n : modes_) all.push_back({0, n});
-  Array joint;
-  if (options_.factorization == "joint_tucker") {
-    joint = expand(parts_[0].core, Arrays(parts_[0].factors.begin() + 3, parts_[0].factors.end()), 3);
-  }
   Shape shape = modes_;
   shape.insert(shape.begin(), out_);
   if (!options_.separable) shape.insert(shape.begin(), in_);
-  return reshape(built(joint, layer, all, true, false).core, shape);
+  return reshape(built({}, layer, all, true, false).core, shape);
 }
 
 void SpectralWeights::clear_outside(const std::vector<ModeRange>& part) {
   require(part.size() == modes_.size(), "[SpectralWeights] ", part.size(), " ranges for modes ", modes_);
   const Recording off(false);
   const std::string& kind = options_.factorization;
-  const std::size_t channels =
-      (options_.separable ? 1u : 2u) + (kind == "joint_tucker" ? 1u : 0u);  // axes before the modes
+  const std::size_t channels = (options_.separable ? 1u : 2u) + (joint() ? 1u : 0u);  // axes before the modes
   for (std::size_t a = 0; a < part.size(); ++a) {
     const auto [first, count] = part[a];
     require(first >= 0 && count >= 0 && first + count <= modes_[a], "[SpectralWeights] indices ", first,

@@ -49,13 +49,12 @@ TEST(OneWay, IsAConvolutionOfAllAxes) {
         const std::size_t d = grid.size();
         nn::Init init{1};
         const std::vector<Index> few{3, 5, 4};
-        const SpectralConvolution one(
-            options_of({few.end() - static_cast<std::ptrdiff_t>(d), few.end()}, sum ? "sum" : "product",
-                       complex_fields),
-            channels, channels, 1, DType::f64, init);
+        const SpectralConvolution one(options_of({few.end() - static_cast<std::ptrdiff_t>(d), few.end()},
+                                                 sum ? "sum" : "product", complex_fields),
+                                      channels, channels, 1, DType::f64, init);
         ASSERT_EQ(one.axes().size(), d);
-        SpectralConvolution all(options_of({grid.begin(), grid.end()}, "none", complex_fields), channels, channels,
-                                1, DType::f64, init);
+        SpectralConvolution all(options_of({grid.begin(), grid.end()}, "none", complex_fields), channels,
+                                channels, 1, DType::f64, init);
         nn::ParameterRefs refs;
         all.collect("", refs);
         Array dense = all.weights().dense(0);
@@ -75,8 +74,8 @@ TEST(OneWay, IsAConvolutionOfAllAxes) {
                 std::vector<Complex> next(row.size(), 0);
                 for (Index from = 0; from < channels; ++from)
                   for (Index to = 0; to < channels; ++to)
-                    next[static_cast<std::size_t>(to)] +=
-                        row[static_cast<std::size_t>(from)] * weight(one.axes()[a], complex_fields, k, from, to);
+                    next[static_cast<std::size_t>(to)] += row[static_cast<std::size_t>(from)] *
+                                                          weight(one.axes()[a], complex_fields, k, from, to);
                 row = next;
                 total += weight(one.axes()[a], complex_fields, k, c, o);
               }
@@ -86,7 +85,8 @@ TEST(OneWay, IsAConvolutionOfAllAxes) {
         Shape shape = grid;
         shape.insert(shape.begin(), {3, channels});
         const Array re = random_normal(shape, DType::f64, Random(1, 1)),
-                    x = complex_fields ? make_complex(re, random_normal(shape, DType::f64, Random(1, 2))) : re;
+                    x = complex_fields ? make_complex(re, random_normal(shape, DType::f64, Random(1, 2)))
+                                       : re;
         const Array expected = all.without_bias(x);
         EXPECT_LE(largest(one.without_bias(x) - expected), 1e-13 * (1 + largest(expected)));
       }

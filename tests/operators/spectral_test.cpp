@@ -321,6 +321,45 @@ TEST(Weights, RecomputedCoresHaveTheGradientsOfKeptOnes) {
     EXPECT_LE(largest(a[k] - b[k]), 1e-10 * (1 + largest(a[k]))) << k;
 }
 
+// What the layers of a pass share is made once, and has the gradient of all of them; with more ranks of the
+// layers than it pays for each makes its own.
+TEST(Weights, LayersOfAPassShareTheirCore) {
+  const std::vector<ModeRange> part{{0, 4}, {0, 3}}, fewer{{1, 2}, {0, 3}};
+  const Array x = complex_normal({2, 3, 12}, 7), c = complex_normal({2, 4, 12}, 8);
+  for (const Index rank : {1, 2})
+    for (const char* contraction : {"factorized", "reconstructed"}) {
+      WeightOptions o;
+      o.factorization = "joint_tucker", o.ranks = {rank, 2, 3, 2, 2}, o.contraction = contraction;
+      nn::Init init{2};
+      SpectralWeights w(o, 3, 4, {4, 3}, 3, DType::c128, init);
+      nn::ParameterRefs refs;
+      w.collect("", refs);
+      nn::track_parameters(refs);
+      const Arrays at = nn::values_of(refs);
+      SharedCores shared;
+      Array exact, one, each;
+      const auto add = [](Array& sum, const Array& y) { sum = sum.empty() ? y : sum * y; };
+      for (Index l = 0; l < 3; ++l) {
+        add(exact, mix_modes(x, reshape(w.dense(l), {3, 4, 12})));
+        add(one, apply_form(w.forms(part, 2, l, &shared)[l], x));
+        add(each, apply_form(w.forms(part, 2, l)[l], x));
+      }
+      EXPECT_EQ(shared.cores.size(), rank == 1 ? 1u : 0u);
+      EXPECT_TRUE(rank != 1 || shared.cores[0].second.tracked());
+      if (rank == 1) {
+        static_cast<void>(w.forms(fewer, 2, 0, &shared));
+        EXPECT_EQ(shared.cores.size(), 2u);
+      }
+      EXPECT_LE(largest(one - exact), 1e-12 * largest(exact));
+      const Arrays a = gradients(exact, at, c), b = gradients(one, at, c), d = gradients(each, at, c);
+      for (std::size_t k = 0; k < a.size(); ++k) {
+        EXPECT_LE(largest(a[k] - b[k]), 1e-12 * (1 + largest(a[k]))) << refs[k].name << " " << rank;
+        EXPECT_LE(largest(a[k] - d[k]), 1e-12 * (1 + largest(a[k]))) << refs[k].name << " " << rank;
+      }
+      nn::detach_parameters(refs);
+    }
+}
+
 // Flops of contractions that were counted by hand; complex products have eight.
 TEST(Weights, PlansCountWhatIsDone) {
   const auto flops = [](const WeightOptions& o, bool cached) {
@@ -338,8 +377,13 @@ TEST(Weights, PlansCountWhatIsDone) {
   EXPECT_EQ(flops(o, true), (std::vector<double>{apply, whole}));
   EXPECT_EQ(flops(o, false), (std::vector<double>{apply + 6 * 36 + 6 * 24, whole + 6 * 36 + channels}));
   o.factorization = "joint_tucker", o.ranks = {2, 2, 3, 2, 2};
-  const double joint = 2 * 6 * 36 + 2 * 6 * modes;
-  EXPECT_EQ(flops(o, false), (std::vector<double>{apply + joint, whole + joint + channels}));
+  // the core of a layer, 2 * 4 products a number of (2, 3), is expanded by itself: (16 + 72) / 2 is less than
+  // (2 * 36 + 2 * 2 * 12) / 2 by that of both layers
+  const double apart = 6 * (2 * 4 + 36);
+  EXPECT_EQ(flops(o, false), (std::vector<double>{apply + apart + 6 * 24, whole + apart + channels}));
+  o.ranks = {1, 2, 3, 2, 2};  // one for both: half of its 36 products for each, and 12 to take it
+  const double together = 6 * (36 / 2 + modes);
+  EXPECT_EQ(flops(o, false), (std::vector<double>{apply + together, whole + together + channels}));
   o.factorization = "tt", o.ranks = {1, 2, 3, 2, 1};
   // (3, 4, 2) (2, 3), then (2, 4, 3) (3, 12)
   const double train = 3 * 4 * 2 * 3 + 2 * 4 * 3 * modes;

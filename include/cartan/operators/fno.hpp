@@ -75,8 +75,9 @@ class FnoBlocks {
   /// One block.
   /// @param grid      of the result; empty: as `resolution_scaling` says
   /// @param training  gets new running averages; null: a pass of use, by those there are
-  Array operator()(const Array& x, Index layer, const Shape& grid = {},
-                   nn::StateUpdate* training = nullptr) const;
+  /// @param pass      through all blocks, that this is a part of; null: what they share is made again
+  Array operator()(const Array& x, Index layer, const Shape& grid = {}, nn::StateUpdate* training = nullptr,
+                   SpectralPass* pass = nullptr) const;
   Shape output_grid(const Shape& grid, Index layer) const;
   SpectralConvolution& convolution() { return convolution_; }
   const SpectralConvolution& convolution() const { return convolution_; }

@@ -30,6 +30,11 @@ struct SpectralOptions : WeightOptions {
 };
 void describe(config::Fields& f, SpectralOptions& o);
 
+/// What the layers of one pass share: of one-way convolutions for each axis. A new one for every pass.
+struct SpectralPass {
+  std::vector<SharedCores> axes;
+};
+
 /// y = F^-1 (R F x) + b for each of `layers` layers. Parameters convs.I.weight..., convs.I.bias; of one-way
 /// convolutions axes.A.convs.I.weight...
 class SpectralConvolution {
@@ -39,10 +44,13 @@ class SpectralConvolution {
                       nn::Init& init);
 
   /// (samples, out, grid) of x (samples, in, grid).
-  /// @param grid    of the result; empty: that of x. By frequency: what both grids can hold
-  Array operator()(const Array& x, Index layer = 0, const Shape& grid = {}) const;
+  /// @param grid  of the result; empty: that of x. By frequency: what both grids can hold
+  /// @param pass  that this is a part of: what its layers share is made once; null: for each layer
+  Array operator()(const Array& x, Index layer = 0, const Shape& grid = {},
+                   SpectralPass* pass = nullptr) const;
   /// The same without the bias.
-  Array without_bias(const Array& x, Index layer = 0, const Shape& grid = {}) const;
+  Array without_bias(const Array& x, Index layer = 0, const Shape& grid = {},
+                     SpectralPass* pass = nullptr) const;
 
   /// How many of the stored modes are used from now on, axis by axis as in the options.
   void set_modes(const std::vector<Index>& modes);
@@ -75,12 +83,13 @@ class SpectralConvolution {
   };
   Layout layout(const Shape& from, const Shape& to) const;
   /// The spectrum that is transformed back (samples, out, k1 .. kd); a step of operator().
-  Array mixed(const Array& x, Index layer, const Layout& layout) const;
+  Array mixed(const Array& x, Index layer, const Layout& layout, SharedCores* shared = nullptr) const;
   Array field(const Array& spectrum, const Layout& layout) const;
 
  private:
   std::vector<ModeRange> used(const std::vector<Index>& modes) const;
-  Array along_axes(const Array& x, Index layer, const Shape& grid) const;
+  Array along_axes(const Array& x, Index layer, const Shape& grid, SpectralPass* pass) const;
+  Array of_all_axes(const Array& x, Index layer, const Shape& grid, SharedCores* shared) const;
 
   SpectralOptions options_;
   Index in_ = 0, out_ = 0, layers_ = 0;

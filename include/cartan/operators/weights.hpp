@@ -53,6 +53,12 @@ struct ModeRange {
   Index first, count;
 };
 
+/// What the layers of one pass share: the core of joint weights with its modes expanded, for each part of the
+/// modes that was asked for. A new one for every pass; gradients go through it.
+struct SharedCores {
+  std::vector<std::pair<std::vector<ModeRange>, Array>> cores;
+};
+
 /// The parameters of all layers, and what is applied of them.
 class SpectralWeights {
  public:
@@ -66,8 +72,10 @@ class SpectralWeights {
 
   /// The forms of all layers for the given part of the modes, planned for `samples`; recorded where
   /// parameters are tracked. Otherwise they are kept until the parameters change.
-  /// @param layer  the one that is needed, the others may be left empty; -1: all
-  std::vector<SpectralForm> forms(const std::vector<ModeRange>& part, Index samples, Index layer = -1) const;
+  /// @param layer   the one that is needed, the others may be left empty; -1: all
+  /// @param shared  of this pass: what its layers have in common is made by the first of them; null: by each
+  std::vector<SpectralForm> forms(const std::vector<ModeRange>& part, Index samples, Index layer = -1,
+                                  SharedCores* shared = nullptr) const;
   /// The costs of contracting the factors, and of rebuilding the tensor first. `cached`: rebuilt before.
   Plan plan(const Shape& modes, Index samples, bool cached) const;
 
@@ -83,8 +91,16 @@ class SpectralWeights {
   void clear_outside(const std::vector<ModeRange>& part);
 
  private:
-  SpectralForm built(const Array& joint, Index layer, const std::vector<ModeRange>& part, bool whole,
+  SpectralForm built(const Array& shared, Index layer, const std::vector<ModeRange>& part, bool whole,
                      bool recorded) const;
+  bool joint() const { return options_.factorization == "joint_tucker"; }
+  Arrays mode_factors(Index layer, const std::vector<ModeRange>& part) const;
+  /// Products a number of the channels' ranks that a pass through all layers takes to expand joint weights:
+  /// of the core of all layers first, or of that of each layer.
+  struct JointCost {
+    double together, apart;
+  };
+  JointCost joint_cost(const Shape& kept) const;
 
   WeightOptions options_;
   Index in_ = 0, out_ = 0, layers_ = 0;
