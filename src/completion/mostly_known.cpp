@@ -14,17 +14,6 @@ namespace cartan::completion {
 
 using namespace dense;
 
-namespace {
-
-int longest(const Shape& shape) {
-  int k = 0;
-  for (int j = 1; j < static_cast<int>(shape.size()); ++j)
-    if (shape[static_cast<std::size_t>(j)] >= shape[static_cast<std::size_t>(k)]) k = j;
-  return k;
-}
-
-}  // namespace
-
 std::string MostlyKnown::obstacle(const SparseTensor& x, const Parts& parts) {
   const bool canonical = parts.canonical();
   const int along = longest(x.shape());
@@ -124,32 +113,32 @@ MostlyKnown::MostlyKnown(const SparseTensor& x, double square, double scale)
 // Notes what is missing, NaN until now, and puts zeros there.
 void MostlyKnown::except() {
   std::vector<std::uint32_t> count(static_cast<std::size_t>(length_), 0);
+  along_.begin.reserve(static_cast<std::size_t>(fibres_) + 1);
   along_.begin.push_back(0), across_.begin.push_back(0);
-  along_.list.reserve(static_cast<std::size_t>(missing_));
-  mask_.reserve(static_cast<std::size_t>(fibres_ * padded_ / lanes));
+  along_.list.resize(static_cast<std::size_t>(missing_ + lanes));
+  mask_.resize(static_cast<std::size_t>(fibres_ * padded_ / lanes));
+  std::int32_t* next_along = along_.list.data();
   for (Index l = 0; l < fibres_; ++l) {
-    const std::size_t first = along_.list.size();
+    std::int32_t* const first = next_along;
+    double* x = x_.data() + l * padded_;
+    std::uint8_t* known = mask_.data() + l * padded_ / lanes;
     for (Index n = 0; n < padded_; n += lanes) {
-      double* x = x_.data() + l * padded_ + n;
-      unsigned missing = nan_lanes(x);
-      mask_.push_back(static_cast<std::uint8_t>(~missing));
-      for (; missing; missing &= missing - 1) {
-        const Index at = n + __builtin_ctz(missing);
-        x_[l * padded_ + at] = 0;
-        if (at >= length_) continue;
-        ++count[static_cast<std::size_t>(at)];
-        along_.list.push_back(static_cast<std::int32_t>(at));
-      }
+      unsigned missing = zero_nans(x + n);
+      known[n / lanes] = static_cast<std::uint8_t>(~missing);
+      if (n + lanes > length_) missing &= (1u << (length_ - n)) - 1;
+      next_along = append_bits(missing, static_cast<std::int32_t>(n), next_along);
     }
-    const bool few = 2 * static_cast<Index>(along_.list.size() - first) > length_;
+    for (const std::int32_t* at = first; at != next_along; ++at) ++count[static_cast<std::size_t>(*at)];
+    const bool few = 2 * (next_along - first) > length_;
     if (few) {
-      along_.list.resize(first);
+      next_along = first;
       for (Index n = 0; n < length_; ++n)
-        if (knows(l, n)) along_.list.push_back(static_cast<std::int32_t>(n));
+        if (knows(l, n)) *next_along++ = static_cast<std::int32_t>(n);
     }
     along_.known.push_back(few);
-    along_.begin.push_back(static_cast<std::uint32_t>(along_.list.size()));
+    along_.begin.push_back(static_cast<std::uint32_t>(next_along - along_.list.data()));
   }
+  along_.list.resize(along_.begin.back());
   for (const std::uint32_t missing : count) {
     const bool few = 2 * static_cast<Index>(missing) > fibres_;
     across_.known.push_back(few);
@@ -258,8 +247,7 @@ void MostlyKnown::sums(const Exceptions& of, const Table& lifts, Index r, Table&
                          *last = of.list.data() + of.begin[static_cast<std::size_t>(i) + 1];
       double* to = out.data() + i * width;
       for (Index s = 0; s < width; s += lanes) {
-        V sum{};
-        for (const std::int32_t* e = first; e != last; ++e) sum += load<V>(lifts.data() + *e * width + s);
+        const V sum = sum_of_rows(lifts.data() + s, width, first, last);
         store(to + s, known ? sum : load<V>(all.data() + s) - sum);
       }
       bool cancels = false;

@@ -64,16 +64,55 @@ void add_rows(const double* x, Index n, const double* v, Index r, double* w) {
   }
 }
 
-// A bit for each of eight numbers that is NaN.
-inline unsigned nan_lanes(const double* x) {
+// The same for any number of rows.
+inline void add_all_rows(const double* x, Index n, const double* v, Index r, Index rows, double* w) {
+  Index l = 0;
+  for (; l + 8 <= rows; l += 8) add_rows<8>(x + l * n, n, v + l * r, r, w);
+  for (; l < rows; ++l) add_rows<1>(x + l * n, n, v + l * r, r, w);
+}
+
+// Puts zeros where x is NaN, eight numbers; a bit for each of those.
+inline unsigned zero_nans(double* x) {
+  const V v = load<V>(x);
 #ifdef __AVX512F__
-  const __m512d v = _mm512_loadu_pd(x);
-  return _mm512_cmp_pd_mask(v, v, _CMP_UNORD_Q);
+  const __mmask8 bits = _mm512_cmp_pd_mask((__m512d)v, (__m512d)v, _CMP_UNORD_Q);
+  store(x, (V)_mm512_maskz_mov_pd(static_cast<__mmask8>(~bits), (__m512d)v));
+  return bits;
 #else
   unsigned bits = 0;
-  for (unsigned e = 0; e < lanes; ++e) bits |= static_cast<unsigned>(std::isnan(x[e])) << e;
+  for (int e = 0; e < lanes; ++e) {
+    const bool nan = std::isnan(x[e]);
+    bits |= static_cast<unsigned>(nan) << e;
+    if (nan) x[e] = 0;
+  }
   return bits;
 #endif
+}
+
+// Appends n plus the places of the bits that are set, without a branch that depends on them; the list has
+// room for eight numbers more than it gets.
+inline std::int32_t* append_bits(unsigned bits, std::int32_t n, std::int32_t* to) {
+#ifdef __AVX512VL__
+  const __m256i places = _mm256_add_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                      _mm256_maskz_compress_epi32(static_cast<__mmask8>(bits), places));
+  return to + __builtin_popcount(bits);
+#else
+  for (std::int32_t e = 0; e < lanes; ++e) {
+    *to = n + e;
+    to += bits >> e & 1;
+  }
+  return to;
+#endif
+}
+
+// The sum of the listed rows of x, `width` apart: four at a time, so that no sum waits for the one before.
+inline V sum_of_rows(const double* x, Index width, const std::int32_t* first, const std::int32_t* last) {
+  V sum[4] = {};
+  for (; last - first >= 4; first += 4)
+    for (int q = 0; q < 4; ++q) sum[q] += load<V>(x + first[q] * width);
+  for (; first != last; ++first) sum[0] += load<V>(x + *first * width);
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 // horizontal_sum(), the same bits, in registers: through memory dots() takes half as long again.
@@ -125,20 +164,48 @@ inline std::vector<double> across(const double* a, Index rows, Index r, Index pa
   return out;
 }
 
-// g += d k d^T (lower triangle), b += d y for d (p, r), k a symmetric matrix in its lower triangle. P and R:
-// p and r where they are known to the compiler, else 0.
-template <int P, int R>
-void add_fibre(Index p_, Index r_, const double* d, const double* y, const double* k, double* g, double* b,
-               double* row) {
-  const Index p = P ? P : p_, r = R ? R : r_;
+// For d (p, r): s (p (p + 1) / 2, width) with <s_ij, k> = d_i k d_j^T for any symmetric k, r x r, in its
+// lower triangle of `width` numbers.
+inline void forms_of(const double* d, Index p, Index r, Index width, double* s) {
+  std::fill_n(s, triangle(p) * width, 0.0);
+  for (Index i = 0; i < p; ++i)
+    for (Index j = 0; j <= i; ++j, s += width) {
+      double* to = s;
+      for (Index a = 0; a < r; ++a) {
+        for (Index c = 0; c < a; ++c) *to++ = d[i * r + a] * d[j * r + c] + d[i * r + c] * d[j * r + a];
+        *to++ = d[i * r + a] * d[j * r + a];
+      }
+    }
+}
+
+// g[i] += the sum over `count` matrices k, `stride` apart, of <s_i, k>, for N forms of s, those of the next k
+// `forms` numbers further on.
+template <int N>
+void add_forms(const double* s, Index forms, const double* k, Index stride, Index count, Index width,
+               double* g) {
+  V sum[N] = {};
+  for (Index e = 0; e < count; ++e)
+    for (Index c = 0; c < width; c += lanes) {
+      const V of = load<V>(k + e * stride + c);
+      for (int i = 0; i < N; ++i) sum[i] += load<V>(s + e * forms + i * width + c) * of;
+    }
+  for (int i = 0; i < N; ++i) g[i] += sum_of(sum[i]);
+}
+
+// b += d y for d (p, r)
+inline void add_product(const double* d, const double* y, Index p, Index r, double* b) {
+  for (Index i = 0; i < p; ++i)
+    for (Index q = 0; q < r; ++q) b[i] += d[i * r + q] * y[q];
+}
+
+// g += d k d^T (lower triangle) for d (p, r), k a symmetric matrix in its lower triangle.
+inline void add_form(Index p, Index r, const double* d, const double* k, double* g, double* row) {
   for (Index i = 0; i < p; ++i) {
-    double right = 0;
     for (Index q = 0; q < r; ++q) {
       double s = 0;
       for (Index t = 0; t < r; ++t) s += d[i * r + t] * k[at(t, q)];
-      row[q] = s, right += d[i * r + q] * y[q];
+      row[q] = s;
     }
-    b[i] += right;
     for (Index j = 0; j <= i; ++j) {
       double s = 0;
       for (Index q = 0; q < r; ++q) s += row[q] * d[j * r + q];

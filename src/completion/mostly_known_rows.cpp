@@ -21,10 +21,8 @@ void MostlyKnown::long_rows(const Parts& parts, std::vector<double>& g, std::vec
                 length = (fibres_ + pieces - 1) / pieces, size = r * padded_;
     w.resize(static_cast<std::size_t>(pieces * size), 0.0);
     parallel_for(fibres_, length, [&](Index begin, Index end) {
-      double* sum = w.data() + begin / length * size;
-      Index l = begin;
-      for (; l + 4 <= end; l += 4) add_rows<4>(x_.data() + l * padded_, padded_, v.data() + l * r, r, sum);
-      for (; l < end; ++l) add_rows<1>(x_.data() + l * padded_, padded_, v.data() + l * r, r, sum);
+      add_all_rows(x_.data() + begin * padded_, padded_, v.data() + begin * r, r, end - begin,
+                   w.data() + begin / length * size);
     });
     for (Index piece = 1; piece < pieces; ++piece)
       for (Index i = 0; i < size; ++i)
@@ -82,20 +80,33 @@ void MostlyKnown::tucker_rows(const Parts& parts, int k, std::vector<double>& g,
   const Index q = static_cast<Index>(c.size()) / (p * r);
   Table d(static_cast<std::size_t>(before * after * p * r));
   gemm<double>(before * after, p * r, q, {o.data(), q}, {c.data(), p * r}, d.data(), p * r);
-  const auto add = p == 2 && r == 2   ? add_fibre<2, 2>
-                   : p == 3 && r == 3 ? add_fibre<3, 3>
-                   : p == 4 && r == 4 ? add_fibre<4, 4>
-                                      : add_fibre<0, 0>;
-  parallel_for(n, grain_for(static_cast<double>(before * after * (2 * p * r * r + p * p * r))),
+  const Index others = before * after;
+  // tables of quadratic forms, where they are small: a product of vectors for each number of the triangle
+  const bool tabled = others * h * width <= 1 << 16;
+  Table forms(static_cast<std::size_t>(tabled ? others * h * width : 0));
+  for (Index l = 0; l < others && tabled; ++l)
+    forms_of(d.data() + l * p * r, p, r, width, forms.data() + l * h * width);
+  parallel_for(n, grain_for(static_cast<double>(others * (2 * p * r * r + p * p * r))),
                [&](Index begin, Index end) {
                  Scratch<double> row(r);
-                 for (Index i = begin; i < end; ++i)
-                   for (Index a = 0; a < before; ++a)
+                 for (Index i = begin; i < end; ++i) {
+                   double *left = g.data() + i * h, *right = b.data() + i * p;
+                   for (Index a = 0; a < before; ++a) {
+                     const Index l = (a * n + i) * after;
+                     const double *of = d.data() + a * after * p * r, *k_l = k_.data() + l * width;
                      for (Index e = 0; e < after; ++e) {
-                       const Index l = (a * n + i) * after + e;
-                       add(p, r, d.data() + (a * after + e) * p * r, y_.data() + l * r, k_.data() + l * width,
-                           g.data() + i * h, b.data() + i * p, row.data());
+                       add_product(of + e * p * r, y_.data() + (l + e) * r, p, r, right);
+                       if (!tabled) add_form(p, r, of + e * p * r, k_l + e * width, left, row.data());
                      }
+                     if (!tabled) continue;
+                     const double* form = forms.data() + a * after * h * width;
+                     Index f = 0;
+                     for (; f + 3 <= h; f += 3)
+                       add_forms<3>(form + f * width, h * width, k_l, width, after, width, left + f);
+                     for (; f < h; ++f)
+                       add_forms<1>(form + f * width, h * width, k_l, width, after, width, left + f);
+                   }
+                 }
                });
 }
 
@@ -111,13 +122,16 @@ void MostlyKnown::core(const Parts& parts, std::vector<double>& g, std::vector<d
   for (Index i = 0; i < p; ++i)
     b[static_cast<std::size_t>(place[static_cast<std::size_t>(i)])] = right[static_cast<std::size_t>(i)];
   if (g.empty()) return;
-  Table sum(static_cast<std::size_t>(wide * width), 0.0);
+  Table sum(static_cast<std::size_t>(whole(wide) * width), 0.0);
   constexpr Index block = 512;
   for (Index l = 0; l < fibres_; l += block) {
     const Index count = std::min(block, fibres_ - l);
     const Table lifts = lifted(t.data() + l * q, count, q);
-    gemm<double>(wide, width, count, {lifts.data(), whole(wide), true}, {k_.data() + l * width, width},
-                 sum.data(), width, 1, 1);
+    if (width == lanes)
+      add_all_rows(k_.data() + l * width, width, lifts.data(), whole(wide), count, sum.data());
+    else
+      gemm<double>(wide, width, count, {lifts.data(), whole(wide), true}, {k_.data() + l * width, width},
+                   sum.data(), width, 1, 1);
   }
   for (Index i = 0; i < q; ++i)
     for (Index j = 0; j <= i; ++j)

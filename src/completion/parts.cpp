@@ -14,6 +14,13 @@ Columns columns_of(const SparseTensor& x) {
   return c;
 }
 
+int longest(const Shape& shape) {
+  int k = 0;
+  for (int j = 1; j < static_cast<int>(shape.size()); ++j)
+    if (shape[static_cast<std::size_t>(j)] >= shape[static_cast<std::size_t>(k)]) k = j;
+  return k;
+}
+
 void Parts::allocate() {
   data.clear();
   for (int k = 0; k < count(); ++k)
@@ -39,13 +46,19 @@ Array Parts::values(const SparseTensor& x) const {
   return out;
 }
 
-namespace {
-
-// `size` for a product of `count` numbers and a sum of `terms` of them that is to be about one.
-void fill(std::vector<double>& to, const Random& random, std::uint64_t first, double size, bool positive) {
-  for (std::size_t i = 0; i < to.size(); ++i)
-    to[i] = size * (positive ? 2 * random.uniform(first + i) : random.normal(first + i));
+void Parts::start(const Random& random, bool positive, int without) {
+  for (int k = 0; k < count(); ++k) {
+    if (k == without) continue;
+    const double size = start_size(k, positive);
+    auto index = static_cast<std::uint64_t>(k) << 40;
+    for (double& v : data[static_cast<std::size_t>(k)]) {
+      v = size * (positive ? 2 * random.uniform(index) : random.normal(index));
+      ++index;
+    }
+  }
 }
+
+namespace {
 
 // Numbers first, first + step, .. of blocks of `length` that lie `stride` apart.
 struct Slice {
@@ -107,11 +120,9 @@ void CanonicalParts::design(int k, const Columns& c, Index n, double* z, double*
   if (first) std::fill_n(z, rank, 1.0);
 }
 
-void CanonicalParts::start(const Random& random, bool positive) {
-  const double terms = static_cast<double>(width[0]), d = order();
-  for (int k = 0; k < order(); ++k)
-    fill(data[static_cast<std::size_t>(k)], random, static_cast<std::uint64_t>(k) << 40,
-         std::pow(terms, positive ? -1 / d : -0.5 / d), positive);
+// A product of `order` numbers and a sum of `terms` of them is to be about one.
+double CanonicalParts::start_size(int, bool positive) const {
+  return std::pow(static_cast<double>(width[0]), (positive ? -1.0 : -0.5) / order());
 }
 
 void CanonicalParts::balance() {
@@ -178,11 +189,8 @@ void TuckerParts::design(int k, const Columns& c, Index n, double* z, double* wo
   std::copy_n(from, size, z);
 }
 
-void TuckerParts::start(const Random& random, bool positive) {
-  const double terms = static_cast<double>(size_), parts = order() + 1;
-  for (int k = 0; k <= order(); ++k)
-    fill(data[static_cast<std::size_t>(k)], random, static_cast<std::uint64_t>(k) << 40,
-         std::pow(terms, positive ? -1 / parts : -0.5 / parts), positive);
+double TuckerParts::start_size(int, bool positive) const {
+  return std::pow(static_cast<double>(size_), (positive ? -1.0 : -0.5) / count());
 }
 
 void TuckerParts::balance() {
@@ -231,12 +239,9 @@ void TrainParts::design(int k, const Columns& c, Index n, double* z, double* wor
     for (Index b = 0; b < q; ++b) z[a * q + b] = left[a] * right[b];
 }
 
-void TrainParts::start(const Random& random, bool positive) {
-  for (int k = 0; k < order(); ++k) {
-    const double terms = static_cast<double>(bond(k + 1));
-    fill(data[static_cast<std::size_t>(k)], random, static_cast<std::uint64_t>(k) << 40,
-         positive ? 1 / terms : 1 / std::sqrt(terms), positive);
-  }
+double TrainParts::start_size(int k, bool positive) const {
+  const double terms = static_cast<double>(bond(k + 1));
+  return positive ? 1 / terms : 1 / std::sqrt(terms);
 }
 
 void TrainParts::balance() {
@@ -275,12 +280,9 @@ void RingParts::design(int k, const Columns& c, Index n, double* z, double* work
     for (Index b = 0; b < rows; ++b) z[a * rows + b] = m[b * columns + a];
 }
 
-void RingParts::start(const Random& random, bool positive) {
-  for (int k = 0; k < order(); ++k) {
-    const double terms = static_cast<double>(bond(k + 1));
-    fill(data[static_cast<std::size_t>(k)], random, static_cast<std::uint64_t>(k) << 40,
-         positive ? 1 / terms : 1 / std::sqrt(terms), positive);
-  }
+double RingParts::start_size(int k, bool positive) const {
+  const double terms = static_cast<double>(bond(k + 1));
+  return positive ? 1 / terms : 1 / std::sqrt(terms);
 }
 
 void RingParts::balance() {

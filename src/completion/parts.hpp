@@ -41,7 +41,10 @@ class Parts {
   /// Whether z is the elementwise product of the rows of the other modes.
   virtual bool canonical() const { return false; }
   /// Numbers that make entries of size about one, or >= 0 with mean about one.
-  virtual void start(const Random& random, bool positive) = 0;
+  /// @param without  a part that keeps what it has
+  void start(const Random& random, bool positive, int without = -1);
+  /// The size of the numbers of part k for that.
+  virtual double start_size(int k, bool positive) const = 0;
   virtual std::unique_ptr<Parts> clone() const = 0;
 
   double value(const Columns& c, Index n, double* z, double* work) const;
@@ -58,6 +61,9 @@ class Parts {
 
 Columns columns_of(const SparseTensor& x);
 
+/// The mode with most indices; the last of those.
+int longest(const Shape& shape);
+
 /// Entries that are worth a thread, where each takes so many operations.
 inline Index grain_of(Index operations) {
   return std::clamp<Index>(200000 / std::max<Index>(1, operations), 64, 32768);
@@ -70,7 +76,7 @@ class CanonicalParts final : public Parts {
   Index work_size() const override { return 1; }
   bool canonical() const override { return true; }
   void balance() override;
-  void start(const Random& random, bool positive) override;
+  double start_size(int k, bool positive) const override;
   std::unique_ptr<Parts> clone() const override { return std::make_unique<CanonicalParts>(*this); }
 };
 
@@ -79,7 +85,7 @@ class TuckerParts final : public Parts {
   TuckerParts(Shape s, std::vector<Index> ranks);
   void design(int k, const Columns& c, Index n, double* z, double* work) const override;
   Index work_size() const override { return size_; }
-  void start(const Random& random, bool positive) override;
+  double start_size(int k, bool positive) const override;
   std::unique_ptr<Parts> clone() const override { return std::make_unique<TuckerParts>(*this); }
   void balance() override;
   const std::vector<Index>& ranks() const { return ranks_; }
@@ -95,7 +101,7 @@ class TrainParts final : public Parts {
   TrainParts(Shape s, std::vector<Index> bonds);
   void design(int k, const Columns& c, Index n, double* z, double* work) const override;
   Index work_size() const override { return 4 * largest_; }
-  void start(const Random& random, bool positive) override;
+  double start_size(int k, bool positive) const override;
   std::unique_ptr<Parts> clone() const override { return std::make_unique<TrainParts>(*this); }
   void balance() override;
   Index bond(int k) const { return bonds_[static_cast<std::size_t>(k)]; }  ///< before mode k
@@ -112,7 +118,7 @@ class RingParts final : public Parts {
   RingParts(Shape s, std::vector<Index> bonds);
   void design(int k, const Columns& c, Index n, double* z, double* work) const override;
   Index work_size() const override { return 2 * largest_ * largest_; }
-  void start(const Random& random, bool positive) override;
+  double start_size(int k, bool positive) const override;
   std::unique_ptr<Parts> clone() const override { return std::make_unique<RingParts>(*this); }
   void balance() override;
   /// Before mode k, which may be the order.

@@ -7,12 +7,15 @@
 #include "cartan/core/parallel.hpp"
 #include "completion/normal.hpp"
 #include "core/gemm.hpp"
+#include "core/simd.hpp"
 #include "core/workspace.hpp"
 
 namespace cartan::completion {
 
 namespace {
 constexpr Index chunk = 64;  // entries whose design vectors are taken together
+constexpr Index eight = 8;   // rows that are solved together
+using Eight = vector_of<double>::type;
 }  // namespace
 
 RowAls::RowAls(const SparseTensor& x, const LossFunction& loss, const Penalties& penalties,
@@ -44,8 +47,13 @@ struct RowAls::Room {
   Scratch<double> g, b, c, z, work, l;
 };
 
+// The longest mode goes first: of a random start it sees the fewest numbers, and of X by its other, random
+// factors it takes the range (Halko, Martinsson, Tropp, SIAM Rev. 53, 2011) for the modes that follow.
 void RowAls::sweep(Parts& parts) {
-  for (int k = 0; k < parts.count(); ++k) part(parts, k);
+  const int first = longest(parts.shape);
+  part(parts, first);
+  for (int k = 0; k < parts.count(); ++k)
+    if (k != first) part(parts, k);
 }
 
 void RowAls::balance(Parts& parts) {
@@ -53,25 +61,6 @@ void RowAls::balance(Parts& parts) {
   const std::vector<double> before = parts.data[static_cast<std::size_t>(dense_->long_mode())];
   parts.balance();
   dense_->scaled(parts, before);
-}
-
-void RowAls::dense_part(Parts& parts, int k) {
-  const Index rows = parts.rows(k), p = parts.width[static_cast<std::size_t>(k)];
-  dense_->normal(parts, k, normal_, right_);
-  if (normal_.empty()) return conjugate_gradients(parts, k);
-  const bool smoothed = smooth(k) > 0;
-  for (Index parity = 0; parity < (smoothed ? 2 : 1); ++parity)
-    parallel_for(rows, std::max<Index>(1, 200000 / (p * p * (p + 3))), [&](Index b, Index e) {
-      Room room(p, 1);
-      for (Index i = b; i < e; ++i) {
-        if (smoothed && i % 2 != parity) continue;
-        const double* from = normal_.data() + i * (p * (p + 1) / 2);
-        for (Index r = 0; r < p; ++r)
-          for (Index q = 0; q <= r; ++q) room.g[r * p + q] = *from++;
-        std::copy_n(right_.data() + i * p, p, room.b.data());
-        finish(parts, k, i, room);
-      }
-    });
 }
 
 void RowAls::part(Parts& parts, int k) {
@@ -112,18 +101,37 @@ void coordinates_in_turn(const double* g, const double* b, Index p, double lasso
   }
 }
 
-// The same with a width that the compiler knows: false where g is not positive definite.
-template <int P>
-bool solve_few(const double* g, const double* b, double* u) {
-  double l[P][P], by[P], x[P];
+double root(double v) {
+  return std::sqrt(v);
+}
+Eight root(const Eight& v) {
+  double each[eight];
+  store(each, v);
+  for (double& x : each) x = std::sqrt(x);
+  return load<Eight>(each);
+}
+bool positive(double v, double least) {
+  return v > least && std::isfinite(v);
+}
+bool positive(const Eight& v, const Eight& least) {
+  bool all = true;
+  for (Index lane = 0; lane < eight; ++lane) all = all && positive(v[lane], least[lane]);
+  return all;
+}
+
+// u from (g, b), g a lower triangle in rows of P, with a width that the compiler knows, of one row or of
+// eight: false where g is not positive definite.
+template <class T, int P>
+bool solve_few(const T* g, const T* b, T* u) {
+  T l[P][P], by[P], x[P];
   for (int j = 0; j < P; ++j) {
-    const double all = g[j * P + j];
-    double d = all;
+    const T all = g[j * P + j];
+    T d = all;
     for (int k = 0; k < j; ++k) d -= l[j][k] * l[j][k];
-    if (!(d > 1e-13 * all) || !std::isfinite(d)) return false;
-    by[j] = 1 / std::sqrt(d);
+    if (!positive(d, 1e-13 * all)) return false;
+    by[j] = 1 / root(d);
     for (int i = j + 1; i < P; ++i) {
-      double s = g[i * P + j];
+      T s = g[i * P + j];
       for (int k = 0; k < j; ++k) s -= l[i][k] * l[j][k];
       l[i][j] = s * by[j];
     }
@@ -140,8 +148,30 @@ bool solve_few(const double* g, const double* b, double* u) {
   }
   return true;
 }
-constexpr decltype(&solve_few<1>) solves_few[] = {solve_few<1>, solve_few<2>, solve_few<3>, solve_few<4>,
-                                                  solve_few<5>, solve_few<6>, solve_few<7>, solve_few<8>};
+constexpr decltype(&solve_few<double, 1>) solves_few[] = {
+    solve_few<double, 1>, solve_few<double, 2>, solve_few<double, 3>, solve_few<double, 4>,
+    solve_few<double, 5>, solve_few<double, 6>, solve_few<double, 7>, solve_few<double, 8>};
+
+// Eight rows u (8, P) from g (8, P (P + 1) / 2), b (8, P) and a ridge for each column: false, and u as it
+// was, where a matrix is not positive definite.
+template <int P>
+bool solve_eight(const double* g, const double* b, const double* ridge, double* u) {
+  Eight left[P * P], right[P], x[P];
+  for (int lane = 0; lane < eight; ++lane) {
+    for (int r = 0; r < P; ++r) {
+      for (int q = 0; q <= r; ++q) left[r * P + q][lane] = *g++;
+      right[r][lane] = *b++;
+    }
+  }
+  for (int r = 0; r < P; ++r) left[r * P + r] += ridge[r];
+  if (!solve_few<Eight, P>(left, right, x)) return false;
+  for (int lane = 0; lane < eight; ++lane)
+    for (int r = 0; r < P; ++r) *u++ = x[r][lane];
+  return true;
+}
+constexpr decltype(&solve_eight<1>) solves_eight[] = {solve_eight<1>, solve_eight<2>, solve_eight<3>,
+                                                      solve_eight<4>, solve_eight<5>, solve_eight<6>,
+                                                      solve_eight<7>, solve_eight<8>};
 
 // u from (g, b) exactly; g is kept.
 void solve_row(const double* g, const double* b, Index p, double* l, double* u) {
@@ -191,6 +221,33 @@ constexpr decltype(&canonical_row<1>) canonical_rows[] = {
     canonical_row<5>, canonical_row<6>, canonical_row<7>, canonical_row<8>};
 
 }  // namespace
+
+void RowAls::dense_part(Parts& parts, int k) {
+  const Index rows = parts.rows(k), p = parts.width[static_cast<std::size_t>(k)], h = p * (p + 1) / 2;
+  dense_->normal(parts, k, normal_, right_);
+  if (normal_.empty()) return conjugate_gradients(parts, k);
+  const bool smoothed = smooth(k) > 0, together = p <= 8 && memoryless();
+  double ridge[8];
+  for (Index r = 0; r < p && together; ++r) ridge[r] = ridge_of(r);
+  const Index grain = std::max<Index>(1, 200000 / (p * p * (p + 3)));
+  for (Index parity = 0; parity < (smoothed ? 2 : 1); ++parity)
+    parallel_for(rows, (grain + eight - 1) / eight * eight, [&](Index b, Index e) {
+      Room room(p, 1);
+      for (Index i = b; i < e; ++i) {
+        if (together && i + eight <= e &&
+            solves_eight[p - 1](normal_.data() + i * h, right_.data() + i * p, ridge, parts.row(k, i))) {
+          i += eight - 1;
+          continue;
+        }
+        if (smoothed && i % 2 != parity) continue;
+        const double* from = normal_.data() + i * h;
+        for (Index r = 0; r < p; ++r)
+          for (Index q = 0; q <= r; ++q) room.g[r * p + q] = *from++;
+        std::copy_n(right_.data() + i * p, p, room.b.data());
+        finish(parts, k, i, room);
+      }
+    });
+}
 
 void RowAls::solve(Parts& parts, int k, Index i, Room& room) const {
   const Index p = room.p;
@@ -283,9 +340,7 @@ void RowAls::finish(Parts& parts, int k, Index i, Room& room) const {
       ++neighbours;
       for (Index r = 0; r < p; ++r) b[r] += s * parts.row(k, j)[r];
     }
-  for (Index r = 0; r < p; ++r)
-    g[r * p + r] += penalties_.ridge + s * neighbours +
-                    (penalties_.column.empty() ? 0 : penalties_.column[static_cast<std::size_t>(r)]);
+  for (Index r = 0; r < p; ++r) g[r * p + r] += ridge_of(r) + s * neighbours;
   if (penalties_.nonnegative || penalties_.lasso > 0)
     coordinates_in_turn(g, b, p, penalties_.lasso, penalties_.nonnegative, u);
   else

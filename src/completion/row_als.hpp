@@ -28,6 +28,11 @@ class RowAls {
   void sweep(Parts& parts);
   void balance(Parts& parts);  ///< Parts::balance()
   double objective(const Parts& parts) const;
+  /// Whether a row is solved without regard to what it was, so that a part that goes first needs no start.
+  bool memoryless() const {
+    return loss_.kind == Loss::gaussian && !multiplies() && !penalties_.nonnegative &&
+           penalties_.lasso == 0 && penalties_.smooth.empty();
+  }
   /// The loss of all entries, without penalties.
   double loss(const Parts& parts) const;
   /// The one row of the last part of Tucker alone: the best core.
@@ -45,6 +50,10 @@ class RowAls {
   void solve(Parts& parts, int k, Index i, Room& room) const;
   void finish(Parts& parts, int k, Index i, Room& room) const;
   void conjugate_gradients(Parts& parts, int k);
+  double ridge_of(Index r) const {
+    return penalties_.ridge +
+           (penalties_.column.empty() ? 0 : penalties_.column[static_cast<std::size_t>(r)]);
+  }
   bool multiplies() const { return loss_.positive() || penalties_.multiplicative; }
   double smooth(int k) const {
     return k < x_.order() && !penalties_.smooth.empty() ? penalties_.smooth[static_cast<std::size_t>(k)] : 0;

@@ -113,9 +113,11 @@ bool compressed(Parts& parts, RowAls& als, std::uint64_t seed, const StopFlag* s
 void start(Parts& parts, RowAls& als, const LowRankOptions& o, int restart, const SparseTensor& train,
            const SparseTensor& validation, bool positive, const StopFlag* stop) {
   const auto number = static_cast<std::uint64_t>(restart);
+  // what a sweep makes first
+  const int without = o.solver == Solver::als && als.memoryless() ? longest(parts.shape) : -1;
   const auto draw = [&](int scout) {
     const auto k = static_cast<std::uint64_t>(scout);
-    parts.start(Random(o.seed, scout == 0 ? 1000 + number : (number + 1) * 1000000 + k), positive);
+    parts.start(Random(o.seed, scout == 0 ? 1000 + number : (number + 1) * 1000000 + k), positive, without);
   };
   double all = 1;
   for (const Index n : parts.shape) all *= static_cast<double>(n);

@@ -1,9 +1,11 @@
 #include "completion/statistics.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "cartan/core/parallel.hpp"
+#include "core/simd.hpp"
 
 namespace cartan::completion {
 
@@ -13,18 +15,30 @@ double mean_of(const SparseTensor& x) {
 
 namespace {
 
-// Of f(n), by fixed blocks, without a list of them all.
+// Of the squares of f(n, V) over vectors V and single numbers, by fixed blocks.
 template <class F>
-double sum_of(Index n, const F& f) {
-  constexpr Index block = 4096;
-  std::vector<double> parts(static_cast<std::size_t>((n + block - 1) / block));
-  parallel_for(n, block, [&](Index b, Index e) {
-    double s[8] = {};
+double squares_of(Index n, const F& f) {
+  using V = vector_of<double>::type;
+  constexpr Index block = 4096, lanes = 8, strips = 4;
+  const auto of = [&](Index b, Index e) {
+    V s[strips] = {};
+    double rest = 0;
     Index k = b;
-    for (; k + 8 <= e; k += 8)
-      for (Index lane = 0; lane < 8; ++lane) s[lane] += f(k + lane);
-    for (; k < e; ++k) s[0] += f(k);
-    parts[static_cast<std::size_t>(b / block)] = deterministic_sum(s, 8);
+    for (; k + strips * lanes <= e; k += strips * lanes)
+      for (Index i = 0; i < strips; ++i) {
+        const V v = f(k + i * lanes, V{});
+        s[i] += v * v;
+      }
+    for (; k < e; ++k) {
+      const double v = f(k, 0.0);
+      rest += v * v;
+    }
+    return horizontal_sum<double>((s[0] + s[1]) + (s[2] + s[3])) + rest;
+  };
+  std::vector<double> parts(static_cast<std::size_t>((n + block - 1) / block));
+  parallel_for(static_cast<Index>(parts.size()), 16, [&](Index b, Index e) {
+    for (Index p = b; p < e; ++p)
+      parts[static_cast<std::size_t>(p)] = of(p * block, std::min(n, (p + 1) * block));
   });
   return deterministic_sum(parts.data(), static_cast<Index>(parts.size()));
 }
@@ -33,13 +47,14 @@ double sum_of(Index n, const F& f) {
 
 double square_of(const SparseTensor& x) {
   const double* v = x.values().data();
-  return sum_of(x.size(), [&](Index n) { return v[n] * v[n]; });
+  return squares_of(x.size(), [&]<class T>(Index n, T) { return load<T>(v + n); });
 }
 
 double rmse_of(const SparseTensor& x, const Array& mean) {
   if (x.empty()) return 0;
   const double *v = x.values().data(), *m = mean.data<double>();
-  const double sum = sum_of(x.size(), [&](Index n) { return (v[n] - m[n]) * (v[n] - m[n]); });
+  const double sum =
+      squares_of(x.size(), [&]<class T>(Index n, T) { return load<T>(v + n) - load<T>(m + n); });
   return std::sqrt(sum / static_cast<double>(x.size()));
 }
 
