@@ -11,9 +11,11 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
 #include "completion/neural/product.hpp"
+#include "worst.hpp"
 
 using namespace cartan;
 using namespace cartan::completion;
+using cartan::testing::worst_of;
 
 namespace {
 
@@ -28,7 +30,35 @@ struct Sizes {
   Index m, n, k;
 };
 
-// Against sums in float64, of factors as the precision has them.
+// The worst error of op(a) op(b) against sums in float64, of factors as the precision has them, over the sums
+// of sizes.
+double worst_error(Products products, const Sizes& sizes, bool ta, bool tb, const std::vector<float>& a,
+                   const std::vector<float>& b, const std::vector<float>& bias, bool rectify) {
+  const auto& [m, n, k] = sizes;
+  std::vector<float> c(static_cast<std::size_t>(m * n), NAN);
+  multiply_float(products, m, n, k, {a.data(), ta ? m : k, ta}, {b.data(), tb ? k : n, tb}, c.data(),
+                 bias.empty() ? nullptr : bias.data(), rectify);
+  const auto seen = [&](float v) {
+    return static_cast<double>(products == Products::bf16 ? rounded_to_bfloat16(v) : v);
+  };
+  double worst = 0;
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < n; ++j) {
+      double sum = 0, scale = 1;
+      for (Index p = 0; p < k; ++p) {
+        const double term = seen(a[static_cast<std::size_t>(ta ? p * m + i : i * k + p)]) *
+                            seen(b[static_cast<std::size_t>(tb ? j * k + p : p * n + j)]);
+        sum += term;
+        scale += std::abs(term);
+      }
+      if (!bias.empty()) sum += static_cast<double>(bias[static_cast<std::size_t>(j)]);
+      if (rectify) sum = std::max(sum, 0.0);
+      worst = worst_of(worst,
+                       std::abs(sum - static_cast<double>(c[static_cast<std::size_t>(i * n + j)])) / scale);
+    }
+  return worst;
+}
+
 TEST(Products, MatchPlainSumsForAllSizesAndOrders) {
   for (const auto& [m, n, k] :
        {Sizes{1, 1, 1}, Sizes{8, 8, 1}, Sizes{12, 32, 2}, Sizes{13, 33, 3}, Sizes{25, 150, 7},
@@ -37,33 +67,53 @@ TEST(Products, MatchPlainSumsForAllSizesAndOrders) {
       for (const bool ta : {false, true})
         for (const bool tb : {false, true})
           for (const bool rectify : {false, true}) {
-            SCOPED_TRACE(testing::Message() << m << " " << n << " " << k << " " << ta << tb << rectify
-                                            << (products == Products::bf16));
-            const std::vector<float> a = normals(m * k, 1), b = normals(k * n, 2), bias = normals(n, 3);
-            std::vector<float> c(static_cast<std::size_t>(m * n), NAN);
-            multiply_float(products, m, n, k, {a.data(), ta ? m : k, ta}, {b.data(), tb ? k : n, tb},
-                           c.data(), bias.data(), rectify);
-            const auto seen = [&](float v) {
-              return static_cast<double>(products == Products::bf16 ? rounded_to_bfloat16(v) : v);
-            };
-            double worst = 0;
-            for (Index i = 0; i < m; ++i)
-              for (Index j = 0; j < n; ++j) {
-                double sum = 0, scale = 1;
-                for (Index p = 0; p < k; ++p) {
-                  const double term = seen(a[static_cast<std::size_t>(ta ? p * m + i : i * k + p)]) *
-                                      seen(b[static_cast<std::size_t>(tb ? j * k + p : p * n + j)]);
-                  sum += term;
-                  scale += std::abs(term);
-                }
-                sum += static_cast<double>(bias[static_cast<std::size_t>(j)]);
-                if (rectify) sum = std::max(sum, 0.0);
-                const double error =
-                    std::abs(sum - static_cast<double>(c[static_cast<std::size_t>(i * n + j)])) / scale;
-                worst = error <= worst ? worst : error;
-              }
-            EXPECT_LE(worst, 3e-6);
+            SCOPED_TRACE(::testing::Message() << m << " " << n << " " << k << " " << ta << tb << rectify
+                                              << (products == Products::bf16));
+            EXPECT_LE(worst_error(products, {m, n, k}, ta, tb, normals(m * k, 1), normals(k * n, 2),
+                                  normals(n, 3), rectify),
+                      3e-6);
           }
+}
+
+// Columns of zeros are left out, of one factor or both, along results and sums.
+TEST(Products, LeaveOutColumnsOfZeros) {
+  const Sizes sizes{70, 90, 110};
+  const auto& [m, n, k] = sizes;
+  const auto thinned = [](std::vector<float> x, Index columns, double share, std::uint64_t seed) {
+    for (std::size_t i = 0; i < x.size(); ++i)
+      if (Random(seed).uniform(i % static_cast<std::size_t>(columns)) < share) x[i] = i % 2 ? 0.0f : -0.0f;
+    return x;
+  };
+  for (const Products products : {Products::f32, Products::bf16})
+    for (const bool ta : {false, true})
+      for (const bool tb : {false, true})
+        for (const double zeros_a : {0.0, 0.7, 1.0})
+          for (const double zeros_b : {0.0, 0.7, 1.0}) {
+            SCOPED_TRACE(::testing::Message()
+                         << ta << tb << zeros_a << " " << zeros_b << (products == Products::bf16));
+            const std::vector<float> a = thinned(normals(m * k, 1), ta ? m : k, zeros_a, 4),
+                                     b = thinned(normals(k * n, 2), tb ? k : n, zeros_b, 5);
+            EXPECT_LE(worst_error(products, sizes, ta, tb, a, b, {}, false), 3e-6);
+            EXPECT_LE(worst_error(products, sizes, ta, tb, a, b, {}, true), 3e-6);
+            EXPECT_LE(worst_error(products, sizes, ta, tb, a, b, normals(n, 3), true), 3e-6);
+          }
+}
+
+// A layer's results for an entry have the same bits whatever entries stand beside it.
+TEST(Products, OfALayerGoRowByRow) {
+  const Index m = 64, n = 96, k = 80;
+  std::vector<float> a = normals(m * k, 1);
+  const std::vector<float> b = normals(k * n, 2), bias = normals(n, 3);
+  for (Index j = 0; j < k; j += 2) a[static_cast<std::size_t>(j)] = 0;
+  for (const Products products : {Products::f32, Products::bf16}) {
+    std::vector<float> all(static_cast<std::size_t>(m * n)), alike = all;
+    multiply_float(products, m, n, k, {a.data(), k}, {b.data(), k, true}, all.data(), bias.data(), true);
+    std::vector<float> first;  // the first entry, m times: half of the columns are zeros
+    for (Index i = 0; i < m; ++i) first.insert(first.end(), a.begin(), a.begin() + k);
+    multiply_float(products, m, n, k, {first.data(), k}, {b.data(), k, true}, alike.data(), bias.data(),
+                   true);
+    EXPECT_EQ(std::memcmp(all.data(), alike.data(), static_cast<std::size_t>(n) * sizeof(float)), 0);
+  }
 }
 
 TEST(Products, RoundToTheNearestEven) {
@@ -78,7 +128,9 @@ TEST(Products, HaveTheSameBitsForAnyThreadsAndCarryNaN) {
   const Index m = 300, n = 200, k = 700;
   std::vector<float> a = normals(m * k, 1);
   const std::vector<float> b = normals(k * n, 2);
-  a[5] = NAN;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (i % static_cast<std::size_t>(k) % 3 == 1) a[i] = 0;
+  a[4] = NAN;
   for (const Products products : {Products::f32, Products::bf16}) {
     std::vector<float> first;
     for (const int count : {1, 2, 3}) {

@@ -38,7 +38,7 @@ void describe(config::Fields& f, NeuralOptions& o) {
 
 namespace {
 
-constexpr Index piece = 8192;  // entries that are predicted at a time
+constexpr Index piece = 1024;  // entries that are predicted at a time: hidden layers stay in the cache
 
 std::vector<std::vector<bool>> seen_indices(const SparseTensor& train) {
   std::vector<std::vector<bool>> seen;

@@ -8,7 +8,9 @@
 namespace cartan::completion {
 
 /// c (m x n) = a (m x k) b (k x n) + bias, negative elements 0 with `rectify`. Sums in float32, over k in one
-/// order for any number of threads.
+/// order for any number of threads. Without a bias, columns of zeros (as they are stored) of either factor
+/// are left out, and what they meet in the other one is taken to be finite; with one, a row of c has the same
+/// bits whatever rows stand beside it.
 /// @param bias  a row (n), or nullptr
 void multiply_float(Products products, Index m, Index n, Index k, MatrixView<float> a, MatrixView<float> b,
                     float* c, const float* bias = nullptr, bool rectify = false);

@@ -12,6 +12,7 @@
 #endif
 
 #include "cartan/core/parallel.hpp"
+#include "completion/neural/cpu/live.hpp"
 #include "core/workspace.hpp"
 
 namespace cartan::completion {
@@ -242,11 +243,8 @@ void multiply_tiles(Index m, Index n, Index k, MatrixView<float> a, MatrixView<f
 
 #endif
 
-}  // namespace
-
-void multiply_float(Products products, Index m, Index n, Index k, MatrixView<float> a, MatrixView<float> b,
-                    float* c, const float* bias, bool rectify) {
-  if (m == 0 || n == 0) return;
+void multiply_all(Products products, Index m, Index n, Index k, MatrixView<float> a, MatrixView<float> b,
+                  float* c, const float* bias, bool rectify) {
 #ifdef __AVX512F__
   // Packing pays where every element is used many times.
   constexpr Index least = 8;
@@ -258,6 +256,35 @@ void multiply_float(Products products, Index m, Index n, Index k, MatrixView<flo
   }
 #endif
   multiply_plainly(products, m, n, k, a, b, c, bias, rectify);
+}
+
+}  // namespace
+
+void multiply_float(Products products, Index m, Index n, Index k, MatrixView<float> a, MatrixView<float> b,
+                    float* c, const float* bias, bool rectify) {
+  if (m == 0 || n == 0) return;
+  // With a bias nothing is left out: a prediction has the same bits whatever entries stand beside it.
+  if (bias || m * n * k < 1 << 18) return multiply_all(products, m, n, k, a, b, c, bias, rectify);
+  // the columns of a factor go along the results, or along what is summed
+  const Live of_a =
+                 a.transposed ? live_columns(a.data, k, m, a.stride) : live_columns(a.data, m, k, a.stride),
+             of_b =
+                 b.transposed ? live_columns(b.data, n, k, b.stride) : live_columns(b.data, k, n, b.stride);
+  Live rows{m, true, {}}, columns{n, true, {}}, inner{k, true, {}};
+  (a.transposed ? rows : inner) = of_a;
+  if (b.transposed)
+    inner = common(inner, of_b);
+  else
+    columns = of_b;
+  const Selected left(a, a.transposed ? inner : rows, a.transposed ? rows : inner),
+      right(b, b.transposed ? columns : inner, b.transposed ? inner : columns);
+  if (rows.all && columns.all)
+    return multiply_all(products, m, n, inner.count(), left.view, right.view, c, bias, rectify);
+  Scratch<float> some(rows.count() * columns.count());
+  if (some.size() > 0)
+    multiply_all(products, rows.count(), columns.count(), inner.count(), left.view, right.view, some.data(),
+                 nullptr, rectify);
+  spread(some.data(), rows, columns, c);
 }
 
 }  // namespace cartan::completion
