@@ -1,7 +1,8 @@
 // One masked decomposition, timed inside one process as completion_peers.py times its peers:
 //
 //     g++ -O2 -std=c++20 completion_speed.cpp $(pkg-config --cflags --libs cartan) -o completion_speed
-//     OMP_NUM_THREADS=1 ./completion_speed TRAIN.npy ALL.npy cp|tucker RANK RUNS [automatic|entries|dense]
+//     OMP_NUM_THREADS=1 ./completion_speed TRAIN.npy ALL.npy cp|tucker RANK RUNS [gaussian|poisson
+//     [als|lbfgs]]
 //
 // TRAIN has NaN where an entry is unknown, ALL where no one knows it. Prints processor seconds of the first
 // fit and the median of RUNS more, iterations, and the RMSE of the entries that TRAIN lacks.
@@ -18,17 +19,15 @@ using namespace cartan::completion;
 
 int main(int argc, char** argv) {
   if (argc < 6) {
-    std::fprintf(stderr, "usage: completion_speed TRAIN.npy ALL.npy cp|tucker RANK RUNS [ENGINE]\n");
+    std::fprintf(stderr, "usage: completion_speed TRAIN.npy ALL.npy cp|tucker RANK RUNS [LOSS [SOLVER]]\n");
     return 2;
   }
   const SparseTensor train = read_entries(argv[1]), all = read_entries(argv[2]);
   LowRankOptions o;
   o.ranks = {std::atoi(argv[4])}, o.ridge = 1e-5, o.max_iterations = 2000;
   if (const char* t = std::getenv("TOLERANCE")) o.tolerance = std::atof(t);
-  if (argc > 6)
-    o.engine = std::string(argv[6]) == "dense"     ? Engine::dense
-               : std::string(argv[6]) == "entries" ? Engine::entries
-                                                   : Engine::automatic;
+  if (argc > 6 && std::string(argv[6]) == "poisson") o.loss = Loss::poisson;
+  if (argc > 7 && std::string(argv[7]) == "lbfgs") o.solver = Solver::lbfgs;
   std::vector<double> seconds;
   Summary summary;
   Array y;

@@ -75,6 +75,9 @@ struct LossFunction {
   }
 };
 
+/// The sum of what n entries cost.
+double sum_of_losses(const LossFunction& loss, const double* y, const double* m, Index n);
+
 /// Throws std::invalid_argument where the values cannot have this loss.
 void check_values(const char* caller, const SparseTensor& x, const LossFunction& loss, bool multiplicative);
 

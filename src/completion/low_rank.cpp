@@ -247,7 +247,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
     std::unique_ptr<CanonicalDescent> descent;
     std::unique_ptr<QuasiNewton> all;
     if (newton)
-      all = std::make_unique<QuasiNewton>(als, penalties.nonnegative);
+      all = std::make_unique<QuasiNewton>(als, penalties.nonnegative, loss.positive());
     else if (o.solver != Solver::als)
       descent =
           std::make_unique<CanonicalDescent>(x, penalties, o.solver, o.seed + static_cast<unsigned>(start));

@@ -73,8 +73,8 @@ inline void add_all_rows(const double* x, Index n, const double* v, Index r, Ind
 
 // Puts zeros where x is NaN, eight numbers; a bit for each of those.
 inline unsigned zero_nans(double* x) {
-  const V v = load<V>(x);
 #ifdef __AVX512F__
+  const V v = load<V>(x);
   const __mmask8 bits = _mm512_cmp_pd_mask((__m512d)v, (__m512d)v, _CMP_UNORD_Q);
   store(x, (V)_mm512_maskz_mov_pd(static_cast<__mmask8>(~bits), (__m512d)v));
   return bits;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cartan/core/parallel.hpp"
+#include "completion/few_terms.hpp"
 #include "core/workspace.hpp"
 
 namespace cartan::completion {
@@ -39,6 +40,13 @@ Array Parts::values(const SparseTensor& x) const {
   Array out = Array::uninitialized({x.size()}, DType::f64);
   double* y = out.mutable_data<double>();
   const Columns c = columns_of(x);
+  if (FewTerms::fits(*this)) {
+    const FewTerms terms(*this, c);
+    parallel_for(x.size(), 16384, [&](Index b, Index e) {
+      for (Index n = b; n < e; ++n) y[n] = terms.value(n);
+    });
+    return out;
+  }
   parallel_for(x.size(), grain_of(4 * (width[0] + work_size())), [&](Index b, Index e) {
     Scratch<double> z(width[0]), work(work_size());
     for (Index n = b; n < e; ++n) y[n] = value(c, n, z.data(), work.data());

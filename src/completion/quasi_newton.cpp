@@ -4,9 +4,20 @@
 #include <cmath>
 
 #include "cartan/core/parallel.hpp"
+#include "completion/few_terms.hpp"
 #include "core/workspace.hpp"
 
 namespace cartan::completion {
+
+namespace {
+constexpr Index chunk = 64;    // entries that are taken together
+constexpr int most_modes = 8;  // of those whose rows are in registers all at once
+
+// Pieces of n entries that have a gradient of their own.
+Index pieces_of(Index n) {
+  return std::clamp<Index>(n / 2048, 1, 16);
+}
+}  // namespace
 
 void RowAls::clear_unknown(Parts& parts) const {
   for (int k = 0; k < x_.order(); ++k) {
@@ -17,23 +28,61 @@ void RowAls::clear_unknown(Parts& parts) const {
   }
 }
 
-void RowAls::gradient(const Parts& parts, std::vector<double>& g) const {
-  const Index n = x_.size();
+// The loss, and its derivative by all parts in one pass over the entries: a copy for each piece of them, of
+// rows in whole registers.
+double RowAls::gradient_of_few(const Parts& parts, std::vector<double>& g) const {
+  constexpr Index wide = 8;
+  const int d = x_.order();
+  const Index n = x_.size(), p = parts.width[0], rows = static_cast<Index>(g.size()) / p,
+              pieces = pieces_of(n), length = (n + pieces - 1) / pieces;
   const double* y = x_.values().data();
+  const FewTerms terms(parts, columns_);
+  std::vector<double> sums(static_cast<std::size_t>(pieces * rows * wide), 0.0),
+      losses(static_cast<std::size_t>(pieces));
+  parallel_for(n, length, [&](Index begin, Index end) {
+    double* first[most_modes];
+    first[0] = sums.data() + begin / length * rows * wide;
+    for (int k = 1; k < d; ++k) first[k] = first[k - 1] + parts.rows(k - 1) * wide;
+    double loss = 0, m[chunk], slope[chunk];
+    FewTerms::V row[most_modes], before[most_modes + 1];
+    before[0] = FewTerms::V{} + 1;
+    for (Index from = begin; from < end; from += chunk) {
+      const Index count = std::min(chunk, end - from);
+      for (Index q = 0; q < count; ++q) m[q] = terms.value(from + q);
+      loss += sum_of_losses(loss_, y + from, m, count);
+      for (Index q = 0; q < count; ++q) slope[q] = loss_.slope(y[from + q], m[q]);
+      for (Index q = 0; q < count; ++q) {
+        for (int k = 0; k < d; ++k) row[k] = terms.row(k, from + q), before[k + 1] = before[k] * row[k];
+        FewTerms::V behind = FewTerms::V{} + slope[q];
+        for (int k = d; k-- > 0;) {
+          double* to = first[k] + columns_[static_cast<std::size_t>(k)][from + q] * wide;
+          store(to, load<FewTerms::V>(to) + before[k] * behind);
+          behind *= row[k];
+        }
+      }
+    }
+    losses[static_cast<std::size_t>(begin / length)] = loss;
+  });
+  for (Index piece = 0; piece < pieces; ++piece)
+    for (Index i = 0; i < rows; ++i)
+      for (Index r = 0; r < p; ++r)
+        g[static_cast<std::size_t>(i * p + r)] +=
+            sums[static_cast<std::size_t>((piece * rows + i) * wide + r)];
+  return deterministic_sum(losses.data(), pieces);
+}
+
+// The loss, and its derivative by one part after the other.
+double RowAls::gradient_of_any(const Parts& parts, std::vector<double>& g) const {
+  const Index n = x_.size();
+  const Array values = parts.values(x_);
+  const double *y = x_.values().data(), *m = values.data<double>();
   std::vector<double> slope(static_cast<std::size_t>(n));
-  {
-    const Array m = parts.values(x_);
-    parallel_for(n, 16384, [&](Index b, Index e) {
-      for (Index k = b; k < e; ++k)
-        slope[static_cast<std::size_t>(k)] = loss_.slope(y[k], m.data<double>()[k]);
-    });
-  }
-  std::size_t size = 0, first = 0;
-  for (const auto& a : parts.data) size += a.size();
-  g.assign(size, 0.0);
+  parallel_for(n, 16384, [&](Index b, Index e) {
+    for (Index k = b; k < e; ++k) slope[static_cast<std::size_t>(k)] = loss_.slope(y[k], m[k]);
+  });
+  double* out = g.data();
   for (int k = 0; k < parts.count(); ++k) {
     const Index p = parts.width[static_cast<std::size_t>(k)], rows = parts.rows(k);
-    double* out = g.data() + first;
     if (k < x_.order()) {
       const auto& begin = begin_[static_cast<std::size_t>(k)];
       const std::uint32_t* list = list_[static_cast<std::size_t>(k)].data();
@@ -49,7 +98,7 @@ void RowAls::gradient(const Parts& parts, std::vector<double>& g) const {
           }
       });
     } else {  // the core: blocks of entries, summed in order
-      const Index pieces = std::clamp<Index>(n / 2048, 1, 16), length = (n + pieces - 1) / pieces;
+      const Index pieces = pieces_of(n), length = (n + pieces - 1) / pieces;
       std::vector<double> sums(static_cast<std::size_t>(pieces * p), 0.0);
       parallel_for(n, length, [&](Index b, Index e) {
         double* s = sums.data() + b / length * p;
@@ -62,17 +111,34 @@ void RowAls::gradient(const Parts& parts, std::vector<double>& g) const {
       for (Index piece = 0; piece < pieces; ++piece)
         for (Index r = 0; r < p; ++r) out[r] += sums[static_cast<std::size_t>(piece * p + r)];
     }
+    out += parts.data[static_cast<std::size_t>(k)].size();
+  }
+  return loss_of(values);
+}
+
+double RowAls::gradient(const Parts& parts, std::vector<double>& g) const {
+  std::size_t size = 0;
+  for (const auto& a : parts.data) size += a.size();
+  g.assign(size, 0.0);
+  // a copy of the gradient for each of sixteen pieces of the entries is to be small beside these
+  const bool few =
+      FewTerms::fits(parts) && x_.order() <= most_modes && 8 * static_cast<Index>(size) <= x_.size();
+  const double loss = few ? gradient_of_few(parts, g) : gradient_of_any(parts, g);
+  double* out = g.data();
+  for (int k = 0; k < parts.count(); ++k) {
     const auto& a = parts.data[static_cast<std::size_t>(k)];
+    const std::size_t p = static_cast<std::size_t>(parts.width[static_cast<std::size_t>(k)]);
     const double rough = smooth(k);
     for (std::size_t i = 0; i < a.size(); ++i) {
       out[i] += 2 * penalties_.ridge * a[i] + penalties_.lasso;
-      if (rough > 0 && i >= static_cast<std::size_t>(p)) {
-        const double e = 2 * rough * (a[i] - a[i - static_cast<std::size_t>(p)]);
-        out[i] += e, out[i - static_cast<std::size_t>(p)] -= e;
+      if (rough > 0 && i >= p) {
+        const double e = 2 * rough * (a[i] - a[i - p]);
+        out[i] += e, out[i - p] -= e;
       }
     }
-    first += a.size();
+    out += a.size();
   }
+  return loss + penalty(parts);
 }
 
 namespace {
@@ -125,6 +191,7 @@ std::vector<double> QuasiNewton::direction(const std::vector<double>& x) const {
 
 bool QuasiNewton::step(Parts& parts) {
   const std::vector<double> x = packed(parts);
+  std::vector<double> fresh;
   for (bool again = true; again;) {
     std::vector<double> d = direction(x);
     double along = dot(d, gradient_);
@@ -135,15 +202,15 @@ bool QuasiNewton::step(Parts& parts) {
       for (int attempt = 0; attempt < 40; ++attempt, t /= 2) {
         std::vector<double> next(x.size()), moved(x.size());
         for (std::size_t i = 0; i < x.size(); ++i) {
-          next[i] = nonnegative_ ? std::max(0.0, x[i] + t * d[i]) : x[i] + t * d[i];
+          next[i] = nonnegative_ ? std::max(least_left_ * x[i], x[i] + t * d[i]) : x[i] + t * d[i];
           moved[i] = next[i] - x[i];
         }
         unpack(next, parts);
-        const double value = rows_.objective(parts);
+        const double value = rows_.gradient(parts, fresh);
         if (!(value < objective_ && value <= objective_ + 1e-4 * dot(gradient_, moved))) continue;
-        std::vector<double> change = gradient_;
-        rows_.gradient(parts, gradient_);
-        for (std::size_t i = 0; i < change.size(); ++i) change[i] = gradient_[i] - change[i];
+        std::vector<double> change(fresh.size());
+        for (std::size_t i = 0; i < change.size(); ++i) change[i] = fresh[i] - gradient_[i];
+        gradient_ = std::move(fresh);
         const double curvature = dot(moved, change);
         if (curvature > 1e-12 * std::sqrt(dot(moved, moved) * dot(change, change))) {
           memory_.push_back({std::move(moved), std::move(change), curvature});
@@ -162,8 +229,7 @@ bool QuasiNewton::step(Parts& parts) {
 double QuasiNewton::iterate(Parts& parts) {
   if (!std::isfinite(objective_)) {
     rows_.clear_unknown(parts);
-    objective_ = rows_.objective(parts);
-    rows_.gradient(parts, gradient_);
+    objective_ = rows_.gradient(parts, gradient_);
   }
   for (int k = 0; k < 5; ++k)
     if (!step(parts)) break;

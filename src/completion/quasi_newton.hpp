@@ -12,7 +12,10 @@ namespace cartan::completion {
 class QuasiNewton {
  public:
   /// `rows`, which knows objective and gradient, must outlive it.
-  QuasiNewton(const RowAls& rows, bool nonnegative) : rows_(rows), nonnegative_(nonnegative) {}
+  /// @param barrier  the loss grows without bound where the tensor is zero: a step leaves a tenth of every
+  /// number, since one that reaches the bound goes so far up that hundreds of cuts bring it back
+  QuasiNewton(const RowAls& rows, bool nonnegative, bool barrier)
+      : rows_(rows), nonnegative_(nonnegative), least_left_(barrier ? 0.1 : 0) {}
   /// Five steps, fewer at a minimum; the objective afterwards, which is not above the one before.
   double iterate(Parts& parts);
 
@@ -26,6 +29,7 @@ class QuasiNewton {
 
   const RowAls& rows_;
   bool nonnegative_;
+  double least_left_;
   double objective_ = INFINITY;
   std::vector<double> gradient_;
   std::deque<Pair> memory_;

@@ -5,6 +5,7 @@
 
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
+#include "completion/few_terms.hpp"
 #include "completion/normal.hpp"
 #include "core/gemm.hpp"
 #include "core/simd.hpp"
@@ -266,19 +267,32 @@ void RowAls::solve(Parts& parts, int k, Index i, Room& room) const {
   if (multiplies()) {  // b over c multiplies
     room.b.fill(0), room.c.fill(0);
     const double beta = loss_.kind == Loss::poisson ? 1 : loss_.kind == Loss::beta ? loss_.beta : 2;
-    for (std::uint32_t at = first; at < last; ++at) {
-      const Index n = list[at];
-      parts.design(k, columns_, n, z, room.work.data());
-      double m = 0;
-      for (Index r = 0; r < p; ++r) m += z[r] * u[r];
+    const auto up_down = [&](double t, double m) -> std::pair<double, double> {
       m = std::max(m, 1e-300);
-      const double up = beta == 2   ? y[n]
-                        : beta == 1 ? y[n] / m
-                                    : y[n] * std::pow(m, beta - 2),
-                   down = beta == 2   ? m
-                          : beta == 1 ? 1
-                                      : std::pow(m, beta - 1);
-      for (Index r = 0; r < p; ++r) b[r] += up * z[r], c[r] += down * z[r];
+      if (beta == 1) return {t / m, 1};
+      if (beta == 2) return {t, m};
+      return {t * std::pow(m, beta - 2), std::pow(m, beta - 1)};
+    };
+    if (FewTerms::fits(parts)) {
+      const FewTerms terms(parts, columns_);
+      const FewTerms::V row = terms.load(u);
+      FewTerms::V over{}, under{};
+      for (std::uint32_t at = first; at < last; ++at) {
+        const Index n = list[at];
+        const FewTerms::V zn = terms.product(n, k);
+        const auto [up, down] = up_down(y[n], dense::sum_of(zn * row));
+        over += up * zn, under += down * zn;
+      }
+      terms.store(b, over), terms.store(c, under);
+    } else {
+      for (std::uint32_t at = first; at < last; ++at) {
+        const Index n = list[at];
+        parts.design(k, columns_, n, z, room.work.data());
+        double m = 0;
+        for (Index r = 0; r < p; ++r) m += z[r] * u[r];
+        const auto [up, down] = up_down(y[n], m);
+        for (Index r = 0; r < p; ++r) b[r] += up * z[r], c[r] += down * z[r];
+      }
     }
     const double power = beta < 1 ? 1 / (2 - beta) : beta > 2 ? 1 / (beta - 1) : 1;
     for (Index r = 0; r < p; ++r) {
@@ -482,19 +496,26 @@ void RowAls::conjugate_gradients(Parts& parts, int k) {
 }
 
 double RowAls::loss(const Parts& parts) const {
-  if (dense_) return dense_->square(parts);
-  const Array m = parts.values(x_);
-  const double* y = x_.values().data();
+  return dense_ ? dense_->square(parts) : loss_of(parts.values(x_));
+}
+
+double RowAls::loss_of(const Array& values) const {
+  constexpr Index block = 4096;
   const Index n = x_.size();
-  std::vector<double> terms(static_cast<std::size_t>(n));
-  parallel_for(n, 16384, [&](Index b, Index e) {
-    for (Index k = b; k < e; ++k) terms[static_cast<std::size_t>(k)] = loss_(y[k], m.data<double>()[k]);
+  std::vector<double> sums(static_cast<std::size_t>((n + block - 1) / block));
+  parallel_for(n, block, [&](Index b, Index e) {
+    sums[static_cast<std::size_t>(b / block)] =
+        sum_of_losses(loss_, x_.values().data() + b, values.data<double>() + b, e - b);
   });
-  return deterministic_sum(terms.data(), n);
+  return deterministic_sum(sums.data(), static_cast<Index>(sums.size()));
 }
 
 double RowAls::objective(const Parts& parts) const {
-  double sum = loss(parts);
+  return loss(parts) + penalty(parts);
+}
+
+double RowAls::penalty(const Parts& parts) const {
+  double sum = 0;
   for (int k = 0; k < parts.count(); ++k) {
     const auto& a = parts.data[static_cast<std::size_t>(k)];
     const Index p = parts.width[static_cast<std::size_t>(k)];

@@ -39,10 +39,14 @@ class RowAls {
   void core(Parts& parts) { single_row(parts, parts.count() - 1); }
   /// Zeros in the rows of which nothing is known.
   void clear_unknown(Parts& parts) const;
-  /// The derivative of the objective (of a lasso: at parts >= 0) by all parts, one after the other.
-  void gradient(const Parts& parts, std::vector<double>& g) const;
+  /// The objective and its derivative (of a lasso: at parts >= 0) by all parts, one after the other.
+  double gradient(const Parts& parts, std::vector<double>& g) const;
 
  private:
+  double loss_of(const Array& values) const;
+  double penalty(const Parts& parts) const;
+  double gradient_of_few(const Parts& parts, std::vector<double>& g) const;
+  double gradient_of_any(const Parts& parts, std::vector<double>& g) const;
   void part(Parts& parts, int k);
   void dense_part(Parts& parts, int k);
   void single_row(Parts& parts, int k);

@@ -76,9 +76,10 @@ void spread(const float* from, const Live& rows, const Live& columns, float* c) 
   parallel_for(m, grain_of(n), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       // the rows from this one to the next, so that every row is written once
-      const Index row = rows.all ? i : rows.list[static_cast<std::size_t>(i)],
-                  first = i == 0 ? 0 : row,
-                  next = i + 1 == m ? rows.of : rows.all ? i + 1 : rows.list[static_cast<std::size_t>(i) + 1];
+      const Index row = rows.all ? i : rows.list[static_cast<std::size_t>(i)], first = i == 0 ? 0 : row,
+                  next = i + 1 == m ? rows.of
+                         : rows.all ? i + 1
+                                    : rows.list[static_cast<std::size_t>(i) + 1];
       std::fill(c + first * wide, c + next * wide, 0.0f);
       float* to = c + row * wide;
       if (columns.all) std::copy_n(from + i * n, n, to);
