@@ -75,7 +75,7 @@ for name, (x, rank) in tensors.items():
             rows.append(np.median(np.array(turns), axis=0))
         r = np.median(np.array(rows), axis=0)
         print(f"{name:10s} {method:7s} rank {rank}: tensorly {1e3 * r[0]:.2f} ms, RMSE {r[1]:.5g}; cartan {1e3 * r[2]:.3f} ms "
-              f"(the first in a process {1e3 * r[3]:.3f}), RMSE {r[4]:.5g}; {r[0] / r[2]:.1f} times", flush=True)
+              f"(first in a process {1e3 * r[3]:.3f}), RMSE {r[4]:.5g}; {r[0] / r[2]:.1f} times", flush=True)
 
 import logging
 

@@ -4,8 +4,9 @@
 //     OMP_NUM_THREADS=1 ./completion_speed TRAIN.npy ALL.npy cp|tucker RANK RUNS [gaussian|poisson
 //     [als|lbfgs]]
 //
-// TRAIN has NaN where an entry is unknown, ALL where no one knows it. Prints processor seconds of the first
-// fit and the median of RUNS more, iterations, and the RMSE of the entries that TRAIN lacks.
+// with TOLERANCE and SEED of the environment. TRAIN has NaN where an entry is unknown, ALL where no one knows
+// it. Prints processor seconds of the first fit and the median of RUNS more, iterations, and the RMSE of the
+// entries that TRAIN lacks.
 #include <algorithm>
 #include <cartan/completion/low_rank.hpp>
 #include <cmath>
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
   LowRankOptions o;
   o.ranks = {std::atoi(argv[4])}, o.ridge = 1e-5, o.max_iterations = 2000;
   if (const char* t = std::getenv("TOLERANCE")) o.tolerance = std::atof(t);
+  if (const char* seed = std::getenv("SEED")) o.seed = static_cast<std::uint64_t>(std::atoll(seed));
   if (argc > 6 && std::string(argv[6]) == "poisson") o.loss = Loss::poisson;
   if (argc > 7 && std::string(argv[7]) == "lbfgs") o.solver = Solver::lbfgs;
   std::vector<double> seconds;

@@ -18,8 +18,8 @@ class FewTerms {
       modes_.push_back({parts.row(k, 0), columns[static_cast<std::size_t>(k)]});
   }
 
-  /// Of entry n: the product of the rows of all modes but `without`, lanes beyond the terms zero (or one, where
-  /// there is no other mode).
+  /// Of entry n: the product of the rows of all modes but `without`, lanes beyond the terms zero (or one,
+  /// where there is no other mode).
   V product(Index n, int without) const {
     V z = V{} + 1;
     for (int k = 0; k < static_cast<int>(modes_.size()); ++k)

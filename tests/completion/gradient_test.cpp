@@ -16,8 +16,8 @@ using completion::testing::random_tensor;
 
 namespace {
 
-constexpr LossFunction losses[] = {{Loss::gaussian, 1, 2}, {Loss::huber, 0.7, 2}, {Loss::poisson, 1, 2},
-                                   {Loss::bernoulli, 1, 2}, {Loss::beta, 1, 0},   {Loss::beta, 1, 1.5}};
+constexpr LossFunction losses[] = {{Loss::gaussian, 1, 2},  {Loss::huber, 0.7, 2}, {Loss::poisson, 1, 2},
+                                   {Loss::bernoulli, 1, 2}, {Loss::beta, 1, 0},    {Loss::beta, 1, 1.5}};
 
 // Values that a loss can have, at places drawn evenly.
 SparseTensor values_for(const LossFunction& loss, const Shape& shape, Index count) {
@@ -45,7 +45,8 @@ std::vector<std::unique_ptr<Parts>> formats_of(const Shape& shape) {
 // Against differences along drawn directions, through one pass over many entries and part by part over few.
 TEST(Gradients, AreThoseOfTheObjective) {
   for (const LossFunction& loss : losses)
-    for (const auto& [shape, count] : {std::pair<Shape, Index>{{6, 5, 7}, 60}, {{9, 8, 30}, 2000}, {{5, 4, 6, 7}, 700}})
+    for (const auto& [shape, count] :
+         {std::pair<Shape, Index>{{6, 5, 7}, 60}, {{9, 8, 30}, 2000}, {{5, 4, 6, 7}, 700}})
       for (auto& parts : formats_of(shape)) {
         SCOPED_TRACE(::testing::Message() << name_of(loss.kind) << " beta " << loss.beta << ", " << count
                                           << " entries, width " << parts->width[0]);
@@ -101,14 +102,16 @@ TEST(Losses, AreSummedAsTheyAre) {
     for (int k = 0; k < 1003; ++k) {
       const double u = Random(9).uniform(static_cast<std::uint64_t>(k));
       y.push_back(loss.kind == Loss::bernoulli ? k % 2 : k % 7 + (loss.kind == Loss::beta ? 1 : 0));
-      m.push_back(loss.positive() ? (loss.kind == Loss::poisson ? std::exp(600 * (u - 0.5)) : 0.1 + u) : 4 * u - 2);
+      m.push_back(loss.positive() ? (loss.kind == Loss::poisson ? std::exp(600 * (u - 0.5)) : 0.1 + u)
+                                  : 4 * u - 2);
     }
     if (loss.kind == Loss::poisson) m[0] = 0, m[1] = 1, m[2] = std::nextafter(1, 2), m[3] = std::sqrt(0.5);
     for (const Index n : {0, 5, 8, 1003}) {
       double sum = 0, size = 0;
       for (std::size_t k = 0; k < static_cast<std::size_t>(n); ++k)
         sum += loss(y[k], m[k]), size += std::abs(loss(y[k], m[k]));
-      EXPECT_LE(std::abs(sum_of_losses(loss, y.data(), m.data(), n) - sum), 1e-14 * size) << name_of(loss.kind);
+      EXPECT_LE(std::abs(sum_of_losses(loss, y.data(), m.data(), n) - sum), 1e-14 * size)
+          << name_of(loss.kind);
     }
   }
   // one entry eight times: the digits of the logarithm
@@ -136,7 +139,8 @@ TEST(Gradients, LeadCountsToTheirRatesInFewSteps) {
   EXPECT_TRUE(fitted.summary.converged);
   EXPECT_LE(fitted.summary.iterations, 30);
   completion::testing::expect_falling(fitted.summary.objective);
-  EXPECT_LE(completion::testing::rmse(completion::testing::observed(where, truth), fitted.tensor.at(where.index_array()) * 0.1),
+  EXPECT_LE(completion::testing::rmse(completion::testing::observed(where, truth),
+                                      fitted.tensor.at(where.index_array()) * 0.1),
             0.03);
 }
 
