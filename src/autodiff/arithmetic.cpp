@@ -50,8 +50,8 @@ Arrays Binary<Tag>::vjp(const Arrays& in, const Arrays&, const Arrays& cotangent
                         const std::vector<bool>& wanted) const {
   const Array& c = cotangents[0];
   Arrays g(2);
-  if (wanted[0]) g[0] = sum_to(Tag::da(in[0], in[1], c), in[0].shape());
-  if (wanted[1]) g[1] = sum_to(Tag::db(in[0], in[1], c), in[1].shape());
+  if (wanted[0]) g[0] = sum_to(Tag::da(in[0], in[1], c), of_a_);
+  if (wanted[1]) g[1] = sum_to(Tag::db(in[0], in[1], c), of_b_);
   return g;
 }
 
@@ -85,7 +85,8 @@ Shape common_shape(const char* op, const Array& a, const Array& b) {
 
 template <class Tag>
 Array binary(const Array& a, const Array& b) {
-  return run(std::make_shared<primitives::Binary<Tag>>(common_shape(Tag::name, a, b)), {a, b});
+  return run(std::make_shared<primitives::Binary<Tag>>(a.shape(), b.shape(), common_shape(Tag::name, a, b)),
+             {a, b});
 }
 
 template <class Tag>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autodiff/last_gradients.hpp"
 #include "autodiff/multilinear.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/update.hpp"
@@ -16,7 +17,7 @@ Array block_of(const Array& a, const Blocks& blocks, std::size_t k) {
 
 // The derivative of such a function is one too: of the arguments and of the cotangents, which have the blocks
 // of the results; its results have the blocks of the arguments.
-class Checkpoint : public Primitive {
+class Checkpoint : public Primitive, public ReadsInputs {
  public:
   Checkpoint(BlockFunction f, std::size_t count, std::vector<Blocks> of_x, std::vector<Blocks> of_results)
       : f_(std::move(f)), count_(count), of_x_(std::move(of_x)), of_results_(std::move(of_results)) {}
@@ -88,7 +89,8 @@ class Checkpoint : public Primitive {
     const Arrays y = f(block, x);
     Arrays results;
     for (const std::size_t j : given) results.push_back(y[j]);
-    return gradients(results, by, Arrays(all.begin() + arguments, all.end()), again);
+    const Arrays cotangents(all.begin() + arguments, all.end());
+    return again ? gradients(results, by, cotangents, true) : last_gradients(results, by, cotangents);
   }
 
   BlockFunction f_;

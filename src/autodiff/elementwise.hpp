@@ -2,6 +2,9 @@
 // Elementwise primitives. Their values stand in cpu/elementwise.cpp and cuda/elementwise.cu, their
 // derivatives in functions.cpp (of one array) and arithmetic.cpp.
 
+#include <type_traits>
+
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/primitive.hpp"
 
 namespace cartan::primitives {
@@ -36,9 +39,17 @@ CARTAN_UNARY_OPS(CARTAN_TAG)
 CARTAN_BINARY_OPS(CARTAN_TAG)
 #undef CARTAN_TAG
 
+// Those whose derivatives are functions of their values; the others' are of their arguments, but for signs.
 template <class Tag>
-class Unary : public Primitive {
+inline constexpr bool by_value = std::disjunction_v<std::is_same<Tag, Exp>, std::is_same<Tag, Tanh>,
+                                                    std::is_same<Tag, Sqrt>, std::is_same<Tag, Reciprocal>,
+                                                    std::is_same<Tag, Sigmoid>>;
+
+template <class Tag>
+class Unary : public Primitive, public Reads {
  public:
+  bool reads_input(std::size_t) const override { return !by_value<Tag> && !std::is_same_v<Tag, Sign>; }
+  bool reads_output(std::size_t) const override { return by_value<Tag>; }
   const char* name() const override { return Tag::name; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays eval_cuda(const Arrays& in) const override;
@@ -48,9 +59,14 @@ class Unary : public Primitive {
 };
 
 template <class Tag>
-class Binary : public Primitive {
+class Binary : public Primitive, public Reads {
  public:
-  explicit Binary(Shape shape) : shape_(std::move(shape)) {}
+  Binary(Shape a, Shape b, Shape shape)
+      : of_a_(std::move(a)), of_b_(std::move(b)), shape_(std::move(shape)) {}
+  bool reads_input(std::size_t) const override {
+    return !std::is_same_v<Tag, Add> && !std::is_same_v<Tag, Subtract>;
+  }
+  bool reads_output(std::size_t) const override { return false; }
   const char* name() const override { return Tag::name; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays eval_cuda(const Arrays& in) const override;
@@ -58,10 +74,10 @@ class Binary : public Primitive {
              const std::vector<bool>& wanted) const override;
 
  private:
-  Shape shape_;  // of the result
+  Shape of_a_, of_b_, shape_;  // of the arguments and the result
 };
 
-class Scale : public Primitive {
+class Scale : public Primitive, public ReadsNothing {
  public:
   explicit Scale(double factor) : factor_(factor) {}
   const char* name() const override { return "scale"; }
@@ -74,7 +90,7 @@ class Scale : public Primitive {
   double factor_;
 };
 
-class Shift : public Primitive {
+class Shift : public Primitive, public ReadsNothing {
  public:
   explicit Shift(double offset) : offset_(offset) {}
   const char* name() const override { return "shift"; }
@@ -88,8 +104,10 @@ class Shift : public Primitive {
 };
 
 // (condition, a, b)
-class Where : public Primitive {
+class Where : public Primitive, public Reads {
  public:
+  bool reads_input(std::size_t k) const override { return k == 0; }
+  bool reads_output(std::size_t) const override { return false; }
   const char* name() const override { return "where"; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays eval_cuda(const Arrays& in) const override;
@@ -97,7 +115,7 @@ class Where : public Primitive {
              const std::vector<bool>& wanted) const override;
 };
 
-class Power : public Primitive {
+class Power : public Primitive, public ReadsInputs {
  public:
   explicit Power(double exponent) : exponent_(exponent) {}
   const char* name() const override { return "power"; }
@@ -113,7 +131,7 @@ class Power : public Primitive {
 
 // (x) -> silu(x), and (x, c) -> c * d^n/dx^n silu(x). With s = sigmoid(x) the derivatives of s are
 // polynomials p_n(s), p_0 = s, p_{n+1} = p_n'(s) (s - s^2), and d^n (x s)/dx^n = x p_n(s) + n p_{n-1}(s).
-class Silu : public Primitive {
+class Silu : public Primitive, public ReadsInputs {
  public:
   explicit Silu(int order);
   const char* name() const override { return "silu"; }
@@ -127,7 +145,7 @@ class Silu : public Primitive {
   std::vector<double> slope_, constant_;  // coefficients of p_n and n p_{n-1}
 };
 
-class Conjugate : public Primitive {
+class Conjugate : public Primitive, public ReadsNothing {
  public:
   const char* name() const override { return "conjugate"; }
   Arrays eval_cpu(const Arrays& in) const override;
@@ -137,7 +155,7 @@ class Conjugate : public Primitive {
 };
 
 // The real (part 0) or imaginary (part 1) part.
-class Part : public Primitive {
+class Part : public Primitive, public ReadsNothing {
  public:
   explicit Part(int part) : part_(part) {}
   const char* name() const override { return part_ ? "imag" : "real"; }
@@ -150,7 +168,7 @@ class Part : public Primitive {
   int part_;
 };
 
-class MakeComplex : public Primitive {
+class MakeComplex : public Primitive, public ReadsNothing {
  public:
   const char* name() const override { return "make_complex"; }
   Arrays eval_cpu(const Arrays& in) const override;

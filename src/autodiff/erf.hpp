@@ -1,10 +1,11 @@
 #pragma once
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/primitive.hpp"
 
 namespace cartan::primitives {
 
-class Erf : public Primitive {
+class Erf : public Primitive, public ReadsInputs {
  public:
   const char* name() const override { return "erf"; }
   Arrays eval_cpu(const Arrays& in) const override;

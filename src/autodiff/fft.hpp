@@ -1,12 +1,13 @@
 #pragma once
 // The primitives of <cartan/autodiff/fft.hpp>. Each kind is closed under its adjoint.
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/primitive.hpp"
 
 namespace cartan::primitives {
 
 /// y = factor F x or factor conj(F) x, complex.
-class Fft : public Primitive {
+class Fft : public Primitive, public ReadsNothing {
  public:
   Fft(std::vector<int> axes, bool inverse, double factor)
       : axes_(std::move(axes)), factor_(factor), inverse_(inverse) {}
@@ -24,7 +25,7 @@ class Fft : public Primitive {
 /// Real to half of a spectrum: y = factor C F x; and back: x = factor Re F^H M C y, where M counts an element
 /// for its mirror image too: 1 in the planes that are their own, 2 elsewhere. C is M (of the first), its
 /// inverse (of the second) or one; (M F)^T is Re F^H M, F^T is Re F^H M M^-1.
-class RealFft : public Primitive {
+class RealFft : public Primitive, public ReadsNothing {
  public:
   /// @param n  real elements along the last axis
   RealFft(std::vector<int> axes, Index n, bool inverse, bool weighted, double factor)
@@ -43,7 +44,7 @@ class RealFft : public Primitive {
 
 /// y = factor B K A x along each axis, K the cosine transform of a type, A and B diagonal: `before` and
 /// `after` for the first element (of type 1 for the last too), 1 elsewhere.
-class CosineTransform : public Primitive {
+class CosineTransform : public Primitive, public ReadsNothing {
  public:
   CosineTransform(std::vector<int> axes, int type, double before, double after, double factor)
       : axes_(std::move(axes)), type_(type), before_(before), after_(after), factor_(factor) {}

@@ -1,6 +1,7 @@
 #pragma once
 // Products of matrices.
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/primitive.hpp"
 
 namespace cartan::primitives {
@@ -11,7 +12,7 @@ struct MatrixSizes {
 };
 
 // Both with the same leading axes.
-class MatMul : public Primitive {
+class MatMul : public Primitive, public ReadsInputs {
  public:
   MatMul(MatrixSizes sizes, Shape shape, bool ta, bool tb)
       : sizes_(sizes), shape_(std::move(shape)), ta_(ta), tb_(tb) {}
@@ -28,8 +29,10 @@ class MatMul : public Primitive {
 };
 
 // (x, weight, bias)
-class Linear : public Primitive {
+class Linear : public Primitive, public Reads {
  public:
+  bool reads_input(std::size_t k) const override { return k < 2; }
+  bool reads_output(std::size_t) const override { return false; }
   const char* name() const override { return "linear"; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays eval_cuda(const Arrays& in) const override;

@@ -13,11 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/ops.hpp"
 
 namespace cartan {
 
-class Multilinear : public Primitive {
+class Multilinear : public Primitive, public ReadsInputs {
  public:
   // The member of `slot` in a form of `slots` arguments. Slots in which the form is not linear may be among
   // them: there is no member of those, but derivative() may know better.
@@ -64,7 +65,7 @@ class Multilinear : public Primitive {
 };
 
 // Derivatives in one pass where nobody differentiates once more: made where recording() is off alone.
-class LastDerivatives : public Primitive {
+class LastDerivatives : public Primitive, public ReadsNothing {
  public:
   Arrays vjp(const Arrays&, const Arrays&, const Arrays&, const std::vector<bool>&) const override {
     throw std::logic_error(std::string("[") + name() + "] these derivatives are not differentiated again");
@@ -80,8 +81,9 @@ inline Arrays at_wanted(const Arrays& found, const std::vector<bool>& wanted) {
   return all;
 }
 
-// Several primitives of one output computed in one pass, each an output here. Its vjp is theirs.
-class Jointly : public Primitive {
+// Several primitives of one output, which they do not read, computed in one pass, each an output here. Its
+// vjp is theirs.
+class Jointly : public Primitive, public ReadsInputs {
  public:
   struct Part {
     std::shared_ptr<const Primitive> primitive;

@@ -7,21 +7,21 @@
 namespace cartan {
 namespace primitives {
 
-Arrays Sum::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
-  Shape kept = in[0].shape();
+Arrays Sum::vjp(const Arrays&, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
+  Shape kept = from_;
   for (std::size_t k = first_; k <= last_ && k < kept.size(); ++k) kept[k] = 1;
-  return {broadcast_to(reshape(cotangents[0], kept), in[0].shape())};
+  return {broadcast_to(reshape(cotangents[0], kept), from_)};
 }
 
-Arrays BroadcastTo::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+Arrays BroadcastTo::vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
                         const std::vector<bool>&) const {
-  return {sum_to(cotangents[0], in[0].shape())};
+  return {sum_to(cotangents[0], from_)};
 }
 
 }  // namespace primitives
 
 Array sum(const Array& a) {
-  return run(std::make_shared<primitives::Sum>(0, a.shape().empty() ? 0 : a.shape().size() - 1, Shape{}),
+  return run(std::make_shared<primitives::Sum>(0, a.shape().empty() ? 0 : a.shape().size() - 1, a.shape(), Shape{}),
              {a});
 }
 
@@ -32,7 +32,7 @@ Array sum(const Array& a, int axis, bool keep_axis) {
     shape[k] = 1;
   else
     shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(k));
-  return run(std::make_shared<primitives::Sum>(k, k, std::move(shape)), {a});
+  return run(std::make_shared<primitives::Sum>(k, k, a.shape(), std::move(shape)), {a});
 }
 
 Array mean(const Array& a) {
@@ -46,7 +46,7 @@ Array broadcast_to(const Array& a, const Shape& shape) {
   if (a.shape() == shape) return a;
   require(broadcast_shape("broadcast_to", a.shape(), shape) == shape, "[broadcast_to] shape ", a.shape(),
           " to ", shape);
-  return run(std::make_shared<primitives::BroadcastTo>(shape), {a});
+  return run(std::make_shared<primitives::BroadcastTo>(a.shape(), shape), {a});
 }
 
 Array sum_to(const Array& a, const Shape& shape) {
@@ -63,7 +63,7 @@ Array sum_to(const Array& a, const Shape& shape) {
     while (first > 0 && summed(first - 1)) --first;
     Shape kept = out.shape();
     for (std::size_t i = first; i <= k; ++i) kept[i] = 1;
-    out = run(std::make_shared<primitives::Sum>(first, k, std::move(kept)), {out});
+    out = run(std::make_shared<primitives::Sum>(first, k, out.shape(), std::move(kept)), {out});
     k = first;
   }
   return out.shape() == shape ? out : reshape(out, shape);

@@ -1,15 +1,16 @@
 #pragma once
 // Sums and their adjoint, broadcasting.
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/primitive.hpp"
 
 namespace cartan::primitives {
 
-// Sums the axes first..last; the result has `shape`.
-class Sum : public Primitive {
+// Sums the axes first..last of an array of shape `from`; the result has `shape`.
+class Sum : public Primitive, public ReadsNothing {
  public:
-  Sum(std::size_t first, std::size_t last, Shape shape)
-      : first_(first), last_(last), shape_(std::move(shape)) {}
+  Sum(std::size_t first, std::size_t last, Shape from, Shape shape)
+      : first_(first), last_(last), from_(std::move(from)), shape_(std::move(shape)) {}
   const char* name() const override { return "sum"; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays eval_cuda(const Arrays& in) const override;
@@ -29,12 +30,12 @@ class Sum : public Primitive {
   }
 
   std::size_t first_, last_;
-  Shape shape_;
+  Shape from_, shape_;
 };
 
-class BroadcastTo : public Primitive {
+class BroadcastTo : public Primitive, public ReadsNothing {
  public:
-  explicit BroadcastTo(Shape shape) : shape_(std::move(shape)) {}
+  BroadcastTo(Shape from, Shape shape) : from_(std::move(from)), shape_(std::move(shape)) {}
   const char* name() const override { return "broadcast_to"; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays eval_cuda(const Arrays& in) const override;
@@ -42,7 +43,7 @@ class BroadcastTo : public Primitive {
              const std::vector<bool>& wanted) const override;
 
  private:
-  Shape shape_;
+  Shape from_, shape_;
 };
 
 }  // namespace cartan::primitives

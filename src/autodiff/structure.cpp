@@ -7,17 +7,17 @@
 namespace cartan {
 namespace primitives {
 
-Arrays Reshape::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+Arrays Reshape::vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
                     const std::vector<bool>&) const {
-  return {reshape(cotangents[0], in[0].shape())};
+  return {reshape(cotangents[0], from_)};
 }
 
-Arrays Rows::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
-  return {pad(cotangents[0], 0, begin_, in[0].dim(0) - end_)};
+Arrays Rows::vjp(const Arrays&, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
+  return {pad(cotangents[0], 0, begin_, extent_ - end_)};
 }
 
-Arrays To::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
-  return {to(cotangents[0], in[0].device())};
+Arrays To::vjp(const Arrays&, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
+  return {to(cotangents[0], from_)};
 }
 
 Arrays Permute::vjp(const Arrays&, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
@@ -26,16 +26,16 @@ Arrays Permute::vjp(const Arrays&, const Arrays&, const Arrays& cotangents, cons
   return {permute(cotangents[0], back)};
 }
 
-Arrays Slice::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
-  return {pad(cotangents[0], static_cast<int>(axis_), begin_, in[0].shape()[axis_] - end_)};
+Arrays Slice::vjp(const Arrays&, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
+  return {pad(cotangents[0], static_cast<int>(axis_), begin_, extent_ - end_)};
 }
 
-Arrays Concatenate::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+Arrays Concatenate::vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
                         const std::vector<bool>& wanted) const {
-  Arrays g(in.size());
+  Arrays g(extents_.size());
   Index first = 0;
-  for (std::size_t k = 0; k < in.size(); ++k) {
-    const Index count = in[k].shape()[axis_];
+  for (std::size_t k = 0; k < extents_.size(); ++k) {
+    const Index count = extents_[k];
     if (wanted[k]) g[k] = slice(cotangents[0], static_cast<int>(axis_), first, first + count);
     first += count;
   }
@@ -51,17 +51,17 @@ Arrays ScatterAdd::vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
   return {gather(cotangents[0], rows_)};
 }
 
-Arrays Cast::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
+Arrays Cast::vjp(const Arrays&, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
   const Array& c = cotangents[0];
-  const Array r = is_complex(dtype_) && !is_complex(in[0].dtype()) ? real(c) : c;
-  return {cast(r, in[0].dtype())};
+  const Array r = is_complex(dtype_) && !is_complex(from_) ? real(c) : c;
+  return {cast(r, from_)};
 }
 
 }  // namespace primitives
 
 Array reshape(const Array& a, const Shape& shape) {
   const Shape full = a.reshaped(shape).shape();  // checks, and resolves -1
-  return full == a.shape() ? a : run(std::make_shared<primitives::Reshape>(full), {a});
+  return full == a.shape() ? a : run(std::make_shared<primitives::Reshape>(a.shape(), full), {a});
 }
 
 Array permute(const Array& a, const std::vector<int>& axes) {
@@ -88,8 +88,8 @@ Array slice(const Array& a, int axis, Index begin, Index end) {
   require(0 <= begin && begin <= end && end <= a.shape()[k], "[slice] [", begin, ", ", end, ") of axis ",
           axis, " of shape ", a.shape());
   if (begin == 0 && end == a.shape()[k]) return a;
-  if (k == 0) return run(std::make_shared<primitives::Rows>(begin, end), {a});
-  return run(std::make_shared<primitives::Slice>(k, begin, end), {a});
+  if (k == 0) return run(std::make_shared<primitives::Rows>(begin, end, a.shape()[k]), {a});
+  return run(std::make_shared<primitives::Slice>(k, begin, end, a.shape()[k]), {a});
 }
 
 Array pad(const Array& a, int axis, Index before, Index after) {
@@ -108,13 +108,16 @@ Array pad(const Array& a, int axis, Index before, Index after) {
 Array concatenate(const Arrays& parts, int axis) {
   require(!parts.empty(), "[concatenate] of nothing");
   const std::size_t k = axis_of("concatenate", parts[0], axis);
+  std::vector<Index> extents;
   for (const Array& a : parts) {
     Shape shape = a.shape();
     if (shape.size() == parts[0].shape().size()) shape[k] = parts[0].shape()[k];
     require(shape == parts[0].shape() && a.dtype() == parts[0].dtype(), "[concatenate] ", a.shape(), " (",
             a.dtype(), ") and ", parts[0].shape(), " (", parts[0].dtype(), ") along axis ", axis);
+    extents.push_back(a.shape()[k]);
   }
-  return parts.size() == 1 ? parts[0] : run(std::make_shared<primitives::Concatenate>(k), parts);
+  return parts.size() == 1 ? parts[0]
+                           : run(std::make_shared<primitives::Concatenate>(k, std::move(extents)), parts);
 }
 
 Array gather(const Array& a, const Indices& rows) {
@@ -130,11 +133,11 @@ Array scatter_add(const Array& a, const Indices& rows) {
 }
 
 Array cast(const Array& a, DType dtype) {
-  return a.dtype() == dtype ? a : run(std::make_shared<primitives::Cast>(dtype), {a});
+  return a.dtype() == dtype ? a : run(std::make_shared<primitives::Cast>(a.dtype(), dtype), {a});
 }
 
 Array to(const Array& a, Device device) {
-  return a.device() == device ? a : run(std::make_shared<primitives::To>(device), {a});
+  return a.device() == device ? a : run(std::make_shared<primitives::To>(a.device(), device), {a});
 }
 
 }  // namespace cartan

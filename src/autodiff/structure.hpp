@@ -1,6 +1,7 @@
 #pragma once
 // Primitives that move elements, and views.
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/indices.hpp"
 #include "cartan/autodiff/primitive.hpp"
 
@@ -12,9 +13,9 @@ inline Index product(const Shape& shape, std::size_t begin, std::size_t end) {
   return n;
 }
 
-class Reshape : public Primitive {
+class Reshape : public Primitive, public ReadsNothing {
  public:
-  explicit Reshape(Shape shape) : shape_(std::move(shape)) {}
+  Reshape(Shape from, Shape shape) : from_(std::move(from)), shape_(std::move(shape)) {}
   const char* name() const override { return "reshape"; }
   bool on_any_device() const override { return true; }
   Arrays eval_cpu(const Arrays& in) const override { return {in[0].reshaped(shape_)}; }
@@ -22,13 +23,13 @@ class Reshape : public Primitive {
              const std::vector<bool>& wanted) const override;
 
  private:
-  Shape shape_;
+  Shape from_, shape_;
 };
 
-// [begin, end) of the first axis, a view.
-class Rows : public Primitive {
+// [begin, end) of the first axis of `extent`, a view.
+class Rows : public Primitive, public ReadsNothing {
  public:
-  Rows(Index begin, Index end) : begin_(begin), end_(end) {}
+  Rows(Index begin, Index end, Index extent) : begin_(begin), end_(end), extent_(extent) {}
   const char* name() const override { return "slice"; }
   bool on_any_device() const override { return true; }
   Arrays eval_cpu(const Arrays& in) const override { return {in[0].rows(begin_, end_)}; }
@@ -36,12 +37,12 @@ class Rows : public Primitive {
              const std::vector<bool>& wanted) const override;
 
  private:
-  Index begin_, end_;
+  Index begin_, end_, extent_;
 };
 
-class To : public Primitive {
+class To : public Primitive, public ReadsNothing {
  public:
-  explicit To(Device device) : device_(device) {}
+  To(Device from, Device device) : from_(from), device_(device) {}
   const char* name() const override { return "to"; }
   bool on_any_device() const override { return true; }
   Arrays eval_cpu(const Arrays& in) const override { return {in[0].to(device_)}; }
@@ -49,10 +50,10 @@ class To : public Primitive {
              const std::vector<bool>& wanted) const override;
 
  private:
-  Device device_;
+  Device from_, device_;
 };
 
-class Permute : public Primitive {
+class Permute : public Primitive, public ReadsNothing {
  public:
   explicit Permute(std::vector<int> axes) : axes_(std::move(axes)) {}
   const char* name() const override { return "permute"; }
@@ -65,10 +66,11 @@ class Permute : public Primitive {
   std::vector<int> axes_;
 };
 
-// [begin, end) of an axis other than the first.
-class Slice : public Primitive {
+// [begin, end) of an axis of `extent` other than the first.
+class Slice : public Primitive, public ReadsNothing {
  public:
-  Slice(std::size_t axis, Index begin, Index end) : axis_(axis), begin_(begin), end_(end) {}
+  Slice(std::size_t axis, Index begin, Index end, Index extent)
+      : axis_(axis), begin_(begin), end_(end), extent_(extent) {}
   const char* name() const override { return "slice"; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays eval_cuda(const Arrays& in) const override;
@@ -77,12 +79,12 @@ class Slice : public Primitive {
 
  private:
   std::size_t axis_;
-  Index begin_, end_;
+  Index begin_, end_, extent_;
 };
 
-class Concatenate : public Primitive {
+class Concatenate : public Primitive, public ReadsNothing {
  public:
-  explicit Concatenate(std::size_t axis) : axis_(axis) {}
+  Concatenate(std::size_t axis, std::vector<Index> extents) : axis_(axis), extents_(std::move(extents)) {}
   const char* name() const override { return "concatenate"; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays eval_cuda(const Arrays& in) const override;
@@ -91,9 +93,10 @@ class Concatenate : public Primitive {
 
  private:
   std::size_t axis_;
+  std::vector<Index> extents_;  // of the parts
 };
 
-class Gather : public Primitive {
+class Gather : public Primitive, public ReadsNothing {
  public:
   explicit Gather(Indices rows) : rows_(std::move(rows)) {}
   const char* name() const override { return "gather"; }
@@ -106,7 +109,7 @@ class Gather : public Primitive {
   Indices rows_;
 };
 
-class ScatterAdd : public Primitive {
+class ScatterAdd : public Primitive, public ReadsNothing {
  public:
   explicit ScatterAdd(Indices rows) : rows_(std::move(rows)) {}
   const char* name() const override { return "scatter_add"; }
@@ -119,9 +122,9 @@ class ScatterAdd : public Primitive {
   Indices rows_;
 };
 
-class Cast : public Primitive {
+class Cast : public Primitive, public ReadsNothing {
  public:
-  explicit Cast(DType dtype) : dtype_(dtype) {}
+  Cast(DType from, DType dtype) : from_(from), dtype_(dtype) {}
   const char* name() const override { return "cast"; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays eval_cuda(const Arrays& in) const override;
@@ -129,7 +132,7 @@ class Cast : public Primitive {
              const std::vector<bool>& wanted) const override;
 
  private:
-  DType dtype_;
+  DType from_, dtype_;
 };
 
 }  // namespace cartan::primitives

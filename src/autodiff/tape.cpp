@@ -1,6 +1,7 @@
 #include <atomic>
 
 #include "autodiff/placement.hpp"
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/primitive.hpp"
 
 namespace cartan {
@@ -23,6 +24,16 @@ Arrays computed(const Primitive& primitive, const Arrays& inputs) {
       return copies_on(device, primitive.eval_cpu(copies_on(Device::cpu, inputs)));
   }
   throw std::invalid_argument("[run] unknown device");
+}
+
+// In place of what its derivative does not read, a node keeps links alone.
+void forget_unread(Node& node) {
+  const auto* reads = dynamic_cast<const Reads*>(node.primitive.get());
+  if (!reads) return;
+  for (std::size_t k = 0; k < node.inputs.size(); ++k)
+    if (!reads->reads_input(k)) node.inputs[k] = Array().with_node(node.inputs[k].node(), node.inputs[k].output());
+  for (std::size_t k = 0; k < node.outputs.size(); ++k)
+    if (!reads->reads_output(k)) node.outputs[k] = Array();
 }
 }  // namespace
 
@@ -76,6 +87,7 @@ Arrays record(std::shared_ptr<const Primitive> primitive, Arrays inputs, Arrays 
   const auto node = std::make_shared<Node>(std::move(primitive), std::move(inputs), outputs);
   for (std::size_t k = 0; k < outputs.size(); ++k)
     outputs[k] = node->outputs[k].with_node(node, static_cast<int>(k));
+  forget_unread(*node);
   return outputs;
 }
 

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 #include <unordered_map>
 
+#include "autodiff/last_gradients.hpp"
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/update.hpp"
 #include "cartan/core/error.hpp"
@@ -14,7 +17,7 @@
 namespace cartan {
 namespace {
 
-class Identity : public Primitive {
+class Identity : public Primitive, public ReadsNothing {
  public:
   const char* name() const override { return "identity"; }
   bool on_any_device() const override { return true; }
@@ -52,6 +55,10 @@ std::vector<std::shared_ptr<Node>> tape(const Arrays& y, const Arrays& x,
   while (!stack.empty()) {
     const std::shared_ptr<Node> node = stack.back();
     stack.pop_back();
+    if (node->primitive && node->inputs.empty())
+      throw std::logic_error(text("[gradients] the tape of ", node->primitive->name(),
+                                  " was given up by an earlier pass over it, as value_and_grad() does with "
+                                  "that of its function"));
     for (const Array& input : node->inputs) visit(input.node());
   }
   std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a->number < b->number; });
@@ -78,19 +85,37 @@ Array detach(const Array& x) {
   return x.with_node(nullptr);
 }
 
-Arrays gradients(const Array& y, const Arrays& x, const Array& cotangent, bool create_graph) {
-  return gradients(Arrays{y}, x, cotangent.empty() && !y.empty() ? Arrays{} : Arrays{cotangent},
-                   create_graph);
-}
+namespace {
 
-Arrays gradients(const Arrays& y, const Arrays& x, const Arrays& cotangents, bool create_graph) {
+// What happens to the tape that is walked: it stays, it goes on (the walk is recorded), or nodes are given
+// back as they are done with.
+enum class Tape { stays, grows, goes };
+
+// Gives back what a node keeps, at the end of its turn.
+class Given {
+ public:
+  Given(Node& node, bool away) : node_(away && node.primitive ? &node : nullptr) {}
+  ~Given() {
+    if (!node_) return;
+    node_->inputs.clear();
+    node_->outputs.clear();
+  }
+  Given(const Given&) = delete;
+  Given& operator=(const Given&) = delete;
+
+ private:
+  Node* node_;
+};
+
+Arrays walk(const Arrays& y, const Arrays& x, const Arrays& cotangents, Tape after) {
+  const bool create_graph = after == Tape::grows;
   require(cotangents.empty() || cotangents.size() == y.size(), "[gradients] ", y.size(), " outputs and ",
           cotangents.size(), " cotangents");
   for (const Array& a : x)
     require(a.tracked(), "[gradients] an argument of shape ", a.shape(), " is not tracked; use track()");
 
   std::unordered_map<const Node*, std::size_t> place;
-  const auto nodes = tape(y, x, place);
+  auto nodes = tape(y, x, place);
   // of every node's outputs; a leaf is its own output
   std::vector<Arrays> adjoint(nodes.size());
   std::vector<std::vector<char>> filled(nodes.size());
@@ -122,7 +147,8 @@ Arrays gradients(const Arrays& y, const Arrays& x, const Arrays& cotangents, boo
   std::unordered_map<const Node*, char> asked;
   for (const Array& a : x) asked[a.node().get()] = 1;
   for (std::size_t k = nodes.size(); k-- > 0;) {
-    const Node& node = *nodes[k];
+    Node& node = *nodes[k];
+    const Given given(node, after == Tape::goes);
     if (!node.primitive || std::none_of(filled[k].begin(), filled[k].end(), [](char f) { return f; }))
       continue;
     std::vector<bool> wanted(node.inputs.size());
@@ -152,6 +178,21 @@ Arrays gradients(const Arrays& y, const Arrays& x, const Arrays& cotangents, boo
                          : Array::zeros(a.shape(), a.dtype(), a.device()));
   }
   return result;
+}
+
+}  // namespace
+
+Arrays gradients(const Array& y, const Arrays& x, const Array& cotangent, bool create_graph) {
+  return gradients(Arrays{y}, x, cotangent.empty() && !y.empty() ? Arrays{} : Arrays{cotangent},
+                   create_graph);
+}
+
+Arrays gradients(const Arrays& y, const Arrays& x, const Arrays& cotangents, bool create_graph) {
+  return walk(y, x, cotangents, create_graph ? Tape::grows : Tape::stays);
+}
+
+Arrays last_gradients(const Arrays& y, const Arrays& x, const Arrays& cotangents) {
+  return walk(y, x, cotangents, Tape::goes);
 }
 
 namespace {
@@ -201,7 +242,8 @@ std::pair<Arrays, Arrays> vjp(const Function& f, const Arrays& x, const Arrays& 
   bool outer = traced.outer;
   for (const Array& c : cotangents) outer = outer || (traced.recorded && c.tracked());
   return {without_tape(traced.y, outer),
-          without_tape(gradients(traced.y, traced.tracers, cotangents, outer), outer)};
+          outer ? gradients(traced.y, traced.tracers, cotangents, true)
+                : without_tape(last_gradients(traced.y, traced.tracers, cotangents), outer)};
 }
 
 std::pair<Arrays, Arrays> jvp(const Function& f, const Arrays& x, const Arrays& tangents) {
@@ -212,7 +254,8 @@ std::pair<Arrays, Arrays> jvp(const Function& f, const Arrays& x, const Arrays& 
   Arrays u;
   for (const Array& a : traced.y) u.push_back(track(Array::zeros(a.shape(), a.dtype(), a.device())));
   const Arrays g = gradients(traced.y, traced.tracers, u, true);  // linear in u
-  return {without_tape(traced.y, outer), without_tape(gradients(g, u, tangents, outer), outer)};
+  return {without_tape(traced.y, outer), outer ? gradients(g, u, tangents, true)
+                                               : without_tape(last_gradients(g, u, tangents), outer)};
 }
 
 Function grad(const ScalarFunction& f) {

@@ -6,6 +6,7 @@
 // Each of the three is one pass over memory: a row stays in the first-level cache.
 #include <cmath>
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -60,7 +61,7 @@ Array over_rows(const Array& like, Row row) {
 Array backward(const Array& x, const Array& g, double eps);
 Array second(const Array& x, const Array& g, const Array& c, double eps);
 
-class Normalize : public Primitive {
+class Normalize : public Primitive, public ReadsInputs {
  public:
   explicit Normalize(double eps) : eps_(eps) {}
   const char* name() const override { return "normalize"; }
@@ -82,7 +83,7 @@ class Normalize : public Primitive {
 };
 
 // B(x, g)
-class NormalizeBackward : public Primitive {
+class NormalizeBackward : public Primitive, public ReadsInputs {
  public:
   explicit NormalizeBackward(double eps) : eps_(eps) {}
   const char* name() const override { return "normalize_backward"; }
@@ -111,7 +112,7 @@ class NormalizeBackward : public Primitive {
 };
 
 // C(x, g, c)
-class NormalizeSecond : public Primitive {
+class NormalizeSecond : public Primitive, public ReadsInputs {
  public:
   explicit NormalizeSecond(double eps) : eps_(eps) {}
   const char* name() const override { return "normalize_second"; }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -14,7 +15,7 @@ namespace {
 
 // The order-th derivative of a function of the distance; inputs (d, arrays of the function).
 template <class Function>
-class RadialSeries : public Primitive {
+class RadialSeries : public Primitive, public ReadsInputs {
  public:
   RadialSeries(Function function, int order) : function_(std::move(function)), order_(order) {
     require(order <= max_order, "[radial] derivatives go up to order ", max_order);

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "autodiff/last_gradients.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/autodiff/update.hpp"
@@ -167,7 +168,7 @@ double Trainer::State::gradient(const std::vector<Batch>& batches, Arrays& slope
       const Array loss = task.step_loss(b, update);
       require(loss.size() == 1, "[Trainer] the loss has shape ", loss.shape(), ", not one element");
       value = loss.item();
-      if (std::isfinite(value)) part = gradients(loss, values_of(parameters));
+      if (std::isfinite(value)) part = last_gradients({loss}, values_of(parameters));
     }  // the tape is gone, the parameters can be written in place
     if (batches.size() == 1) {
       slopes = std::move(part);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "autodiff/last_gradients.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/error.hpp"
@@ -90,8 +91,9 @@ Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) co
 
   // dE/dr of every edge carries all: r = x_receiver - x_sender gives the forces, r <- r(1 + strain) the
   // virial.
-  const Array slope = gradients(sum(atom), {vectors}, Array::scalar(energy_scale, DType::f64, device),
-                                derivatives.create_graph)[0];
+  const Arrays energy{sum(atom)}, weight{Array::scalar(energy_scale, DType::f64, device)};
+  const Array slope = derivatives.create_graph ? gradients(energy, {vectors}, weight, true)[0]
+                                               : last_gradients(energy, {vectors}, weight)[0];
   Recording inner(derivatives.create_graph);
   if (derivatives.forces && !direct) {
     const Array received = scatter_add(slope, graph.edges.receivers());

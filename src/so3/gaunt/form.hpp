@@ -76,7 +76,7 @@ class FormDerivative : public Multilinear {
 
 // The derivatives by several slots, in their order, from the arrays of all slots. Derivatives by weights
 // come with all axes in full; sums over axes of length 1 are the caller's.
-class FormDerivatives : public Primitive {
+class FormDerivatives : public Primitive, public ReadsInputs {
  public:
   FormDerivatives(SphereForm form, std::vector<int> outs, Engine engine)
       : form_(std::move(form)), outs_(std::move(outs)), engine_(engine) {}

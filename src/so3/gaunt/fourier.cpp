@@ -3,6 +3,7 @@
 #include <array>
 #include <tuple>
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -21,7 +22,7 @@ Shape with_last(Shape shape, Index last) {
   return shape;
 }
 
-class RowMap : public Primitive {
+class RowMap : public Primitive, public ReadsNothing {
  public:
   RowMap(Map map, Map adjoint) : map_(std::move(map)), adjoint_(std::move(adjoint)) {}
   const char* name() const override { return "row_map"; }
@@ -132,7 +133,7 @@ Array scale_rows(const Array& x, int u, bool inverse) {
 }
 
 // With the mean of f g h over the torus symmetric, the vjp is a product of the same kind.
-class FourierProduct : public Primitive {
+class FourierProduct : public Primitive, public ReadsInputs {
  public:
   FourierProduct(int u1, int u2, int u3, FourierMethod method) : u_{u1, u2, u3}, method_(method) {}
   const char* name() const override { return "fourier_product"; }

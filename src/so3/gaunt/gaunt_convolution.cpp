@@ -1,5 +1,6 @@
 #include "so3/gaunt/gaunt_convolution.hpp"
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -19,7 +20,7 @@ namespace {
 
 // tau[e, a] = <X_a p, q> (e: samples), and sum over a of omega[e, a] X_a p: by turns each other's
 // derivatives.
-class FeatureTorque : public Primitive {
+class FeatureTorque : public Primitive, public ReadsInputs {
  public:
   explicit FeatureTorque(int l) : l_(l) {}
   const char* name() const override { return "feature_torque"; }
@@ -31,7 +32,7 @@ class FeatureTorque : public Primitive {
   int l_;
 };
 
-class FeatureGenerator : public Primitive {
+class FeatureGenerator : public Primitive, public ReadsInputs {
  public:
   explicit FeatureGenerator(int l) : l_(l) {}
   const char* name() const override { return "feature_generator"; }

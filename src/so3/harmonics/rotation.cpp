@@ -1,6 +1,7 @@
 // Rotation matrices, and features turned by Wigner matrices.
 #include <cmath>
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/wigner.hpp"
@@ -22,7 +23,7 @@ Array matrices(const Arrays& entries) {
 }
 
 // The form sum over samples n, rows k, terms, channels u of y[m, u] D_l[m, m'] x[m', u].
-class Rotate : public Primitive {
+class Rotate : public Primitive, public ReadsInputs {
  public:
   Rotate(Irreps irreps, bool transposed) : irreps_(std::move(irreps)), transposed_(transposed) {}
   const char* name() const override { return "rotate"; }
@@ -36,7 +37,7 @@ class Rotate : public Primitive {
 };
 
 // The derivative of that form by D: (n, packed).
-class RotationOuter : public Primitive {
+class RotationOuter : public Primitive, public ReadsInputs {
  public:
   RotationOuter(Irreps irreps, Index size) : irreps_(std::move(irreps)), size_(size) {}
   const char* name() const override { return "rotation_outer"; }

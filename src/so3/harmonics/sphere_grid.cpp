@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -29,7 +30,7 @@ int image_azimuth(int image, int j, int n_phi) {
 }
 
 // values = S x, or x = S^T W values with the weights of the quadrature.
-class GridMap : public Primitive {
+class GridMap : public Primitive, public ReadsNothing {
  public:
   GridMap(int l, const SphereGrid& grid, bool to_values) : l_(l), grid_(grid), to_values_(to_values) {}
   const char* name() const override { return to_values_ ? "to_grid" : "from_grid"; }

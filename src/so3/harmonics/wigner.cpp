@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "autodiff/reads.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/tables.hpp"
@@ -27,7 +28,7 @@ struct Degrees {
 class GeneratorProduct;
 
 // tau[n, a] = <c[n], D[n] X_a>
-class Torque : public Primitive {
+class Torque : public Primitive, public ReadsInputs {
  public:
   explicit Torque(Degrees l) : l_(l) {}
   const char* name() const override { return "wigner_torque"; }
@@ -40,7 +41,7 @@ class Torque : public Primitive {
 };
 
 // D[n] X(omega[n])
-class GeneratorProduct : public Primitive {
+class GeneratorProduct : public Primitive, public ReadsInputs {
  public:
   explicit GeneratorProduct(Degrees l) : l_(l) {}
   const char* name() const override { return "wigner_generator_product"; }

@@ -40,6 +40,7 @@ class SO2Form : public Multilinear {
   // needs them.
   static Array convolve(std::shared_ptr<const SO2Shape> shape, const EdgeList& edges, bool radial, Arrays in);
   const char* name() const override { return "so2_convolution"; }
+  bool reads_output(std::size_t k) const override { return k == 1; }
   Arrays eval_cpu(const Arrays& in) const override;
   Arrays vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
              const std::vector<bool>& wanted) const override;
@@ -71,6 +72,7 @@ class SO2Pullback : public Jointly {
  public:
   SO2Pullback(const SO2Form& form, bool x, bool s, bool torque, bool keep);
   const char* name() const override { return "so2_pullback"; }
+  bool reads_output(std::size_t k) const override { return k == std::size_t(x_) + s_ + torque_; }
   Arrays eval_cpu(const Arrays& in) const override;
   // Where nobody differentiates once more, in one pass (SO2Again); the messages that were kept are an input
   // then.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "autodiff/reads.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/so3/irreps.hpp"
@@ -11,7 +12,7 @@ namespace cartan::so3 {
 namespace {
 
 // out[..., k] = x[..., index[k]]; its adjoint puts back[index[k]] = y[k] and zeros where no k points.
-class Take : public Primitive {
+class Take : public Primitive, public ReadsNothing {
  public:
   Take(std::shared_ptr<const std::vector<Index>> index, Index extent, bool adjoint)
       : index_(std::move(index)), extent_(extent), adjoint_(adjoint) {}
