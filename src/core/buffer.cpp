@@ -29,6 +29,7 @@ namespace {
 
 constexpr std::size_t alignment = 64;
 constexpr std::size_t least_limit = std::size_t{64} << 20;  // bytes kept in any case
+constexpr std::size_t least_shared = std::size_t{1} << 20;  // bytes of a block that serves several classes
 constexpr std::size_t most_spare = std::size_t{1} << 30;    // bytes kept beyond the peak
 
 std::size_t bytes_of(std::size_t size_class) {
@@ -99,12 +100,15 @@ class Pool {
  public:
   explicit Pool(Device device) : device_(device) {}
 
-  void* take(std::size_t size_class) {
-    const std::size_t bytes = bytes_of(size_class);
+  // A block of the class, or of a larger one that is at hand, which is named then.
+  void* take(std::size_t& size_class) {
     Dropped dropped(device_);
     void* block = nullptr;
+    std::size_t bytes;
     {
       std::lock_guard lock(mutex_);
+      size_class = at_hand(size_class);
+      bytes = bytes_of(size_class);
       use_.in_use += bytes;
       peak_ = std::max(peak_, use_.in_use);
       handed_out_ += bytes;
@@ -191,6 +195,14 @@ class Pool {
     return nullptr;
   }
 
+  // Large blocks that are kept serve sizes up to a third smaller: what a pass frees is seldom of the sizes
+  // that it needs next, and untouched memory would come on top.
+  std::size_t at_hand(std::size_t size_class) const noexcept {
+    if (bytes_of(size_class) < least_shared) return size_class;
+    for (std::size_t c = size_class; c <= size_class + 2; ++c)
+      if (!lists_[c].empty()) return c;
+    return size_class;
+  }
   struct Kept {
     void* memory;
     std::uint64_t given;
@@ -244,7 +256,7 @@ Pool& pool(Device device) {
 
 }  // namespace
 
-// At most a fifth of a block is wasted.
+// At most a fifth of a fresh block is wasted.
 std::size_t Buffer::class_of(std::size_t bytes) {
   if (bytes <= alignment) return 0;
   const int octave = std::bit_width(bytes - 1) - 1;  // 2^octave < bytes <= 2^(octave+1)

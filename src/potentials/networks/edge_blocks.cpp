@@ -97,13 +97,27 @@ Array Edges::limited(const Array& x) const {
   return envelope.empty() ? x : x * envelope;
 }
 
+EdgeGeometry::EdgeGeometry(const nn::RadialBasis& given, double to, int degrees, bool limited, bool harmonic,
+                           bool constant, Frames how)
+    : basis(given),
+      cutoff(to),
+      lmax(degrees),
+      envelope(limited),
+      harmonics(harmonic),
+      constants(constant),
+      frames(how) {
+  basis.centers = cast(basis.centers, DType::f64);
+  if (!basis.widths.empty()) basis.widths = cast(basis.widths, DType::f64);
+}
+
 Edges EdgeGeometry::operator()(std::shared_ptr<const EdgeNodes> nodes, const Array& r) const {
   Edges e;
   e.nodes = std::move(nodes);
   e.vectors = r;
-  const Array lengths = sqrt(sum(square(r), 1));
+  const Array exact = cast(r, DType::f64), lengths = sqrt(sum(square(exact), 1));
   e.basis = basis(lengths);
-  if (envelope) e.envelope = reshape(nn::polynomial_cutoff(lengths, cutoff, 5), {-1, 1});
+  if (envelope)
+    e.envelope = cast(reshape(nn::polynomial_cutoff(lengths, cutoff, 5), {-1, 1}), r.dtype());
   if (harmonics) e.harmonics = so3::spherical_harmonics(r, lmax, {true, so3::Normalization::norm});
   if (constants) e.constants = scatter_add(e.limited(e.harmonics), e.nodes->edges.receivers());
   if (frames != Frames::none) e.frames = edge_frames(r, lmax, frames == Frames::rolled);

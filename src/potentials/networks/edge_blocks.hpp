@@ -55,7 +55,7 @@ double kept_of_factors(const SO2NetworkConfig& config);
 struct Edges {
   std::shared_ptr<const EdgeNodes> nodes;
   Array vectors;    ///< (edges, 3), from the receiver to the sender
-  Array basis;      ///< (edges, K), of their length
+  Array basis;      ///< (edges, K), of their length, in float64
   Array envelope;   ///< (edges, 1); empty: 1
   Array harmonics;  ///< (edges, (lmax + 1)^2), |Y_l| = 1
   Array frames;     ///< packed Wigner matrices
@@ -65,12 +65,18 @@ struct Edges {
   Array limited(const Array& x) const;
 };
 
+enum class Frames { none, any_roll, rolled };
+
+/// Functions of the distance are computed in float64: narrow Gaussians make much of its last digits.
 struct EdgeGeometry {
-  nn::RadialBasis basis;
+  EdgeGeometry(const nn::RadialBasis& basis, double cutoff, int lmax, bool envelope, bool harmonics,
+               bool constants, Frames frames);
+
+  nn::RadialBasis basis;  // in float64
   double cutoff;
   int lmax;
   bool envelope, harmonics, constants;
-  enum class Frames { none, any_roll, rolled } frames;
+  Frames frames;
 
   Edges operator()(std::shared_ptr<const EdgeNodes> nodes, const Array& vectors) const;
 };

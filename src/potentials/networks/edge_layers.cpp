@@ -7,6 +7,7 @@
 #include "cartan/core/error.hpp"
 #include "cartan/so3/gaunt.hpp"
 #include "cartan/so3/wigner.hpp"
+#include "potentials/networks/root_mean_square.hpp"
 
 namespace cartan::potentials {
 
@@ -52,9 +53,7 @@ Array DegreeNorm::scaled(const Array& x, int first) const {
   for (int l = first; l <= lmax_; ++l)
     share.insert(share.end(), (2 * l + 1) * channels_,
                  1.0 / static_cast<double>((lmax_ + 1 - first) * (2 * l + 1) * channels_));
-  const auto size = static_cast<Index>(share.size());
-  const Array weights = Array::from(share, {size, 1}).as(x.dtype()).to(x.device());
-  return x * power(shift(matmul(square(x), weights), 1e-5), -0.5);
+  return over_root_mean_square(x, share, 1e-5);
 }
 
 Array DegreeNorm::operator()(const Array& x) const {
@@ -100,6 +99,19 @@ void DegreeLinear::collect(const std::string& prefix, nn::ParameterRefs& out) {
   if (!bias_.empty()) out.push_back({prefix + ".bias", &bias_});
 }
 
+Array exact(const Array& a) {
+  return cast(a, DType::f64);
+}
+nn::Linear exact(nn::Linear map) {
+  map.weight = exact(map.weight);
+  if (!map.bias.empty()) map.bias = exact(map.bias);
+  return map;
+}
+nn::LayerNorm exact(nn::LayerNorm norm) {
+  norm.weight = exact(norm.weight), norm.bias = exact(norm.bias);
+  return norm;
+}
+
 EdgeNetwork::EdgeNetwork(Index basis, Index kinds, Index channels, bool embeddings, DType dtype,
                          nn::Init& init)
     : norm_0_(channels, dtype), norm_1_(channels, dtype) {
@@ -116,10 +128,11 @@ EdgeNetwork::EdgeNetwork(Index basis, Index kinds, Index channels, bool embeddin
 
 Array EdgeNetwork::operator()(const Edges& edges) const {
   const EdgeNodes& nodes = *edges.nodes;
-  const Array x = linear(edges.basis, basis_, bias_) +
-                  gather(linear(source_, of_source_), nodes.sender_kind) +
-                  gather(linear(target_, of_target_), nodes.receiver_kind);
-  return silu(norm_1_(middle_(silu(norm_0_(x)))));
+  const nn::LayerNorm norm_0 = exact(norm_0_), norm_1 = exact(norm_1_);
+  const Array x = linear(edges.basis, exact(basis_), exact(bias_)) +
+                  gather(linear(exact(source_), exact(of_source_)), nodes.sender_kind) +
+                  gather(linear(exact(target_), exact(of_target_)), nodes.receiver_kind);
+  return cast(silu(norm_1(exact(middle_)(silu(norm_0(x))))), edges.vectors.dtype());
 }
 
 EdgeNetwork EdgeNetwork::with_tables(const Array& source, const Array& target) const {

@@ -6,6 +6,7 @@
 #include "potentials/networks/edge_blocks.hpp"
 #include "potentials/networks/edge_layers.hpp"
 #include "potentials/networks/edge_softmax.hpp"
+#include "potentials/networks/head_sum.hpp"
 #include "potentials/networks/message_passing.hpp"
 #include "potentials/networks/sphere_activation.hpp"
 
@@ -250,13 +251,13 @@ Arrays Equiformer::Rules::operator()(const Attention& layer, const Edges& edges,
   const Index split = activation.irreps_in().dim(), scalars = split + activation.extra(),
               count = edges.nodes->edges.size();
   const Array v = layer.first(*edges.nodes, senders, atoms, edges.vectors, layer.edge(edges));
-  Array message = columns(v, 0, split);
-  const Array extra = columns(v, split, scalars);
+  Array message = columns(v, 0, scalars);
   if (activation.on_grid()) {
-    message = so3::rotate(edges.frames, message, inner, true);
-    message = so3::rotate(edges.frames, activation(message, extra), inner);
+    const Array turned = so3::rotate(edges.frames, columns(v, 0, split), inner, true);
+    message =
+        so3::rotate(edges.frames, activation(concatenate({turned, columns(v, split, scalars)}, 1)), inner);
   } else {
-    message = activation(message, extra);
+    message = activation(message);
   }
   message = layer.second(edges.nodes->on_edges, message, edges.vectors, layer.second_weight);
 
@@ -266,8 +267,7 @@ Arrays Equiformer::Rules::operator()(const Attention& layer, const Edges& edges,
       edge_softmax(sum(smooth_leaky(a) * layer.alpha_dot, 2), edges.envelope, receivers);
   const Array share = c.envelope ? softmax.weight * edges.envelope : softmax.weight;
   const Index degrees = c.lmax + 1, rows = degrees * degrees;
-  Array y =
-      scatter_add(so3::irrep_scale(message, for_values(share, degrees, c.value_channels), values), receivers);
+  Array y = head_sum(reshape(message, {count, rows, c.heads, c.value_channels}), share, receivers);
   // The constant of m = 0: what it becomes at the atoms, for every head.
   const Array constants =
       scatter_add(reshape(reshape(edges.harmonics, {count, rows, 1}) * reshape(share, {count, 1, c.heads}),
@@ -302,7 +302,7 @@ Network::Output Equiformer::all_outputs(const Graph& graph, const Array& vectors
       graph,
       edge_blocks(graph, numbers_, "equiformer", edges_of_a_block(c, graph.edges.size(), kept_of_an_edge())),
       {p.basis, c.cutoff, c.lmax, c.envelope, true, false,
-       p.on_edges.on_grid() ? EdgeGeometry::Frames::rolled : EdgeGeometry::Frames::none},
+       p.on_edges.on_grid() ? Frames::rolled : Frames::none},
       negative(vectors));
   const Rules attend{c, p.on_edges, p.degrees};
   const Array embedded = gather(p.embedding, species.kind);
@@ -326,7 +326,7 @@ Network::Output Equiformer::all_outputs(const Graph& graph, const Array& vectors
       u = p.grid.from(values);
       u = concatenate({silu(scalars), columns(u, inner, u.dim(1))}, 1);
     } else {
-      u = p.on_atoms(u, scalars);
+      u = p.on_atoms(scalars.empty() ? u : concatenate({u, scalars}, 1));
     }
     x = x + layer.out(u);
   }

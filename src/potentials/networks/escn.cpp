@@ -310,8 +310,10 @@ Arrays Escn::Rules::operator()(const Message& m, const Edges& edges, const Array
   const EdgeNodes& nodes = *edges.nodes;
   const so3::Irreps features = polar_features(c.lmax, c.channels);
   const Array hidden =
-      silu(m.attributes(silu(gather(m.source, nodes.sender_kind) + gather(m.target, nodes.receiver_kind) +
-                             m.distance(edges.basis))));
+      cast(silu(exact(m.attributes)(
+               silu(gather(exact(m.source), nodes.sender_kind) +
+                    gather(exact(m.target), nodes.receiver_kind) + exact(m.distance)(edges.basis)))),
+           edges.vectors.dtype());
   const auto end = [&](int side, const Array& at, const Indices& ends) {
     return apply(m.ends[side], so3::rotate(edges.frames, gather(at, ends), features, true), hidden);
   };
@@ -351,38 +353,45 @@ Network::Output Escn::all_outputs(const Graph& graph, const Array& vectors) cons
   const EdgeSums sums(
       graph, edge_blocks(graph, numbers_, "escn", edges_of_a_block(c, graph.edges.size(), kept_of_an_edge())),
       {p.basis, c.cutoff, c.lmax, c.envelope, false, false,
-       c.activation == "grid" ? EdgeGeometry::Frames::rolled : EdgeGeometry::Frames::any_roll},
+       c.activation == "grid" ? Frames::rolled : Frames::any_roll},
       negative(vectors));
   const so3::Irreps features = polar_features(c.lmax, c.channels);
   const Index rest = features.dim() - c.channels, n = graph.owned, dim = features.dim(),
               rows = dim / c.channels;
-  Array x = gather(p.embedding, species.kind);
+  Array x = exact(gather(p.embedding, species.kind));
   if (rest > 0) x = pad(x, 1, 0, rest);
   for (std::size_t k = 0; k < p.layers.size(); ++k) {
     const Parts::Layer& layer = p.layers[k];
-    const Array m = sums(layer.message, x, p.rules)[0];
+    const Array m = exact(sums(layer.message, cast(x, c.dtype), p.rules)[0]);
     // Linear maps of channels, at every point or of every coefficient.
-    const auto by_channel = [&](const nn::Linear& map, const Array& u) {
-      return reshape(map(reshape(u, {n, rows, map.weight.dim(1)})), {n, rows * map.weight.dim(0)});
+    const auto by_channel = [&](const nn::Linear& map, const Array& v) {
+      return reshape(map(reshape(v, {n, rows, map.weight.dim(1)})), {n, rows * map.weight.dim(0)});
     };
     Array u = concatenate({reshape(x, {n, rows, c.channels}), reshape(m, {n, rows, c.channels})}, 2);
     if (c.activation == "grid") {
       u = p.rules.atom_grid.to(reshape(u, {n, 2 * dim}));
-      u = p.rules.atom_grid.from(three(layer.maps, u));
+      const nn::Linear in_full[] = {exact(layer.maps[0]), exact(layer.maps[1]), exact(layer.maps[2])};
+      u = p.rules.atom_grid.from(three(in_full, u));
     } else {
+      u = cast(u, c.dtype);
       u = p.rules.act(layer.on_atoms[0], by_channel(layer.maps[0], reshape(u, {n, 2 * dim})), false);
       u = by_channel(layer.maps[2], p.rules.act(layer.on_atoms[1], by_channel(layer.maps[1], u), false));
     }
-    x = k == 0 ? u : x + u;
+    x = k == 0 ? exact(u) : x + exact(u);
   }
   if (c.readout == "scalars") {
-    Output out{reshape(three(p.energy, columns(x, 0, c.channels)), {n}), {}};
-    if (c.direct) out.forces = columns(p.force_map(x), 1, 4);
+    Output out{reshape(three(p.energy, cast(columns(x, 0, c.channels), c.dtype)), {n}), {}};
+    if (c.direct) out.forces = columns(p.force_map(cast(x, c.dtype)), 1, 4);
     return out;
   }
-  const Array values = matmul(p.harmonics.to(x.device()), reshape(x, {n, rows, c.channels}));
-  Output out{reshape(mean(three(p.energy, values), 1), {n}), {}};
-  if (c.direct) out.forces = mean(three(p.force, values) * p.points.to(x.device()), 1);
+  // In float64: means over points cancel most of their values.
+  const Array values = matmul(exact(p.harmonics.to(x.device())), reshape(x, {n, rows, c.channels}));
+  const auto head = [&](const nn::Linear* maps) {
+    const nn::Linear in_full[] = {exact(maps[0]), exact(maps[1]), exact(maps[2])};
+    return three(in_full, values);
+  };
+  Output out{cast(reshape(mean(head(p.energy), 1), {n}), c.dtype), {}};
+  if (c.direct) out.forces = cast(mean(head(p.force) * exact(p.points.to(x.device())), 1), c.dtype);
   return out;
 }
 

@@ -155,7 +155,7 @@ Array Esen::atomic_energies(const Graph& graph, const Array& vectors) const {
   const Species species = species_of(graph, numbers_, "esen");
   const EdgeSums sums(
       graph, edge_blocks(graph, numbers_, "esen", edges_of_a_block(c, graph.edges.size(), kept_of_an_edge())),
-      {p.basis, c.cutoff, c.lmax, c.envelope, true, true, EdgeGeometry::Frames::none}, negative(vectors));
+      {p.basis, c.cutoff, c.lmax, c.envelope, true, true, Frames::none}, negative(vectors));
   const Array embedded = gather(p.embedding, species.kind);
   const Index rest = Index{c.lmax} * (c.lmax + 2) * c.channels;
   Array x = scale(sums(p.degree.with_tables(p.source, p.target), {}, embed_degree)[0], 1 / c.neighbors);
@@ -163,9 +163,8 @@ Array Esen::atomic_energies(const Graph& graph, const Array& vectors) const {
   const auto message = [activation = p.on_edges, degrees = p.degrees](const Message& m, const Edges& edges,
                                                                       const Array& senders,
                                                                       const Array& receivers) {
-    const Index split = activation.irreps_in().dim();
-    const Array v = m.first(*edges.nodes, senders, receivers, edges.vectors, m.edge(edges));
-    const Array u = activation(columns(v, 0, split), columns(v, split, v.dim(1)), edges.envelope);
+    const Array u = activation(m.first(*edges.nodes, senders, receivers, edges.vectors, m.edge(edges)),
+                               edges.envelope);
     const Array constant = degree_outer(edges.constants, m.bias, degrees);
     return Arrays{m.second(edges.nodes->to_receivers, u, edges.vectors, m.weight), constant};
   };
@@ -176,10 +175,12 @@ Array Esen::atomic_energies(const Graph& graph, const Array& vectors) const {
     const Arrays received = sums(given, n, message, 2);
     x = x + received[0] + received[1];
     n = layer.norm_2(x);
-    Array scalars;
-    if (p.on_atoms.extra() > 0) scalars = layer.scalars(columns(n, 0, c.channels));
-    if (c.activation == "gate" && !scalars.empty()) scalars = silu(scalars);
-    x = x + layer.out(p.on_atoms(layer.in(n), scalars));
+    Array inner = layer.in(n);
+    if (p.on_atoms.extra() > 0) {
+      const Array scalars = layer.scalars(columns(n, 0, c.channels));
+      inner = concatenate({inner, c.activation == "gate" ? silu(scalars) : scalars}, 1);
+    }
+    x = x + layer.out(p.on_atoms(inner));
   }
   return reshape(p.head(columns(p.norm(x), 0, c.channels)), {graph.owned});
 }

@@ -7,6 +7,7 @@
 #include "cartan/so3/layers.hpp"
 #include "cartan/so3/spherical_harmonics.hpp"
 #include "potentials/networks/edge_layers.hpp"
+#include "potentials/networks/gate.hpp"
 
 namespace cartan::potentials {
 namespace {
@@ -55,11 +56,11 @@ PlateGrid::PlateGrid(int lmax, int mmax, int latitudes, int longitudes, Scale sc
 }
 
 Array PlateGrid::to(const Array& x) const {
-  return matmul(to_.to(x.device()), reshape(x, {x.dim(0), to_.dim(1), x.dim(1) / to_.dim(1)}));
+  return matmul(cast(to_.to(x.device()), x.dtype()), reshape(x, {x.dim(0), to_.dim(1), x.dim(1) / to_.dim(1)}));
 }
 
 Array PlateGrid::from(const Array& values) const {
-  return reshape(matmul(from_.to(values.device()), values), {values.dim(0), to_.dim(1) * values.dim(2)});
+  return reshape(matmul(cast(from_.to(values.device()), values.dtype()), values), {values.dim(0), to_.dim(1) * values.dim(2)});
 }
 
 namespace {
@@ -163,14 +164,11 @@ so3::Irreps message_irreps(const SphereActivation& a) {
   return a.extra() > 0 ? a.irreps_in() + scalars : a.irreps_in();
 }
 
-Array SphereActivation::operator()(const Array& x, const Array& scalars, const Array& factor) const {
+Array SphereActivation::operator()(const Array& v, const Array& factor) const {
+  if (kind_ == "gate") return gated(v, factor, lmax_, channels_);
   const auto limited = [&](const Array& a) { return factor.empty() ? a : a * factor; };
   const Index c = channels_, dim = Index{lmax_ + 1} * (lmax_ + 1) * c;
-  if (kind_ == "gate") {
-    const Array first = columns(x, 0, c);
-    const Array gates = sigmoid(lmax_ > 0 ? concatenate({first, scalars}, 1) : first);
-    return so3::irrep_scale(x, limited(gates), polar_features(lmax_, c));
-  }
+  const Array x = columns(v, 0, irreps_in().dim()), scalars = columns(v, irreps_in().dim(), width());
   if (kind_ == "grid") {
     const Array y = silu(scalars);
     if (lmax_ == 0) return limited(y);

@@ -68,9 +68,10 @@ class SphereActivation {
   std::string plan() const;       ///< what it costs, and how exact it is
   bool on_grid() const { return kind_ == "grid"; }
   Index values() const { return on_grid() ? grid_.points() * channels_ : 0; }  ///< on the grid
-  /// x (n, irreps_in().dim()), scalars (n, extra()) -> (n, (L + 1)^2 channels); `factor` (n, 1) or empty
-  /// multiplies the result.
-  Array operator()(const Array& x, const Array& scalars, const Array& factor = {}) const;
+  /// v (n, width()), functions and then the extra scalars -> (n, (L + 1)^2 channels); `factor` (n, 1) or
+  /// empty multiplies the result.
+  Array operator()(const Array& v, const Array& factor = {}) const;
+  Index width() const { return irreps_in().dim() + extra(); }
 
  private:
   std::string kind_ = "gate";
