@@ -41,9 +41,9 @@ CARTAN_BINARY_OPS(CARTAN_TAG)
 
 // Those whose derivatives are functions of their values; the others' are of their arguments, but for signs.
 template <class Tag>
-inline constexpr bool by_value = std::disjunction_v<std::is_same<Tag, Exp>, std::is_same<Tag, Tanh>,
-                                                    std::is_same<Tag, Sqrt>, std::is_same<Tag, Reciprocal>,
-                                                    std::is_same<Tag, Sigmoid>>;
+inline constexpr bool by_value =
+    std::disjunction_v<std::is_same<Tag, Exp>, std::is_same<Tag, Tanh>, std::is_same<Tag, Sqrt>,
+                       std::is_same<Tag, Reciprocal>, std::is_same<Tag, Sigmoid>>;
 
 template <class Tag>
 class Unary : public Primitive, public Reads {

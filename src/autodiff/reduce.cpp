@@ -21,8 +21,9 @@ Arrays BroadcastTo::vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
 }  // namespace primitives
 
 Array sum(const Array& a) {
-  return run(std::make_shared<primitives::Sum>(0, a.shape().empty() ? 0 : a.shape().size() - 1, a.shape(), Shape{}),
-             {a});
+  return run(
+      std::make_shared<primitives::Sum>(0, a.shape().empty() ? 0 : a.shape().size() - 1, a.shape(), Shape{}),
+      {a});
 }
 
 Array sum(const Array& a, int axis, bool keep_axis) {

@@ -7,8 +7,7 @@
 namespace cartan {
 namespace primitives {
 
-Arrays Reshape::vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
-                    const std::vector<bool>&) const {
+Arrays Reshape::vjp(const Arrays&, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const {
   return {reshape(cotangents[0], from_)};
 }
 

@@ -26,12 +26,17 @@ Arrays computed(const Primitive& primitive, const Arrays& inputs) {
   throw std::invalid_argument("[run] unknown device");
 }
 
-// In place of what its derivative does not read, a node keeps links alone.
+bool is_remade(const Array& a) {
+  return a.node() && dynamic_cast<const Remade*>(a.node()->primitive.get());
+}
+
+// In place of what its derivative does not read, or can have made again, a node keeps links alone.
 void forget_unread(Node& node) {
   const auto* reads = dynamic_cast<const Reads*>(node.primitive.get());
   if (!reads) return;
   for (std::size_t k = 0; k < node.inputs.size(); ++k)
-    if (!reads->reads_input(k)) node.inputs[k] = Array().with_node(node.inputs[k].node(), node.inputs[k].output());
+    if (!reads->reads_input(k) || is_remade(node.inputs[k]))
+      node.inputs[k] = Array().with_node(node.inputs[k].node(), node.inputs[k].output());
   for (std::size_t k = 0; k < node.outputs.size(); ++k)
     if (!reads->reads_output(k)) node.outputs[k] = Array();
 }
@@ -63,6 +68,42 @@ Node::~Node() {
     next.reset();
   }
   dying = nullptr;
+}
+
+namespace {
+
+Array remade(const Array& a) {
+  const std::shared_ptr<Node> from = a.node();
+  return computed(*from->primitive, inputs_of(*from))[static_cast<std::size_t>(a.output())].with_node(
+      from, a.output());
+}
+
+}  // namespace
+
+Arrays inputs_of(const Node& node) {
+  Arrays in = node.inputs;
+  const auto* reads = dynamic_cast<const Reads*>(node.primitive.get());
+  for (std::size_t k = 0; reads && k < in.size(); ++k)
+    if (in[k].empty() && reads->reads_input(k) && is_remade(in[k])) in[k] = remade(in[k]);
+  return in;
+}
+
+Array later(std::shared_ptr<const Primitive> primitive, Arrays inputs) {
+  for (Array& a : inputs)
+    if (is_remade(a))  // a copy of its node, which the walk may have given back by then
+      a = Array().with_node(std::make_shared<Node>(a.node()->primitive, a.node()->inputs), a.output());
+  return Array().with_node(std::make_shared<Node>(std::move(primitive), std::move(inputs)));
+}
+// The node of an array that was computed has outputs.
+bool is_later(const Array& a) {
+  return a.empty() && a.node() && a.node()->outputs.empty() && !a.node()->inputs.empty();
+}
+Array made(const Array& a) {
+  if (!is_later(a)) return a;
+  Arrays in = a.node()->inputs;
+  for (Array& x : in)
+    if (is_remade(x)) x = remade(x);
+  return computed(*a.node()->primitive, in)[0];
 }
 
 bool recording() noexcept {

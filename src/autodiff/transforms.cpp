@@ -132,7 +132,7 @@ Arrays walk(const Arrays& y, const Arrays& x, const Arrays& cotangents, Tape aft
     else if (create_graph)
       adjoint[k][j] = add(adjoint[k][j], c);
     else
-      add_in_place(adjoint[k][j], c);
+      add_in_place(adjoint[k][j] = made(adjoint[k][j]), made(c));
     filled[k][j] = 1;
   };
   for (std::size_t k = 0; k < y.size(); ++k) {
@@ -162,11 +162,12 @@ Arrays walk(const Arrays& y, const Arrays& x, const Arrays& cotangents, Tape aft
     Arrays outputs;
     for (std::size_t j = 0; j < node.outputs.size(); ++j)
       outputs.push_back(node.outputs[j].with_node(nodes[k], static_cast<int>(j)));
-    const Arrays c = node.primitive->vjp(node.inputs, outputs, adjoint[k], wanted);
+    for (Array& a : adjoint[k]) a = made(a);
+    const Arrays in = inputs_of(node), c = node.primitive->vjp(in, outputs, adjoint[k], wanted);
     if (!asked.count(&node)) adjoint[k].clear();  // not needed again: free the memory early
     for (std::size_t i = 0; i < wanted.size(); ++i)
-      if (wanted[i] && !(c[i].empty() && !node.inputs[i].empty()))  // empty: does not depend on it
-        accumulate(target[i], node.inputs[i].output(), c[i]);
+      if (wanted[i] && (!c[i].empty() || in[i].empty() || is_later(c[i])))  // empty: does not depend on it
+        accumulate(target[i], in[i].output(), c[i]);
   }
 
   Arrays result;
@@ -174,7 +175,7 @@ Arrays walk(const Arrays& y, const Arrays& x, const Arrays& cotangents, Tape aft
     const auto it = place.find(a.node().get());
     const auto j = static_cast<std::size_t>(a.output());
     result.push_back(it != place.end() && filled[it->second][j]
-                         ? adjoint[it->second][j]
+                         ? made(adjoint[it->second][j])
                          : Array::zeros(a.shape(), a.dtype(), a.device()));
   }
   return result;
@@ -254,8 +255,8 @@ std::pair<Arrays, Arrays> jvp(const Function& f, const Arrays& x, const Arrays& 
   Arrays u;
   for (const Array& a : traced.y) u.push_back(track(Array::zeros(a.shape(), a.dtype(), a.device())));
   const Arrays g = gradients(traced.y, traced.tracers, u, true);  // linear in u
-  return {without_tape(traced.y, outer), outer ? gradients(g, u, tangents, true)
-                                               : without_tape(last_gradients(g, u, tangents), outer)};
+  return {without_tape(traced.y, outer),
+          outer ? gradients(g, u, tangents, true) : without_tape(last_gradients(g, u, tangents), outer)};
 }
 
 Function grad(const ScalarFunction& f) {

@@ -199,7 +199,7 @@ class Pool {
   // that it needs next, and untouched memory would come on top.
   std::size_t at_hand(std::size_t size_class) const noexcept {
     if (bytes_of(size_class) < least_shared) return size_class;
-    for (std::size_t c = size_class; c <= size_class + 2; ++c)
+    for (std::size_t c = size_class; c <= size_class + 4; ++c)
       if (!lists_[c].empty()) return c;
     return size_class;
   }

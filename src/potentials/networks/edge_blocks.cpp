@@ -116,8 +116,7 @@ Edges EdgeGeometry::operator()(std::shared_ptr<const EdgeNodes> nodes, const Arr
   e.vectors = r;
   const Array exact = cast(r, DType::f64), lengths = sqrt(sum(square(exact), 1));
   e.basis = basis(lengths);
-  if (envelope)
-    e.envelope = cast(reshape(nn::polynomial_cutoff(lengths, cutoff, 5), {-1, 1}), r.dtype());
+  if (envelope) e.envelope = cast(reshape(nn::polynomial_cutoff(lengths, cutoff, 5), {-1, 1}), r.dtype());
   if (harmonics) e.harmonics = so3::spherical_harmonics(r, lmax, {true, so3::Normalization::norm});
   if (constants) e.constants = scatter_add(e.limited(e.harmonics), e.nodes->edges.receivers());
   if (frames != Frames::none) e.frames = edge_frames(r, lmax, frames == Frames::rolled);

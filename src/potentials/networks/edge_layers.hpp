@@ -72,8 +72,8 @@ nn::Linear exact(nn::Linear map);
 nn::LayerNorm exact(nn::LayerNorm norm);
 
 /// fairchem's RadialFunction but for its last map: silu(norm(W_1 silu(norm(W_0 [basis; a_s; b_t] + b_0)) +
-/// b_1)), a and b embeddings of the elements at the ends. (edges, channels). In float64, rounded once: its norms
-/// divide by what may be small, and it costs little beside the convolutions.
+/// b_1)), a and b embeddings of the elements at the ends. (edges, channels). In float64, rounded once: its
+/// norms divide by what may be small, and it costs little beside the convolutions.
 class EdgeNetwork {
  public:
   EdgeNetwork() = default;

@@ -309,11 +309,10 @@ Arrays Escn::Rules::operator()(const Message& m, const Edges& edges, const Array
   const EscnConfig& c = config;
   const EdgeNodes& nodes = *edges.nodes;
   const so3::Irreps features = polar_features(c.lmax, c.channels);
-  const Array hidden =
-      cast(silu(exact(m.attributes)(
-               silu(gather(exact(m.source), nodes.sender_kind) +
-                    gather(exact(m.target), nodes.receiver_kind) + exact(m.distance)(edges.basis)))),
-           edges.vectors.dtype());
+  const Array hidden = cast(silu(exact(m.attributes)(silu(gather(exact(m.source), nodes.sender_kind) +
+                                                          gather(exact(m.target), nodes.receiver_kind) +
+                                                          exact(m.distance)(edges.basis)))),
+                            edges.vectors.dtype());
   const auto end = [&](int side, const Array& at, const Indices& ends) {
     return apply(m.ends[side], so3::rotate(edges.frames, gather(at, ends), features, true), hidden);
   };

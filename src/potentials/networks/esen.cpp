@@ -163,8 +163,8 @@ Array Esen::atomic_energies(const Graph& graph, const Array& vectors) const {
   const auto message = [activation = p.on_edges, degrees = p.degrees](const Message& m, const Edges& edges,
                                                                       const Array& senders,
                                                                       const Array& receivers) {
-    const Array u = activation(m.first(*edges.nodes, senders, receivers, edges.vectors, m.edge(edges)),
-                               edges.envelope);
+    const Array u =
+        activation(m.first(*edges.nodes, senders, receivers, edges.vectors, m.edge(edges)), edges.envelope);
     const Array constant = degree_outer(edges.constants, m.bias, degrees);
     return Arrays{m.second(edges.nodes->to_receivers, u, edges.vectors, m.weight), constant};
   };

@@ -45,8 +45,8 @@ struct Gates {
       }
     });
   }
-  // one(V{}, u) for every strip of channels of degree 0, body(V{}, at, orders, k, gate) of the others: the place
-  // of the first order and their number, that of the sigmoid and that of the gate.
+  // one(V{}, u) for every strip of channels of degree 0, body(V{}, at, orders, k, gate) of the others: the
+  // place of the first order and their number, that of the sigmoid and that of the gate.
   template <class T, class One, class Body>
   void each_strip(One&& one, Body&& body) const {
     for_strips<T>(channels, one);
@@ -66,7 +66,7 @@ double sum_of(const V& v) {
     return static_cast<double>(horizontal_sum<T>(v));
 }
 
-class Gate : public Primitive, public ReadsInputs {
+class Gate : public Primitive, public ReadsInputs, public Remade {
  public:
   explicit Gate(Gates gates) : g_(gates) {}
   const char* name() const override { return "gate"; }
@@ -79,12 +79,12 @@ class Gate : public Primitive, public ReadsInputs {
         const T* x = v + r * g_.width();
         T* to = y + r * g_.functions();
         const T f = factor ? factor[r] : T(1);
-        g_.each_strip<T>(
-            [&]<class V>(V, Index u) { store(to + u, V(load<V>(s + u) * f * load<V>(x + u))); },
-            [&]<class V>(V, Index at, int orders, Index k, Index) {
-              const V c = load<V>(s + k) * f;
-              for (int m = 0; m < orders; ++m, at += g_.channels) store(to + at, V(c * load<V>(x + at)));
-            });
+        g_.each_strip<T>([&]<class V>(V, Index u) { store(to + u, V(load<V>(s + u) * f * load<V>(x + u))); },
+                         [&]<class V>(V, Index at, int orders, Index k, Index) {
+                           const V c = load<V>(s + k) * f;
+                           for (int m = 0; m < orders; ++m, at += g_.channels)
+                             store(to + at, V(c * load<V>(x + at)));
+                         });
       });
     });
     return {out};
@@ -105,7 +105,7 @@ Array by_ops(const Gates& g, const Array& v, const Array& factor) {
 }
 
 // Gate's derivatives by its inputs, of these and a cotangent.
-class GateBackward : public Primitive, public ReadsInputs {
+class GateBackward : public Primitive, public ReadsInputs, public Remade {
  public:
   explicit GateBackward(Gates gates) : g_(gates) {}
   const char* name() const override { return "gate_backward"; }
@@ -245,8 +245,8 @@ Array gated(const Array& v, const Array& factor, int lmax, Index channels) {
           "[gate] ", v.dtype(), " of shape ", v.shape(), " for degrees up to ", lmax, " of ", channels,
           " channels: it must be real, (n, ", gates.width(), "), functions and then their gates");
   require(factor.empty() || (factor.shape() == Shape({v.dim(0), 1}) && factor.dtype() == v.dtype()),
-          "[gate] a factor ", factor.dtype(), " of shape ", factor.shape(), " for ", v.dim(0),
-          " rows of ", v.dtype(), ": it must be of the same type, (", v.dim(0), ", 1)");
+          "[gate] a factor ", factor.dtype(), " of shape ", factor.shape(), " for ", v.dim(0), " rows of ",
+          v.dtype(), ": it must be of the same type, (", v.dim(0), ", 1)");
   Arrays in{v};
   if (!factor.empty()) in.push_back(factor);
   return run(std::make_shared<Gate>(gates), in);

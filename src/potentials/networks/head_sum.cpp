@@ -29,7 +29,8 @@ class HeadSum : public Multilinear {
 
   Arrays eval_cpu(const Arrays& in) const override {
     const Index edges = receivers_.size();
-    const Shape of[] = {{receivers_.extent(), shape_.width()}, {edges, shape_.width()}, {edges, shape_.heads}};
+    const Shape of[] = {
+        {receivers_.extent(), shape_.width()}, {edges, shape_.width()}, {edges, shape_.heads}};
     Array out = Array::uninitialized(of[slot()], in[0].dtype());
     if (out.empty()) return {out};
     dispatch_real(name(), out.dtype(), [&]<class T>(T) {

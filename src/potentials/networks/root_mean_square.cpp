@@ -1,4 +1,5 @@
-// y = r x with r = (<x, x> + eps)^(-1/2), <a, b> = sum_k w_k a_k b_k. With W = diag(w) and a . b = sum_k a_k b_k
+// y = r x with r = (<x, x> + eps)^(-1/2), <a, b> = sum_k w_k a_k b_k. With W = diag(w) and a . b = sum_k a_k
+// b_k
 //
 //   by x along g:                   B(x, g) = r g - r^3 (x . g) W x
 //   a . B(x, g) by g:               r a - r^3 <a, x> x
@@ -148,7 +149,8 @@ Arrays ScaledBackward::vjp(const Arrays& in, const Arrays&, const Arrays& cotang
   // Third derivatives are rare: those of the formulas above by ops.
   const Array w = Array::from(rule_->weights).as(x.dtype()).to(x.device());
   const auto sums = [](const Array& p) { return sum(p, 1, true); };
-  const Array r = power(shift(sums(w * square(x)), rule_->eps), -0.5), r3 = r * square(r), ax = sums(w * a * x);
+  const Array r = power(shift(sums(w * square(x)), rule_->eps), -0.5), r3 = r * square(r),
+              ax = sums(w * a * x);
   Arrays out(2);
   if (wanted[0]) {
     const Array xg = sums(x * g), ag = sums(a * g);

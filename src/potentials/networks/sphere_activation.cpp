@@ -56,11 +56,13 @@ PlateGrid::PlateGrid(int lmax, int mmax, int latitudes, int longitudes, Scale sc
 }
 
 Array PlateGrid::to(const Array& x) const {
-  return matmul(cast(to_.to(x.device()), x.dtype()), reshape(x, {x.dim(0), to_.dim(1), x.dim(1) / to_.dim(1)}));
+  return matmul(cast(to_.to(x.device()), x.dtype()),
+                reshape(x, {x.dim(0), to_.dim(1), x.dim(1) / to_.dim(1)}));
 }
 
 Array PlateGrid::from(const Array& values) const {
-  return reshape(matmul(cast(from_.to(values.device()), values.dtype()), values), {values.dim(0), to_.dim(1) * values.dim(2)});
+  return reshape(matmul(cast(from_.to(values.device()), values.dtype()), values),
+                 {values.dim(0), to_.dim(1) * values.dim(2)});
 }
 
 namespace {

@@ -117,9 +117,25 @@ Arrays SO2Pullback::vjp(const Arrays& in, const Arrays& outputs, const Arrays& c
     next += there ? 1 : 0;
   }
   std::vector<bool> targets = wanted;
-  if (kept) targets[slots] = wanted[slots] && along.back();
-  return at_wanted(run_all(std::make_shared<SO2Again>(form_, kept, keep_, std::move(along), targets), all),
-                   targets);
+  if (kept) targets[slots] = false;
+  const bool messages = kept && wanted[slots] && along.back();
+  Arrays found = at_wanted(
+      run_all(std::make_shared<SO2Again>(form_, kept, keep_, std::move(along), targets), all), targets);
+  if (!messages) return found;
+  // As large as the messages, but made of arrays that are there: when the walk comes to the convolution.
+  found[slots] = later(std::make_shared<SO2ByMessages>(form_),
+                       {in[SO2Form::G], in[SO2Form::R], cotangents[std::size_t{x_} + s_]});
+  return found;
+}
+
+Arrays SO2ByMessages::eval_cpu(const Arrays& in) const {
+  Array out = Array::uninitialized({form_.edges_.size(), form_.shape_->message_size()}, in[0].dtype());
+  dispatch_real("so2_convolution", out.dtype(), [&]<class T>(T) {
+    SO2Arguments<T> f{*form_.shape_, form_.edges_,    0, in[0].data<T>(), nullptr, nullptr,
+                      nullptr,       in[1].data<T>(), {}};
+    by_messages(f, in[2].data<T>(), out.mutable_data<T>());
+  });
+  return {out};
 }
 
 Arrays SO2Again::eval_cpu(const Arrays& in) const {
@@ -128,9 +144,7 @@ Arrays SO2Again::eval_cpu(const Arrays& in) const {
   Arrays out;
   for (std::size_t k = 0; k < wanted_.size(); ++k)
     if (wanted_[k])
-      out.push_back(
-          k < slots ? SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, static_cast<int>(k)).zeros(dtype)
-                    : Array::uninitialized(in[k].shape(), dtype));
+      out.push_back(SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, static_cast<int>(k)).zeros(dtype));
   dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
     const SO2Arguments<T> f = form_.arguments<T>({in.begin(), in.begin() + form_.slots()}, true);
     std::size_t next = slots;
@@ -149,7 +163,6 @@ Arrays SO2Again::eval_cpu(const Arrays& in) const {
     second.x = to(SO2Form::X);
     second.w = to(SO2Form::W);
     if (form_.radial_) second.s = to(SO2Form::S);
-    if (messages_) second.messages = to(slots);
     pull_back_again(f, directions, messages, pulled, second);
   });
   return out;

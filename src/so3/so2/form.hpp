@@ -54,6 +54,7 @@ class SO2Form : public Multilinear {
   friend class SO2Pullback;
   friend class SO2Fold;
   friend class SO2Again;
+  friend class SO2ByMessages;
   Array torque(const Arrays& full) const;  // the derivative by one more rotation
   Array zeros(DType dtype) const;
   template <class T>
@@ -98,7 +99,7 @@ class SO2Fold : public LastDerivatives {
   std::vector<bool> wanted_;
 };
 
-// SO2Pullback's: by g, x, w, s and the messages (those that are wanted). Inputs: g, x, r, w, s where there
+// SO2Pullback's: by g, x, w and s (those that are wanted). Inputs: g, x, r, w, s where there
 // are radial factors, the messages where they were kept, and the cotangents that there are of x, s and the
 // torque.
 class SO2Again : public LastDerivatives {
@@ -116,6 +117,17 @@ class SO2Again : public LastDerivatives {
   SO2Form form_;
   bool messages_, pulled_;
   std::vector<bool> along_, wanted_;
+};
+
+// And by the messages, of which the torque is a function. Inputs: g, r and the torque's cotangent.
+class SO2ByMessages : public LastDerivatives {
+ public:
+  explicit SO2ByMessages(const SO2Form& form) : form_(form) {}
+  const char* name() const override { return "so2_by_messages"; }
+  Arrays eval_cpu(const Arrays& in) const override;
+
+ private:
+  SO2Form form_;
 };
 
 // The derivative of a function of the direction of r (edges, 3) from its torque tau . omega = its change when

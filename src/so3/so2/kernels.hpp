@@ -53,10 +53,13 @@ struct SO2Directions {
 };
 template <class T>
 struct SO2Second {
-  T *g = nullptr, *x = nullptr, *s = nullptr, *w = nullptr, *messages = nullptr;
+  T *g = nullptr, *x = nullptr, *s = nullptr, *w = nullptr;
 };
 template <class T>
 void pull_back_again(const SO2Arguments<T>& f, const SO2Directions<T>& along, const T* messages,
                      const T* pulled, const SO2Second<T>& out);
+// The derivative by the messages alone, of g, r and the direction of the torque.
+template <class T>
+void by_messages(const SO2Arguments<T>& f, const T* torque, T* out);
 
 }  // namespace cartan::so3

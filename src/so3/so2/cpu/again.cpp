@@ -179,11 +179,7 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
       const auto received = d.received(block, memory, e);
       if (!pulled) back.put(memories[0], e, block.edge(e), block.to(), received.q, from);
       if (both) back.put(memories[1], e, block.edge(e), block.to(), received.p, from);
-      if (out.messages)
-        narrow(block.to(), received.p, block.mixed_to(),
-               out.messages + block.edge(e) * block.mixed_to().size());
     }
-    if (!out.x && !out.s) return;  // the messages alone
     if (!pulled) back.multiply(memories[0], block.count());
     if (both) back.multiply(memories[1], block.count());
     for (Index e = 0; e < block.count(); ++e) {
@@ -237,10 +233,24 @@ void pull_back_again(const SO2Arguments<T>& f, const SO2Directions<T>& along, co
   const Directed<T> d(f, along);
   const bool both = along.torque && !messages;
   if (out.g) at_receivers(d, along, messages, out.g);
-  if (out.x || out.s || out.messages) at_senders(d, along, both, pulled, out);
+  if (out.x || out.s) at_senders(d, along, both, pulled, out);
   if (out.w) at_weights(d, both, out.w);
 }
 
+template <class T>
+void by_messages(const SO2Arguments<T>& f, const T* torque, T* out) {
+  const SO2Directions<T> along{nullptr, nullptr, torque};
+  const Directed<T> d(f, along);
+  for_blocks<T>(d.form(), numbers(f.edges.size()), {}, [&](EdgeBlock<T>& block, auto&, Index, Index) {
+    auto memory = d.memory(block);
+    for (Index e = 0; e < block.count(); ++e)
+      narrow(block.to(), d.received(block, memory, e).p, block.mixed_to(),
+             out + block.edge(e) * block.mixed_to().size());
+  });
+}
+
+template void by_messages(const SO2Arguments<float>&, const float*, float*);
+template void by_messages(const SO2Arguments<double>&, const double*, double*);
 template void pull_back_again(const SO2Arguments<float>&, const SO2Directions<float>&, const float*,
                               const float*, const SO2Second<float>&);
 template void pull_back_again(const SO2Arguments<double>&, const SO2Directions<double>&, const double*,
