@@ -6,6 +6,7 @@
 #include <cartan/core/parallel.hpp>
 #include <cartan/potentials/model.hpp>
 
+#include <array>
 #include <cmath>
 
 #include "golden.hpp"
@@ -136,5 +137,46 @@ TEST(EdgeBlocks, KeepLessOnTheTape) {
       return static_cast<double>(memory_use().in_use - before);
     };
     EXPECT_LE(kept(blocks), kept(whole) / 2) << kind;
+  }
+}
+
+// What is kept for derivatives by the parameters of a loss of forces, beside what energies keep; as in
+// docs/networks.md, for a smaller crystal.
+TEST(EdgeBlocks, SecondDerivativesKeepAsMuchAgainAtMost) {
+  Frame silicon;
+  for (const double z : {0.0, 0.25})
+    for (const auto& [x, y, w] :
+         {std::array{0.0, 0.0, 0.0}, {0.0, 0.5, 0.5}, {0.5, 0.0, 0.5}, {0.5, 0.5, 0.0}})
+      for (const double c : {x, y, w}) silicon.positions.push_back(5.43 * (c + z));
+  silicon.numbers.assign(8, 14);
+  silicon.cell = {5.43, 0, 0, 0, 5.43, 0, 0, 0, 5.43};
+  silicon.pbc = {true, true, true};
+  for (const std::string kind : {"esen", "equiformer", "escn"}) {
+    const std::unique_ptr<NetworkConfig> c = network_config(kind);
+    for (config::Field& f : config::fields_of(*c)) {
+      if (f.name() == "lmax") f.set(std::int64_t{4});
+      if (f.name() == "channels") f.set(std::int64_t{32});
+      if (f.name() == "cutoff") f.set(5.0);
+      if (f.name() == "neighbors") f.set(28.0);
+      if (f.name() == "species") f.set(std::vector<std::string>{"Si"});
+    }
+    Model m(*c, 3);
+    m.reference = {{14, -3}};
+    const Graph g = golden::graph(silicon, m.cutoff());
+    nn::track_parameters(m.parameters());
+    const auto kept = [&](bool forces) {
+      m.predict(g, {true, false, true});  // what the graph keeps is made
+      release_memory();                   // blocks are as large as asked for
+      const std::size_t before = memory_use().in_use;
+      Arrays tape;
+      if (forces) {
+        const Prediction p = m.predict(g, {true, false, true});
+        tape = {p.energy, p.forces};
+      } else {
+        tape = {m.network().outputs(g, track(g.vectors.as(c->dtype))).energies};
+      }
+      return static_cast<double>(memory_use().in_use - before);
+    };
+    EXPECT_LE(kept(true), 2 * kept(false)) << kind;
   }
 }
