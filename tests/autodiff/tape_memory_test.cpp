@@ -27,7 +27,8 @@ class Watched : public Primitive, public ReadsNothing {
   explicit Watched(std::function<void()> seen) : seen_(std::move(seen)) {}
   const char* name() const override { return "watched"; }
   Arrays eval_cpu(const Arrays& in) const override { return {scale(detach(in[0]), 1)}; }
-  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
     seen_();
     return cotangents;
   }
@@ -45,7 +46,8 @@ class Counted : public Primitive, public ReadsInputs, public Remade {
     ++count_;
     return {scale(detach(in[0]), 2)};
   }
-  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents, const std::vector<bool>&) const override {
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays& cotangents,
+             const std::vector<bool>&) const override {
     return {scale(cotangents[0], 2)};
   }
 
@@ -133,7 +135,8 @@ TEST(TapeMemory, CheapOutputsAreMadeAgain) {
     gradients(y, {x});
     EXPECT_GE(count, 2);
   }
-  const GradientReport first = check_gradients([&](const Arrays& a) { return tripled(a[0]); }, {Array::of({1, -2})});
+  const GradientReport first =
+      check_gradients([&](const Arrays& a) { return tripled(a[0]); }, {Array::of({1, -2})});
   const GradientReport second = check_gradients(
       [&](const Arrays& t) {
         return sum(square(grad([&](const Arrays& a) { return tripled(a[0]); })(t)[0]));

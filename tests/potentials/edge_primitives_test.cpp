@@ -55,10 +55,9 @@ TEST(EdgePrimitives, GatesAreTheFormula) {
       for (const DType dtype : {DType::f32, DType::f64}) {
         const Index functions = Index{lmax + 1} * (lmax + 1) * channels, n = 7;
         const Array v = normal({n, functions + lmax * channels}, 1, dtype), f = normal({n, 1}, 2, dtype);
-        const Array gates = sigmoid(concatenate(
-            {columns(v, 0, channels), columns(v, functions, functions + lmax * channels)}, 1));
-        const Array y =
-            so3::irrep_scale(columns(v, 0, functions), gates, polar_features(lmax, channels));
+        const Array gates = sigmoid(
+            concatenate({columns(v, 0, channels), columns(v, functions, functions + lmax * channels)}, 1));
+        const Array y = so3::irrep_scale(columns(v, 0, functions), gates, polar_features(lmax, channels));
         const double tolerance = dtype == DType::f32 ? 1e-6 : 1e-14;
         EXPECT_LE(difference(gated(v, {}, lmax, channels), y), tolerance);
         EXPECT_LE(difference(gated(v, f, lmax, channels), y * f), tolerance);
@@ -72,7 +71,8 @@ TEST(EdgePrimitives, GatesHaveThreeDerivatives) {
       const Array w = normal({3, Index{lmax + 1} * (lmax + 1) * channels}, 3);
       const Array v = normal({3, width}, 4), f = normal({3, 1}, 5);
       check_three([&](const Arrays& a) { return sum(w * gated(a[0], {}, lmax, channels)); }, {v});
-      check_three([&](const Arrays& a) { return sum(w * square(gated(a[0], a[1], lmax, channels))); }, {v, f});
+      check_three([&](const Arrays& a) { return sum(w * square(gated(a[0], a[1], lmax, channels))); },
+                  {v, f});
     }
 }
 
@@ -83,15 +83,15 @@ TEST(EdgePrimitives, HeadSumsAreTheFormula) {
     const Array by_ops = scatter_add(reshape(y * reshape(share, {5, 1, 2, 1}), {5, 8 * channels}), receivers);
     EXPECT_LE(difference(head_sum(y, share, receivers), by_ops), 1e-14);
     const Array w = normal({4, 8 * channels}, 8);
-    check_three([&](const Arrays& a) { return sum(w * square(head_sum(a[0], a[1], receivers))); }, {y, share});
+    check_three([&](const Arrays& a) { return sum(w * square(head_sum(a[0], a[1], receivers))); },
+                {y, share});
   }
 }
 
 TEST(EdgePrimitives, NormsAreTheFormula) {
   const std::vector<double> weights{0.5, 0.25, 0.125, 0.3, 0.1, 0.2, 0.7, 0.05, 0.4};
   const Array x = normal({4, 9}, 9), w = normal({4, 9}, 10);
-  const Array by_ops =
-      x * power(shift(matmul(square(x), Array::from(weights, {9, 1})), 1e-5), -0.5);
+  const Array by_ops = x * power(shift(matmul(square(x), Array::from(weights, {9, 1})), 1e-5), -0.5);
   EXPECT_LE(difference(over_root_mean_square(x, weights, 1e-5), by_ops), 1e-14);
   check_three([&](const Arrays& a) { return sum(w * over_root_mean_square(a[0], weights, 1e-5)); }, {x});
 }
@@ -109,7 +109,8 @@ TEST(EdgePrimitives, RefuseOtherShapes) {
 // No edges, no atoms.
 TEST(EdgePrimitives, OfNothing) {
   EXPECT_EQ(gated(Array::zeros({0, 10}, DType::f64), {}, 1, 2).shape(), Shape({0, 8}));
-  EXPECT_EQ(head_sum(Array::zeros({0, 4, 2, 3}, DType::f64), Array::zeros({0, 2}, DType::f64), Indices({}, 3)).shape(),
+  EXPECT_EQ(head_sum(Array::zeros({0, 4, 2, 3}, DType::f64), Array::zeros({0, 2}, DType::f64), Indices({}, 3))
+                .shape(),
             Shape({3, 24}));
   const Array x = track(Array::zeros({0, 10}, DType::f64));
   EXPECT_EQ(gradients(sum(gated(x, {}, 1, 2)), {x})[0].shape(), Shape({0, 10}));
