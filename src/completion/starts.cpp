@@ -21,9 +21,15 @@ int scouts_of(const LowRankOptions& o, const Parts& parts, const SparseTensor& x
 // Keeps the parts that are best after a few sweeps.
 class Contest {
  public:
-  Contest(RowAls& als, int sweeps, const StopFlag* stop) : als_(als), sweeps_(sweeps), stop_(stop) {}
+  /// @param balances  whether scale moves between the parts after a sweep
+  Contest(RowAls& als, int sweeps, const StopFlag* stop, bool balances = false)
+      : als_(als), sweeps_(sweeps), stop_(stop), balances_(balances) {}
   void enter(Parts& parts) {
-    for (int k = 0; k < sweeps_; ++k) stop_if_set(stop_), als_.sweep(parts);
+    for (int k = 0; k < sweeps_; ++k) {
+      stop_if_set(stop_);
+      als_.sweep(parts);
+      if (balances_) als_.balance(parts);
+    }
     const double objective = als_.objective(parts);
     if (best_ && !(objective < least_)) return;
     least_ = objective, best_ = parts.clone();
@@ -34,6 +40,7 @@ class Contest {
   RowAls& als_;
   int sweeps_;
   const StopFlag* stop_;
+  bool balances_;
   double least_ = INFINITY;
   std::unique_ptr<Parts> best_;
 };
@@ -54,7 +61,8 @@ bool compresses(const Parts& parts, const SparseTensor& train) {
 }
 
 // A Tucker tensor of the same rank, then a CP of its core alone (Bro, Andersson, Chemometr. Intell. Lab.
-// Syst. 42, 1998): sweeps through a core cost nothing. False where the factors have dependent columns.
+// Syst. 42, 1998): sweeps through a core cost nothing, so the best of ten starts is taken. False where the
+// factors have dependent columns.
 bool compressed(Parts& parts, RowAls& als, std::uint64_t seed, const StopFlag* stop) {
   const Index rank = parts.width[0];
   TuckerParts tucker = compressing(parts);
@@ -93,9 +101,11 @@ bool compressed(Parts& parts, RowAls& als, std::uint64_t seed, const StopFlag* s
   Penalties penalties;
   penalties.ridge = 1e-9;
   CanonicalParts small(ranks, rank);
-  small.start(Random(seed, 999), false);
   RowAls inner(x, loss, penalties);
-  for (int k = 0; k < 50; ++k) stop_if_set(stop), inner.sweep(small), small.balance();
+  Contest contest(inner, 50, stop, true);
+  for (std::uint64_t k = 0; k < 10; ++k)
+    small.start(Random(seed, 999 + (k << 32)), false), contest.enter(small);
+  contest.leave(small);
   for (int k = 0; k < parts.order(); ++k) {
     const Index width = ranks[static_cast<std::size_t>(k)];
     for (Index i = 0; i < parts.rows(k); ++i)

@@ -27,9 +27,9 @@ LowRankOptions options(Index rank) {
   return o;
 }
 
-// Of a tensor of exact rank the compressed start is the solution but for rounding, or where the CP of the
-// core (from one start) has ended in another minimum, far from it. The tensors are too large for random
-// rivals, which after one sweep are nowhere near.
+// Of a tensor of exact rank the compressed start is the solution but for rounding, or where the Tucker tensor
+// or the CP of its core has not come so far, away from it. The tensors are too large for random rivals, which
+// after one sweep are nowhere near.
 TEST(Starts, CompressedOnesAreNearTheSolution) {
   int near = 0, random = 0;
   for (std::uint64_t trial = 0; trial < 12; ++trial) {
@@ -40,7 +40,7 @@ TEST(Starts, CompressedOnesAreNearTheSolution) {
     o.scouts = 1;
     random += complete_canonical(x, {}, o).summary.objective[0] <= small;
   }
-  EXPECT_GE(near, 7);
+  EXPECT_GE(near, 8);
   EXPECT_EQ(random, 0);
 }
 
