@@ -70,9 +70,9 @@ struct LowRankOptions {
   /// Starts that are swept ten times, of which the best goes on, for each of the restarts. 1: one random
   /// start, and nothing else. 0: the first start of a CP (als, gaussian, three modes and more, no lasso, no
   /// bounds) of which more than half of the entries are known, with min(shape, rank) at most 400 numbers, is
-  /// the CP of a Tucker core, and where the tensor is small it competes with random ones; else ten where no
-  /// validation entries guide and fewer than 16 entries are known for each number that is looked for; else
-  /// one.
+  /// the CP of a Tucker core, the best of ten, and where the tensor is small it competes with random ones;
+  /// else ten where no validation entries guide and fewer than 16 entries are known for each number that is
+  /// looked for; else one.
   int scouts = 0;
   Engine engine = Engine::automatic;
 };
