@@ -7,6 +7,7 @@
 
 #include <cmath>
 
+#include "data/pickle_maker.hpp"
 #include "golden.hpp"
 #include "real_data.hpp"
 #include "temporary.hpp"
@@ -94,3 +95,78 @@ INSTANTIATE_TEST_SUITE_P(Reference, Fairchem,
                          ::testing::Values("esen", "equiformer_v2", "equiformer_v2_gate",
                                            "equiformer_v2_default", "escn"),
                          [](const auto& model) { return model.param; });
+
+namespace {
+
+using namespace cartan::testing;
+
+// A state dict whose arrays are of two elements, in whatever `around` puts it into.
+std::string file_of(const std::vector<std::string>& names, const std::string& before = "",
+                    const std::string& after = "") {
+  std::string body = "}(";
+  for (const std::string& name : names)
+    body += word(name) + tensor(storage("FloatStorage", "0", 2), 0, tuple(small(2)), tuple(small(1)));
+  return archive(before + body + "u" + after, {stored("any/data/0", bytes_of(std::vector<float>{1, 2}))});
+}
+
+void expect_refused(const std::string& bytes, const std::string& what) {
+  const Temporary folder;
+  try {
+    import_model(folder.file("a.pt", bytes));
+    ADD_FAILURE() << "read; expected " << what;
+  } catch (const FormatError& error) {
+    EXPECT_NE(std::string(error.what()).find(what), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+
+// What the trainer of fairchem 1.10 writes (benchmarks/peers/fairchem_checkpoint_golden.py, which printed
+// these numbers): names with the prefix of distributed training and of a head, scaled labels, energies of
+// elements, running averages beside the weights.
+TEST(FairchemFiles, CheckpointsOfATraining) {
+  const ImportedModel imported = import_model(CARTAN_SOURCE_DIR "/tests/golden/fairchem_checkpoint.pt");
+  const Model& m = imported.model;
+  EXPECT_EQ(m.energy_scale, 2.5);
+  EXPECT_EQ(m.offset, -0.75);
+  EXPECT_EQ(m.reference.at(8), -2);
+  EXPECT_EQ(m.reference.at(7), 0);
+  std::string notes;
+  for (const std::string& note : imported.notes) notes += note + "\n";
+  for (const char* said :
+       {"running averages ('ema')", "('normalizers'): times 2.5, plus -0.75", "('elementrefs')"})
+    EXPECT_NE(notes.find(said), std::string::npos) << said << " in " << notes;
+  Frame f;
+  f.numbers = {8, 1, 1, 6};
+  f.positions = {0, 0, 0, 0.9, 0.3, 0.1, -0.4, 0.8, 0.2, 0.3, -1.1, 0.6};
+  const Prediction p = m.predict(golden::graph(f, m.cutoff()), {true, false, false});
+  const std::vector<double> forces{-0.004333965647344812, 0.004092253589796907, -0.0055180079134799255,
+                                   0.019297750686313276,  0.007798363266035807, -0.0043478564319457645,
+                                   -0.021524425632341415, 0.0315689454791026,   -0.003592265404728997,
+                                   0.006560640593372952,  -0.04345956233493531, 0.013458129750154686};
+  EXPECT_LE(std::abs(p.energy.item() - (-9.686266237312557)), 1e-9);
+  EXPECT_LE(relative(doubles(p.forces), forces), 1e-6);  // fairchem keeps some constants in float32
+}
+
+TEST(FairchemFiles, OthersAreRefusedByName) {
+  const std::string esen = "module.backbone.blocks.0.edge_wise.so2_conv_1.fc_m0.weight";
+  expect_refused(file_of({esen, "module.backbone.routing_mlp.0.weight"}), "is a mixture of experts (UMA)");
+  expect_refused(file_of({"backbone.blocks.0.edge_wise.so2_conv_1.fc_m0.weights"}),
+                 "is a mixture of experts (UMA)");
+  expect_refused(file_of({esen, "backbone.csd_embedding.charge_embedding.weight"}),
+                 "takes the charge, the spin");
+  // An object of fairchem 2.
+  expect_refused(
+      archive(global("fairchem.core.units.mlip_unit.api.inference", "MLIPInferenceCheckpoint") + ")\x81}b"),
+      "is a checkpoint of fairchem 2");
+  // Averages that are of other weights.
+  const std::string one = tensor(storage("FloatStorage", "0", 2), 0, tuple(small(2)), tuple(small(1))),
+                    shorter = tensor(storage("FloatStorage", "0", 2), 0, tuple(small(1)), tuple(small(1)));
+  const auto checkpoint = [&](const std::string& averages) {
+    return file_of({esen}, "}(" + word("state_dict"),
+                   word("ema") + "}" + word("shadow_params") + averages + "su");
+  };
+  expect_refused(checkpoint("](" + one + one + "e"), "has averages of 2 parameters; the state dict has 1");
+  expect_refused(checkpoint("](" + shorter + "e"), "has an average of shape (1) in the place of " + esen);
+  expect_refused(checkpoint("N"), "has no list 'shadow_params'");
+}

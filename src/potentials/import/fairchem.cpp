@@ -100,8 +100,8 @@ bool is_fairchem(const std::string& path) {
       return FairchemState::of_torch(file.root());
     }
     return FairchemState::of_hdf5(data::Hdf5File(path).outline());
-  } catch (const FormatError&) {
-    return false;
+  } catch (const FormatError& error) {
+    return std::string(error.what()).find("mentions fairchem.") != std::string::npos;  // refused in its words
   }
 }
 

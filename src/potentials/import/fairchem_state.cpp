@@ -54,6 +54,10 @@ std::string bare(std::string name) {
   return name;
 }
 
+bool contains(const std::string& text, const char* part) {
+  return text.find(part) != std::string::npos;
+}
+
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
@@ -102,9 +106,31 @@ bool is_buffer(const std::string& name) {
   return false;
 }
 
+// What has no gradient, and so no average: constants, and eSCN's samples of the sphere.
+bool is_fixed(const std::string& name) {
+  return is_buffer(name) || ends_with(name, ".offset") || contains(name, "sphere_points") ||
+         contains(name, "sphharm_weights");
+}
+
+// What makes a network of fairchem 2 another function than eSEN, by names of its arrays; "" for none.
+std::string beyond(const std::string& name) {
+  if (contains(name, "routing_mlp") || ends_with(name, "fc_m0.weights"))
+    return "is a mixture of experts (UMA), whose weights depend on composition, charge, spin and task: that "
+           "is "
+           "not read";
+  for (const char* known :
+       {"charge_embedding", "spin_embedding", "dataset_embedding", "csd_embedding", "mix_csd"})
+    if (contains(name, known))
+      return "is of a network that takes the charge, the spin or the data set of a frame (fairchem 2: UMA, "
+             "eSEN of OMol25): that is not read; eSEN, EquiformerV2 and eSCN of fairchem 1 are";
+  return "";
+}
+
 }  // namespace
 
 std::string FairchemState::architecture(const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    if (!beyond(name).empty()) return "fairchem 2";
   for (const std::string& name : names) {
     if (ends_with(name, "edge_wise.so2_conv_1.fc_m0.weight")) return "esen";
     if (ends_with(name, ".ga.alpha_dot")) return "equiformer";
@@ -128,6 +154,8 @@ FairchemState::FairchemState(const std::string& path, const std::string& task) :
   std::vector<std::string> names;
   for (const auto& [name, array] : arrays_) names.push_back(name);
   architecture_ = architecture(names);
+  for (const std::string& name : names)
+    if (const std::string why = beyond(name); !why.empty()) fail(name, why);
   if (architecture_.empty()) fail("", "has no arrays of eSEN, EquiformerV2 or eSCN");
 }
 
@@ -139,7 +167,16 @@ void FairchemState::take(std::string name, Array array) {
 
 void FairchemState::read_torch(const std::string& task) {
   require(task.empty(), "[import] ", path_, " was trained for one task; leave '", task, "' out");
-  const TorchFile file(path_);
+  const TorchFile file = [this] {
+    try {
+      return TorchFile(path_);
+    } catch (const FormatError& error) {
+      if (!contains(error.what(), "mentions fairchem.")) throw;
+      fail("",
+           "is a checkpoint of fairchem 2, an object of its own class; benchmarks/peers/export_fairchem.py "
+           "writes its weights and configuration as plain values");
+    }
+  }();
   const auto nested = file.root().find("state_dict");
   const bool checkpoint = nested && nested->kind() == TorchValue::Kind::dict;
   for (const auto& [key, value] : (checkpoint ? *nested : file.root()).entries())
@@ -147,7 +184,10 @@ void FairchemState::read_torch(const std::string& task) {
         value.array().size() > 0 && is_real(value.array().dtype()))
       take(key.string(), value.array());
   source_ = checkpoint ? "fairchem, a checkpoint" : "fairchem, a state dict";
-  if (const auto config = file.root().find("config")) {
+  const auto ema = file.root().find("ema");
+  if (checkpoint && ema && ema->kind() == TorchValue::Kind::dict) take_averages(*nested, *ema);
+  const auto named = file.root().find("config");
+  if (const auto config = named ? named : file.root().find("model_config")) {
     config_ = to_json(*config);
     if (config_.is_string()) config_ = json::parse(config_.get<std::string>(), nullptr, false);
     for (const char* inner : {"model", "model_attributes", "backbone"})
@@ -158,6 +198,40 @@ void FairchemState::read_torch(const std::string& task) {
     if (!config_.is_object()) fail("config", "is not read; a dict of the constructor's arguments is");
   }
   if (const auto labels = file.root().find("normalizers")) labels_ = to_json(*labels);
+  if (const auto references = file.root().find("elementrefs")) references_ = to_json(*references);
+}
+
+void FairchemState::take_averages(const TorchValue& state, const TorchValue& ema) {
+  const auto averages = ema.find("shadow_params");
+  if (!averages || averages->kind() != TorchValue::Kind::list) fail("ema", "has no list 'shadow_params'");
+  std::vector<std::string> parameters;  // in the order of the module
+  for (const auto& [key, value] : state.entries())
+    if (value.kind() == TorchValue::Kind::array && !is_fixed(bare(key.string())))
+      parameters.push_back(key.string());
+  if (averages->size() != static_cast<Index>(parameters.size()))
+    fail("ema",
+         text("has averages of ", averages->size(), " parameters; the state dict has ", parameters.size()));
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const TorchValue average = (*averages)[static_cast<Index>(k)];
+    if (average.shape() != state[parameters[k]].shape())
+      fail("ema", text("has an average of shape ", average.shape(), " in the place of ", parameters[k], ", ",
+                       state[parameters[k]].shape()));
+    take(parameters[k], average.array());
+  }
+  notes_.push_back("the file is of a training that goes on; weights are its running averages ('ema')");
+}
+
+std::optional<double> FairchemState::label(const char* kind, const char* older, const char* what) const {
+  for (const char* name : {kind, older}) {
+    if (!labels_.is_object() || !labels_.contains(name)) continue;
+    const json& n = labels_[name];
+    if (!n.is_object() || !n.contains(what)) fail(text("normalizers.", name), text("has no ", what));
+    const json& value = n[what].is_array() && n[what].size() == 1 ? n[what][0] : n[what];
+    if (!value.is_number() || !std::isfinite(value.get<double>()))
+      fail(text("normalizers.", name, ".", what), value.dump() + " is no number");
+    return value.get<double>();
+  }
+  return std::nullopt;
 }
 
 void FairchemState::read_hdf5(const std::string& task) {
@@ -273,14 +347,39 @@ ImportedModel FairchemState::finish(std::unique_ptr<Network> network, double per
   for (config::Field& f : config::fields_of(*config))
     if (f.name() == "species") elements = std::get<std::vector<std::string>>(f.value());
   Model model(std::move(network));
-  model.energy_scale = per_atom;
-  for (const std::string& symbol : elements) model.reference[data::element_number(symbol)] = 0;
+  const double scale = label("energy", "target", "std").value_or(1);
+  if (!(scale > 0)) fail("normalizers", text("the scale of energies is ", scale, ": it must be positive"));
+  model.energy_scale = scale * per_atom;
+  model.offset = label("energy", "target", "mean").value_or(0);
+  const double of_forces = label("forces", "grad_target", "std").value_or(scale);
+  if (of_forces != scale) {
+    if (model.config().direct_forces())
+      fail("normalizers", text("forces were divided by ", of_forces, ", energies by ", scale,
+                               ": direct forces need the same number"));
+    notes.push_back(text("forces were divided by ", of_forces, " in training, energies by ", scale,
+                         "; forces here are the gradient of the energy"));
+  }
+  std::vector<double> references;  // by atomic number
+  if (references_.is_object() && references_.contains("energy")) {
+    const json& of_energy = references_["energy"];
+    if (!of_energy.is_object() || !of_energy.contains("element_references") ||
+        !of_energy["element_references"].is_array())
+      fail("elementrefs.energy", "has no array 'element_references'");
+    references = of_energy["element_references"].get<std::vector<double>>();
+    for (const double e : references)
+      if (!std::isfinite(e)) fail("elementrefs.energy.element_references", "has numbers that are not finite");
+  }
+  for (const std::string& symbol : elements) {
+    const auto z = static_cast<std::size_t>(data::element_number(symbol));
+    model.reference[static_cast<int>(z)] = z < references.size() ? references[z] : 0;
+  }
+  notes.insert(notes.begin(), notes_.begin(), notes_.end());
   if (!labels_.is_null())
-    notes.push_back(
-        "the file states how its labels were scaled ('normalizers'); energies are the network's own, in its "
-        "units");
-  notes.push_back(
-      "reference energies of elements are 0: the network's energies are taken as they are, in eV");
+    notes.push_back(text("energies were scaled as the file states ('normalizers'): times ", scale, ", plus ",
+                         model.offset, " a structure"));
+  notes.push_back(references.empty()
+                      ? "reference energies of elements are 0: the file has none"
+                      : "reference energies of elements are those of the file ('elementrefs')");
   return {std::move(model), DType::f32, source_, std::move(notes)};
 }
 

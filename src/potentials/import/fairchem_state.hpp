@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -58,13 +59,18 @@ class FairchemState {
 
  private:
   void read_torch(const std::string& task);
+  /// The averages of the weights that a checkpoint of a training has beside them, in their place.
+  void take_averages(const data::TorchValue& state, const data::TorchValue& ema);
+  /// The number `what` of the normalizer of a kind of labels, under fairchem's or the older name.
+  std::optional<double> label(const char* kind, const char* older, const char* what) const;
   void read_hdf5(const std::string& task);
   void take(std::string name, Array array);
 
   std::string path_, architecture_, source_;
   std::map<std::string, Array> arrays_;
   std::set<std::string> used_;
-  nlohmann::json config_, labels_;
+  nlohmann::json config_, labels_, references_;
+  std::vector<std::string> notes_;
 };
 
 /// @name Their modules, into the parameters of a network

@@ -1,4 +1,6 @@
 // The programs whose models are read.
+#include <exception>
+
 #include "cartan/core/error.hpp"
 #include "potentials/import/importer.hpp"
 
@@ -44,8 +46,17 @@ std::vector<Importer> importers() {
 
 ImportedModel import_model(const std::string& path, const ImportOptions& options) {
   std::string known;
+  std::exception_ptr damaged;  // of a file that some cannot open; others may know better
+  const auto recognises = [&](const Row& row) {
+    try {
+      return row.recognises(path);
+    } catch (const FormatError&) {
+      if (!damaged) damaged = std::current_exception();
+      return false;
+    }
+  };
   for (const Row& row : table()) {
-    if (row.recognises(path)) {
+    if (recognises(row)) {
       const bool own = row.read == import_torchmdnet;
       require(own || (options.energy_unit == "eV" && !options.reverse_edges), "[import] ", path,
               " is a file of ", row.importer.name, "; energy_unit and reverse_edges are for torchmd-net");
@@ -55,6 +66,7 @@ ImportedModel import_model(const std::string& path, const ImportOptions& options
     }
     known += (known.empty() ? "" : "; ") + std::string(row.importer.files);
   }
+  if (damaged) std::rethrow_exception(damaged);
   throw FormatError(path, "", "is no model that is read. These are: " + known);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // One block of edges on its way: frames, m-major matrices, products.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <deque>
@@ -54,18 +55,20 @@ PackedWeights<T>::PackedWeights(const SO2Shape& s, const T* weights, bool transp
       b.k = k, b.n = round_up(n, panel);
       b.memory = Scratch<T>(b.n * k);
       T* data = b.memory.data();
+      // The row of a panel at a time: whole cache lines are written, and read where transposed.
+      const Index step = transposed ? 1 : ld, row_step = transposed ? ld : 1;
+      const T sign = transposed ? T(-1) : T(1);  // complex conjugate where transposed
       parallel_for(b.n / panel, 1, [&](Index first, Index last) {
-        for (Index column = first * panel; column < last * panel; ++column)
+        for (Index p = first * panel; p < last * panel; p += panel)
           for (Index row = 0; row < k; ++row) {
-            T* to_element = data + column / panel * panel * k + row * panel + column % panel;
-            if (column >= n) {
-              *to_element = 0;
-              continue;
+            const Index count = std::clamp<Index>(n - p, 0, panel), place = p * step + row * row_step;
+            const T *cosines = w[0].data() + place, *sines = w[1].data() + place;
+            T* to_row = data + p * k + row * panel;
+            for (Index j = 0; j < count; ++j) {
+              const T cosine = cosines[j * step], sine = sign * sines[j * step];
+              to_row[j] = kind == 0 ? cosine : kind == 1 ? sine - cosine : -(cosine + sine);
             }
-            // complex conjugate where transposed
-            const Index element = transposed ? row * ld + column : column * ld + row;
-            const T c = w[0][element], s1 = transposed ? -w[1][element] : w[1][element];
-            *to_element = kind == 0 ? c : kind == 1 ? s1 - c : -(c + s1);
+            std::fill(to_row + count, to_row + panel, T(0));
           }
       });
     }
