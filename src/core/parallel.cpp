@@ -31,7 +31,7 @@ int team() {
 
 namespace detail {
 
-void run_blocks(Index blocks, BlockFunction function, void* context) {
+void run_blocks(Index blocks, BlockFunction function, void* context, bool in_turn) {
   const int count = static_cast<int>(std::min<Index>(team(), blocks));
   if (count <= 1) {
     for (Index b = 0; b < blocks; ++b) function(context, b);
@@ -41,14 +41,20 @@ void run_blocks(Index blocks, BlockFunction function, void* context) {
   static_cast<void>(watched);
   std::exception_ptr error;
   std::atomic<bool> failed{false};
-#pragma omp parallel for num_threads(count) schedule(static)
-  for (Index b = 0; b < blocks; ++b) {
-    if (failed.load(std::memory_order_relaxed)) continue;
+  const auto attempt = [&](Index b) {
+    if (failed.load(std::memory_order_relaxed)) return;
     try {
       function(context, b);
     } catch (...) {
       if (!failed.exchange(true)) error = std::current_exception();
     }
+  };
+  if (in_turn) {
+#pragma omp parallel for num_threads(count) schedule(dynamic, 1)
+    for (Index b = 0; b < blocks; ++b) attempt(b);
+  } else {
+#pragma omp parallel for num_threads(count) schedule(static)
+    for (Index b = 0; b < blocks; ++b) attempt(b);
   }
   if (error) std::rethrow_exception(error);
 }

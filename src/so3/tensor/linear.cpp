@@ -1,6 +1,7 @@
 // The linear map between irreps: the form sum over paths of factor w_uv x_um y_vm with its three partial
 // derivatives. The channels of one coordinate m of all samples are a matrix with the rows
 // irreps.dim() apart, so every path is 2 l + 1 matrix products without a copy.
+#include <algorithm>
 #include <cmath>
 
 #include "autodiff/multilinear.hpp"
@@ -21,7 +22,7 @@ struct Linear::Form {
 
 namespace {
 
-constexpr Index row_grain = 256, tile = 32;
+constexpr Index tile = 32;  // rows of a weight matrix whose gradient is one task
 
 class LinearForm : public Multilinear {
  public:
@@ -43,7 +44,7 @@ class LinearForm : public Multilinear {
       if (slot() == W) return by_weight(first, second, o, rows);
       const T* w = slot() == X ? first : second;
       const T* from = slot() == X ? second : first;
-      parallel_for(rows, row_grain, [&](Index b, Index e) { by_sample(from, w, o, b, e - b); });
+      parallel_for(rows, row_grain(), [&](Index b, Index e) { by_sample(from, w, o, b, e - b); });
     });
     return {out};
   }
@@ -54,6 +55,13 @@ class LinearForm : public Multilinear {
   }
 
  private:
+  // Rows enough for a million operations, and to pay for packing the weights.
+  Index row_grain() const {
+    double flops = 1;
+    for (const auto& p : form_->paths)
+      flops += 2.0 * static_cast<double>(form_->in[p.in].dim() * form_->out[p.out].mul);
+    return std::clamp<Index>(static_cast<Index>(1e6 / flops), 32, 256);
+  }
   template <class T>
   void by_sample(const T* from, const T* weights, T* to, Index first, Index rows) const {
     const Irreps &in = form_->in, &out = form_->out;
@@ -71,7 +79,7 @@ class LinearForm : public Multilinear {
       }
     }
   }
-  // Each task owns some rows of one path's matrix.
+  // Each task owns some rows of one path's matrix. Those of high degrees are the longest.
   template <class T>
   void by_weight(const T* x, const T* y, T* weights, Index rows) const {
     struct Task {
@@ -82,17 +90,20 @@ class LinearForm : public Multilinear {
     for (std::size_t p = 0; p < form_->paths.size(); ++p)
       for (Index u = 0; u < form_->in[form_->paths[p].in].mul; u += tile) tasks.push_back({p, u});
     const Irreps &in = form_->in, &out = form_->out;
-    parallel_for(static_cast<Index>(tasks.size()), 1, [&](Index b, Index e) {
-      for (Index k = b; k < e; ++k) {
-        const Task& task = tasks[static_cast<std::size_t>(k)];
-        const auto& p = form_->paths[task.path];
-        const Index u = in[p.in].mul, v = out[p.out].mul, count = std::min(tile, u - task.begin);
-        T* w = weights + p.offset + task.begin * v;
-        for (Index m = 0; m < in[p.in].ir.dim(); ++m)
-          gemm_serial<T>(count, v, rows, {x + in.offset(p.in) + m * u + task.begin, in.dim(), true},
-                         {y + out.offset(p.out) + m * v, out.dim()}, w, v, 1, 1);
-        for (Index n = 0; n < count * v; ++n) w[n] *= static_cast<T>(p.factor);
-      }
+    const auto cost = [&](const Task& t) {
+      return in[form_->paths[t.path].in].ir.dim() * out[form_->paths[t.path].out].mul;
+    };
+    std::stable_sort(tasks.begin(), tasks.end(),
+                     [&](const Task& a, const Task& b) { return cost(a) > cost(b); });
+    parallel_tasks(static_cast<Index>(tasks.size()), [&](Index k) {
+      const Task& task = tasks[static_cast<std::size_t>(k)];
+      const auto& p = form_->paths[task.path];
+      const Index u = in[p.in].mul, v = out[p.out].mul, count = std::min(tile, u - task.begin);
+      T* w = weights + p.offset + task.begin * v;
+      for (Index m = 0; m < in[p.in].ir.dim(); ++m)
+        gemm_serial<T>(count, v, rows, {x + in.offset(p.in) + m * u + task.begin, in.dim(), true},
+                       {y + out.offset(p.out) + m * v, out.dim()}, w, v, 1, 1);
+      for (Index n = 0; n < count * v; ++n) w[n] *= static_cast<T>(p.factor);
     });
   }
 

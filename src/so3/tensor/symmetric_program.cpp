@@ -1,5 +1,6 @@
 #include "so3/tensor/symmetric_program.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "cartan/core/error.hpp"
@@ -227,11 +228,14 @@ class Evaluation {
   std::vector<int> index_;
 };
 
-constexpr Index chunk = 256;  // samples that share coefficients
-
 struct Task {
   Index species, strip, begin, end;  // samples: positions in the list of the species
 };
+
+// Samples that share coefficients: some for every thread, and enough to pay for the coefficients.
+Index samples_of_task(Index samples) {
+  return std::clamp<Index>(samples / 256 * 8, 16, 256);
+}
 
 template <class T, int k>
 void run(const Program& p, const Indices& species, ContractionSlot slot, const ContractionArguments& a,
@@ -241,89 +245,91 @@ void run(const Program& p, const Indices& species, ContractionSlot slot, const C
   using V = PointLanes<T>;
   const Index channels = p.channels, strips = (channels + width - 1) / width, d = p.in.dim() / channels,
               outputs = p.out.dim() / channels;
+  const Index share = samples_of_task(species.size());
   std::vector<Task> tasks;
   for (Index s = 0; s < species.extent(); ++s) {
     const Index begin = species.inverse_begin()[s], end = species.inverse_begin()[s + 1];
-    const Index piece = slot == ContractionSlot::W ? std::max<Index>(end - begin, 1) : chunk;
+    const Index piece = slot == ContractionSlot::W ? std::max<Index>(end - begin, 1) : share;
     for (Index b = begin; b < end; b += piece)
       for (Index strip = 0; strip < strips; ++strip) tasks.push_back({s, strip, b, std::min(end, b + piece)});
   }
+  std::stable_sort(tasks.begin(), tasks.end(), [](const Task& first, const Task& second) {
+    return first.end - first.begin > second.end - second.begin;
+  });
   const T* w = a.w.empty() ? nullptr : a.w.data<T>();
   const T* y = a.y.empty() ? nullptr : a.y.data<T>();
   const T* x = a.x.data<T>();
 
-  parallel_for(static_cast<Index>(tasks.size()), 1, [&](Index first, Index last) {
+  parallel_tasks(static_cast<Index>(tasks.size()), [&](Index t) {
     Evaluation<T, k, samples> work(p);
     std::vector<double> total;
     std::vector<std::array<V, samples>> g(d);
-    for (Index t = first; t < last; ++t) {
-      const Task& task = tasks[t];
-      const Index channel = task.strip * width, count = std::min(width, channels - channel);
-      if (w) work.set_weights(w + task.species * p.num_paths * channels + channel, count);
-      auto& coefficients = work.coefficients();
-      if (slot == ContractionSlot::W) total.assign(coefficients.size() * width, 0.0);
-      for (Index n = task.begin; n < task.end; n += samples) {
-        const int present = static_cast<int>(std::min<Index>(samples, task.end - n));
-        Index row[samples];
-        for (int b = 0; b < samples; ++b) row[b] = species.inverse()[n + std::min(b, present - 1)];
-        const auto place = [&](int b, Index coordinate, Index rows) {
-          return (row[b] * rows + coordinate) * channels + channel;
-        };
-        for (Index i = 0; i < d; ++i) {
-          auto& jet = work.x()[i];
-          jet.clear();
-          for (int b = 0; b < samples; ++b) {
-            jet.c[0][b] = work.load_some(x + place(b, i, d), count);
-            for (int j = 0; j < k; ++j)
-              jet.c[1 << j][b] = work.load_some(a.v[j].template data<T>() + place(b, i, d), count);
-          }
-        }
-        V values[samples];
-        const auto load_y = [&](Index o) {
-          for (int b = 0; b < samples; ++b)
-            values[b] = b < present ? work.load_some(y + place(b, o, outputs), count) : V{};
-        };
-        switch (slot) {
-          case ContractionSlot::Y:
-            for (Index o = 0; o < outputs; ++o) {
-              work.values(o, values);
-              for (int b = 0; b < present; ++b) work.store_some(out + place(b, o, outputs), values[b], count);
-            }
-            break;
-          case ContractionSlot::X: {
-            for (auto& v : g) v.fill(V{});
-            for (Index o = 0; o < outputs; ++o) {
-              load_y(o);
-              work.gradient(o, values, reinterpret_cast<V(*)[samples]>(g.data()));
-            }
-            for (Index i = 0; i < d; ++i)
-              for (int b = 0; b < present; ++b) work.store_some(out + place(b, i, d), g[i][b], count);
-            break;
-          }
-          case ContractionSlot::W:
-            if ((n - task.begin) % 64 == 0) std::fill(coefficients.begin(), coefficients.end(), V{});
-            for (Index o = 0; o < outputs; ++o) {
-              load_y(o);
-              work.monomials(o, values);
-            }
-            // sums of many samples in float64
-            if ((n + samples - task.begin) % 64 == 0 || n + samples >= task.end)
-              for (std::size_t c = 0; c < coefficients.size(); ++c)
-                for (Index lane = 0; lane < width; ++lane)
-                  total[c * width + lane] += static_cast<double>(coefficients[c][lane]);
+    const Task& task = tasks[t];
+    const Index channel = task.strip * width, count = std::min(width, channels - channel);
+    if (w) work.set_weights(w + task.species * p.num_paths * channels + channel, count);
+    auto& coefficients = work.coefficients();
+    if (slot == ContractionSlot::W) total.assign(coefficients.size() * width, 0.0);
+    for (Index n = task.begin; n < task.end; n += samples) {
+      const int present = static_cast<int>(std::min<Index>(samples, task.end - n));
+      Index row[samples];
+      for (int b = 0; b < samples; ++b) row[b] = species.inverse()[n + std::min(b, present - 1)];
+      const auto place = [&](int b, Index coordinate, Index rows) {
+        return (row[b] * rows + coordinate) * channels + channel;
+      };
+      for (Index i = 0; i < d; ++i) {
+        auto& jet = work.x()[i];
+        jet.clear();
+        for (int b = 0; b < samples; ++b) {
+          jet.c[0][b] = work.load_some(x + place(b, i, d), count);
+          for (int j = 0; j < k; ++j)
+            jet.c[1 << j][b] = work.load_some(a.v[j].template data<T>() + place(b, i, d), count);
         }
       }
-      if (slot != ContractionSlot::W) continue;
-      std::vector<double> weight(p.num_paths * width, 0.0);
-      for (std::size_t c = 0; c < coefficients.size(); ++c)
-        for (int e = p.first_path[c]; e < p.first_path[c + 1]; ++e)
-          for (Index lane = 0; lane < width; ++lane)
-            weight[p.path[e] * width + lane] += p.value[e] * total[c * width + lane];
-      for (Index q = 0; q < p.num_paths; ++q)
-        for (Index lane = 0; lane < count; ++lane)
-          out[(task.species * p.num_paths + q) * channels + channel + lane] =
-              static_cast<T>(weight[q * width + lane]);
+      V values[samples];
+      const auto load_y = [&](Index o) {
+        for (int b = 0; b < samples; ++b)
+          values[b] = b < present ? work.load_some(y + place(b, o, outputs), count) : V{};
+      };
+      switch (slot) {
+        case ContractionSlot::Y:
+          for (Index o = 0; o < outputs; ++o) {
+            work.values(o, values);
+            for (int b = 0; b < present; ++b) work.store_some(out + place(b, o, outputs), values[b], count);
+          }
+          break;
+        case ContractionSlot::X: {
+          for (auto& v : g) v.fill(V{});
+          for (Index o = 0; o < outputs; ++o) {
+            load_y(o);
+            work.gradient(o, values, reinterpret_cast<V(*)[samples]>(g.data()));
+          }
+          for (Index i = 0; i < d; ++i)
+            for (int b = 0; b < present; ++b) work.store_some(out + place(b, i, d), g[i][b], count);
+          break;
+        }
+        case ContractionSlot::W:
+          if ((n - task.begin) % 64 == 0) std::fill(coefficients.begin(), coefficients.end(), V{});
+          for (Index o = 0; o < outputs; ++o) {
+            load_y(o);
+            work.monomials(o, values);
+          }
+          // sums of many samples in float64
+          if ((n + samples - task.begin) % 64 == 0 || n + samples >= task.end)
+            for (std::size_t c = 0; c < coefficients.size(); ++c)
+              for (Index lane = 0; lane < width; ++lane)
+                total[c * width + lane] += static_cast<double>(coefficients[c][lane]);
+      }
     }
+    if (slot != ContractionSlot::W) return;
+    std::vector<double> weight(p.num_paths * width, 0.0);
+    for (std::size_t c = 0; c < coefficients.size(); ++c)
+      for (int e = p.first_path[c]; e < p.first_path[c + 1]; ++e)
+        for (Index lane = 0; lane < width; ++lane)
+          weight[p.path[e] * width + lane] += p.value[e] * total[c * width + lane];
+    for (Index q = 0; q < p.num_paths; ++q)
+      for (Index lane = 0; lane < count; ++lane)
+        out[(task.species * p.num_paths + q) * channels + channel + lane] =
+            static_cast<T>(weight[q * width + lane]);
   });
 }
 

@@ -95,7 +95,7 @@ class TensorForm::Backward {
   Index parts() const {
     if (to_.x1 == nullptr || t_.sender == nullptr || t_.senders == 0 || shared_gradient_) return 0;
     if (form_.dim_out <= 4 * form_.dim1) return 0;
-    return std::clamp<Index>(t_.samples / (4 * t_.senders), 1, 16);
+    return std::clamp<Index>(t_.samples / (2 * t_.senders), 1, 16);
   }
 
   // The cotangents of the products that shared weights mix, by receiver.
