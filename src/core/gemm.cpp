@@ -36,38 +36,48 @@ MatrixView<T> columns_from(MatrixView<T> a, Index first) {
 }
 
 template <class T, class X, class Y>
-inline void assign_product(Result<T>& out, const X& x, const Y& y, T alpha, bool add) {
-  if (alpha == T(1)) {
-    if (add)
-      out.noalias() += x * y;
-    else
-      out.noalias() = x * y;
-  } else if (add) {
+inline void add_product(Result<T>& out, const X& x, const Y& y, T alpha) {
+  if (alpha == T(1))
+    out.noalias() += x * y;
+  else
     out.noalias() += alpha * x * y;
-  } else {
-    out.noalias() = alpha * x * y;
+}
+
+// Eigen makes products of so few numbers coefficient by coefficient, those before the first aligned address
+// without fused additions: the bits would depend on where the result lies.
+constexpr Index few = 20;  // m + n + k
+template <class T>
+void small_product(Index m, Index n, Index k, const MatrixView<T>& a, const MatrixView<T>& b, T* __restrict c,
+                   Index stride, T alpha, bool add) {
+  for (Index i = 0; i < m; ++i) {
+    T* row = c + i * stride;
+    if (!add) std::fill_n(row, n, T(0));
+    for (Index p = 0; p < k; ++p) {
+      const T x = alpha * a.data[a.transposed ? p * a.stride + i : i * a.stride + p];
+      const T* y = b.data + (b.transposed ? p : p * b.stride);
+      const Index step = b.transposed ? b.stride : 1;
+      for (Index j = 0; j < n; ++j) row[j] += x * y[j * step];
+    }
   }
 }
 
 template <class T>
 [[gnu::always_inline]] inline void product(Index m, Index n, Index k, const MatrixView<T>& a,
                                            const MatrixView<T>& b, T* c, Index stride, T alpha, bool add) {
+  if (m + n + k < few) return small_product(m, n, k, a, b, c, stride, alpha, add);
   Result<T> out(c, m, n, Eigen::OuterStride<>(stride));
-  if (!add && m + n + k >= 20) {  // Eigen's bound: smaller ones go coefficient by coefficient
-    for (Index i = 0; i < (stride == n ? 1 : m); ++i)
-      std::fill_n(c + i * stride, stride == n ? m * n : n, T(0));
-    add = true;
-  }
+  for (Index i = 0; !add && i < (stride == n ? 1 : m); ++i)
+    std::fill_n(c + i * stride, stride == n ? m * n : n, T(0));
   const View<T> x(a.data, a.transposed ? k : m, a.transposed ? m : k, Eigen::OuterStride<>(a.stride));
   const View<T> y(b.data, b.transposed ? n : k, b.transposed ? k : n, Eigen::OuterStride<>(b.stride));
   if (a.transposed && b.transposed)
-    assign_product<T>(out, x.transpose(), y.transpose(), alpha, add);
+    add_product<T>(out, x.transpose(), y.transpose(), alpha);
   else if (a.transposed)
-    assign_product<T>(out, x.transpose(), y, alpha, add);
+    add_product<T>(out, x.transpose(), y, alpha);
   else if (b.transposed)
-    assign_product<T>(out, x, y.transpose(), alpha, add);
+    add_product<T>(out, x, y.transpose(), alpha);
   else
-    assign_product<T>(out, x, y, alpha, add);
+    add_product<T>(out, x, y, alpha);
 }
 
 }  // namespace

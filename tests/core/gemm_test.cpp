@@ -142,3 +142,28 @@ TYPED_TEST(Gemm, SameBitsForAnyThreads) {
     set_threads(0);
   }
 }
+
+TYPED_TEST(Gemm, SameBitsWhereverTheArraysLie) {
+  using T = TypeParam;
+  for (const Sizes& s :
+       {Sizes{6, 4, 2}, {5, 7, 3}, {1, 1, 50}, {1, 40, 30}, {40, 1, 30}, {130, 3, 2}, {40, 24, 33}})
+    for (const int transposes : {0, 1, 2, 3})
+      for (const T alpha : {T(1), T(0.7)}) {
+        const auto [m, n, k] = s;
+        std::vector<T> first;
+        for (Index offset = 0; offset < 9; ++offset) {
+          alignas(64) static T room[3][8192];
+          T *a = room[0] + offset, *b = room[1] + 2 * offset, *c = room[2] + 5 * offset;
+          std::ranges::copy(values<T>(m * k, 1), a);
+          std::ranges::copy(values<T>(k * n, 2), b);
+          const bool ta = transposes & 1, tb = transposes & 2;
+          std::vector<T> all;
+          gemm_serial<T>(m, n, k, {a, ta ? m : k, ta}, {b, tb ? k : n, tb}, c, n, alpha);
+          all.insert(all.end(), c, c + m * n);
+          gemm_serial<T>(m, n, k, {a, ta ? m : k, ta}, {b, tb ? k : n, tb}, c, n, alpha, T(1));
+          all.insert(all.end(), c, c + m * n);
+          if (first.empty()) first = all;
+          EXPECT_EQ(all, first) << m << " " << n << " " << k << " " << transposes << ", offset " << offset;
+        }
+      }
+}
