@@ -1,5 +1,5 @@
-#include <cartan/core/parallel.hpp>
 #include <gtest/gtest.h>
+#include <cartan/core/parallel.hpp>
 
 #include <atomic>
 #include <cmath>
