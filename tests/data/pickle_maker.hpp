@@ -21,8 +21,8 @@ inline std::string global(const std::string& module, const std::string& name) {
 inline std::string storage(const std::string& type, const std::string& key, int elements) {
   return tuple(word("storage") + global("torch", type) + word(key) + word("cpu") + small(elements)) + "Q";
 }
-inline std::string tensor(const std::string& from, int offset, const std::string& shape, const std::string& stride,
-                   const std::string& more = "") {
+inline std::string tensor(const std::string& from, int offset, const std::string& shape,
+                          const std::string& stride, const std::string& more = "") {
   return global("torch._utils", "_rebuild_tensor_v2") +
          tuple(from + small(offset) + shape + stride + "\x89" + global("collections", "OrderedDict") + ")R" +
                more) +
