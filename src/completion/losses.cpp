@@ -31,7 +31,7 @@ double sum_of_losses(const LossFunction& loss, const double* y, const double* m,
   V sum{};
   if (loss.kind == Loss::poisson)
     for (; k + lanes <= n; k += lanes) {
-      const V mean = load<V>(m + k), least = V{} + 1e-300, kept = mean > least ? mean : least;
+      const V mean = load<V>(m + k), least = V{} + 1e-300, kept = mean < least ? least : mean;  // NaN stays
       sum += 2 * (kept - load<V>(y + k) * log_of(kept));
     }
   for (; k < n; ++k) rest += loss(y[k], m[k]);

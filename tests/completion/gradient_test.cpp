@@ -127,6 +127,15 @@ TEST(Losses, AreSummedAsTheyAre) {
   EXPECT_LE(worst, 2e-15);
 }
 
+TEST(Losses, OfNaNIsNaN) {
+  for (const LossFunction& loss : losses)
+    for (const std::size_t at : {3, 17, 18}) {
+      std::vector<double> y(19, 1.0), m(19, 0.5);
+      m[at] = NAN;
+      EXPECT_TRUE(std::isnan(sum_of_losses(loss, y.data(), m.data(), 19))) << at;
+    }
+}
+
 // Counts leave the loss without bound where the tensor is zero: steps keep away from there, and few are cut.
 TEST(Gradients, LeadCountsToTheirRatesInFewSteps) {
   const auto truth = completion::testing::planted({30, 25, 20}, 3, 8, true);
