@@ -470,14 +470,15 @@ std::vector<SpectralForm> SpectralWeights::forms(const std::vector<ModeRange>& p
     if (together) {  // what all layers share is expanded once
       SharedCores own;
       auto& cores = (shared ? *shared : own).cores;
-      const auto same = [&](const auto& c) {
-        return std::equal(part.begin(), part.end(), c.first.begin(), c.first.end(),
+      const auto same = [&](const SharedCores::Core& c) {
+        return c.recorded == recorded &&
+               std::equal(part.begin(), part.end(), c.part.begin(), c.part.end(),
                           [](ModeRange x, ModeRange y) { return x.first == y.first && x.count == y.count; });
       };
       auto it = std::find_if(cores.begin(), cores.end(), same);
       if (it == cores.end())
-        it = cores.insert(cores.end(), {part, expand(parts_[0].core, mode_factors(0, part), 3)});
-      core = it->second;
+        it = cores.insert(cores.end(), {part, recorded, expand(parts_[0].core, mode_factors(0, part), 3)});
+      core = it->core;
     }
     std::vector<SpectralForm> out(static_cast<std::size_t>(layers_));
     for (Index l = 0; l < layers_; ++l)

@@ -56,7 +56,12 @@ struct ModeRange {
 /// What the layers of one pass share: the core of joint weights with its modes expanded, for each part of the
 /// modes that was asked for. A new one for every pass; gradients go through it.
 struct SharedCores {
-  std::vector<std::pair<std::vector<ModeRange>, Array>> cores;
+  struct Core {
+    std::vector<ModeRange> part;
+    bool recorded;  ///< while it was made; one that was not is not used where derivatives are recorded
+    Array core;
+  };
+  std::vector<Core> cores;
 };
 
 /// The parameters of all layers, and what is applied of them.
