@@ -1,11 +1,12 @@
 // Peak memory of a pass for energies and forces, or of a training step on them, of a network on a crystal of
 // silicon, 28 neighbours an atom: the table of docs/networks.md, a process for each figure.
 //
-//   network_memory KIND CELLS MEMORY forces|step [CHANNELS]    KIND esen, equiformer or escn; CELLS of 8 atoms
-//   along each axis; MEMORY in GiB, what messages may take on the tape; prints MB of arrays and resident
+//   network_memory KIND CELLS MEMORY forces|step [CHANNELS]    KIND esen, equiformer or escn; CELLS of 8
+//   atoms along each axis; MEMORY in GiB, what messages may take on the tape; prints MB of arrays and
+//   resident
 //
-//   c++ -O2 -std=c++17 -Iinclude -Isrc benchmarks/accuracy/network_memory.cpp -Lbuild/release -lcartan -lpthread
-//   -Wl,-rpath,$PWD/build/release -o network_memory
+//   c++ -O2 -std=c++17 -Iinclude -Isrc benchmarks/accuracy/network_memory.cpp -Lbuild/release -lcartan
+//   -lpthread -Wl,-rpath,$PWD/build/release -o network_memory
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -89,6 +90,6 @@ int main(int argc, char** argv) {
   struct rusage use;
   getrusage(RUSAGE_SELF, &use);
   std::printf("%s, %lld atoms, %lld edges, memory %s, %s: %.0f MB of arrays, %.0f MB resident\n", argv[1],
-              static_cast<long long>(graph.atoms()), static_cast<long long>(graph.edges.size()), argv[3], argv[4],
-              static_cast<double>(most) / 1048576, static_cast<double>(use.ru_maxrss) / 1024);
+              static_cast<long long>(graph.atoms()), static_cast<long long>(graph.edges.size()), argv[3],
+              argv[4], static_cast<double>(most) / 1048576, static_cast<double>(use.ru_maxrss) / 1024);
 }
