@@ -13,8 +13,6 @@ With one thread times are processor times (the machine may be shared), with more
 (no search); its Wigner matrices are differentiated as it does by default.
 """
 import argparse
-import importlib
-import importlib.machinery
 import json
 import os
 import resource
@@ -23,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import unittest.mock
 import warnings
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -42,12 +39,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from ase.neighborlist import neighbor_list  # noqa: E402
 
-# fairchem imports these, which are built from source; eSEN calls nothing of them.
-for name in ("torch_scatter", "torch_sparse", "torch_cluster"):
-    try:
-        importlib.import_module(name)
-    except ImportError:
-        sys.modules[name] = unittest.mock.MagicMock(__spec__=importlib.machinery.ModuleSpec(name, None))
+import fairchem_imports  # noqa: E402, F401
 from fairchem.core import __version__ as version  # noqa: E402
 from fairchem.core.models.esen.esen import MLP_EFS_Head, eSEN_Backbone  # noqa: E402
 

@@ -9,20 +9,13 @@ training, normalizers, elementrefs, config, val_metrics, amp, and epoch, step, o
 and the averages in `ema` differ: inference uses the averages. Energies and forces of a molecule, by fairchem with the averages and
 denormalised, are printed for tests/potentials/fairchem_test.cpp.
 """
-import importlib
-import importlib.machinery
 import sys
-import unittest.mock
 import warnings
 
 warnings.filterwarnings("ignore")
 import torch  # noqa: E402
 
-for name in ("torch_scatter", "torch_sparse", "torch_cluster"):
-    try:
-        importlib.import_module(name)
-    except ImportError:
-        sys.modules[name] = unittest.mock.MagicMock(__spec__=importlib.machinery.ModuleSpec(name, None))
+import fairchem_imports  # noqa: E402, F401
 from fairchem.core.models.esen.esen import MLP_EFS_Head, eSEN_Backbone  # noqa: E402
 from fairchem.core.modules.exponential_moving_average import ExponentialMovingAverage  # noqa: E402
 

@@ -12,21 +12,14 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/nn/layers.hpp"
 #include "core/dispatch.hpp"
+#include "core/strands.hpp"
 
 namespace cartan::nn {
 namespace {
 
-// Sums of a row are float64 in eight strands, which vectorise.
 template <class Term>
 double mean_of(Index n, Term term) {
-  double strand[8] = {};
-  Index i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (Index k = 0; k < 8; ++k) strand[k] += term(i + k);
-  for (; i < n; ++i) strand[0] += term(i);
-  const double total = ((strand[0] + strand[1]) + (strand[2] + strand[3])) +
-                       ((strand[4] + strand[5]) + (strand[6] + strand[7]));
-  return total / static_cast<double>(n);
+  return sum_in_strands(n, term) / static_cast<double>(n);
 }
 
 struct Moments {

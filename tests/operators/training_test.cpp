@@ -12,12 +12,13 @@
 #include "cartan/core/parallel.hpp"
 #include "cartan/operators/fno.hpp"
 #include "cartan/operators/losses.hpp"
+#include "operators/shifts.hpp"
 #include "temporary.hpp"
 
 namespace cartan::operators {
 namespace {
 
-constexpr double pi = 3.14159265358979323846;
+using testing::shifts;
 
 FnoConfig small(int dimensions, Index in = 1, Index out = 1) {
   FnoConfig c;
@@ -25,26 +26,6 @@ FnoConfig small(int dimensions, Index in = 1, Index out = 1) {
   c.in_channels = in, c.out_channels = out;
   c.hidden_channels = 8, c.layers = 2;
   return c;
-}
-
-// y(x) = u(x + 1/4) of random trigonometric polynomials: linear, learnt in seconds.
-FieldSet shifts(Index samples, Index n, std::uint64_t seed) {
-  Array x = Array::uninitialized({samples, 1, n}, DType::f32), y = x;
-  float *xs = x.mutable_data<float>(), *ys = y.mutable_data<float>();
-  for (Index s = 0; s < samples; ++s)
-    for (Index j = 0; j < n; ++j) {
-      double a = 0, b = 0;
-      for (int k = 1; k <= 2; ++k) {
-        const Random r(seed, static_cast<std::uint64_t>(s));
-        const double c = r.normal(static_cast<std::uint64_t>(2 * k)),
-                     d = r.normal(static_cast<std::uint64_t>(2 * k + 1)),
-                     t = 2 * pi * k * static_cast<double>(j) / static_cast<double>(n);
-        a += c * std::cos(t) + d * std::sin(t);
-        b += c * std::cos(t + pi * k / 2) + d * std::sin(t + pi * k / 2);
-      }
-      xs[s * n + j] = static_cast<float>(a), ys[s * n + j] = static_cast<float>(b);
-    }
-  return FieldSet::of(x, y);
 }
 
 nn::TrainerOptions quick(std::int64_t steps) {

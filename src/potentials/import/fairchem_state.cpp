@@ -365,13 +365,18 @@ ImportedModel FairchemState::finish(std::unique_ptr<Network> network, double per
     if (!of_energy.is_object() || !of_energy.contains("element_references") ||
         !of_energy["element_references"].is_array())
       fail("elementrefs.energy", "has no array 'element_references'");
-    references = of_energy["element_references"].get<std::vector<double>>();
-    for (const double e : references)
-      if (!std::isfinite(e)) fail("elementrefs.energy.element_references", "has numbers that are not finite");
+    for (const json& e : of_energy["element_references"]) {
+      if (!e.is_number() || !std::isfinite(e.get<double>()))
+        fail("elementrefs.energy.element_references", "has " + e.dump() + " in the place of an energy");
+      references.push_back(e.get<double>());
+    }
   }
   for (const std::string& symbol : elements) {
     const auto z = static_cast<std::size_t>(data::element_number(symbol));
-    model.reference[static_cast<int>(z)] = z < references.size() ? references[z] : 0;
+    if (!references.empty() && z >= references.size())
+      fail("elementrefs.energy.element_references",
+           text("has ", references.size(), " energies, none of ", symbol));
+    model.reference[static_cast<int>(z)] = references.empty() ? 0 : references[z];
   }
   notes.insert(notes.begin(), notes_.begin(), notes_.end());
   if (!labels_.is_null())

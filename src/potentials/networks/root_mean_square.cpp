@@ -14,21 +14,10 @@
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
+#include "core/strands.hpp"
 
 namespace cartan::potentials {
 namespace {
-
-// Sums of a row in eight strands, which vectorise.
-template <class Term>
-double sum_over(Index n, Term term) {
-  double strand[8] = {};
-  Index i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (Index k = 0; k < 8; ++k) strand[k] += term(i + k);
-  for (; i < n; ++i) strand[0] += term(i);
-  return ((strand[0] + strand[1]) + (strand[2] + strand[3])) +
-         ((strand[4] + strand[5]) + (strand[6] + strand[7]));
-}
 
 struct Rule {
   std::vector<double> weights;
@@ -37,7 +26,7 @@ struct Rule {
   template <class T>
   double root(const T* x) const {
     const double* w = weights.data();
-    const double square = sum_over(static_cast<Index>(weights.size()), [=](Index k) {
+    const double square = sum_in_strands(static_cast<Index>(weights.size()), [=](Index k) {
       return w[k] * static_cast<double>(x[k]) * static_cast<double>(x[k]);
     });
     return 1 / std::sqrt(square + eps);
@@ -93,7 +82,7 @@ class ScaledBackward : public Primitive, public ReadsInputs {
       const double* w = rule_->weights.data();
       const auto d = [](T v) { return static_cast<double>(v); };
       const double r = rule_->root(x),
-                   xg = r * r * r * sum_over(n, [=](Index k) { return d(x[k]) * d(g[k]); });
+                   xg = r * r * r * sum_in_strands(n, [=](Index k) { return d(x[k]) * d(g[k]); });
       for (Index k = 0; k < n; ++k) y[k] = static_cast<T>(r * d(g[k]) - xg * w[k] * d(x[k]));
     });
     return {out};
@@ -121,9 +110,9 @@ class ScaledAgain : public LastDerivatives {
       const double* w = rule_->weights.data();
       const auto d = [](T v) { return static_cast<double>(v); };
       const double r = rule_->root(x), r3 = r * r * r;
-      const double xg = sum_over(n, [=](Index k) { return d(x[k]) * d(g[k]); }),
-                   ag = sum_over(n, [=](Index k) { return d(a[k]) * d(g[k]); }),
-                   ax = sum_over(n, [=](Index k) { return w[k] * d(a[k]) * d(x[k]); });
+      const double xg = sum_in_strands(n, [=](Index k) { return d(x[k]) * d(g[k]); }),
+                   ag = sum_in_strands(n, [=](Index k) { return d(a[k]) * d(g[k]); }),
+                   ax = sum_in_strands(n, [=](Index k) { return w[k] * d(a[k]) * d(x[k]); });
       const double along_x = 3 * r * r * ax * xg - ag;
       for (Index k = 0; k < n; ++k) {
         of_x[k] = static_cast<T>(r3 * (w[k] * (along_x * d(x[k]) - xg * d(a[k])) - ax * d(g[k])));
@@ -163,7 +152,8 @@ Arrays ScaledBackward::vjp(const Arrays& in, const Arrays&, const Arrays& cotang
 }  // namespace
 
 Array over_root_mean_square(const Array& x, const std::vector<double>& weights, double eps) {
-  require(x.ndim() == 2 && is_real(x.dtype()) && x.dim(1) == static_cast<Index>(weights.size()) && eps > 0,
+  require(x.ndim() == 2 && is_real(x.dtype()) && x.dim(1) == static_cast<Index>(weights.size()) &&
+              !weights.empty() && eps > 0,
           "[root_mean_square] ", x.dtype(), " of shape ", x.shape(), " with ", weights.size(),
           " weights and eps ", eps, ": x must be real, (n, ", weights.size(), "), eps positive");
   return run(std::make_shared<Scaled>(std::make_shared<const Rule>(Rule{weights, eps})), {x});
