@@ -14,6 +14,7 @@ class FewTerms {
   static bool fits(const Parts& parts) { return parts.canonical() && parts.width[0] <= 8; }
 
   FewTerms(const Parts& parts, const Columns& columns) : part_{static_cast<unsigned>(parts.width[0])} {
+    modes_.reserve(static_cast<std::size_t>(parts.order()));
     for (int k = 0; k < parts.order(); ++k)
       modes_.push_back({parts.row(k, 0), columns[static_cast<std::size_t>(k)]});
   }

@@ -14,6 +14,8 @@ struct LossFunction {
 
   /// Losses of tensors m >= 0, minimised by multiplicative updates.
   bool positive() const { return kind == Loss::poisson || kind == Loss::beta; }
+  /// Of an entry y > 0 without bound where m goes to zero.
+  bool unbounded() const { return kind == Loss::poisson || (kind == Loss::beta && beta <= 1); }
 
   double operator()(double y, double m) const {
     switch (kind) {

@@ -48,8 +48,7 @@ void describe(config::Fields& f, LowRankOptions& o) {
   f("seed", o.seed, "of the random starts");
   f("scouts", o.scouts,
     "starts of ten sweeps, of which the best goes on; 1: one as it is drawn; 0: ten where little is known, "
-    "of "
-    "a CP with most entries one from a compressed tensor, else one")
+    "of a CP with most entries one from a compressed tensor, else one")
       .from(0)
       .to(1000)
       .added_later();
@@ -247,7 +246,7 @@ Completed complete(const char* caller, const SparseTensor& train, const SparseTe
     std::unique_ptr<CanonicalDescent> descent;
     std::unique_ptr<QuasiNewton> all;
     if (newton)
-      all = std::make_unique<QuasiNewton>(als, penalties.nonnegative, loss.positive());
+      all = std::make_unique<QuasiNewton>(als, penalties.nonnegative, loss.unbounded());
     else if (o.solver != Solver::als)
       descent =
           std::make_unique<CanonicalDescent>(x, penalties, o.solver, o.seed + static_cast<unsigned>(start));

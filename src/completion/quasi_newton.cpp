@@ -13,6 +13,8 @@ namespace {
 constexpr Index chunk = 64;    // entries that are taken together
 constexpr int most_modes = 8;  // of those whose rows are in registers all at once
 
+constexpr Index wide = 8;  // numbers in a vector
+
 // Pieces of n entries that have a gradient of their own.
 Index pieces_of(Index n) {
   return std::clamp<Index>(n / 2048, 1, 16);
@@ -31,7 +33,6 @@ void RowAls::clear_unknown(Parts& parts) const {
 // The loss, and its derivative by all parts in one pass over the entries: a copy for each piece of them, of
 // rows in whole registers.
 double RowAls::gradient_of_few(const Parts& parts, std::vector<double>& g) const {
-  constexpr Index wide = 8;
   const int d = x_.order();
   const Index n = x_.size(), p = parts.width[0], rows = static_cast<Index>(g.size()) / p,
               pieces = pieces_of(n), length = (n + pieces - 1) / pieces;
@@ -120,9 +121,9 @@ double RowAls::gradient(const Parts& parts, std::vector<double>& g) const {
   std::size_t size = 0;
   for (const auto& a : parts.data) size += a.size();
   g.assign(size, 0.0);
-  // a copy of the gradient for each of sixteen pieces of the entries is to be small beside these
-  const bool few =
-      FewTerms::fits(parts) && x_.order() <= most_modes && 8 * static_cast<Index>(size) <= x_.size();
+  // a copy of the gradient for each piece of the entries, in whole vectors, is to be no larger than these
+  const bool few = FewTerms::fits(parts) && x_.order() <= most_modes &&
+                   pieces_of(x_.size()) * wide * static_cast<Index>(size) <= 2 * parts.width[0] * x_.size();
   const double loss = few ? gradient_of_few(parts, g) : gradient_of_any(parts, g);
   double* out = g.data();
   for (int k = 0; k < parts.count(); ++k) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "cartan/core/error.hpp"
 #include "cartan/core/parallel.hpp"
@@ -46,6 +47,7 @@ struct RowAls::Room {
       : p(width), g(width * width), b(width), c(width), z(chunk * width), work(work_size), l(width * width) {}
   Index p;
   Scratch<double> g, b, c, z, work, l;
+  std::optional<FewTerms> terms;  // of the parts, where they are so
 };
 
 // The longest mode goes first: of a random start it sees the fewest numbers, and of X by its other, random
@@ -75,6 +77,7 @@ void RowAls::part(Parts& parts, int k) {
   for (Index parity = 0; parity < (smoothed ? 2 : 1); ++parity)
     parallel_for(rows, grain, [&](Index b, Index e) {
       Room room(p, parts.work_size());
+      if (multiplies() && FewTerms::fits(parts)) room.terms.emplace(parts, columns_);
       for (Index i = b; i < e; ++i)
         if (!smoothed || i % 2 == parity) solve(parts, k, i, room);
     });
@@ -273,8 +276,8 @@ void RowAls::solve(Parts& parts, int k, Index i, Room& room) const {
       if (beta == 2) return {t, m};
       return {t * std::pow(m, beta - 2), std::pow(m, beta - 1)};
     };
-    if (FewTerms::fits(parts)) {
-      const FewTerms terms(parts, columns_);
+    if (room.terms) {
+      const FewTerms& terms = *room.terms;
       const FewTerms::V row = terms.load(u);
       FewTerms::V over{}, under{};
       for (std::uint32_t at = first; at < last; ++at) {

@@ -31,7 +31,7 @@ class Contest {
       if (balances_) als_.balance(parts);
     }
     const double objective = als_.objective(parts);
-    if (best_ && !(objective < least_)) return;
+    if (best_ && !(objective < least_ || std::isnan(least_))) return;
     least_ = objective, best_ = parts.clone();
   }
   void leave(Parts& parts) { parts.data = std::move(best_->data); }

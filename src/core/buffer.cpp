@@ -195,7 +195,7 @@ class Pool {
     return nullptr;
   }
 
-  // Large blocks that are kept serve sizes up to a third smaller: what a pass frees is seldom of the sizes
+  // Large blocks that are kept serve sizes down to half of theirs: what a pass frees is seldom of the sizes
   // that it needs next, and untouched memory would come on top.
   std::size_t at_hand(std::size_t size_class) const noexcept {
     if (bytes_of(size_class) < least_shared) return size_class;

@@ -101,7 +101,7 @@ TEST(Products, LeaveOutColumnsOfZeros) {
 
 // A layer's results for an entry have the same bits whatever entries stand beside it.
 TEST(Products, OfALayerGoRowByRow) {
-  const Index m = 64, n = 96, k = 80;
+  const Index m = 64, n = 96, k = 1300;  // more than one stretch of sums
   std::vector<float> a = normals(m * k, 1);
   const std::vector<float> b = normals(k * n, 2), bias = normals(n, 3);
   for (Index j = 0; j < k; j += 2) a[static_cast<std::size_t>(j)] = 0;
