@@ -113,8 +113,7 @@ OperatorTraining train_operator(OperatorRun run, bool resume,
   run.model->out_channels = channels / run.loss.rollout;
   require(run.from.empty() || run.growth.rule == "none",
           "[run] growth starts with few modes of new weights, and model.from has trained ones; give "
-          "growth.rule = "
-          "none");
+          "growth.rule = none");
   constexpr double copies = 6;  // weights, gradients, two of the optimiser, averages, the best
   operators::Model model =
       run.from.empty()

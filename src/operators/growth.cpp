@@ -10,8 +10,7 @@ namespace cartan::operators {
 void describe(config::Fields& f, GrowthOptions& o) {
   f("rule", o.rule,
     "when modes are added in training: at every decision, where the loss stands still, or where the "
-    "outermost hold "
-    "much of the weights")
+    "outermost hold much of the weights")
       .one_of({"none", "epochs", "loss-gap", "explained"});
   f("start", o.start, "modes along each axis to start with; model.modes are those in the end")
       .from(1)

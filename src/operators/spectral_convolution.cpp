@@ -141,7 +141,8 @@ std::vector<double> SpectralConvolution::share_beyond(const std::vector<Index>& 
       kept[a] += sum(slice(w, channels + static_cast<int>(a), first, first + part[a].count)).item();
     }
   }
-  for (double& k : kept) k = whole > 0 ? std::max(0.0, 1 - k / whole) : 0;
+  for (std::size_t a = 0; a < kept.size(); ++a)
+    kept[a] = part[a].count == all[a].count ? 1 : whole > 0 ? std::max(0.0, 1 - kept[a] / whole) : 0;
   return kept;
 }
 
@@ -257,7 +258,12 @@ Array SpectralConvolution::along_axes(const Array& x, Index layer, const Shape& 
                                       SpectralPass* pass) const {
   const bool sum = options_.one_way == "sum";
   const int d = static_cast<int>(axes_.size());
-  const Array v = sum ? resample_spectral(x, grid) : x;
+  Array v = sum ? resample_spectral(x, grid) : x;
+  if (sum && options_.fft_norm != "forward") {  // as layout() has it where the grid changes
+    const Shape from(x.shape().begin() + 2, x.shape().end());
+    const double ratio = static_cast<double>(size_of(from)) / static_cast<double>(size_of(grid));
+    if (ratio != 1) v = scale(v, options_.fft_norm == "ortho" ? std::sqrt(ratio) : ratio);
+  }
   Array y = v;
   for (int a = 0; a < d; ++a) {
     std::vector<int> order{0}, back(static_cast<std::size_t>(d + 2));

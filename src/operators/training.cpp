@@ -173,13 +173,13 @@ OperatorTask::OperatorTask(Model& model, FieldSet train, std::vector<FieldSet> v
           "[OperatorTask] a rollout needs an operator that gives no more channels than it takes, not ",
           model.config().in_channels, " to ", model.config().out_channels);
   for (const FieldSet& set : validation_) check_channels(model_, set, 0);
-  most_modes_ = start_growth(model_, options.growth);
   if (options.augment.transpose)
     for (std::size_t k = 2; k < train_.x_shape().size(); ++k)
       if (train_.x_shape()[k] != train_.x_shape()[1])
         throw FormatError(train_.name(), "x",
                           text("has the grid ", to_string(train_.x_shape()),
                                " with channels in front; augment.transpose needs equal axes"));
+  most_modes_ = start_growth(model_, options.growth);  // which changes the model: all else was checked
 }
 
 Array OperatorTask::error_of(const Array& prediction, const Array& truth) const {

@@ -19,7 +19,7 @@ namespace {
 using cartan::testing::worst_of;
 
 double deviation(const Array& a, const Array& b) {
-  EXPECT_EQ(a.shape(), b.shape());
+  if (a.shape() != b.shape()) return INFINITY;
   double worst = 0;
   for (Index k = 0; k < a.size(); ++k)
     worst = worst_of(worst, std::abs(a.data<double>()[k] - b.data<double>()[k]));

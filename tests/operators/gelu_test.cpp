@@ -3,9 +3,12 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
+#include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
+#include "operators/activation.hpp"
 #include "operators/cpu/normal.hpp"
 #include "operators/pointwise.hpp"
 #include "worst.hpp"
@@ -74,8 +77,9 @@ void check(const Rows<T>& rows, const std::vector<T>& x, double above, double be
 
 TEST(Gelu, RowsAreWithinAFewUlps) {
   const std::vector<float> x = numbers<float>();
-  check(by_rows(x), x, 1, 1, 2e-7);
-  check(by_normal(x), x, 2, 2, 5e-7);
+  constexpr bool pieces = !std::is_same_v<Gelu32, GeluByNormal<Floats>>;  // of AVX-512
+  check(by_rows(x), x, pieces ? 1 : 2, pieces ? 1 : 2, pieces ? 2e-7 : 3e-7);
+  check(by_normal(x), x, 2, 2, 3e-7);
   const std::vector<double> wide = numbers<double>();
   check(by_rows(wide), wide, 2, 2, 1e-15);
 }
@@ -103,6 +107,22 @@ void special() {
 TEST(Gelu, NaNStaysAndInfinityHasItsLimit) {
   special<float>();
   special<double>();
+}
+
+// Higher derivatives fall to zero, whatever powers stand before the density.
+TEST(Gelu, DerivativesVanishFarAway) {
+  for (const DType type : {DType::f32, DType::f64}) {
+    const Array x = Array::of({INFINITY, -INFINITY, 1e20, -1e20, NAN, 0.5}).as(type);
+    ScalarFunction f = [](const Arrays& a) { return sum(gelu(a[0])); };
+    for (int order = 1; order <= 3; ++order) {
+      const std::vector<double> d = grad(f)({x})[0].as(DType::f64).to_vector<double>();
+      for (std::size_t k = 0; k < 4; ++k)
+        EXPECT_EQ(d[k], order == 1 && k % 2 == 0 ? 1 : 0) << order << " " << k;
+      EXPECT_TRUE(std::isnan(d[4]));
+      EXPECT_NE(d[5], 0);
+      f = [f](const Arrays& a) { return sum(grad(f)(a)[0]); };
+    }
+  }
 }
 
 // A NaN in v: the derivatives of all that it goes into are NaN.

@@ -105,11 +105,17 @@ TEST(OneWay, OtherGridsKeepFrequencies) {
     return Array::from(v, {1, 1, n1, n2});
   };
   for (const char* way : {"sum", "product"}) {
-    nn::Init init{2};
-    const SpectralConvolution k(options_of({5, 5}, way, false), 1, 1, 1, DType::f64, init);
-    const Array fine = k(field(11, 12));
-    EXPECT_LE(largest(k(field(8, 7), 0, {11, 12}) - fine), 1e-13) << way;
-    EXPECT_LE(largest(k(field(15, 16), 0, {11, 12}) - fine), 1e-13) << way;
+    for (const auto& [norm, power] :
+         {std::pair<const char*, double>{"forward", 0}, {"ortho", 0.5}, {"backward", 1}}) {
+      SCOPED_TRACE(std::string(way) + " " + norm);
+      nn::Init init{2};
+      SpectralOptions options = options_of({5, 5}, way, false);
+      options.fft_norm = norm, options.conv_bias = false;
+      const SpectralConvolution k(options, 1, 1, 1, DType::f64, init);
+      const Array fine = k(field(11, 12));
+      EXPECT_LE(largest(k(field(8, 7), 0, {11, 12}) - scale(fine, std::pow(56.0 / 132, power))), 1e-13);
+      EXPECT_LE(largest(k(field(15, 16), 0, {11, 12}) - scale(fine, std::pow(240.0 / 132, power))), 1e-13);
+    }
   }
 }
 
@@ -143,6 +149,10 @@ TEST(OneWay, IsAnOptionOfFno) {
       }
       // modes are added as to others
       auto& fno = static_cast<Fno&>(model.network());
+      for (const double share : fno.blocks().convolution().share_beyond({2, 3})) {
+        EXPECT_GT(share, 0);
+        EXPECT_LT(share, 1);
+      }
       fno.set_modes({2, 3});
       fno.clear_unused();
       const Array few = model.predict(x);

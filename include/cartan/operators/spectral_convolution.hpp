@@ -61,7 +61,8 @@ class SpectralConvolution {
   /// Weights that are stored for more modes than are used become zero: modes that are added later begin with
   /// nothing, and the function does not change when they are.
   void clear_unused();
-  /// The parts of the squared norm of the weights that the modes beyond `inner` hold along each axis.
+  /// The parts of the squared norm of the weights that the modes beyond `inner` hold along each axis; 1 where
+  /// `inner` has all that are used (two numbers of modes of a real axis may be the same frequencies).
   std::vector<double> share_beyond(const std::vector<Index>& inner) const;
   const SpectralOptions& options() const { return options_; }
   /// Of all axes together; of one-way convolutions empty.

@@ -87,7 +87,8 @@ void fit_normalizers(Model& model, const FieldSet& train, const StopFlag* stop =
 class OperatorTask : public nn::Task {
  public:
   /// Validation: errors on each set, the first of which is the criterion; none: no validation. Where modes
-  /// are to be added the model is given those to start with. Throws FormatError naming the set where its
+  /// are to be added the model is given those to start with, and its weights of others, trained or not, are
+  /// set to zero. Throws FormatError naming the set where its
   /// channels do not fit the model's; std::invalid_argument for options that make no sense for it.
   OperatorTask(Model& model, FieldSet train, std::vector<FieldSet> validation, const TaskOptions& options);
 

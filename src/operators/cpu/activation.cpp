@@ -23,9 +23,10 @@ Arrays Gelu::eval_cpu(const Arrays& in) const {
         const auto d = normal(v);
         auto factor = slope_of_gelu(v, d);
         if (order_ > 1) {
-          factor = v - v;
+          factor = decltype(factor){};
           for (std::size_t k = p.size(); k-- > 0;) factor = factor * v + p[k];
-          factor *= d.density;
+          // the density goes to zero faster than any power; that of NaN is NaN
+          factor = d.density == 0 ? decltype(factor){} : factor * d.density;
         }
         access.store(y + begin + i, access.load(c + begin + i) * factor);
       });
