@@ -44,22 +44,29 @@ SO2Arguments<T> SO2Form::arguments(const Arrays& full, bool all) const {
   return f;
 }
 
-Array SO2Form::zeros(DType dtype) const {
+Shape SO2Form::shape_of_slot() const {
   switch (slot()) {
     case G:
-      return Array::zeros({edges_.receiver_nodes(), shape_->to.dim}, dtype);
+      return {edges_.receiver_nodes(), shape_->to.dim};
     case X:
-      return Array::zeros({edges_.sender_nodes(), shape_->from.dim}, dtype);
+      return {edges_.sender_nodes(), shape_->from.dim};
     case W:
-      return Array::zeros(
-          shape_->channelwise ? Shape{edges_.size(), shape_->weight_size} : Shape{shape_->weight_size},
-          dtype);
+      return shape_->channelwise ? Shape{edges_.size(), shape_->weight_size} : Shape{shape_->weight_size};
     case S:
-      if (radial_) return Array::zeros({edges_.size(), shape_->radial_size}, dtype);
+      if (radial_) return {edges_.size(), shape_->radial_size};
       [[fallthrough]];
     default:
-      return Array::zeros({edges_.size(), 3}, dtype);
+      return {edges_.size(), 3};
   }
+}
+
+Array SO2Form::zeros(DType dtype) const {
+  return Array::zeros(shape_of_slot(), dtype);
+}
+
+Array SO2Form::room(DType dtype) const {
+  const bool written = edges_.size() > 0 && (slot() == G || slot() == X || (slot() == S && radial_));
+  return written ? Array::uninitialized(shape_of_slot(), dtype) : zeros(dtype);
 }
 
 SO2Pullback::SO2Pullback(const SO2Form& form, bool x, bool s, bool torque, bool keep)
@@ -80,13 +87,13 @@ std::vector<Jointly::Part> SO2Pullback::parts(const SO2Form& form, bool x, bool 
 
 Arrays SO2Pullback::eval_cpu(const Arrays& in) const {
   const DType dtype = in[0].dtype();
-  const auto zeros = [&](int slot) {
-    return SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, slot).zeros(dtype);
+  const auto room = [&](int slot) {
+    return SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, slot).room(dtype);
   };
   Arrays out;
-  if (x_) out.push_back(zeros(SO2Form::X));
-  if (s_) out.push_back(zeros(SO2Form::S));
-  if (torque_) out.push_back(zeros(SO2Form::R));
+  if (x_) out.push_back(room(SO2Form::X));
+  if (s_) out.push_back(room(SO2Form::S));
+  if (torque_) out.push_back(room(SO2Form::R));
   if (keep_) out.push_back(Array::uninitialized({form_.edges_.size(), form_.shape_->pulled_size()}, dtype));
   dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
     const SO2Arguments<T> f = form_.arguments<T>({in.begin(), in.begin() + form_.slots()}, true);
@@ -144,7 +151,7 @@ Arrays SO2Again::eval_cpu(const Arrays& in) const {
   Arrays out;
   for (std::size_t k = 0; k < wanted_.size(); ++k)
     if (wanted_[k])
-      out.push_back(SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, static_cast<int>(k)).zeros(dtype));
+      out.push_back(SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, static_cast<int>(k)).room(dtype));
   dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
     const SO2Arguments<T> f = form_.arguments<T>({in.begin(), in.begin() + form_.slots()}, true);
     std::size_t next = slots;
@@ -185,7 +192,7 @@ Arrays SO2Fold::eval_cpu(const Arrays& in) const {
   Arrays out;
   for (std::size_t k = 0; k < wanted_.size(); ++k)
     if (wanted_[k])
-      out.push_back(SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, static_cast<int>(k)).zeros(dtype));
+      out.push_back(SO2Form(form_.shape_, form_.edges_, form_.radial_, 0, static_cast<int>(k)).room(dtype));
   dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
     SO2Arguments<T> f = form_.arguments<T>({in.begin(), in.end() - 1}, true);
     f.q = in.back().data<T>();
@@ -230,7 +237,7 @@ Array SO2Form::convolve(std::shared_ptr<const SO2Shape> shape, const EdgeList& e
 Arrays SO2Form::eval_cpu(const Arrays& in) const {
   const Arrays full = filled(in, {});
   const DType dtype = in[0].dtype();
-  Array out = zeros(dtype);
+  Array out = room(dtype);
   Arrays all{out};
   if (keep_) all.push_back(Array::uninitialized({edges_.size(), shape_->message_size()}, dtype));
   if (edges_.size() == 0 || out.empty()) return all;

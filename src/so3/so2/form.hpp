@@ -56,7 +56,9 @@ class SO2Form : public Multilinear {
   friend class SO2Again;
   friend class SO2ByMessages;
   Array torque(const Arrays& full) const;  // the derivative by one more rotation
+  Shape shape_of_slot() const;
   Array zeros(DType dtype) const;
+  Array room(DType dtype) const;  // as zeros; where a kernel writes everything, uninitialised
   template <class T>
   SO2Arguments<T> arguments(const Arrays& full, bool all = false) const;  // that of the slot too
 

@@ -20,11 +20,11 @@ struct SO2Arguments {
   const T* radial(Index edge) const { return s ? s + edge * shape.radial_size : nullptr; }
 };
 
-// Sums at the receivers (derivative by g) or at the senders (transposed: by x); out is zero before.
+// Sums at the receivers (derivative by g) or at the senders (transposed: by x).
 // `messages`, if given, gets the products W(w) (s * D^T x[sender]) of F_0, message_size of every edge.
 template <class T>
 void sum_at_nodes(const SO2Arguments<T>& f, bool transposed, T* out, T* messages = nullptr);
-// By the radial factors; out is zero before.
+// By the radial factors.
 template <class T>
 void by_radial(const SO2Arguments<T>& f, T* out);
 // By rotation i: torques (edges, 3).
@@ -37,13 +37,13 @@ template <class T>
 void by_channel_weights(const SO2Arguments<T>& f, T* out);
 
 // Of F_0 at once, sharing the products: by x, by s and by a rotation of the directions; nullptr: not wanted.
-// x and s are zero before. The torque takes the messages of sum_at_nodes, or makes them again (nullptr).
+// The torque takes the messages of sum_at_nodes, or makes them again (nullptr).
 // `pulled`, if given, gets the products W(w)^T D^T g[receiver] in the frames, pulled_size of every edge.
 template <class T>
 void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torque, T* pulled = nullptr);
 
 // What pull_back returns, times directions (x: (senders, features), s, torque; nullptr: zero), summed and
-// differentiated once more: by g, x and s (zero before), by w, and by the messages, of which the torque is a
+// differentiated once more: by g, x, s and w, and by the messages, of which the torque is a
 // function: with `messages` that is no part of the other derivatives, without it all of it is. `pulled`:
 // those of pull_back, made again where it is nullptr. Results that are nullptr are not wanted. For shared
 // weights.

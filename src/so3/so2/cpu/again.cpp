@@ -175,7 +175,7 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
   for_blocks<T>(f, rows.inverse(), ways, [&](EdgeBlock<T>& block, auto& memories, Index b, Index begin) {
     auto memory = d.memory(block);
     const FrameSide<T>& from = block.from();
-    for (Index e = 0; e < block.count(); ++e) {
+    for (Index e = 0; e < block.count() && (both || !pulled); ++e) {
       const auto received = d.received(block, memory, e);
       if (!pulled) back.put(memories[0], e, block.edge(e), block.to(), received.q, from);
       if (both) back.put(memories[1], e, block.edge(e), block.to(), received.p, from);
@@ -185,7 +185,7 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
     for (Index e = 0; e < block.count(); ++e) {
       const auto sent = d.sent(block, memory, e);
       T *u = block.result(), *result = sent.b;
-      T* s = out.s ? out.s + block.edge(e) * f.shape.radial_size : nullptr;
+      T* s = out.s ? fresh_radial(f.shape, out.s, block.edge(e)) : nullptr;
       if (pulled)
         widen(block.mixed_from(), pulled + block.edge(e) * block.mixed_from().size(), from, u);
       else
@@ -207,7 +207,7 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
       if (out.x) from.turn_back(block.frames().d(e), result, sums.target(b, begin + e));
     }
   });
-  if (out.x) sums.finish();
+  sums.finish();
 }
 
 template <class T>

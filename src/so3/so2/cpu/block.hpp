@@ -185,20 +185,6 @@ class Results {
         }
       });
   }
-  // The other way: rows of frames as they would come out of a product.
-  void put(Index e, const FrameSide<T>& frames, T* frame) const {
-    constexpr Index lanes = 64 / sizeof(T);
-    for (int m = 0; m <= shape_.mmax; ++m)
-      frames.each_of_order(m, frame, [&](std::size_t k, Index column, const T* zp, const T* zm) {
-        const auto& t = frames.side().terms[k];
-        const bool turned = t.turned && m > 0;
-        for (Index u = 0; u < t.padded; u += lanes) {
-          const Index place = e * ld(m) + column + u;
-          store(plus(m) + place, turned ? V(-load<V>(zm + u)) : load<V>(zp + u));
-          if (m > 0) store(minus(m) + place, load<V>((turned ? zp : zm) + u));
-        }
-      });
-  }
 
  private:
   const SO2Shape& shape_;

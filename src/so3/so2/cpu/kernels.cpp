@@ -36,7 +36,7 @@ void sum_at_nodes(const SO2Arguments<T>& f, bool transposed, T* out, T* messages
         T* result = messages ? messages + block.edge(e) * target.size() : block.result();
         way.take(memories[0], e, target, result, transposed ? block.radial(e) : nullptr);
         if (f.rotations > 0) result = block.chain_back(e, target, set, 0);
-        target.turn_back(block.frames().d(e), result, sums.target(b, begin + e));
+        target.turn_back(block.frames().d(e), result, sums.target(b, begin + e, set == 0));
       }
     }
   });
@@ -57,7 +57,9 @@ void by_radial(const SO2Arguments<T>& f, T* out) {
         T* pulled = block.result();
         back.take(memories[0], e, block.from(), pulled, nullptr);
         T* z = block.sent(e, everything & ~set, f.rotations);
-        add_radial(f.shape, block.from(), z, block.from(), pulled, out + block.edge(e) * f.shape.radial_size);
+        T* s =
+            set == 0 ? fresh_radial(f.shape, out, block.edge(e)) : out + block.edge(e) * f.shape.radial_size;
+        add_radial(f.shape, block.from(), z, block.from(), pulled, s);
       }
     }
   });
@@ -129,9 +131,7 @@ void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torqu
       T *pulled = block.result(), *sent = s || torque ? block.sent(e, 0, 0) : nullptr;
       if (s || pulled_rows) back.take(memories[0], e, from, pulled, nullptr);
       if (pulled_rows) std::copy_n(pulled, from.size(), pulled_rows + block.edge(e) * from.size());
-      if (s) {
-        add_radial(f.shape, block.from(), sent, from, pulled, s + block.edge(e) * f.shape.radial_size);
-      }
+      if (s) add_radial(f.shape, block.from(), sent, from, pulled, fresh_radial(f.shape, s, block.edge(e)));
       back.take(memories[0], e, from, pulled, block.radial(e));
       if (x) from.turn_back(block.frames().d(e), pulled, sums.target(b, begin + e));
       if (!torque) continue;
@@ -139,7 +139,7 @@ void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torqu
       put_torque(block, e, tau[e], torque);
     }
   });
-  if (x) sums.finish();
+  sums.finish();
 }
 
 template <class T>

@@ -5,6 +5,46 @@
 
 namespace cartan::so3 {
 
+// Rows of results of a block, one an edge, by panels of `pad_channels` columns, [panel][edge]: what a tile of
+// the product reads lies together.
+template <class T>
+class ResultPanels {
+ public:
+  ResultPanels(const SO2Shape& shape, const SO2Side& side) : shape_(shape) {
+    for (int m = 0; m <= shape.mmax; ++m)
+      for (int sign = 0; sign < (m == 0 ? 1 : 2); ++sign)
+        data_[sign].push_back(memory_.emplace_back(side.columns[m] * block_edges, T(0)).data());
+  }
+  ResultPanels(const ResultPanels&) = delete;
+  ResultPanels& operator=(const ResultPanels&) = delete;
+  T* plus(int m) const { return data_[0][m]; }
+  T* minus(int m) const { return data_[1][m - 1]; }
+  static Index place(Index e, Index column) {
+    return (column / pad_channels * block_edges + e) * pad_channels + column % pad_channels;
+  }
+
+  // Row e from a frame, as it would come out of a product.
+  void put(Index e, const FrameSide<T>& frames, T* frame) const {
+    using V = typename vector_of<T>::type;
+    constexpr Index lanes = 64 / sizeof(T);
+    for (int m = 0; m <= shape_.mmax; ++m)
+      frames.each_of_order(m, frame, [&](std::size_t k, Index column, const T* zp, const T* zm) {
+        const auto& t = frames.side().terms[k];
+        const bool turned = t.turned && m > 0;
+        for (Index u = 0; u < t.padded; u += lanes) {
+          const Index to = place(e, column + u);
+          store(plus(m) + to, turned ? V(-load<V>(zm + u)) : load<V>(zp + u));
+          if (m > 0) store(minus(m) + to, load<V>((turned ? zp : zm) + u));
+        }
+      });
+  }
+
+ private:
+  const SO2Shape& shape_;
+  std::vector<T*> data_[2];
+  std::deque<Scratch<T>> memory_;
+};
+
 // The derivative by the weights of the sum of the products that put(set, block, x, g) gives for every block
 // and every set below `sets`, as rows of left factors x and of results g, one an edge: by groups of blocks
 // that are turned side by side and then multiplied tile by tile.
@@ -15,14 +55,14 @@ void sum_products(const SO2Arguments<T>& f, unsigned sets, T* out, Put&& put) {
   struct Work {
     EdgeBlock<T> block;
     L x;
-    Results<T> g, sum;
+    ResultPanels<T> g, sum;
   };
   const SO2Shape& shape = f.shape;
   const auto edges = numbers(f.edges.size());
   std::vector<std::unique_ptr<Work>> works;
   for (Index k = 0; k < std::min(group, blocks_of(f.edges.size())); ++k)
-    works.emplace_back(new Work{EdgeBlock<T>(f), L(shape, shape.from, true), Results<T>(shape, shape.to),
-                                Results<T>(shape, shape.to)});
+    works.emplace_back(new Work{EdgeBlock<T>(f), L(shape, shape.from, true), ResultPanels<T>(shape, shape.to),
+                                ResultPanels<T>(shape, shape.to)});
   // With (a + i b)(c - i d): re = (a + b) c - b (c - d), im = (a + b) c - a (c + d).
   struct Strip {
     int m, kind;
@@ -37,11 +77,12 @@ void sum_products(const SO2Arguments<T>& f, unsigned sets, T* out, Put&& put) {
       for (Index c = 0; c < columns; c += panel) strips.push_back({m, kind, c});
     }
   const auto add_strip = [&](const Strip& s, const Work& work, Index rows) {
-    const Index ldc = round_up(shape.from.columns[s.m], panel), ldg = work.g.ld(s.m);
+    const Index ldc = round_up(shape.from.columns[s.m], panel);
     T* c = sums[s.m][s.kind].data() + s.column;
     const auto run = [&](const T* g, const Left<T>& x) {
       for (Index n = 0; n < shape.to.columns[s.m]; n += 8)
-        add_outer_tile(g + n, ldg, x.at(0, s.column), rows, c + n * ldc, ldc);
+        add_outer_tile(g + ResultPanels<T>::place(0, n), pad_channels, x.at(0, s.column), rows, c + n * ldc,
+                       ldc);
     };
     if (s.m == 0) return run(work.g.plus(0), work.x.get(L::plus, 0));
     if (shape.parity) {
@@ -65,7 +106,7 @@ void sum_products(const SO2Arguments<T>& f, unsigned sets, T* out, Put&& put) {
           put(set, block, work.x, work.g);
           if (shape.parity) continue;
           for (int m = 1; m <= shape.mmax; ++m)
-            for (Index j = 0; j < block.count() * work.g.ld(m); ++j)
+            for (Index j = 0; j < block_edges * shape.to.columns[m]; ++j)
               work.sum.plus(m)[j] = work.g.plus(m)[j] + work.g.minus(m)[j];
         }
       });

@@ -216,6 +216,12 @@ void for_blocks(const SO2Arguments<T>& f, const std::vector<std::int32_t>& edges
   });
 }
 
+// A row of s, cleared for add_radial.
+template <class T>
+T* fresh_radial(const SO2Shape& shape, T* s, Index edge) {
+  return std::fill_n(s + edge * shape.radial_size, shape.radial_size, T(0)) - shape.radial_size;
+}
+
 // s[m, k] += the products of two frames of the input over +m and -m.
 template <class T>
 void add_radial(const SO2Shape& shape, const FrameSide<T>& side, T* z, const FrameSide<T>& side_pulled,
@@ -230,18 +236,28 @@ void add_radial(const SO2Shape& shape, const FrameSide<T>& side, T* z, const Fra
 }
 
 // Sums of rows over edges sorted by row, for blocks that may finish in any order: rows that a block shares
-// with its neighbours go to a place of their own and are added at the end, in order.
+// with its neighbours go to a place of their own and are added at the end, in order. Rows are cleared when
+// their first edge comes, those without edges at once. `out` may be nullptr: no sums.
 template <class T>
 class RowSums {
  public:
   RowSums(T* out, Index dim, const Indices& rows, Index blocks)
-      : out_(out), dim_(dim), rows_(rows), shared_(2 * blocks), row_(2 * blocks, -1) {}
-  // Where block b adds for the row of the edge at position `position` of the sorted edges.
-  T* target(Index b, Index position) {
+      : out_(out), dim_(dim), rows_(rows), shared_(2 * blocks), row_(2 * blocks, -1) {
+    const auto& begin = rows.inverse_begin();
+    for (std::size_t k = 0; out && k + 1 < begin.size(); ++k)
+      if (begin[k] == begin[k + 1]) std::fill_n(out + static_cast<Index>(k) * dim, dim, T(0));
+  }
+  // Where block b adds for the row of the edge at position `position` of the sorted edges. `fresh`: the first
+  // time for this position.
+  T* target(Index b, Index position, bool fresh = true) {
     const auto& begin = rows_.inverse_begin();
     const Index row = rows_[rows_.inverse()[position]];
     const Index first = b * block_edges, last = std::min(rows_.size(), first + block_edges);
-    if (begin[row] >= first && begin[row + 1] <= last) return out_ + row * dim_;
+    if (begin[row] >= first && begin[row + 1] <= last) {
+      T* to = out_ + row * dim_;
+      if (fresh && position == begin[row]) std::fill_n(to, dim_, T(0));
+      return to;
+    }
     const Index place = 2 * b + (begin[row] < first ? 0 : 1);
     if (row_[place] < 0) {
       row_[place] = row;
@@ -250,10 +266,14 @@ class RowSums {
     return shared_[place].data();
   }
   void finish() {
+    if (!out_) return;
     parallel_for(dim_, 512, [&](Index begin, Index end) {
-      for (std::size_t k = 0; k < row_.size(); ++k)
-        if (row_[k] >= 0)
-          for (Index c = begin; c < end; ++c) out_[row_[k] * dim_ + c] += shared_[k][c];
+      for (std::size_t k = 0; k < row_.size(); ++k) {
+        if (row_[k] < 0) continue;
+        T* to = out_ + row_[k] * dim_;
+        const bool first = k % 2 == 1;  // the block in which the row begins
+        for (Index c = begin; c < end; ++c) to[c] = (first ? T(0) : to[c]) + shared_[k][c];
+      }
     });
   }
 
