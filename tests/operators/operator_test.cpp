@@ -27,6 +27,7 @@ FnoConfig small() {
 TEST(Operator, KindsAreInTheTable) {
   EXPECT_EQ(operator_config("fno")->kind(), std::string("fno"));
   EXPECT_EQ(operator_config("tfno")->kind(), std::string("tfno"));
+  EXPECT_EQ(operator_config("mg-tfno")->kind(), std::string("mg-tfno"));
   EXPECT_THROW(operator_config("unet"), std::invalid_argument);
 }
 
@@ -86,6 +87,7 @@ TEST(Operator, EveryKindIsSavedAndDifferentiated) {
       if (f.name() == "hidden_channels") f.set(std::int64_t{4});
       if (f.name() == "layers") f.set(std::int64_t{2});
       if (f.name() == "modes") f.set(std::vector<std::int64_t>{3, 4});
+      if (f.name() == "levels") f.set(std::int64_t{0});  // patches need grids that they divide
     }
     config->dtype = DType::f64;
     Model model(*config, 1);

@@ -5,6 +5,9 @@
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/core/random.hpp"
+#include "cartan/operators/compress.hpp"
+#include "cartan/operators/model.hpp"
+#include "cartan/operators/multigrid.hpp"
 #include "neuralop.hpp"
 #include "worst.hpp"
 
@@ -82,6 +85,12 @@ TEST(Patching, AsNeuraloperator) {
       EXPECT_LE(distance(patching.patch(x), g.array("patched")), 0);
       const Array y = patching.stitch((*fno)(patching.patch(x)));
       EXPECT_LE(distance(detach(y), g.array("output")), 1e-5);
+      MultigridConfig whole;
+      static_cast<FnoConfig&>(whole) = config;
+      whole.in_channels = x.dim(1), whole.patching = o;
+      auto mg = whole.make(init);
+      load_state(*mg, g.group("state"));
+      EXPECT_LE(distance((*mg)(x), g.array("output")), 1e-5);
       const Arrays slopes = gradients({y}, nn::values_of(fno->parameters()), {g.array("cotangent")});
       const nn::ParameterRefs parameters = fno->parameters();
       for (std::size_t k = 0; k < parameters.size(); ++k) {
@@ -96,6 +105,70 @@ TEST(Patching, AsNeuraloperator) {
     EXPECT_LE(distance(patching.stitch(g.array("patch_field")), g.array("stitched")), 0);
   }
   EXPECT_EQ(seen, 7);
+}
+
+MultigridConfig small_multigrid() {
+  MultigridConfig c;
+  c.in_channels = 2;
+  c.spectral.modes = {4, 5}, c.spectral.rank = 0.5;
+  c.hidden_channels = 4, c.layers = 2;
+  return c;
+}
+
+TEST(Multigrid, WithoutLevelsAndPaddingIsTfno) {
+  MultigridConfig c = small_multigrid();
+  c.patching.levels = 0, c.patching.padding = {0.0};
+  const Array x = random_normal({2, 2, 8, 12}, DType::f32, Random(1, 2));
+  const Model whole(static_cast<const TfnoConfig&>(c), 1), patches(c, 1);
+  EXPECT_LE(distance(patches.predict(x), whole.predict(x)), 0);
+}
+
+TEST(Multigrid, APatchSeesWhatIsAroundItAndFilesKeepIt) {
+  for (const char* norm : {"none", "batch"}) {
+    MultigridConfig c = small_multigrid();
+    c.norm = norm;
+    Model model(c, 1);
+    const Array x = random_normal({3, 2, 16, 24}, DType::f32, Random(1, 2));
+    model.input = Normalizer::of(x);
+    nn::StateUpdate update;
+    EXPECT_EQ(model.train(x, update).shape(), Shape({3, 1, 16, 24}));
+    EXPECT_EQ(update.empty(), c.norm == "none");
+    update.apply(model.network().constants());
+    const std::string path = ::testing::TempDir() + "multigrid.h5";
+    model.save(path);
+    const Model again = Model::open(path);
+    EXPECT_EQ(model_card(again), model_card(model));
+    EXPECT_TRUE(identical(again.predict(x), model.predict(x)));
+    std::remove(path.c_str());
+    if (c.norm != "none") continue;
+    // a point in one corner changes the patch in the other one, by the coarse view
+    Array other = x.rows(0, 1);
+    const Array before = model.predict(other);
+    Array at = Array::zeros({1, 2, 16, 24}, DType::f32);
+    at.mutable_data<float>()[0] = 1;
+    EXPECT_GT(std::abs((model.predict(other + at) - before)(0, 0, 12, 18)), 0);
+  }
+}
+
+TEST(Multigrid, Gradient) {
+  MultigridConfig c = small_multigrid();
+  c.dtype = DType::f64;
+  const Model model(c, 1);
+  const auto f = [&](const Arrays& a) { return sum(square(model(a[0]))); };
+  EXPECT_LE(check_gradients(f, {random_normal({1, 2, 8, 8}, DType::f64, Random(1, 2))}, 1e-3, 20).max_error,
+            1e-7);
+}
+
+TEST(Multigrid, RefusesWhatDoesNotFit) {
+  EXPECT_THROW(Model(small_multigrid(), 1).predict(Array::zeros({1, 2, 8, 9}, DType::f32)),
+               std::invalid_argument);
+  MultigridConfig c = small_multigrid();
+  c.patching.padding = {0.1, 0.1, 0.1};
+  EXPECT_THROW(Model(c, 1), std::invalid_argument);
+  c = small_multigrid();
+  c.resolution_scaling = {2};
+  EXPECT_THROW(Model(c, 1), std::invalid_argument);
+  EXPECT_THROW(compress(Model(small_multigrid(), 1), {0.1, 0}), std::invalid_argument);
 }
 
 }  // namespace
