@@ -33,7 +33,8 @@ void MultigridConfig::validate() const {
           "] patch_padding has ", patching.padding.size(), " numbers; give ", spectral.modes.size(),
           ", or one");
   require(std::all_of(resolution_scaling.begin(), resolution_scaling.end(), [](double s) { return s == 1; }),
-          "[", kind(), "] patches are put together on the grid they were cut from; leave resolution_scaling out");
+          "[", kind(),
+          "] patches are put together on the grid they were cut from; leave resolution_scaling out");
 }
 
 std::string MultigridConfig::summary() const {

@@ -1,6 +1,6 @@
 #pragma once
-/// MG-TFNO (Kossaifi et al. 2024, arXiv:2310.00120): a TFNO that sees a large domain patch by patch, so that its
-/// memory is that of the patches.
+/// MG-TFNO (Kossaifi et al. 2024, arXiv:2310.00120): a TFNO that sees a large domain patch by patch, so that
+/// its memory is that of the patches.
 
 #include <string>
 
@@ -9,8 +9,9 @@
 
 namespace cartan::operators {
 
-/// The options of the TFNO on the patches, and how the domain is cut. in_channels are those of the fields; the
-/// TFNO takes the levels + 1 views of them. Its coordinates and modes are those of a patch with its padding.
+/// The options of the TFNO on the patches, and how the domain is cut. in_channels are those of the fields;
+/// the TFNO takes the levels + 1 views of them. Its coordinates and modes are those of a patch with its
+/// padding.
 struct MultigridConfig : TfnoConfig {
   PatchingOptions patching{1, {0.1}, true};
 
