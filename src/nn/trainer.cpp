@@ -10,6 +10,7 @@
 #include "cartan/autodiff/transforms.hpp"
 #include "cartan/autodiff/update.hpp"
 #include "cartan/core/error.hpp"
+#include "cartan/core/parallel.hpp"
 #include "nn/trainer_state.hpp"
 
 namespace cartan::nn {
@@ -62,6 +63,9 @@ void describe(config::Fields& f, TrainerOptions& o) {
       .may_change();
   f("batch_size", o.batch_size, "samples that are worked on at a time").from(1).to(1e6);
   f("accumulate", o.accumulate, "batches a step, whose gradients are averaged").from(1).to(1e6);
+  f("concurrent", o.concurrent,
+    "work on the batches of a step side by side, a thread each; the results are the same")
+      .may_change();
   f("drop_last", o.drop_last, "leave out the incomplete step at the end of an epoch");
   f("seed", o.seed, "seed of the first weights, of the split and of the order of samples");
   describe(f, o.optimizer);
@@ -156,34 +160,49 @@ std::vector<Batch> Trainer::State::next_batches() {
   return out;
 }
 
+std::pair<double, Arrays> Trainer::State::loss_and_gradient(const Batch& one, StateUpdate& update) {
+  const Array loss = task.step_loss(one, update);
+  require(loss.size() == 1, "[Trainer] the loss has shape ", loss.shape(), ", not one element");
+  const double value = loss.item();
+  return {value, std::isfinite(value) ? last_gradients({loss}, values_of(parameters)) : Arrays{}};
+}
+
 double Trainer::State::gradient(const std::vector<Batch>& batches, Arrays& slopes, double& samples,
                                 StateUpdate& update) {
-  double mean = 0;
   for (const Batch& b : batches) samples += static_cast<double>(b.samples.size());
-  for (const Batch& b : batches) {
-    Arrays part;
-    double value = 0;
+  const std::size_t at_once = options.concurrent ? batches.size() : 1;
+  std::vector<std::pair<double, Arrays>> parts(at_once);
+  std::vector<StateUpdate> own(at_once);
+  double mean = 0;
+  for (std::size_t first = 0; first < batches.size(); first += at_once) {
     {
       const Tracked tracked(parameters);
-      const Array loss = task.step_loss(b, update);
-      require(loss.size() == 1, "[Trainer] the loss has shape ", loss.shape(), ", not one element");
-      value = loss.item();
-      if (std::isfinite(value)) part = last_gradients({loss}, values_of(parameters));
-    }  // the tape is gone, the parameters can be written in place
-    if (batches.size() == 1) {
-      slopes = std::move(part);
-      return value;
-    }
-    const double weight = static_cast<double>(b.samples.size()) / samples;
-    mean += weight * value;
-    if (!std::isfinite(mean)) {
-      slopes.clear();
-      return mean;
-    }
-    Recording off(false);
-    for (std::size_t k = 0; k < part.size(); ++k) {
-      const Array share = scale(part[k], weight);
-      slopes.size() <= k ? slopes.push_back(share) : add_in_place(slopes[k], share);
+      parallel_tasks(static_cast<Index>(at_once), [&](Index task_number) {
+        const auto k = static_cast<std::size_t>(task_number);
+        parts[k] = loss_and_gradient(batches[first + k], at_once > 1 ? own[k] : update);
+      });
+    }  // the tapes are gone, the parameters can be written in place
+    for (std::size_t k = 0; k < at_once; ++k) {
+      require(own[k].empty(),
+              "[Trainer] concurrent batches cannot train what keeps averages of its samples beside its "
+              "parameters, as batch norm does: those of one batch follow those of the one before");
+      auto& [value, part] = parts[k];
+      if (batches.size() == 1) {
+        slopes = std::move(part);
+        return value;
+      }
+      const double weight = static_cast<double>(batches[first + k].samples.size()) / samples;
+      mean += weight * value;
+      if (!std::isfinite(mean)) {
+        slopes.clear();
+        return mean;
+      }
+      Recording off(false);
+      for (std::size_t j = 0; j < part.size(); ++j) {
+        const Array share = scale(part[j], weight);
+        slopes.size() <= j ? slopes.push_back(share) : add_in_place(slopes[j], share);
+      }
+      part.clear();
     }
   }
   return mean;

@@ -46,6 +46,8 @@ struct Trainer::State : Resumable {
   bool ended(double seconds, Status& status) const;
 
   std::vector<Batch> next_batches();
+  // No gradient where the loss is not finite.
+  std::pair<double, Arrays> loss_and_gradient(const Batch& one, StateUpdate& update);
   // The mean gradient over the batches in `slopes`, their mean loss, their number of samples, what they make
   // of the state; no slopes where the loss is not finite.
   double gradient(const std::vector<Batch>& batches, Arrays& slopes, double& samples, StateUpdate& update);

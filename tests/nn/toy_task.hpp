@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <mutex>
 #include <stdexcept>
 
 #include "cartan/nn/loss.hpp"
@@ -38,7 +39,10 @@ class Toy : public Task {
   }
   Index samples() const override { return x.dim(0); }
   Array loss(const Batch& batch) override {
-    seen.push_back(batch.samples);
+    {
+      const std::lock_guard<std::mutex> lock(guard);
+      seen.push_back(batch.samples);
+    }
     for (const auto& p : parameters()) EXPECT_TRUE(p.value->tracked());
     if (fail_at == batch.step) throw std::runtime_error("the task failed");
     const std::vector<std::int32_t> rows(batch.samples.begin(), batch.samples.end());
@@ -68,6 +72,7 @@ class Toy : public Task {
   std::vector<double> script;
   std::int64_t nan_from = -1, nan_to = -1, fail_at = -1;
   std::vector<std::vector<Index>> seen;
+  std::mutex guard;  // of seen: batches may come side by side
 };
 
 inline TrainerOptions basic(std::int64_t steps = 20) {

@@ -203,6 +203,68 @@ TEST(Trainer, AccumulatedBatchesAreOneStep) {
   EXPECT_THROW(Trainer(task, dropped), std::invalid_argument);
 }
 
+TEST(Trainer, ConcurrentBatchesHaveTheBitsOfOneAfterAnother) {
+  set_threads(4);
+  for (const bool broken : {false, true}) {
+    Toy one_by_one, side_by_side;
+    for (Toy* toy : {&one_by_one, &side_by_side}) {
+      toy->remember = false;
+      if (broken) toy->nan_from = 3, toy->nan_to = 5;
+    }
+    TrainerOptions o = basic(12);
+    o.accumulate = 3;
+    const Summary s = Trainer(one_by_one, o).run();
+    o.concurrent = true;
+    const Summary t = Trainer(side_by_side, o).run();
+    EXPECT_TRUE(same(weights(one_by_one), weights(side_by_side)));
+    EXPECT_EQ(s.skipped, broken ? 2 : 0);
+    EXPECT_EQ(t.skipped, s.skipped);
+    EXPECT_EQ(t.last_loss, s.last_loss);
+  }
+  set_threads(0);
+}
+
+TEST(Trainer, AConcurrentBatchThatThrowsLeavesNothingTracked) {
+  set_threads(2);
+  Toy task;
+  task.remember = false;
+  task.fail_at = 3;
+  TrainerOptions o = basic();
+  o.accumulate = 2;
+  o.concurrent = true;
+  Trainer trainer(task, o);
+  EXPECT_THROW(trainer.run(), std::runtime_error);
+  for (const auto& p : task.parameters()) EXPECT_FALSE(p.value->tracked());
+  EXPECT_EQ(trainer.step(), 3);
+  set_threads(0);
+}
+
+namespace {
+class Averaging : public Toy {
+ public:
+  Averaging() { remember = false; }
+  Array kept = Array::zeros({1}, DType::f64);
+  ParameterRefs state() override { return {{"kept", &kept}}; }
+  Array step_loss(const Batch& batch, StateUpdate& update) override {
+    update.set(kept, Array::full({1}, 1, DType::f64));
+    return loss(batch);
+  }
+};
+}  // namespace
+
+TEST(Trainer, AveragesOfSamplesAreRefusedWhereTheirOrderIsLost) {
+  // Averages of a process's own samples would differ from the others'.
+  TrainerOptions o = basic();
+  o.reduce_gradients = [](Arrays&, double&, double&) {};
+  Averaging task;
+  EXPECT_THROW(Trainer(task, o).run(), std::invalid_argument);
+  o.reduce_gradients = nullptr;
+  o.accumulate = 2;
+  EXPECT_NO_THROW(Trainer(task, o).run());
+  o.concurrent = true;
+  EXPECT_THROW(Trainer(task, o).run(), std::invalid_argument);
+}
+
 TEST(Trainer, GradientsAreReducedOnceAStep) {
   // Two processes with the same samples: the reduction gives the mean, which is what each has.
   Toy alone, together;
@@ -236,19 +298,6 @@ TEST(Trainer, GradientsAreReducedOnceAStep) {
   };
   Trainer(failing, o).run();
   EXPECT_EQ(told, 3);
-
-  // Averages of a process's own samples would differ from the others'.
-  class Averaging : public Toy {
-   public:
-    Array kept = Array::zeros({1}, DType::f64);
-    ParameterRefs state() override { return {{"kept", &kept}}; }
-    Array step_loss(const Batch& batch, StateUpdate& update) override {
-      update.set(kept, Array::full({1}, 1, DType::f64));
-      return loss(batch);
-    }
-  } averaging;
-  o.reduce_gradients = [](Arrays&, double&, double&) {};
-  EXPECT_THROW(Trainer(averaging, o).run(), std::invalid_argument);
 }
 
 TEST(Trainer, Errors) {

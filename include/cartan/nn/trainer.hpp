@@ -92,6 +92,11 @@ struct TrainerOptions {
   /// Batches a step: the gradient is the mean over accumulate * batch_size samples, with the memory of
   /// batch_size.
   Index accumulate = 1;
+  /// The batches of a step are worked on side by side, a thread each, with the memory of all of them: for
+  /// networks of many small products, whose own loops leave threads idle. The bits are those of one after
+  /// another. The Task is called from several threads at once, and may set no StateUpdate
+  /// (std::invalid_argument).
+  bool concurrent = false;
   bool drop_last = false;  ///< leave out the incomplete step at the end of an epoch
   std::uint64_t seed = 1;  ///< of the shuffling
 
