@@ -6,6 +6,7 @@
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/operators/continuation.hpp"
+#include "core/dispatch.hpp"
 #include "operators/activation.hpp"
 #include "operators/complex_valued.hpp"
 
@@ -15,22 +16,27 @@ namespace {
 const std::vector<std::string> skip_names{"linear", "identity", "soft-gating", "none"};
 
 // Coordinates of the points: low + (high - low) i / n along each axis, (1, d, grid).
-Array coordinates(const FnoConfig& c, const Shape& grid, DType dtype) {
-  const Index points = size_of(grid);
+Array coordinates(const FnoConfig& c, const Shape& grid) {
   const std::size_t d = grid.size();
-  std::vector<double> out;
-  Index inner = points;
-  for (std::size_t a = 0; a < d; ++a) {
-    inner /= grid[a];
-    const double low = c.grid_low.empty() ? 0 : c.grid_low[a],
-                 high = c.grid_high.empty() ? 1 : c.grid_high[a];
-    for (Index p = 0; p < points; ++p)
-      out.push_back(low +
-                    (high - low) * static_cast<double>(p / inner % grid[a]) / static_cast<double>(grid[a]));
-  }
   Shape shape = grid;
   shape.insert(shape.begin(), {1, static_cast<Index>(d)});
-  return Array::from(out, shape).as(dtype);
+  Array out = Array::uninitialized(shape, c.dtype);
+  dispatch_real("coordinates", c.dtype, [&]<class T>(T) {
+    T* to = out.mutable_data<T>();
+    Index outer = 1, inner = size_of(grid);
+    for (std::size_t a = 0; a < d; outer *= grid[a++]) {
+      inner /= grid[a];
+      const double low = c.grid_low.empty() ? 0 : c.grid_low[a],
+                   high = c.grid_high.empty() ? 1 : c.grid_high[a];
+      const T* first = to;
+      for (Index i = 0; i < grid[a]; ++i, to += inner)
+        std::fill_n(
+            to, inner,
+            static_cast<T>(low + (high - low) * static_cast<double>(i) / static_cast<double>(grid[a])));
+      for (Index k = 1; k < outer; ++k, to += grid[a] * inner) std::copy_n(first, grid[a] * inner, to);
+    }
+  });
+  return out;
 }
 
 }  // namespace
@@ -178,7 +184,7 @@ Array Fno::forward(const Array& x, const Shape& wanted, nn::StateUpdate* trainin
   if (c.grid_embedding) {
     Shape shape = x.shape();
     shape[1] = c.dimensions();
-    v = concatenate({v, broadcast_to(coordinates(c, grid, x.dtype()).to(x.device()), shape)}, 1);
+    v = concatenate({v, broadcast_to(coordinates(c, grid).as(x.dtype()).to(x.device()), shape)}, 1);
   }
   v = complex_valued(v, [&](int part, const Array& a) { return lifting_[part](a, c.activation); });
   const Shape pads = padded_by(c, grid);
