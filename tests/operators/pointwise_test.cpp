@@ -61,6 +61,18 @@ TEST(Pointwise, OnePassIsTheOps) {
       }
 }
 
+// What is stored past the caches is the same.
+TEST(Pointwise, FieldsLargerThanTheCaches) {
+  const PointwiseParts parts = kinds().back();
+  const Arrays in = inputs(parts, DType::f32, Index{1} << 19);
+  const Array both = pointwise(parts, in);
+  for (const Index sample : {0, 1}) {
+    Arrays one = in;
+    for (int k = 0; k < 2; ++k) one[k] = in[k].rows(sample, sample + 1);
+    EXPECT_TRUE(identical(both.rows(sample, sample + 1), pointwise(parts, one)));
+  }
+}
+
 TEST(Pointwise, SecondDerivatives) {
   const PointwiseParts parts = kinds().back();
   const Arrays in = inputs(parts, DType::f64, 3);

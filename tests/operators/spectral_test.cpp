@@ -113,13 +113,26 @@ TEST(Spectral, AdjointsFitToTwelveDigits) {
 }
 
 TEST(Spectral, MixesModes) {
-  for (const Index k : {1, 7, 16, 37})
-    for (const Index samples : {1, 3, 6}) {
-      const Array x = complex_normal({samples, 3, k}, 1), r = complex_normal({3, 5, k}, 2);
-      const Array y = mix_modes(x, r);
-      const Array columns = permute(x, {2, 0, 1}), matrices = permute(r, {2, 0, 1});
-      EXPECT_LE(largest(y - permute(matmul(columns, matrices), {1, 2, 0})), 1e-13);
-    }
+  for (const Index k : {1, 7, 16, 37, 90})
+    for (const Index samples : {1, 3, 6})
+      for (const Index in : {3, 7, 10}) {
+        const Array x = complex_normal({samples, in, k}, 1), r = complex_normal({in, 5, k}, 2);
+        const Array columns = permute(x, {2, 0, 1}), matrices = permute(r, {2, 0, 1});
+        const Array expected = permute(matmul(columns, matrices), {1, 2, 0});
+        EXPECT_LE(largest(mix_modes(x, r) - expected), 1e-13);
+        EXPECT_LE(largest(mix_modes(x.as(DType::c64), r.as(DType::c64)).as(DType::c128) - expected), 2e-5);
+      }
+}
+
+// What is stored past the caches is the same.
+TEST(Spectral, FieldsLargerThanTheCaches) {
+  const Shape grid{64, 64};
+  const Index images = (Index{16} << 20) / (size_of(grid) * 4), few = 5;
+  const KeptModes kept = kept_of(grid, {6, 4}, true);
+  const Array modes = complex_normal({1, images, 6, 4}, 1).as(DType::c64), all = field_of(modes, kept);
+  for (const Index first : {Index{0}, images - few})
+    EXPECT_TRUE(
+        identical(slice(all, 1, first, first + few), field_of(slice(modes, 1, first, first + few), kept)));
 }
 
 TEST(Spectral, SumsOfNothingAreZero) {

@@ -6,54 +6,12 @@
 
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
-#include "core/simd.hpp"
 #include "core/workspace.hpp"
+#include "operators/cpu/pairs.hpp"
 #include "operators/spectral.hpp"
 
 namespace cartan::operators {
 namespace {
-
-// Real and imaginary parts of a register of complex numbers each.
-template <class T>
-struct Pair {
-  typename vector_of<T>::type re, im;
-};
-
-template <class V, int... lanes>
-inline V evens(const V& a, const V& b, std::integer_sequence<int, lanes...>) {
-  return shuffle<(2 * lanes)...>(a, b);
-}
-template <class V, int... lanes>
-inline V odds(const V& a, const V& b, std::integer_sequence<int, lanes...>) {
-  return shuffle<(2 * lanes + 1)...>(a, b);
-}
-template <class V, int n, int... lanes>
-inline V zip_low(const V& a, const V& b, std::integer_sequence<int, lanes...>) {
-  return shuffle<((lanes % 2 == 0 ? 0 : n) + lanes / 2)...>(a, b);
-}
-template <class V, int n, int... lanes>
-inline V zip_high(const V& a, const V& b, std::integer_sequence<int, lanes...>) {
-  return shuffle<((lanes % 2 == 0 ? 0 : n) + n / 2 + lanes / 2)...>(a, b);
-}
-
-template <class T>
-inline Pair<T> load_pair(const std::complex<T>* p) {
-  using V = typename vector_of<T>::type;
-  constexpr int n = 64 / sizeof(T);
-  const T* t = reinterpret_cast<const T*>(p);
-  const V a = load<V>(t), b = load<V>(t + n);
-  using All = std::make_integer_sequence<int, n>;
-  return {evens(a, b, All{}), odds(a, b, All{})};
-}
-template <class T>
-inline void store_pair(std::complex<T>* p, const Pair<T>& v) {
-  using V = typename vector_of<T>::type;
-  constexpr int n = 64 / sizeof(T);
-  T* t = reinterpret_cast<T*>(p);
-  using All = std::make_integer_sequence<int, n>;
-  store(t, zip_low<V, n>(v.re, v.im, All{}));
-  store(t + n, zip_high<V, n>(v.re, v.im, All{}));
-}
 
 template <class T>
 struct Product {
@@ -63,23 +21,6 @@ struct Product {
   Index ai, al, bl, bj, oi, oj;  // strides
   bool conj_a, conj_b;
 };
-
-// The first `count` of them.
-template <class T>
-[[gnu::noinline]] Pair<T> load_some(const std::complex<T>* p, Index count) {
-  constexpr Index lanes = 64 / sizeof(T);
-  std::complex<T> all[lanes] = {};
-  std::copy_n(p, count, all);
-  return load_pair(all);
-}
-template <class T>
-inline void store_some(std::complex<T>* p, const Pair<T>& v, Index count) {
-  constexpr Index lanes = 64 / sizeof(T);
-  if (count >= lanes) return store_pair(p, v);
-  std::complex<T> all[lanes];
-  store_pair(all, v);
-  std::copy_n(all, count, p);
-}
 
 // Numbers of a register of modes in a panel; a little more, or the lines of all of them fall together.
 template <class T>
@@ -181,8 +122,8 @@ inline void add_terms(const T* a, Index a_stride, const std::complex<T>* b, Inde
     }
 #pragma GCC unroll 4
     for (int m = 0; m < terms; ++m) {
-      __builtin_prefetch(ahead + m * b_stride + k, 0, 2);
-      __builtin_prefetch(ahead + m * b_stride + k + lanes / 2, 0, 2);
+      __builtin_prefetch(ahead + m * b_stride + k, 0, 3);
+      __builtin_prefetch(ahead + m * b_stride + k + lanes / 2, 0, 3);
       const Pair<T> y = read(b + m * b_stride + k);
       const V y_im = sign * y.im;
 #pragma GCC unroll 8
@@ -249,11 +190,63 @@ void long_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j
   }
 }
 
+// Long sums of a few rows: of b the columns of a block follow one another in memory for each l, and are read
+// in that order, asked for a page ahead. The sums of the block stay in the second-level cache.
+template <class T>
+void streamed_sums(const Product<T>& p, Index j_begin, Index j_end) {
+  using V = typename vector_of<T>::type;
+  constexpr Index lanes = 64 / sizeof(T);
+  const Index row = (p.k + lanes - 1) / lanes * 2 * lanes, columns = j_end - j_begin;
+  Scratch<T> a(2 * p.i * row), sums(columns * p.i * row, T(0));
+  const T sign = p.conj_b ? T(-1) : T(1);
+  constexpr Index page = 4096 / static_cast<Index>(sizeof(std::complex<T>));
+  const Index last = (p.l - 2) * p.bl + (p.j - 1) * p.bj;  // of the rows that may be asked for
+  for (Index m = 0; m < p.l;) {
+    const bool two = m + 2 <= p.l;
+    for (Index n = 0; n < (two ? 2 : 1); ++n)
+      for (Index i = 0; i < p.i; ++i)
+        pack(p.a + i * p.ai, 0, 1, 1, 0, (m + n) * p.al, (m + n) * p.al + p.k, p.conj_a,
+             a.data() + (n * p.i + i) * row, 2 * lanes);
+    for (Index j = 0; j < columns; ++j) {
+      const Index at = (j_begin + j) * p.bj + m * p.bl;
+      const std::complex<T>*b = p.b + at, *ahead = p.b + std::min(at + page, last);
+      const auto add = [&]<int rows>(std::integral_constant<int, rows>, Index i) {
+        const T* x = a.data() + i * row;
+        T* to = sums.data() + (j * p.i + i) * row;
+        if (two)
+          add_terms<rows, 2>(x, p.i * row, b, p.bl, ahead, sign, p.k, row, to);
+        else
+          add_terms<rows, 1>(x, p.i * row, b, p.bl, b, sign, p.k, row, to);
+      };
+      Index i = 0;
+      for (; i + 4 <= p.i; i += 4) add(std::integral_constant<int, 4>{}, i);
+      for (; i + 2 <= p.i; i += 2) add(std::integral_constant<int, 2>{}, i);
+      for (; i < p.i; ++i) add(std::integral_constant<int, 1>{}, i);
+    }
+    m += two ? 2 : 1;
+  }
+  for (Index j = 0; j < columns; ++j)
+    for (Index i = 0; i < p.i; ++i)
+      for (Index g = 0; g < p.k; g += lanes) {
+        const T* from = sums.data() + (j * p.i + i) * row + 2 * g;
+        store_some(p.out + i * p.oi + (j_begin + j) * p.oj + g, {load<V>(from), load<V>(from + lanes)},
+                   p.k - g);
+      }
+}
+
 template <class T>
 void multiply(const Product<T>& p) {
   // blocks of modes whose panels stay in the second-level cache; where the modes are few, columns are shared
   // out
   const bool long_ones = p.l > 4;
+  if (const Index bytes = p.i * p.k * static_cast<Index>(sizeof(std::complex<T>));
+      long_ones && p.bj == p.k && bytes <= 1 << 16) {
+    const Index fit = (Index{1} << 18) / bytes,
+                columns = std::clamp<Index>((p.j + 3) / 4, 1, std::max<Index>(1, fit));
+    return parallel_for((p.j + columns - 1) / columns, 1, [&](Index begin, Index end) {
+      for (Index t = begin; t < end; ++t) streamed_sums(p, t * columns, std::min(p.j, (t + 1) * columns));
+    });
+  }
   const Index fit =
       (Index{1} << 19) / (p.i * std::max<Index>(1, p.l) * static_cast<Index>(sizeof(std::complex<T>)));
   const Index block = std::clamp<Index>(fit / 64 * 64, 64, 512), k_blocks = (p.k + block - 1) / block;

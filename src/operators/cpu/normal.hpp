@@ -125,11 +125,11 @@ struct Lookup {
       low[k] = _mm512_load_ps(p.c[k]), high[k] = _mm512_load_ps(p.c[k] + 16);
   }
   Floats operator()(const __m512i& piece, const Floats& t) const {
-    Floats y = (Floats)_mm512_permutex2var_ps(low[Pieces::degree], piece, high[Pieces::degree]);
+    __m512 y = _mm512_permutex2var_ps(low[Pieces::degree], piece, high[Pieces::degree]);
 #pragma GCC unroll 4
     for (int k = Pieces::degree - 1; k >= 0; --k)
-      y = y * t + (Floats)_mm512_permutex2var_ps(low[k], piece, high[k]);
-    return y;
+      y = _mm512_fmadd_ps(y, (__m512)t, _mm512_permutex2var_ps(low[k], piece, high[k]));
+    return (Floats)y;
   }
 };
 struct Place {

@@ -15,8 +15,40 @@ inline Index padded(Index n) {
   return (n + lanes - 1) / lanes * lanes;
 }
 
+// Results larger than the caches are stored past them: they would be read first, and drive out what is
+// needed. True where rows of n numbers, one behind the other, are so large and begin on cache lines.
+template <class T>
+inline bool goes_past_caches([[maybe_unused]] Index rows, [[maybe_unused]] Index n) {
+#ifdef __AVX512F__
+  const Index bytes = n * static_cast<Index>(sizeof(T));
+  return bytes % 64 == 0 && rows * bytes >= Index{16} << 20;
+#else
+  return false;
+#endif
+}
+// Stores a register by `access`: a whole one on a cache line past the caches.
+template <class Access, class T, class V>
+inline void store_past_caches(const Access& access, T* p, const V& v) {
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<Access, Whole<T>>) {
+    if constexpr (sizeof(T) == 4)
+      return _mm512_stream_ps(p, (__m512)v);
+    else
+      return _mm512_stream_pd(p, (__m512d)v);
+  }
+#endif
+  access.store(p, v);
+}
+// Other threads see what was stored past the caches after this.
+inline void stores_are_done() {
+#ifdef __AVX512F__
+  _mm_sfence();
+#endif
+}
+
 // c (m, n) = [c +] a b for a matrix of weights a (m, k) with any strides and a tile b (k, n) of points: eight
-// rows of a by three registers of points at a time, with b as it lies in the caches.
+// rows of a by three registers of points at a time, with b as it lies in the caches. Without `add`, sums
+// begin with the numbers of `column` (m), or with nothing.
 template <class T>
 struct Weights {
   const T* data;
@@ -24,29 +56,30 @@ struct Weights {
 };
 template <int rows, int registers, class T, class Last>
 [[gnu::always_inline]] inline void strip(Index k, const Weights<T>& a, const T* b, Index b_stride, T* c,
-                                         Index c_stride, bool add, const Last& last) {
+                                         Index c_stride, bool add, const T* column, const Last& last) {
   using V = typename vector_of<T>::type;
   constexpr Index lanes = 64 / sizeof(T);
   const auto read = [&](const T* p, int s) { return s + 1 == registers ? last.load(p) : load<V>(p); };
   V sum[rows][registers];
-#pragma GCC unroll 8
+#pragma GCC unroll 9
   for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 8
-    for (int s = 0; s < registers; ++s) sum[r][s] = add ? read(c + r * c_stride + s * lanes, s) : V{};
+#pragma GCC unroll 9
+    for (int s = 0; s < registers; ++s)
+      sum[r][s] = add ? read(c + r * c_stride + s * lanes, s) : column ? V{} + column[r] : V{};
   for (Index l = 0; l < k; ++l) {
     V x[registers];
-#pragma GCC unroll 8
+#pragma GCC unroll 9
     for (int s = 0; s < registers; ++s) x[s] = read(b + l * b_stride + s * lanes, s);
-#pragma GCC unroll 8
+#pragma GCC unroll 9
     for (int r = 0; r < rows; ++r) {
       const T w = a.data[r * a.row + l * a.column];
-#pragma GCC unroll 8
+#pragma GCC unroll 9
       for (int s = 0; s < registers; ++s) sum[r][s] += w * x[s];
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 9
   for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 8
+#pragma GCC unroll 9
     for (int s = 0; s < registers; ++s)
       s + 1 == registers ? last.store(c + r * c_stride + s * lanes, sum[r][s])
                          : store(c + r * c_stride + s * lanes, sum[r][s]);
@@ -54,24 +87,37 @@ template <int rows, int registers, class T, class Last>
 // The last of the registers may be one in part.
 template <int registers, class T, class Last>
 inline void strips(Index m, Index k, Weights<T> a, const T* b, Index b_stride, T* c, Index c_stride, bool add,
-                   const Last& last) {
+                   const T* column, const Last& last) {
   Index i = 0;
   const auto from = [&] { return Weights<T>{a.data + i * a.row, a.row, a.column}; };
+  const auto start = [&] { return column ? column + i : nullptr; };
+  const auto take = [&]<int rows>(std::integral_constant<int, rows>) {
+    strip<rows, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add, start(), last);
+    i += rows;
+  };
   if constexpr (registers <= 3) {
-    for (; i + 8 <= m; i += 8)
-      strip<8, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add, last);
-    for (; i + 4 <= m; i += 4)
-      strip<4, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add, last);
+    // a row by itself would wait for its own sums: one more than eight goes with them
+    while (m - i >= 8 && m - i != 9) take(std::integral_constant<int, 8>{});
+    const Index rest = m - i;
+    if (rest == 9) take(std::integral_constant<int, 9>{});
+    if (rest == 7) take(std::integral_constant<int, 7>{});
+    if (rest == 6) take(std::integral_constant<int, 6>{});
+    if (rest == 5) take(std::integral_constant<int, 5>{});
+    if (rest == 4) take(std::integral_constant<int, 4>{});
+    if (rest == 3) take(std::integral_constant<int, 3>{});
+    if (rest == 2) take(std::integral_constant<int, 2>{});
+    if (rest == 1) take(std::integral_constant<int, 1>{});
+  } else {
+    while (i < m) take(std::integral_constant<int, 1>{});
   }
-  for (; i < m; ++i) strip<1, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add, last);
 }
 template <class T>
 inline void multiply(Index m, Index n, Index k, const Weights<T>& a, const T* b, Index b_stride, T* c,
-                     Index c_stride, bool add) {
+                     Index c_stride, bool add, const T* column = nullptr) {
   constexpr Index lanes = 64 / sizeof(T);
   Index j = 0;
   const auto all = [&]<int registers, class Last>(std::integral_constant<int, registers>, const Last& last) {
-    strips<registers>(m, k, a, b + j, b_stride, c + j, c_stride, add, last);
+    strips<registers>(m, k, a, b + j, b_stride, c + j, c_stride, add, column, last);
   };
   if (m < 4)  // few rows: more points, or each sum waits for itself
     for (; j + 8 * lanes <= n; j += 8 * lanes) all(std::integral_constant<int, 8>{}, Whole<T>{});

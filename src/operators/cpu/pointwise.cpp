@@ -33,10 +33,10 @@ struct Views {
   }
 };
 
-// Points a tile: a few arrays of all channels in half a megabyte.
+// Points a tile: all channels in half a megabyte.
 template <class T>
 Index tile_points(Index channels, Index points) {
-  const Index fit = (Index{1} << 18) / (static_cast<Index>(sizeof(T)) * std::max<Index>(channels, 1));
+  const Index fit = (Index{1} << 19) / (static_cast<Index>(sizeof(T)) * std::max<Index>(channels, 1));
   return std::min(points, std::clamp<Index>(fit / 48 * 48, 48, 1008));
 }
 
@@ -59,35 +59,72 @@ void before_inner(const Views<T>& x, Index sample, Index p, Index n, T* h) {
                 true);
 }
 
+// u + b of a tile, as panels of three registers of points.
+template <class T>
+void add_bias(const Views<T>& x, Index sample, Index p, Index n, T* h) {
+  constexpr Index width = 3 * 64 / static_cast<Index>(sizeof(T));
+  for (Index r = 0; r < x.middle; ++r) {
+    const T* from = x.u + (sample * x.middle + r) * x.points + p;
+    const T bias = x.b[r];
+    for (Index q = 0; q < n; q += width) {
+      T* to = h + q * x.middle + r * width;
+      for_numbers(from + q, std::min(width, n - q),
+                  [&](auto value, auto access, Index i) { access.store(to + i, value + bias); });
+    }
+  }
+}
+
+// gelu of the first n numbers of rows that lie `stride` apart.
+template <class T>
+void gelu_rows(T* h, Index rows, Index n, Index stride) {
+  if (n == stride) return gelu_row(h, h, rows * n);
+  for (Index r = 0; r < rows; ++r) gelu_row(h + r * stride, h + r * stride, n);
+}
+
 template <class T>
 void forward(const PointwiseParts& parts, const Views<T>& x, T* y) {
+  constexpr Index lanes = 64 / static_cast<Index>(sizeof(T)), width = 3 * lanes;
   const Index n_tile = tile_points<T>(x.middle + x.hidden + x.out, x.points),
               tiles = (x.points + n_tile - 1) / n_tile;
+  const bool past = goes_past_caches<T>(x.samples * x.out, x.points);
   parallel_for(x.samples * tiles, 1, [&](Index begin, Index end) {
     const GeluOf<T> gelu;
-    Scratch<T> h(x.middle * n_tile), a(x.hidden * n_tile), z(x.out * n_tile);
+    // of a tile all rows of u are read before the first product and all rows of y written after the last one:
+    // they lie far apart, and memory gives long pieces of them faster; in between go panels of three
+    // registers
+    Scratch<T> hs(parts.spectral ? x.middle * (n_tile + width) : 0), a(x.hidden * width),
+        z(x.out * (n_tile + width));
     for (Index t = begin; t < end; ++t) {
       const Index sample = t / tiles, p = t % tiles * n_tile, n = std::min(n_tile, x.points - p);
       const T* v = x.v + sample * x.in * x.points + p;
-      MatrixView<T> inner{v, x.points};
-      if (parts.spectral) {
-        before_inner(x, sample, p, n, h.data());
-        if (parts.gelu_inside) gelu_row(h.data(), h.data(), x.middle * n);
-        inner = {h.data(), n};
+      if (parts.spectral) add_bias(x, sample, p, n, hs.data());
+      for (Index q = 0; q < n; q += width) {
+        const Index w = std::min(width, n - q);
+        MatrixView<T> inner{v + q, x.points};
+        if (q + width < n)  // the next panel of v, whose rows are too far apart for the processor to foresee
+          for (Index r = 0; r < x.in; ++r)
+            for (Index i = 0; i < width; i += lanes)
+              __builtin_prefetch(v + r * x.points + q + width + i, 0, 3);
+        if (parts.spectral) {
+          T* h = hs.data() + q * x.middle;
+          if (parts.skip) multiply<T>(x.middle, w, x.in, {x.skip, x.in, 1}, v + q, x.points, h, width, true);
+          if (parts.gelu_inside) gelu_rows(h, x.middle, w, width);
+          inner = {h, width};
+        }
+        multiply<T>(x.hidden, w, x.middle, {x.w1, x.middle, 1}, inner.data, inner.stride, a.data(), width,
+                    false, x.b1);
+        gelu_rows(a.data(), x.hidden, w, width);
+        multiply<T>(x.out, w, x.hidden, {x.w2, x.hidden, 1}, a.data(), width, z.data() + q, n_tile, false,
+                    x.b2);
       }
-      fill_rows(a.data(), x.b1, x.hidden, n);
-      multiply<T>(x.hidden, n, x.middle, {x.w1, x.middle, 1}, inner.data, inner.stride, a.data(), n, true);
-      gelu_row(a.data(), a.data(), x.hidden * n);
-      fill_rows(z.data(), x.b2, x.out, n);
-      multiply<T>(x.out, n, x.hidden, {x.w2, x.hidden, 1}, a.data(), n, z.data(), n, true);
       for (Index r = 0; r < x.out; ++r) {
-        T* row = z.data() + r * n;
+        const T* row = z.data() + r * n_tile;
         T* to = y + (sample * x.out + r) * x.points + p;
         const T gate = parts.gate ? x.gamma[r] : T(0);
         const auto each = [&](auto&& last) {
           for_numbers(row, n, [&](auto value, auto access, Index i) {
             if (parts.gate) value += gate * access.load(v + r * x.points + i);
-            access.store(to + i, last(value));
+            past ? store_past_caches(access, to + i, last(value)) : access.store(to + i, last(value));
           });
         };
         if (parts.gelu_outside)
@@ -96,6 +133,7 @@ void forward(const PointwiseParts& parts, const Views<T>& x, T* y) {
           each([](auto value) { return value; });
       }
     }
+    if (past) stores_are_done();
   });
 }
 

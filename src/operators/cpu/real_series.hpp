@@ -3,15 +3,17 @@
 //
 // Along an axis of n points with frequencies k a real field has cosine and sine coefficients,
 //   C_k = sum_j e_j cos(2 pi j k / n),  S_k = sum_j o_j sin(2 pi j k / n),  j = 0 .. n/2,
-// with e_j = x_j + x_(n-j) and o_j = x_j - x_(n-j): half the products. All axes one after the other give real
-// coefficients of products of cosines and sines; complex modes are sums of 2^d of them. The first axis goes
-// first, with all points of the others side by side in registers. The way back is the transpose. Sums of many
-// terms are made by halves.
+// with e_j = x_j + x_(n-j) and o_j = x_j - x_(n-j): half the products. Where n is even, even k need no more
+// than e_j + e_(n/2-j) and o_j - o_(n/2-j), odd k e_j - e_(n/2-j) and o_j + o_(n/2-j), j = 0 .. n/4: half
+// again, for all axes but the last. All axes one after the other give real coefficients of products of
+// cosines and sines; complex modes are sums of 2^d of them. The first axis goes first, with all points of the
+// others side by side in registers. The way back is the transpose. Sums of many terms are made by halves.
 #include <cmath>
 #include <map>
 #include <mutex>
 
 #include "core/workspace.hpp"
+#include "operators/cpu/pairs.hpp"
 #include "operators/cpu/panel.hpp"
 #include "operators/spectral.hpp"
 
@@ -83,13 +85,23 @@ class RealSeries {
       right /= n;
       std::vector<Index> frequencies, rows(static_cast<std::size_t>(n / 2 + 1), -1);
       Leading axis;
+      axis.folded = a + 1 < d && n % 2 == 0;
+      // frequencies in the order in which they are met; of a folded axis the even ones first
+      for (const Index rest : {Index{0}, Index{1}}) {
+        for (const std::int32_t bin : kept.bins[a]) {
+          const Index k = std::min<Index>(bin, n - bin);
+          if (axis.folded ? k % 2 != rest : rest == 1) continue;
+          Index& row = rows[static_cast<std::size_t>(k)];
+          if (row < 0) row = static_cast<Index>(frequencies.size()), frequencies.push_back(k);
+        }
+        if (rest == 0) axis.even = static_cast<Index>(frequencies.size());
+      }
       for (const std::int32_t bin : kept.bins[a]) {
         const Index k = std::min<Index>(bin, n - bin);
-        Index& row = rows[static_cast<std::size_t>(k)];
-        if (row < 0) row = static_cast<Index>(frequencies.size()), frequencies.push_back(k);
-        axis.row.push_back(row);
+        axis.row.push_back(rows[static_cast<std::size_t>(k)]);
         axis.sign.push_back(bin == k ? T(1) : T(-1));
       }
+      axis.terms = axis.folded ? n / 4 + 1 : n / 2 + 1;
       axis.table = SeriesTable<T>::of(n, frequencies);
       if (a + 1 == d) {
         last_ = axis.table;
@@ -100,15 +112,16 @@ class RealSeries {
         leading_.push_back(std::move(axis));
       }
     }
+    weights_.resize(static_cast<std::size_t>(last_->high));
     modes_ = size_of(extents_);
     scratch_ += 16 * lanes;
     tile_ = std::max({2 * row_block_ * term_block, 2 * row_block_ * width_of_last(), 4 * last_->high});
     spare_ =
         2 * row_block_ * std::max(halvings(last_->half) * last_->high, halvings(last_->k) * width_of_last());
     for (const Leading& axis : leading_) {
-      const Index w = width_of(axis), half = axis.table->half, k = axis.table->k;
-      tile_ = std::max(tile_, 2 * half * w);
-      spare_ = std::max({spare_, 2 * k * w * halvings(half), 2 * half * w * halvings(k)});
+      const Index w = width_of(axis), k = axis.table->k, most = std::max(axis.even, k - axis.even);
+      tile_ = std::max(tile_, axis.parts() * axis.terms * w);
+      spare_ = std::max({spare_, 2 * k * w * halvings(axis.terms), 2 * axis.terms * w * halvings(most)});
     }
   }
 
@@ -140,32 +153,38 @@ class RealSeries {
       gather(m.series.data() + i * rows_ * 2 * last_->high, out + i * modes_, m.tile.data());
   }
 
-  void backward(const C* in, T* x, Index images, Memory& m) const {
+  // past: x is stored past the caches
+  void backward(const C* in, T* x, Index images, bool past, Memory& m) const {
     for (Index i = 0; i < images; ++i)
       scatter(in + i * modes_, m.series.data() + i * rows_ * 2 * last_->high, m.tile.data());
     T* to = leading_.empty() ? x : m.a.data();
     synthesise_last(images * rows_, to, m);
     for (std::size_t a = leading_.size(); a-- > 0;) {
       T* next = a == 0 ? x : to == m.a.data() ? m.b.data() : m.a.data();
-      synthesise(leading_[a], to, next, m);
+      synthesise(leading_[a], to, next, past && a == 0, m);
       to = next;
     }
   }
 
  private:
   static constexpr Index lanes = 64 / sizeof(T);
+  using V = typename vector_of<T>::type;
 
   struct Leading {
     std::shared_ptr<const SeriesTable<T>> table;
     std::vector<Index> row;  // of each kept index: its frequency, and the sign of it
     std::vector<T> sign;
     Index left = 1, right = 1, stride = 1;  // rows before, points after, and those in whole registers
+    bool folded = false;
+    Index even = 0,
+          terms = 0;  // frequencies of the first kind (of an axis that is not folded all), j of a sum
+    Index parts() const { return folded ? 4 : 2; }
   };
 
-  // Lanes a tile: both halves of it in the first-level cache.
+  // Lanes a tile: all parts of it in the first-level cache.
   static Index width_of(const Leading& axis) {
     const Index fit =
-        40960 / (2 * axis.table->half * static_cast<Index>(sizeof(T))) / (3 * lanes) * 3 * lanes;
+        40960 / (axis.parts() * axis.terms * static_cast<Index>(sizeof(T))) / (3 * lanes) * 3 * lanes;
     return std::min(axis.stride, std::clamp<Index>(fit, 3 * lanes, 30 * lanes));
   }
   static constexpr Index row_block_ = 16;
@@ -173,66 +192,91 @@ class RealSeries {
   Index width_of_last() const { return std::min<Index>(last_->wide, 512); }
 
   // (left, n, right) -> (left, 2 k, right): cosines, then sines. The input's rows of n right lie `stride`
-  // apart.
+  // apart. A tile is folded into e and o, or into what even and odd frequencies need of e, then of o; what
+  // the next tile reads is asked for meanwhile: rows lie too far apart for the processor to foresee it.
   void analyse(const Leading& axis, const T* x, Index stride, T* y, Memory& m) const {
     const SeriesTable<T>& t = *axis.table;
-    const Index w = width_of(axis);
-    T *e = m.tile.data(), *o = e + t.half * w;
+    const Index w = width_of(axis), part = axis.terms * w, even = axis.even, odd = t.k - even;
+    T *e = m.tile.data(), *o = e + (axis.folded ? 2 : 1) * part;
     for (Index l = 0; l < axis.left; ++l)
       for (Index p = 0; p < axis.right; p += w) {
         const Index count = std::min(w, axis.right - p), whole = padded<T>(count);
         const T* from = x + l * stride + p;
-        for (Index j = 0; j < t.half; ++j) {
-          const Index mirror = (t.n - j) % t.n;
-          const T *a = from + j * axis.right, *b = from + mirror * axis.right;
-          T *even = e + j * w, *odd = o + j * w;
-          if (mirror == j) {
-            std::copy_n(a, count, even);
-            std::fill_n(odd, whole, T(0));
-          } else {
-            for (Index i = 0; i < count; ++i) even[i] = a[i] + b[i];
-            for (Index i = 0; i < count; ++i) odd[i] = a[i] - b[i];
-          }
-          std::fill(even + count, even + whole, T(0));
-          std::fill(odd + count, odd + whole, T(0));
-        }
+        const auto sum_and_difference = [&](auto access, Index j, Index i, V& sum, V& difference) {
+          const T *a = from + j * axis.right + i, *b = from + (t.n - j) % t.n * axis.right + i;
+          const bool alone = a == b;
+          const V u = access.load(a), v = alone ? V{} : access.load(b);
+          __builtin_prefetch(a + w, 0, 2);
+          __builtin_prefetch(b + w, 0, 2);
+          sum = u + v, difference = alone ? V{} : u - v;
+        };
+        for (Index j = 0; j < axis.terms; ++j)
+          for_registers<T>(count, [&](auto access, Index i) {
+            const Index at = j * w + i;
+            V sum, difference, other_sum{}, other_difference{};
+            sum_and_difference(access, j, i, sum, difference);
+            if (!axis.folded) return store<V>(e + at, sum), store<V>(o + at, difference);
+            const Index k = t.n / 2 - j;
+            if (k != j) sum_and_difference(access, k, i, other_sum, other_difference);
+            store<V>(e + at, sum + other_sum);
+            store<V>(e + part + at, k == j ? V{} : sum - other_sum);
+            store<V>(o + at, k == j ? V{} : difference - other_difference);
+            store<V>(o + part + at, difference + other_difference);
+          });
         T* to = y + l * 2 * t.k * axis.stride + p;
-        sum_by_halves(Index{0}, t.half, 2 * t.k, whole, to, axis.stride, m.spare.data(),
+        sum_by_halves(Index{0}, axis.terms, 2 * t.k, whole, to, axis.stride, m.spare.data(),
                       [&](Index j, Index end, T* c, Index c_stride) {
-                        multiply<T>(t.k, whole, end - j, {t.cos.data() + j, t.wide, 1}, e + j * w, w, c,
-                                    c_stride, false);
-                        multiply<T>(t.k, whole, end - j, {t.sin.data() + j, t.wide, 1}, o + j * w, w,
-                                    c + t.k * c_stride, c_stride, false);
+                        const auto product = [&](Index rows, const std::vector<T>& table, Index first,
+                                                 const T* b, Index row) {
+                          multiply<T>(rows, whole, end - j, {table.data() + first * t.wide + j, t.wide, 1},
+                                      b + j * w, w, c + row * c_stride, c_stride, false);
+                        };
+                        product(even, t.cos, 0, e, 0);
+                        product(odd, t.cos, even, e + part, even);
+                        product(even, t.sin, 0, o, t.k);
+                        product(odd, t.sin, even, o + part, t.k + even);
                       });
       }
   }
 
   // The transpose; rows of the result lie one behind the other.
-  void synthesise(const Leading& axis, const T* y, T* x, Memory& m) const {
+  void synthesise(const Leading& axis, const T* y, T* x, bool past, Memory& m) const {
     const SeriesTable<T>& t = *axis.table;
-    const Index w = width_of(axis);
-    T *e = m.tile.data(), *o = e + t.half * w;
+    const Index w = width_of(axis), part = axis.terms * w;
+    T *first = m.tile.data(),
+      *second = first + 2 * part;  // e and o of even frequencies (or all), of odd ones
     for (Index l = 0; l < axis.left; ++l)
       for (Index p = 0; p < axis.right; p += w) {
         const Index count = std::min(w, axis.right - p), whole = padded<T>(count);
         const T *cosines = y + l * 2 * t.k * axis.right + p, *sines = cosines + t.k * axis.right;
-        sum_by_halves(Index{0}, t.k, 2 * t.half, whole, e, w, m.spare.data(),
-                      [&](Index k, Index end, T* c, Index c_stride) {
-                        multiply<T>(t.half, whole, end - k, {t.cos.data() + k * t.wide, 1, t.wide},
-                                    cosines + k * axis.right, axis.right, c, c_stride, false);
-                        multiply<T>(t.half, whole, end - k, {t.sin.data() + k * t.wide, 1, t.wide},
-                                    sines + k * axis.right, axis.right, c + t.half * c_stride, c_stride,
-                                    false);
-                      });
+        const auto sum = [&](Index begin, Index end, T* to) {
+          sum_by_halves(begin, end, 2 * axis.terms, whole, to, w, m.spare.data(),
+                        [&](Index k, Index k_end, T* c, Index c_stride) {
+                          const auto product = [&](const std::vector<T>& table, const T* b, Index row) {
+                            multiply<T>(axis.terms, whole, k_end - k, {table.data() + k * t.wide, 1, t.wide},
+                                        b + k * axis.right, axis.right, c + row * c_stride, c_stride, false);
+                          };
+                          product(t.cos, cosines, 0);
+                          product(t.sin, sines, axis.terms);
+                        });
+        };
+        sum(0, axis.even, first);
+        if (axis.folded) sum(axis.even, t.k, second);
         T* to = x + l * t.n * axis.right + p;
-        for (Index j = 0; j < t.half; ++j) {
-          const Index mirror = (t.n - j) % t.n;
-          const T *even = e + j * w, *odd = o + j * w;
-          T *a = to + j * axis.right, *b = to + mirror * axis.right;
-          for (Index i = 0; i < count; ++i) a[i] = even[i] + odd[i];
-          if (mirror != j)
-            for (Index i = 0; i < count; ++i) b[i] = even[i] - odd[i];
-        }
+        const auto put = [&](auto access, Index j, Index i, const V& even, const V& odd) {
+          T *a = to + j * axis.right + i, *b = to + (t.n - j) % t.n * axis.right + i;
+          past ? store_past_caches(access, a, even + odd) : access.store(a, even + odd);
+          if (a != b) past ? store_past_caches(access, b, even - odd) : access.store(b, even - odd);
+        };
+        for (Index j = 0; j < axis.terms; ++j)
+          for_registers<T>(count, [&](auto access, Index i) {
+            const Index at = j * w + i, k = t.n / 2 - j;
+            const V e = load<V>(first + at), o = load<V>(first + part + at);
+            if (!axis.folded) return put(access, j, i, e, o);
+            const V e_odd = load<V>(second + at), o_odd = load<V>(second + part + at);
+            put(access, j, i, e + e_odd, o + o_odd);
+            if (k != j) put(access, k, i, e - e_odd, o_odd - o);
+          });
       }
   }
 
@@ -338,10 +382,12 @@ class RealSeries {
         const T sign = terms[n].sign;
         for (Index i = 0; i < row; ++i) to[i] += sign * from[i];
       }
-      T* numbers = reinterpret_cast<T*>(out);
-      for (Index i = 0; i < k; ++i) {
-        numbers[2 * i] = weights_[i] * (p[i] + q[high + i]);
-        numbers[2 * i + 1] = weights_[i] * (q[i] - p[high + i]);
+      for (Index i = 0; i < k; i += lanes) {
+        const V w = load<V>(weights_.data() + i);
+        store_some<T>(
+            out + i,
+            {w * (load<V>(p + i) + load<V>(q + high + i)), w * (load<V>(q + i) - load<V>(p + high + i))},
+            k - i);
       }
     }
   }
@@ -352,11 +398,11 @@ class RealSeries {
     std::fill_n(series, rows_ * row, T(0));
     std::fill_n(p, 2 * row, T(0));
     for (Index lead = 0; lead < leads; ++lead, in += k) {
-      const T* numbers = reinterpret_cast<const T*>(in);
-      for (Index i = 0; i < k; ++i) {
-        const T re = weights_[i] * numbers[2 * i], im = weights_[i] * numbers[2 * i + 1];
-        p[i] = q[high + i] = re;
-        q[i] = im, p[high + i] = -im;
+      for (Index i = 0; i < k; i += lanes) {
+        const Pair<T> v = i + lanes <= k ? load_pair(in + i) : load_some(in + i, k - i);
+        const V w = load<V>(weights_.data() + i), re = w * v.re, im = w * v.im;
+        store<V>(p + i, re), store<V>(q + high + i, re);
+        store<V>(q + i, im), store<V>(p + high + i, -im);
       }
       Term terms[4];
       const Index count = terms_of(lead, terms);
@@ -369,7 +415,7 @@ class RealSeries {
     }
   }
 
-  std::vector<T> weights_;
+  std::vector<T> weights_;  // of the last axis, in whole registers
   Shape extents_;
   std::vector<Leading> leading_;
   std::shared_ptr<const SeriesTable<T>> last_;

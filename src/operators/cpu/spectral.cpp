@@ -195,8 +195,11 @@ Arrays SpectrumToField::eval_cpu(const Arrays& in) const {
     if (RealSeries<T>::is_faster(kept_)) {
       const RealSeries<T> series(kept_, weights_of(kept_, half_, once_, factor_));
       T* to = out.mutable_data<T>();
+      const Index rows = kept_.grid.front();  // the last axis that is done
+      const bool past = kept_.grid.size() > 1 && goes_past_caches<T>(images * rows, points / rows);
       return all_groups(series, images, [&](Index first, Index count, auto& memory) {
-        series.backward(from + first * modes, to + first * points, count, memory);
+        series.backward(from + first * modes, to + first * points, count, past, memory);
+        if (past) stores_are_done();
       });
     }
     const Passes<T> passes(kept_, half_, once_, factor_, true);
