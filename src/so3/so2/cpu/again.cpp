@@ -30,25 +30,31 @@ class Directed {
     return {Scratch<T>(n), Scratch<T>(n), Scratch<T>(n)};
   }
 
-  // z, cz - X z and b.
+  // z and cz - X z, in memory of the block and of m.moved; m.scaled is used
   struct Sent {
-    T *z, *moved, *b;
+    T *z, *moved;
   };
   Sent sent(EdgeBlock<T>& block, Memory& m, Index e) const {
     const FrameSide<T>& side = block.from();
     const T* x = along_.x ? along_.x + f_.edges.senders()[block.edge(e)] * side.side().dim : nullptr;
-    T *z = block.sent(e, 0, 0), *moved = m.moved.data(), *b = m.scaled.data();
+    T *z = block.sent(e, 0, 0), *moved = m.moved.data();
     if (along_.torque)
       side.generate(omega(block, e), -1, z, moved);
     else
       std::fill_n(moved, side.size(), T(0));
     if (x) {
-      side.turn_in(block.frames().d(e), x, b);
-      for (Index k = 0; k < side.size(); ++k) moved[k] += b[k];
+      T* direction = m.scaled.data();
+      side.turn_in(block.frames().d(e), x, direction);
+      for (Index k = 0; k < side.size(); ++k) moved[k] += direction[k];
     }
-    scale(side, block.radial(e), moved, b, false);
-    if (along_.s) scale(side, radial(block, e), z, b, true);
-    return {z, moved, b};
+    return {z, moved};
+  }
+  // b, in m.scaled
+  T* scaled(EdgeBlock<T>& block, Memory& m, Index e, const Sent& sent) const {
+    T* b = m.scaled.data();
+    scale(block.from(), block.radial(e), sent.moved, b, false);
+    if (along_.s) scale(block.from(), radial(block, e), sent.z, b, true);
+    return b;
   }
   // q, in memory of the block, and p
   struct Received {
@@ -140,7 +146,7 @@ void at_receivers(const Directed<T>& d, const SO2Directions<T>& along, const T* 
     for (Index e = 0; e < block.count(); ++e) {
       const auto sent = d.sent(block, memory, e);
       // b has its radial factors already
-      way.put_scaled(memories[0], e, block.from(), sent.b);
+      way.put_scaled(memories[0], e, block.from(), d.scaled(block, memory, e, sent));
       if (again) way.put(memories[1], e, block.edge(e), block.from(), sent.z, to);
     }
     for (auto& m : memories) way.multiply(m, block.count());
@@ -184,7 +190,7 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
     if (both) back.multiply(memories[1], block.count());
     for (Index e = 0; e < block.count(); ++e) {
       const auto sent = d.sent(block, memory, e);
-      T *u = block.result(), *result = sent.b;
+      T *u = block.result(), *result = memory.scaled.data();
       T* s = out.s ? fresh_radial(f.shape, out.s, block.edge(e)) : nullptr;
       if (pulled)
         widen(block.mixed_from(), pulled + block.edge(e) * block.mixed_from().size(), from, u);
@@ -212,17 +218,55 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
 
 template <class T>
 void at_weights(const Directed<T>& d, bool both, T* out) {
-  sum_products(d.form(), both ? 2 : 1, out, [&](unsigned set, EdgeBlock<T>& block, auto& x, auto& g) {
+  const auto edges = numbers(d.form().edges.size());
+  sum_products(d.form(), edges, both ? 2 : 1, out,
+               [&](unsigned set, EdgeBlock<T>& block, auto& x, auto& g, Index) {
+                 auto memory = d.memory(block);
+                 for (Index e = 0; e < block.count(); ++e) {
+                   const auto received = d.received(block, memory, e);
+                   g.put(e, block.to(), set == 0 ? received.q : received.p);
+                   if (set == 1) {
+                     x.put(e, block.from(), block.sent(e, 0, 0), block.radial(e));
+                     continue;
+                   }
+                   const auto sent = d.sent(block, memory, e);
+                   x.put(e, block.from(), d.scaled(block, memory, e, sent), nullptr);
+                 }
+               });
+}
+
+// at_receivers and at_weights, where there are messages: b is made once.
+template <class T>
+void at_receivers_and_weights(const Directed<T>& d, const SO2Directions<T>& along, const T* messages, T* out,
+                              T* weights) {
+  const SO2Arguments<T>& f = d.form();
+  const PackedWeights<T> packed(f.shape, f.w, false);
+  const Indices& rows = f.edges.receivers();
+  RowSums<T> sums(out, f.shape.to.dim, rows, blocks_of(rows.size()));
+  Pool<Results<T>> pool;
+  const auto make = [&] { return std::make_unique<Results<T>>(f.shape, f.shape.to); };
+  sum_products(f, rows.inverse(), 1, weights, [&](unsigned, EdgeBlock<T>& block, auto& x, auto& g, Index b) {
     auto memory = d.memory(block);
+    const FrameSide<T>& to = block.to();
     for (Index e = 0; e < block.count(); ++e) {
-      const auto received = d.received(block, memory, e);
-      g.put(e, block.to(), set == 0 ? received.q : received.p);
-      if (set == 1)
-        x.put(e, block.from(), block.sent(e, 0, 0), block.radial(e));
-      else
-        x.put(e, block.from(), d.sent(block, memory, e).b, nullptr);
+      g.put(e, to, block.received(e, 0, 0));
+      const auto sent = d.sent(block, memory, e);
+      x.put(e, block.from(), d.scaled(block, memory, e, sent), nullptr);
     }
+    pool.with(make, [&](Results<T>& results) {
+      results.multiply(x, packed, block.count());
+      for (Index e = 0; e < block.count(); ++e) {
+        T *result = block.result(), *y = memory.moved.data();
+        results.take(e, to, result, nullptr);
+        if (along.torque) {
+          widen(block.mixed_to(), messages + block.edge(e) * block.mixed_to().size(), to, y);
+          d.add_turned(block, memory, e, to, y, result);
+        }
+        to.turn_back(block.frames().d(e), result, sums.target(b, b * block_edges + e));
+      }
+    });
   });
+  sums.finish();
 }
 
 }  // namespace
@@ -232,9 +276,11 @@ void pull_back_again(const SO2Arguments<T>& f, const SO2Directions<T>& along, co
                      const T* pulled, const SO2Second<T>& out) {
   const Directed<T> d(f, along);
   const bool both = along.torque && !messages;
-  if (out.g) at_receivers(d, along, messages, out.g);
+  const bool together = out.g && out.w && !both;
+  if (together) at_receivers_and_weights(d, along, messages, out.g, out.w);
+  if (out.g && !together) at_receivers(d, along, messages, out.g);
   if (out.x || out.s) at_senders(d, along, both, pulled, out);
-  if (out.w) at_weights(d, both, out.w);
+  if (out.w && !together) at_weights(d, both, out.w);
 }
 
 template <class T>
