@@ -1,10 +1,10 @@
 """Forward passes and training steps of FNO and TFNO beside neuraloperator, interleaved, on one thread.
 
     pip install torch neuraloperator
-    python benchmarks/peers/operators_speed.py build/bench/benchmarks/bench_operators [ROUNDS] [WORKLOADS...]
+    python benchmarks/peers/operators_speed.py build/bench/benchmarks/bench_operators [ROUNDS] [forward|step] [WORKLOADS...]
 
-Each round times both programs one after the other (least CPU time of the process over a few calls); printed are the
-medians of the rounds and their ratio. glibc is told to keep memory that was freed (MALLOC_*), without which the peer
+Each round times both programs one after the other (least CPU time of the process over the calls of a third of a second,
+three at least); printed are the medians of the rounds and their ratio. glibc is told to keep memory that was freed (MALLOC_*), without which the peer
 loses up to a factor of 3.5 to page faults.
 """
 import json
@@ -24,8 +24,10 @@ from neuralop.models import FNO
 from importlib.metadata import version
 
 torch.set_num_threads(1)
+SPAN = 0.3  # seconds of calls a round
 bench, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
-only = sys.argv[3:]
+kinds = [a for a in sys.argv[3:] if a in ("forward", "step")]
+only = [a for a in sys.argv[3:] if a not in kinds]
 
 sizes = {
     "A24": dict(n_modes=(8, 8), hidden_channels=24, grid=(16, 16)),
@@ -56,14 +58,15 @@ def least(f, calls):
 
 def ours(kind, name, batch, calls):
     out = subprocess.run([bench, f"--benchmark_filter=^{kind}/{name}/{batch}$", "--benchmark_format=json",
-                          "--benchmark_min_time=" + ("0.2" if kind == "forward" else "0.001"), f"--benchmark_repetitions={calls}"],
+                          f"--benchmark_min_time={SPAN}" if kind == "forward" else "--benchmark_min_time=0.001",
+                          f"--benchmark_repetitions={1 if kind == 'forward' else calls}"],
                          capture_output=True, check=True, text=True).stdout
-    return min(b["cpu_time"] for b in json.loads(out)["benchmarks"] if b["run_type"] == "iteration")
+    return min(b["least"] for b in json.loads(out)["benchmarks"] if b["run_type"] == "iteration")
 
 
 print(f"torch {torch.__version__}, neuraloperator {version('neuraloperator')}, 1 thread, CPU ms, {rounds} rounds")
 for kind, name, batch in runs:
-    if only and name not in only:
+    if (only and name not in only) or (kinds and kind not in kinds):
         continue
     kwargs = dict(sizes[name])
     grid = kwargs.pop("grid")
@@ -85,7 +88,7 @@ for kind, name, batch in runs:
 
     call = forward if kind == "forward" else step
     call()
-    calls = 30 if least(call, 1) < 20 else 3
+    calls = max(3, int(1e3 * SPAN / least(call, 1)))
     theirs, own = [], []
     for _ in range(rounds):
         theirs.append(least(call, calls))
