@@ -151,7 +151,7 @@ def main(folder):
     with open(toml, "w") as f:
         f.write(f'[data]\ntrain = "{start}"\nvalidation_fraction = 0\n[model]\nfrom = "{model}"\nkeep_elements = true\n[training]\n'
                 f'batch_size = 1\nlearning_rate = 1e-6\ncheckpoint_every_steps = 100000\n[output]\nfolder = "{folder}/out"\n')
-    for name, theirs_does, ours_does, few, many in (("forces", peer.forces, md, 2, 12), ("train", peer.step, train, 1, 3)):
+    for name, theirs_does, ours_does, few, many in (("forces", peer.forces, md, 2, 12), ("train", peer.step, train, 2, 8)):
         if name not in args.only:
             continue
         theirs_does()
