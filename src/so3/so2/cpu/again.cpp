@@ -218,55 +218,19 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
 
 template <class T>
 void at_weights(const Directed<T>& d, bool both, T* out) {
-  const auto edges = numbers(d.form().edges.size());
-  sum_products(d.form(), edges, both ? 2 : 1, out,
-               [&](unsigned set, EdgeBlock<T>& block, auto& x, auto& g, Index) {
-                 auto memory = d.memory(block);
-                 for (Index e = 0; e < block.count(); ++e) {
-                   const auto received = d.received(block, memory, e);
-                   g.put(e, block.to(), set == 0 ? received.q : received.p);
-                   if (set == 1) {
-                     x.put(e, block.from(), block.sent(e, 0, 0), block.radial(e));
-                     continue;
-                   }
-                   const auto sent = d.sent(block, memory, e);
-                   x.put(e, block.from(), d.scaled(block, memory, e, sent), nullptr);
-                 }
-               });
-}
-
-// at_receivers and at_weights, where there are messages: b is made once.
-template <class T>
-void at_receivers_and_weights(const Directed<T>& d, const SO2Directions<T>& along, const T* messages, T* out,
-                              T* weights) {
-  const SO2Arguments<T>& f = d.form();
-  const PackedWeights<T> packed(f.shape, f.w, false);
-  const Indices& rows = f.edges.receivers();
-  RowSums<T> sums(out, f.shape.to.dim, rows, blocks_of(rows.size()));
-  Pool<Results<T>> pool;
-  const auto make = [&] { return std::make_unique<Results<T>>(f.shape, f.shape.to); };
-  sum_products(f, rows.inverse(), 1, weights, [&](unsigned, EdgeBlock<T>& block, auto& x, auto& g, Index b) {
+  sum_products(d.form(), both ? 2 : 1, out, [&](unsigned set, EdgeBlock<T>& block, auto& x, auto& g) {
     auto memory = d.memory(block);
-    const FrameSide<T>& to = block.to();
     for (Index e = 0; e < block.count(); ++e) {
-      g.put(e, to, block.received(e, 0, 0));
+      const auto received = d.received(block, memory, e);
+      g.put(e, block.to(), set == 0 ? received.q : received.p);
+      if (set == 1) {
+        x.put(e, block.from(), block.sent(e, 0, 0), block.radial(e));
+        continue;
+      }
       const auto sent = d.sent(block, memory, e);
       x.put(e, block.from(), d.scaled(block, memory, e, sent), nullptr);
     }
-    pool.with(make, [&](Results<T>& results) {
-      results.multiply(x, packed, block.count());
-      for (Index e = 0; e < block.count(); ++e) {
-        T *result = block.result(), *y = memory.moved.data();
-        results.take(e, to, result, nullptr);
-        if (along.torque) {
-          widen(block.mixed_to(), messages + block.edge(e) * block.mixed_to().size(), to, y);
-          d.add_turned(block, memory, e, to, y, result);
-        }
-        to.turn_back(block.frames().d(e), result, sums.target(b, b * block_edges + e));
-      }
-    });
   });
-  sums.finish();
 }
 
 }  // namespace
@@ -276,11 +240,9 @@ void pull_back_again(const SO2Arguments<T>& f, const SO2Directions<T>& along, co
                      const T* pulled, const SO2Second<T>& out) {
   const Directed<T> d(f, along);
   const bool both = along.torque && !messages;
-  const bool together = out.g && out.w && !both;
-  if (together) at_receivers_and_weights(d, along, messages, out.g, out.w);
-  if (out.g && !together) at_receivers(d, along, messages, out.g);
+  if (out.g) at_receivers(d, along, messages, out.g);
   if (out.x || out.s) at_senders(d, along, both, pulled, out);
-  if (out.w && !together) at_weights(d, both, out.w);
+  if (out.w) at_weights(d, both, out.w);
 }
 
 template <class T>

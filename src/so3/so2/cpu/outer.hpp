@@ -45,12 +45,11 @@ class ResultPanels {
   std::deque<Scratch<T>> memory_;
 };
 
-// The derivative by the weights of the sum of the products that put(set, block, x, g, b) gives for every
-// block b of the edges listed and every set below `sets`, as rows of left factors x and of results g, one an
-// edge: by groups of blocks that are turned side by side and then multiplied tile by tile.
+// The derivative by the weights of the sum of the products that put(set, block, x, g) gives for every block
+// and every set below `sets`, as rows of left factors x and of results g, one an edge: by groups of blocks
+// that are turned side by side and then multiplied tile by tile.
 template <class T, class Put>
-void sum_products(const SO2Arguments<T>& f, const std::vector<std::int32_t>& edges, unsigned sets, T* out,
-                  Put&& put) {
+void sum_products(const SO2Arguments<T>& f, unsigned sets, T* out, Put&& put) {
   constexpr Index group = 4;
   using L = LeftFactors<T>;
   struct Work {
@@ -59,6 +58,7 @@ void sum_products(const SO2Arguments<T>& f, const std::vector<std::int32_t>& edg
     ResultPanels<T> g, sum;
   };
   const SO2Shape& shape = f.shape;
+  const auto edges = numbers(f.edges.size());
   std::vector<std::unique_ptr<Work>> works;
   for (Index k = 0; k < std::min(group, blocks_of(f.edges.size())); ++k)
     works.emplace_back(new Work{EdgeBlock<T>(f), L(shape, shape.from, true), ResultPanels<T>(shape, shape.to),
@@ -103,7 +103,7 @@ void sum_products(const SO2Arguments<T>& f, const std::vector<std::int32_t>& edg
           EdgeBlock<T>& block = work.block;
           const Index start = first + k * block_edges;
           if (set == 0) block.prepare(&edges[start], std::min(block_edges, f.edges.size() - start));
-          put(set, block, work.x, work.g, start / block_edges);
+          put(set, block, work.x, work.g);
           if (shape.parity) continue;
           for (int m = 1; m <= shape.mmax; ++m)
             for (Index j = 0; j < block_edges * shape.to.columns[m]; ++j)

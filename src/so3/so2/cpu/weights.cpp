@@ -6,8 +6,7 @@ namespace cartan::so3 {
 template <class T>
 void by_weights(const SO2Arguments<T>& f, T* out) {
   const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
-  const auto edges = numbers(f.edges.size());
-  sum_products(f, edges, subsets, out, [&](unsigned set, EdgeBlock<T>& block, auto& x, auto& g, Index) {
+  sum_products(f, subsets, out, [&](unsigned set, EdgeBlock<T>& block, auto& x, auto& g) {
     for (Index e = 0; e < block.count(); ++e) {
       x.put(e, block.from(), block.sent(e, everything & ~set, f.rotations), block.radial(e));
       g.put(e, block.to(), block.received(e, set, f.rotations));
