@@ -242,7 +242,7 @@ void multiply(const Product<T>& p) {
   if (const Index bytes = p.i * p.k * static_cast<Index>(sizeof(std::complex<T>));
       long_ones && p.bj == p.k && bytes <= 1 << 16) {
     const Index fit = (Index{1} << 18) / bytes,
-                columns = std::clamp<Index>((p.j + 3) / 4, 1, std::max<Index>(1, fit));
+                columns = std::clamp<Index>((p.j + 7) / 8, 1, std::max<Index>(1, fit));
     return parallel_for((p.j + columns - 1) / columns, 1, [&](Index begin, Index end) {
       for (Index t = begin; t < end; ++t) streamed_sums(p, t * columns, std::min(p.j, (t + 1) * columns));
     });
