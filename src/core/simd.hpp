@@ -1,8 +1,9 @@
 #pragma once
 // Loops over feature channels in whole vector registers, with a scalar tail: one body for both.
 
+#include <cstdint>
 #include <cstring>
-#ifdef __AVX512F__
+#ifdef __AVX__
 #include <immintrin.h>
 #endif
 
@@ -10,10 +11,30 @@
 
 namespace cartan {
 
-template <class T>
+// Bytes of a register of the processor. Vectors of 64 bytes are right everywhere, but where a processor has
+// none GCC keeps them in memory: loops that hold sums in registers take Register.
+#if defined(__AVX512F__)
+inline constexpr int register_bytes = 64;
+#elif defined(__AVX__)
+inline constexpr int register_bytes = 32;
+#else
+inline constexpr int register_bytes = 16;
+#endif
+// How many of them there are.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int register_count = 32;
+#else
+inline constexpr int register_count = 16;
+#endif
+
+template <class T, int bytes = 64>
 struct vector_of {
-  typedef T type __attribute__((vector_size(64)));
+  typedef T type __attribute__((vector_size(bytes)));
 };
+template <class T>
+using Register = typename vector_of<T, register_bytes>::type;
+template <class T>
+inline constexpr Index register_lanes = register_bytes / static_cast<Index>(sizeof(T));
 
 template <class V, class T>
 inline V load(const T* p) {
@@ -43,48 +64,79 @@ inline void for_strips(Index channels, Body&& body) {
   for (; f < channels; ++f) body(T{}, f);
 }
 
-// Access to a register of channels: all of them, or the first few, the others being zero.
-template <class T>
+// Access to a vector of channels: all of them, or the first few, the others being zero.
+template <class T, int bytes = 64>
 struct Whole {
-  using V = typename vector_of<T>::type;
+  using V = typename vector_of<T, bytes>::type;
   V load(const T* p) const { return cartan::load<V>(p); }
   void store(T* p, const V& v) const { cartan::store(p, v); }
 };
-template <class T>
+template <class T, int bytes = 64>
 struct Part {
-  using V = typename vector_of<T>::type;
+  using V = typename vector_of<T, bytes>::type;
   unsigned count;
-  V load(const T* p) const {
 #ifdef __AVX512F__
+  static_assert(bytes == 64);
+  V load(const T* p) const {
     if constexpr (sizeof(T) == 4)
       return (V)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
     else
       return (V)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), p);
-#else
-    V v{};
-    std::memcpy(&v, p, count * sizeof(T));
-    return v;
-#endif
   }
   void store(T* p, const V& v) const {
-#ifdef __AVX512F__
     if constexpr (sizeof(T) == 4)
       _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), (__m512)v);
     else
       _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1), (__m512d)v);
-#else
-    std::memcpy(p, &v, count * sizeof(T));
-#endif
   }
+#else
+  V load(const T* p) const {
+#ifdef __AVX__
+    if constexpr (bytes == 32) {
+      if constexpr (sizeof(T) == 4)
+        return (V)_mm256_maskload_ps(p, mask());
+      else
+        return (V)_mm256_maskload_pd(p, mask());
+    }
+#endif
+    V v{};
+    std::memcpy(&v, p, count * sizeof(T));
+    return v;
+  }
+  void store(T* p, const V& v) const {
+#ifdef __AVX__
+    if constexpr (bytes == 32) {
+      if constexpr (sizeof(T) == 4)
+        return _mm256_maskstore_ps(p, mask(), (__m256)v);
+      else
+        return _mm256_maskstore_pd(p, mask(), (__m256d)v);
+    }
+#endif
+    std::memcpy(p, &v, count * sizeof(T));
+  }
+#endif
+#if defined(__AVX__) && !defined(__AVX512F__)
+ private:
+  __m256i mask() const {
+    static constexpr std::int32_t lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    const std::int32_t* first = lanes + 8 - count * (sizeof(T) / 4);
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first));
+  }
+#endif
 };
 
-// body(access, f) for every register of channels, the last one in part: access.load and access.store.
-template <class T, class Body>
+template <class T>
+using WholeRegister = Whole<T, register_bytes>;
+template <class T>
+using PartRegister = Part<T, register_bytes>;
+
+// body(access, f) for every vector of channels, the last one in part: access.load and access.store.
+template <class T, int bytes = 64, class Body>
 inline void for_registers(Index channels, Body&& body) {
-  constexpr Index width = 64 / sizeof(T);
+  constexpr Index width = bytes / sizeof(T);
   Index f = 0;
-  for (; f + width <= channels; f += width) body(Whole<T>{}, f);
-  if (f < channels) body(Part<T>{static_cast<unsigned>(channels - f)}, f);
+  for (; f + width <= channels; f += width) body(Whole<T, bytes>{}, f);
+  if (f < channels) body(Part<T, bytes>{static_cast<unsigned>(channels - f)}, f);
 }
 
 template <class T, class V>

@@ -35,10 +35,10 @@ struct Apply {
         weights[t * 2 * from + from + f] = w(t, f).imag();
       }
     // columns at a time, so that the panel stays in the first-level cache or nearly so
-    constexpr Index lanes = 64 / sizeof(T);
+    constexpr Index strip = strip_points<T>;
     const Index fit =
-        std::max<Index>(3 * lanes, 65536 / (2 * std::max<Index>(1, from) * static_cast<Index>(sizeof(T))));
-    const Index block = std::min(right, fit / (3 * lanes) * (3 * lanes) / 2), wide = padded<T>(2 * block);
+        std::max<Index>(strip, 65536 / (2 * std::max<Index>(1, from) * static_cast<Index>(sizeof(T))));
+    const Index block = std::min(right, fit / strip * strip / 2), wide = padded<T>(2 * block);
     const Index blocks = (right + block - 1) / block;
     const Index grain = std::max<Index>(1, 200000 / (8 * std::max<Index>(1, from) * to * block));
     parallel_for(left * blocks, grain, [&](Index begin, Index end) {

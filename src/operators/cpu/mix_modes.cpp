@@ -1,5 +1,5 @@
 // Products of small matrices, one for every mode, with the modes fastest in memory: vectors run along them,
-// sixteen complex numbers of float32 (eight of float64) at a time. Matrices of neighbouring modes lie far
+// a register of real parts and one of imaginary parts at a time. Matrices of neighbouring modes lie far
 // apart, often by powers of two: for a block of modes they are copied into panels first, real and imaginary
 // parts by themselves, in the order in which they are read.
 #include <algorithm>
@@ -25,15 +25,15 @@ struct Product {
 // Numbers of a register of modes in a panel; a little more, or the lines of all of them fall together.
 template <class T>
 Index group_size(Index l, Index count) {
-  return (l * count + 2) * 2 * static_cast<Index>(64 / sizeof(T));
+  return (l * count + 2) * 2 * register_lanes<T>;
 }
 
 // The panel of `count` rows, `stride` apart, from modes k to k_end: (registers, l, count, re and im).
 template <class T>
 void pack(const std::complex<T>* from, Index stride, Index count, Index l, Index l_stride, Index k,
           Index k_end, bool conj, T* to, Index group) {
-  using V = typename vector_of<T>::type;
-  constexpr Index lanes = 64 / sizeof(T);
+  using V = Register<T>;
+  constexpr Index lanes = register_lanes<T>;
   for (Index m = 0; m < l; ++m)
     for (Index c = 0; c < count; ++c) {
       const std::complex<T>* row = from + c * stride + m * l_stride;
@@ -49,8 +49,8 @@ void pack(const std::complex<T>* from, Index stride, Index count, Index l, Index
 // A tile of rows x columns results at one register of modes.
 template <int rows, int columns, class T>
 inline void tile(const T* a, const T* b, Index l, std::complex<T>* out, Index oi, Index oj, Index count) {
-  using V = typename vector_of<T>::type;
-  constexpr Index lanes = 64 / sizeof(T);
+  using V = Register<T>;
+  constexpr Index lanes = register_lanes<T>;
   V re[rows][columns] = {}, im[rows][columns] = {};
   for (Index m = 0; m < l; ++m, a += rows * 2 * lanes, b += columns * 2 * lanes) {
     V y_re[columns], y_im[columns];
@@ -76,28 +76,31 @@ inline void tile(const T* a, const T* b, Index l, std::complex<T>* out, Index oi
 }
 
 // Short sums: tiles of results, from panels of both.
+constexpr Index tile_rows = register_count / 8;  // by two columns: half of the registers for the sums
 template <class T>
 void short_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j_end) {
-  constexpr Index lanes = 64 / sizeof(T);
-  const Index groups = (k_end - k + lanes - 1) / lanes, panel = groups * group_size<T>(p.l, 4);
-  Scratch<T> a((p.i + 3) / 4 * panel), b(groups * group_size<T>(p.l, 2));
-  for (Index i = 0; i < p.i; i += 4)
-    pack(p.a + i * p.ai, p.ai, std::min<Index>(4, p.i - i), p.l, p.al, k, k_end, p.conj_a,
-         a.data() + i / 4 * panel, group_size<T>(p.l, std::min<Index>(4, p.i - i)));
+  constexpr Index lanes = register_lanes<T>;
+  const Index groups = (k_end - k + lanes - 1) / lanes, panel = groups * group_size<T>(p.l, tile_rows);
+  Scratch<T> a((p.i + tile_rows - 1) / tile_rows * panel), b(groups * group_size<T>(p.l, 2));
+  for (Index i = 0; i < p.i; i += tile_rows)
+    pack(p.a + i * p.ai, p.ai, std::min(tile_rows, p.i - i), p.l, p.al, k, k_end, p.conj_a,
+         a.data() + i / tile_rows * panel, group_size<T>(p.l, std::min(tile_rows, p.i - i)));
   for (Index j = j_begin; j < j_end; j += 2) {
     const Index columns = std::min<Index>(2, j_end - j);
     pack(p.b + j * p.bj, p.bj, columns, p.l, p.bl, k, k_end, p.conj_b, b.data(), group_size<T>(p.l, columns));
-    for (Index i = 0; i < p.i; i += 4) {
-      const Index rows = std::min<Index>(4, p.i - i);
+    for (Index i = 0; i < p.i; i += tile_rows) {
+      const Index rows = std::min(tile_rows, p.i - i);
       const auto run = [&]<int r, int c>(std::integer_sequence<int, r, c>) {
         for (Index g = 0; g < groups; ++g)
-          tile<r, c>(a.data() + i / 4 * panel + g * group_size<T>(p.l, r),
+          tile<r, c>(a.data() + i / tile_rows * panel + g * group_size<T>(p.l, r),
                      b.data() + g * group_size<T>(p.l, c), p.l, p.out + i * p.oi + j * p.oj + k + g * lanes,
                      p.oi, p.oj, std::min(lanes, k_end - k - g * lanes));
       };
       const auto by_rows = [&]<int c>(std::integral_constant<int, c>) {
-        if (rows == 4) return run(std::integer_sequence<int, 4, c>{});
-        if (rows == 3) return run(std::integer_sequence<int, 3, c>{});
+        if constexpr (tile_rows == 4) {
+          if (rows == 4) return run(std::integer_sequence<int, 4, c>{});
+          if (rows == 3) return run(std::integer_sequence<int, 3, c>{});
+        }
         if (rows == 2) return run(std::integer_sequence<int, 2, c>{});
         run(std::integer_sequence<int, 1, c>{});
       };
@@ -111,8 +114,8 @@ void short_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index 
 template <int rows, int terms, class T>
 inline void add_terms(const T* a, Index a_stride, const std::complex<T>* b, Index b_stride,
                       const std::complex<T>* ahead, T sign, Index modes, Index row, T* sums) {
-  using V = typename vector_of<T>::type;
-  constexpr Index lanes = 64 / sizeof(T);
+  using V = Register<T>;
+  constexpr Index lanes = register_lanes<T>;
   const auto step = [&](Index k, auto&& read) {
     V re[rows], im[rows];
 #pragma GCC unroll 8
@@ -122,8 +125,8 @@ inline void add_terms(const T* a, Index a_stride, const std::complex<T>* b, Inde
     }
 #pragma GCC unroll 4
     for (int m = 0; m < terms; ++m) {
-      __builtin_prefetch(ahead + m * b_stride + k, 0, 3);
-      __builtin_prefetch(ahead + m * b_stride + k + lanes / 2, 0, 3);
+      for (Index line = 0; line < lanes; line += 64 / static_cast<Index>(sizeof(std::complex<T>)))
+        __builtin_prefetch(ahead + m * b_stride + k + line, 0, 3);
       const Pair<T> y = read(b + m * b_stride + k);
       const V y_im = sign * y.im;
 #pragma GCC unroll 8
@@ -150,8 +153,8 @@ inline void add_terms(const T* a, Index a_stride, const std::complex<T>* b, Inde
 // Long sums: b, the largest of the three, is read once, where it lies.
 template <class T>
 void long_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j_end) {
-  using V = typename vector_of<T>::type;
-  constexpr Index lanes = 64 / sizeof(T);
+  using V = Register<T>;
+  constexpr Index lanes = register_lanes<T>;
   const Index modes = k_end - k, row = (modes + lanes - 1) / lanes * 2 * lanes, a_stride = p.i * row;
   Scratch<T> a(p.l * a_stride), sums(p.i * row);
   for (Index m = 0; m < p.l; ++m)
@@ -176,7 +179,8 @@ void long_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j
           add_terms<rows, 1>(x, a_stride, b, p.bl, b, sign, modes, row, to);
       };
       Index i = 0;
-      for (; i + 8 <= p.i; i += 8) add(std::integral_constant<int, 8>{}, i);
+      if constexpr (register_count == 32)
+        for (; i + 8 <= p.i; i += 8) add(std::integral_constant<int, 8>{}, i);
       for (; i + 4 <= p.i; i += 4) add(std::integral_constant<int, 4>{}, i);
       for (; i + 2 <= p.i; i += 2) add(std::integral_constant<int, 2>{}, i);
       for (; i < p.i; ++i) add(std::integral_constant<int, 1>{}, i);
@@ -194,8 +198,8 @@ void long_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j
 // in that order, asked for a page ahead. The sums of the block stay in the second-level cache.
 template <class T>
 void streamed_sums(const Product<T>& p, Index j_begin, Index j_end) {
-  using V = typename vector_of<T>::type;
-  constexpr Index lanes = 64 / sizeof(T);
+  using V = Register<T>;
+  constexpr Index lanes = register_lanes<T>;
   const Index row = (p.k + lanes - 1) / lanes * 2 * lanes, columns = j_end - j_begin;
   Scratch<T> a(2 * p.i * row), sums(columns * p.i * row, T(0));
   const T sign = p.conj_b ? T(-1) : T(1);

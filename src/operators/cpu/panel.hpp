@@ -11,7 +11,7 @@ namespace cartan::operators {
 // n in whole registers.
 template <class T>
 inline Index padded(Index n) {
-  constexpr Index lanes = 64 / sizeof(T);
+  constexpr Index lanes = register_lanes<T>;
   return (n + lanes - 1) / lanes * lanes;
 }
 
@@ -19,36 +19,61 @@ inline Index padded(Index n) {
 // needed. True where rows of n numbers, one behind the other, are so large and begin on cache lines.
 template <class T>
 inline bool goes_past_caches([[maybe_unused]] Index rows, [[maybe_unused]] Index n) {
-#ifdef __AVX512F__
+#ifdef __AVX__
   const Index bytes = n * static_cast<Index>(sizeof(T));
   return bytes % 64 == 0 && rows * bytes >= Index{16} << 20;
 #else
   return false;
 #endif
 }
-// Stores a register by `access`: a whole one on a cache line past the caches.
+// Stores a register by `access`: a whole one past the caches.
 template <class Access, class T, class V>
 inline void store_past_caches(const Access& access, T* p, const V& v) {
+#ifdef __AVX__
+  if constexpr (std::is_same_v<Access, WholeRegister<T>>) {
 #ifdef __AVX512F__
-  if constexpr (std::is_same_v<Access, Whole<T>>) {
     if constexpr (sizeof(T) == 4)
-      return _mm512_stream_ps(p, (__m512)v);
+      _mm512_stream_ps(p, (__m512)v);
     else
-      return _mm512_stream_pd(p, (__m512d)v);
+      _mm512_stream_pd(p, (__m512d)v);
+#else
+    if constexpr (sizeof(T) == 4)
+      _mm256_stream_ps(p, (__m256)v);
+    else
+      _mm256_stream_pd(p, (__m256d)v);
+#endif
+    return;
   }
 #endif
   access.store(p, v);
 }
 // Other threads see what was stored past the caches after this.
 inline void stores_are_done() {
-#ifdef __AVX512F__
+#ifdef __AVX__
   _mm_sfence();
 #endif
 }
 
-// c (m, n) = [c +] a b for a matrix of weights a (m, k) with any strides and a tile b (k, n) of points: eight
-// rows of a by three registers of points at a time, with b as it lies in the caches. Without `add`, sums
-// begin with the numbers of `column` (m), or with nothing.
+// Rows and registers of points that go together: their sums fill three quarters of the registers, and what is
+// loaded for them has the rest.
+constexpr int tall = register_count == 32 ? 8 : 6, across = register_count == 32 ? 3 : 2;
+
+// Points of such a strip.
+template <class T>
+constexpr Index strip_points = across* register_lanes<T>;
+
+// f(integral_constant of n), n in 1 .. most.
+template <int most, class F>
+inline void with_count(Index n, F&& f) {
+  const auto one_of = [&]<int... k>(std::integer_sequence<int, k...>) {
+    ((n == k + 1 ? f(std::integral_constant<int, k + 1>{}) : void()), ...);
+  };
+  one_of(std::make_integer_sequence<int, most>{});
+}
+
+// c (m, n) = [c +] a b for a matrix of weights a (m, k) with any strides and a tile b (k, n) of points:
+// `tall` rows of a by `across` registers of points at a time, with b as it lies in the caches. Without `add`,
+// sums begin with the numbers of `column` (m), or with nothing.
 template <class T>
 struct Weights {
   const T* data;
@@ -57,8 +82,8 @@ struct Weights {
 template <int rows, int registers, class T, class Last>
 [[gnu::always_inline]] inline void strip(Index k, const Weights<T>& a, const T* b, Index b_stride, T* c,
                                          Index c_stride, bool add, const T* column, const Last& last) {
-  using V = typename vector_of<T>::type;
-  constexpr Index lanes = 64 / sizeof(T);
+  using V = Register<T>;
+  constexpr Index lanes = register_lanes<T>;
   const auto read = [&](const T* p, int s) { return s + 1 == registers ? last.load(p) : load<V>(p); };
   V sum[rows][registers];
 #pragma GCC unroll 9
@@ -95,18 +120,11 @@ inline void strips(Index m, Index k, Weights<T> a, const T* b, Index b_stride, T
     strip<rows, registers>(k, from(), b, b_stride, c + i * c_stride, c_stride, add, start(), last);
     i += rows;
   };
-  if constexpr (registers <= 3) {
-    // a row by itself would wait for its own sums: one more than eight goes with them
-    while (m - i >= 8 && m - i != 9) take(std::integral_constant<int, 8>{});
-    const Index rest = m - i;
-    if (rest == 9) take(std::integral_constant<int, 9>{});
-    if (rest == 7) take(std::integral_constant<int, 7>{});
-    if (rest == 6) take(std::integral_constant<int, 6>{});
-    if (rest == 5) take(std::integral_constant<int, 5>{});
-    if (rest == 4) take(std::integral_constant<int, 4>{});
-    if (rest == 3) take(std::integral_constant<int, 3>{});
-    if (rest == 2) take(std::integral_constant<int, 2>{});
-    if (rest == 1) take(std::integral_constant<int, 1>{});
+  if constexpr (registers <= across) {
+    // a row by itself would wait for its own sums: the last two pieces share their rows
+    while (m - i >= 2 * tall || m - i == tall) take(std::integral_constant<int, tall>{});
+    if (m - i > tall) with_count<tall>((m - i + 1) / 2, take);
+    with_count<tall>(m - i, take);
   } else {
     while (i < m) take(std::integral_constant<int, 1>{});
   }
@@ -114,25 +132,20 @@ inline void strips(Index m, Index k, Weights<T> a, const T* b, Index b_stride, T
 template <class T>
 inline void multiply(Index m, Index n, Index k, const Weights<T>& a, const T* b, Index b_stride, T* c,
                      Index c_stride, bool add, const T* column = nullptr) {
-  constexpr Index lanes = 64 / sizeof(T);
+  constexpr Index lanes = register_lanes<T>;
   Index j = 0;
   const auto all = [&]<int registers, class Last>(std::integral_constant<int, registers>, const Last& last) {
     strips<registers>(m, k, a, b + j, b_stride, c + j, c_stride, add, column, last);
+    j += registers * lanes;
   };
   if (m < 4)  // few rows: more points, or each sum waits for itself
-    for (; j + 8 * lanes <= n; j += 8 * lanes) all(std::integral_constant<int, 8>{}, Whole<T>{});
-  for (; j + 3 * lanes <= n; j += 3 * lanes) all(std::integral_constant<int, 3>{}, Whole<T>{});
-  const Index rest = n - j;
-  if (rest == 0) return;
-  if (rest % lanes == 0)
-    rest == lanes ? all(std::integral_constant<int, 1>{}, Whole<T>{})
-                  : all(std::integral_constant<int, 2>{}, Whole<T>{});
-  else if (const Part<T> part{static_cast<unsigned>(rest % lanes)}; rest < lanes)
-    all(std::integral_constant<int, 1>{}, part);
-  else if (rest < 2 * lanes)
-    all(std::integral_constant<int, 2>{}, part);
-  else
-    all(std::integral_constant<int, 3>{}, part);
+    while (j + 8 * lanes <= n) all(std::integral_constant<int, 8>{}, WholeRegister<T>{});
+  while (j + across * lanes <= n) all(std::integral_constant<int, across>{}, WholeRegister<T>{});
+  if (j == n) return;
+  const PartRegister<T> part{static_cast<unsigned>((n - j) % lanes)};
+  with_count<across>((n - j + lanes - 1) / lanes, [&](auto registers) {
+    part.count == 0 ? all(registers, WholeRegister<T>{}) : all(registers, part);
+  });
 }
 
 // Long sums by halves: one after the other, float32 numbers of one sign lose a digit with every tenfold of

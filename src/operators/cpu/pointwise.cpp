@@ -33,10 +33,10 @@ struct Views {
   }
 };
 
-// Points a tile: all channels in half a megabyte.
+// Points a tile: all channels in a quarter of a megabyte.
 template <class T>
 Index tile_points(Index channels, Index points) {
-  const Index fit = (Index{1} << 19) / (static_cast<Index>(sizeof(T)) * std::max<Index>(channels, 1));
+  const Index fit = (Index{1} << 18) / (static_cast<Index>(sizeof(T)) * std::max<Index>(channels, 1));
   return std::min(points, std::clamp<Index>(fit / 48 * 48, 48, 1008));
 }
 
@@ -45,33 +45,34 @@ void fill_rows(T* to, const T* column, Index rows, Index n) {
   for (Index r = 0; r < rows; ++r) std::fill_n(to + r * n, n, column[r]);
 }
 
-// h0 = u + b + W v of a tile, (middle, n).
+// h0 = u + b + W v of a tile, (middle, n), with v (in, n).
 template <class T>
-void before_inner(const Views<T>& x, Index sample, Index p, Index n, T* h) {
+void before_inner(const Views<T>& x, Index sample, Index p, Index n, const T* v, T* h) {
   for (Index r = 0; r < x.middle; ++r) {
     const T* from = x.u + (sample * x.middle + r) * x.points + p;
     const T bias = x.b[r];
     for_numbers(from, n,
                 [&](auto value, auto access, Index i) { access.store(h + r * n + i, value + bias); });
   }
-  if (x.skip)
-    multiply<T>(x.middle, n, x.in, {x.skip, x.in, 1}, x.v + sample * x.in * x.points + p, x.points, h, n,
-                true);
+  if (x.skip) multiply<T>(x.middle, n, x.in, {x.skip, x.in, 1}, v, n, h, n, true);
 }
 
-// u + b of a tile, as panels of three registers of points.
+// Points of a panel: three cache lines.
 template <class T>
-void add_bias(const Views<T>& x, Index sample, Index p, Index n, T* h) {
-  constexpr Index width = 3 * 64 / static_cast<Index>(sizeof(T));
-  for (Index r = 0; r < x.middle; ++r) {
-    const T* from = x.u + (sample * x.middle + r) * x.points + p;
-    const T bias = x.b[r];
+constexpr Index panel_points = 3 * 64 / static_cast<Index>(sizeof(T));
+
+// Rows of n points, `stride` apart, as panels of `high` rows one behind the other, each number by
+// `change(value, row)`. Where rows lie powers of two apart few lines of them are in a cache at a time: they
+// are read once, in long pieces.
+template <class T, class Change>
+void to_panels(const T* from, Index rows, Index stride, Index n, T* to, Index high, const Change& change) {
+  constexpr Index width = panel_points<T>;
+  for (Index r = 0; r < rows; ++r)
     for (Index q = 0; q < n; q += width) {
-      T* to = h + q * x.middle + r * width;
-      for_numbers(from + q, std::min(width, n - q),
-                  [&](auto value, auto access, Index i) { access.store(to + i, value + bias); });
+      T* panel = to + q * high + r * width;
+      for_numbers(from + r * stride + q, std::min(width, n - q),
+                  [&](auto value, auto access, Index i) { access.store(panel + i, change(value, r)); });
     }
-  }
 }
 
 // gelu of the first n numbers of rows that lie `stride` apart.
@@ -83,55 +84,48 @@ void gelu_rows(T* h, Index rows, Index n, Index stride) {
 
 template <class T>
 void forward(const PointwiseParts& parts, const Views<T>& x, T* y) {
-  constexpr Index lanes = 64 / static_cast<Index>(sizeof(T)), width = 3 * lanes;
-  const Index n_tile = tile_points<T>(x.middle + x.hidden + x.out, x.points),
-              tiles = (x.points + n_tile - 1) / n_tile;
+  constexpr Index width = panel_points<T>;
+  const Index between = std::max(x.out, parts.spectral ? x.middle : 0);
+  const Index n_tile = tile_points<T>(x.in + between, x.points), tiles = (x.points + n_tile - 1) / n_tile;
   const bool past = goes_past_caches<T>(x.samples * x.out, x.points);
   parallel_for(x.samples * tiles, 1, [&](Index begin, Index end) {
     const GeluOf<T> gelu;
-    // of a tile all rows of u are read before the first product and all rows of y written after the last one:
-    // they lie far apart, and memory gives long pieces of them faster; in between go panels of three
-    // registers
-    Scratch<T> hs(parts.spectral ? x.middle * (n_tile + width) : 0), a(x.hidden * width),
-        z(x.out * (n_tile + width));
+    // panels of v, of h and then of the result, of the inner channels
+    Scratch<T> vs(x.in * (n_tile + width)), hs(between * (n_tile + width)), a(x.hidden * width);
     for (Index t = begin; t < end; ++t) {
       const Index sample = t / tiles, p = t % tiles * n_tile, n = std::min(n_tile, x.points - p);
-      const T* v = x.v + sample * x.in * x.points + p;
-      if (parts.spectral) add_bias(x, sample, p, n, hs.data());
+      to_panels(x.v + sample * x.in * x.points + p, x.in, x.points, n, vs.data(), x.in,
+                [](auto value, Index) { return value; });
+      if (parts.spectral)
+        to_panels(x.u + sample * x.middle * x.points + p, x.middle, x.points, n, hs.data(), between,
+                  [&](auto value, Index r) { return value + x.b[r]; });
       for (Index q = 0; q < n; q += width) {
         const Index w = std::min(width, n - q);
-        MatrixView<T> inner{v + q, x.points};
-        if (q + width < n)  // the next panel of v, whose rows are too far apart for the processor to foresee
-          for (Index r = 0; r < x.in; ++r)
-            for (Index i = 0; i < width; i += lanes)
-              __builtin_prefetch(v + r * x.points + q + width + i, 0, 3);
-        if (parts.spectral) {
-          T* h = hs.data() + q * x.middle;
-          if (parts.skip) multiply<T>(x.middle, w, x.in, {x.skip, x.in, 1}, v + q, x.points, h, width, true);
-          if (parts.gelu_inside) gelu_rows(h, x.middle, w, width);
-          inner = {h, width};
-        }
-        multiply<T>(x.hidden, w, x.middle, {x.w1, x.middle, 1}, inner.data, inner.stride, a.data(), width,
-                    false, x.b1);
+        const T* v = vs.data() + q * x.in;
+        T* h = hs.data() + q * between;
+        if (parts.skip) multiply<T>(x.middle, w, x.in, {x.skip, x.in, 1}, v, width, h, width, true);
+        if (parts.gelu_inside) gelu_rows(h, x.middle, w, width);
+        multiply<T>(x.hidden, w, x.middle, {x.w1, x.middle, 1}, parts.spectral ? h : v, width, a.data(),
+                    width, false, x.b1);
         gelu_rows(a.data(), x.hidden, w, width);
-        multiply<T>(x.out, w, x.hidden, {x.w2, x.hidden, 1}, a.data(), width, z.data() + q, n_tile, false,
-                    x.b2);
+        multiply<T>(x.out, w, x.hidden, {x.w2, x.hidden, 1}, a.data(), width, h, width, false, x.b2);
       }
-      for (Index r = 0; r < x.out; ++r) {
-        const T* row = z.data() + r * n_tile;
-        T* to = y + (sample * x.out + r) * x.points + p;
-        const T gate = parts.gate ? x.gamma[r] : T(0);
-        const auto each = [&](auto&& last) {
-          for_numbers(row, n, [&](auto value, auto access, Index i) {
-            if (parts.gate) value += gate * access.load(v + r * x.points + i);
-            past ? store_past_caches(access, to + i, last(value)) : access.store(to + i, last(value));
-          });
-        };
-        if (parts.gelu_outside)
-          each(gelu);
-        else
-          each([](auto value) { return value; });
-      }
+      for (Index r = 0; r < x.out; ++r)
+        for (Index q = 0; q < n; q += width) {
+          const T *z = hs.data() + q * between + r * width, *v = vs.data() + q * x.in + r * width;
+          T* to = y + (sample * x.out + r) * x.points + p + q;
+          const T gate = parts.gate ? x.gamma[r] : T(0);
+          const auto each = [&](auto&& last) {
+            for_numbers(z, std::min(width, n - q), [&](auto value, auto access, Index i) {
+              if (parts.gate) value += gate * access.load(v + i);
+              past ? store_past_caches(access, to + i, last(value)) : access.store(to + i, last(value));
+            });
+          };
+          if (parts.gelu_outside)
+            each(gelu);
+          else
+            each([](auto value) { return value; });
+        }
     }
     if (past) stores_are_done();
   });
@@ -142,8 +136,8 @@ template <class T>
 void add_row_sums(const T* a, Index rows, Index n, Index stride, T* to) {
   for (Index r = 0; r < rows; ++r) {
     const T* row = a + r * stride;
-    using V = typename vector_of<T>::type;
-    constexpr Index lanes = 64 / sizeof(T);
+    using V = Register<T>;
+    constexpr Index lanes = register_lanes<T>;
     V sum{};
     Index i = 0;
     for (; i + lanes <= n; i += lanes) sum += load<V>(row + i);
@@ -174,27 +168,28 @@ struct WeightSums {
 
 template <class T>
 void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv, T* du, T* weights) {
-  const Index widest = std::max({x.middle, x.hidden, x.out, x.in});
-  const Index n_tile = tile_points<T>(4 * widest, x.points), tiles = (x.points + n_tile - 1) / n_tile;
+  const Index n_tile =
+                  tile_points<T>(x.in + 3 * (parts.spectral ? x.middle : 0) + 3 * x.hidden + x.out, x.points),
+              tiles = (x.points + n_tile - 1) / n_tile;
   const Index all = x.samples * tiles, blocks = std::min<Index>(all, 16),
               size = WeightSums<T>::size(parts, x);
   Scratch<T> partial(blocks * size, T(0));
   parallel_for(blocks, 1, [&](Index first, Index last) {
     const GeluSlopeOf<T> slope;
-    Scratch<T> h(x.middle * n_tile), slope_h(x.middle * n_tile), a(x.hidden * n_tile),
+    Scratch<T> vs(x.in * n_tile), h(x.middle * n_tile), slope_h(x.middle * n_tile), a(x.hidden * n_tile),
         slope_a(x.hidden * n_tile), cz(x.out * n_tile), ca(x.hidden * n_tile), ch(x.middle * n_tile);
     for (Index block = first; block < last; ++block) {
       WeightSums<T> sums(parts, x, partial.data() + block * size);
       for (Index t = all * block / blocks; t < all * (block + 1) / blocks; ++t) {
         const Index sample = t / tiles, p = t % tiles * n_tile, n = std::min(n_tile, x.points - p),
                     in_at = sample * x.in * x.points + p;
-        const T* v = x.v + in_at;
-        MatrixView<T> inner{v, x.points};
+        const T* v = vs.data();
+        for (Index r = 0; r < x.in; ++r) std::copy_n(x.v + in_at + r * x.points, n, vs.data() + r * n);
         if (parts.spectral) {
-          before_inner(x, sample, p, n, h.data());
+          before_inner(x, sample, p, n, v, h.data());
           if (parts.gelu_inside) gelu_row(h.data(), h.data(), slope_h.data(), x.middle * n);
-          inner = {h.data(), n};
         }
+        const MatrixView<T> inner{parts.spectral ? h.data() : v, n};
         fill_rows(a.data(), x.b1, x.hidden, n);
         multiply<T>(x.hidden, n, x.middle, {x.w1, x.middle, 1}, inner.data, inner.stride, a.data(), n, true);
         gelu_row(a.data(), a.data(), slope_a.data(), x.hidden * n);
@@ -210,7 +205,7 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
           for_numbers(from, n, [&](auto value, auto access, Index i) {
             if (parts.gelu_outside) {
               auto z = access.load(row + i);
-              if (parts.gate) z += gate * access.load(v + r * x.points + i);
+              if (parts.gate) z += gate * access.load(v + r * n + i);
               auto y = z;
               value *= slope(z, y);
             }
@@ -218,13 +213,13 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
           });
           if (parts.gate) {
             T sum = 0;
-            using V = typename vector_of<T>::type;
-            constexpr Index lanes = 64 / sizeof(T);
+            using V = Register<T>;
+            constexpr Index lanes = register_lanes<T>;
             V s{};
             Index i = 0;
-            for (; i + lanes <= n; i += lanes) s += load<V>(row + i) * load<V>(v + r * x.points + i);
+            for (; i + lanes <= n; i += lanes) s += load<V>(row + i) * load<V>(v + r * n + i);
             sum = horizontal_sum<T>(s);
-            for (; i < n; ++i) sum += row[i] * v[r * x.points + i];
+            for (; i < n; ++i) sum += row[i] * v[r * n + i];
             sums.gamma[r] += sum;
           }
         }
@@ -238,9 +233,9 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
         add_row_sums(ca.data(), x.hidden, n, n, sums.b1);
         gemm_serial<T>(x.hidden, x.middle, n, {ca.data(), n}, transposed(inner), sums.w1, x.middle, T(1),
                        T(1));
-        T* to_v = dv + in_at;
+        // the gradient of v takes its place
         if (!parts.spectral) {
-          multiply<T>(x.in, n, x.hidden, {x.w1, 1, x.middle}, ca.data(), n, to_v, x.points, false);
+          multiply<T>(x.in, n, x.hidden, {x.w1, 1, x.middle}, ca.data(), n, vs.data(), n, false);
         } else {
           multiply<T>(x.middle, n, x.hidden, {x.w1, 1, x.middle}, ca.data(), n, ch.data(), n, false);
           if (parts.gelu_inside)
@@ -251,20 +246,20 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
           for (Index r = 0; r < x.middle; ++r)
             std::copy_n(ch.data() + r * n, n, du + (sample * x.middle + r) * x.points + p);
           if (parts.skip) {
-            gemm_serial<T>(x.middle, x.in, n, {ch.data(), n}, {v, x.points, true}, sums.skip, x.in, T(1),
-                           T(1));
-            multiply<T>(x.in, n, x.middle, {x.skip, 1, x.in}, ch.data(), n, to_v, x.points, false);
+            gemm_serial<T>(x.middle, x.in, n, {ch.data(), n}, {v, n, true}, sums.skip, x.in, T(1), T(1));
+            multiply<T>(x.in, n, x.middle, {x.skip, 1, x.in}, ch.data(), n, vs.data(), n, false);
           } else {
-            for (Index r = 0; r < x.in; ++r) std::fill_n(to_v + r * x.points, n, T(0));
+            std::fill_n(vs.data(), x.in * n, T(0));
           }
         }
-        if (parts.gate)
-          for (Index r = 0; r < x.in; ++r) {
-            const T gate = x.gamma[r];
-            for_numbers(cz.data() + r * n, n, [&](auto value, auto access, Index i) {
-              access.store(to_v + r * x.points + i, access.load(to_v + r * x.points + i) + gate * value);
-            });
-          }
+        for (Index r = 0; r < x.in; ++r) {
+          const T gate = parts.gate ? x.gamma[r] : T(0);
+          T* to = dv + in_at + r * x.points;
+          for_numbers(vs.data() + r * n, n, [&](auto value, auto access, Index i) {
+            if (parts.gate) value += gate * access.load(cz.data() + r * n + i);
+            access.store(to + i, value);
+          });
+        }
       }
     }
   });

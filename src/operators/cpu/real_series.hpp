@@ -115,7 +115,7 @@ class RealSeries {
     weights_.resize(static_cast<std::size_t>(last_->high));
     modes_ = size_of(extents_);
     scratch_ += 16 * lanes;
-    tile_ = std::max({2 * row_block_ * term_block, 2 * row_block_ * width_of_last(), 4 * last_->high});
+    tile_ = std::max({2 * row_block_ * piece_, 2 * row_block_ * width_of_last(), 4 * last_->high});
     spare_ =
         2 * row_block_ * std::max(halvings(last_->half) * last_->high, halvings(last_->k) * width_of_last());
     for (const Leading& axis : leading_) {
@@ -167,8 +167,8 @@ class RealSeries {
   }
 
  private:
-  static constexpr Index lanes = 64 / sizeof(T);
-  using V = typename vector_of<T>::type;
+  static constexpr Index lanes = register_lanes<T>;
+  using V = Register<T>;
 
   struct Leading {
     std::shared_ptr<const SeriesTable<T>> table;
@@ -183,9 +183,9 @@ class RealSeries {
 
   // Lanes a tile: all parts of it in the first-level cache.
   static Index width_of(const Leading& axis) {
-    const Index fit =
-        40960 / (axis.parts() * axis.terms * static_cast<Index>(sizeof(T))) / (3 * lanes) * 3 * lanes;
-    return std::min(axis.stride, std::clamp<Index>(fit, 3 * lanes, 30 * lanes));
+    const Index fit = 40960 / (axis.parts() * axis.terms * static_cast<Index>(sizeof(T))) / strip_points<T> *
+                      strip_points<T>;
+    return std::min(axis.stride, std::clamp<Index>(fit, strip_points<T>, 10 * strip_points<T>));
   }
   static constexpr Index row_block_ = 16;
   // Points of the last axis at a time on the way back.
@@ -211,7 +211,7 @@ class RealSeries {
           sum = u + v, difference = alone ? V{} : u - v;
         };
         for (Index j = 0; j < axis.terms; ++j)
-          for_registers<T>(count, [&](auto access, Index i) {
+          for_registers<T, register_bytes>(count, [&](auto access, Index i) {
             const Index at = j * w + i;
             V sum, difference, other_sum{}, other_difference{};
             sum_and_difference(access, j, i, sum, difference);
@@ -269,7 +269,7 @@ class RealSeries {
           if (a != b) past ? store_past_caches(access, b, even - odd) : access.store(b, even - odd);
         };
         for (Index j = 0; j < axis.terms; ++j)
-          for_registers<T>(count, [&](auto access, Index i) {
+          for_registers<T, register_bytes>(count, [&](auto access, Index i) {
             const Index at = j * w + i, k = t.n / 2 - j;
             const V e = load<V>(first + at), o = load<V>(first + part + at);
             if (!axis.folded) return put(access, j, i, e, o);
@@ -280,31 +280,40 @@ class RealSeries {
       }
   }
 
-  // Rows of n points, `stride` apart -> rows (cosines, sines) of 2 high.
+  // Rows of n points, `stride` apart -> rows (cosines, sines) of 2 high. Rows are folded in long pieces: they
+  // may lie far apart.
   void analyse_last(const T* x, Index stride, Index rows, Memory& m) const {
     const SeriesTable<T>& t = *last_;
-    T *e = m.tile.data(), *o = e + row_block_ * term_block;
+    T *e = m.tile.data(), *o = e + row_block_ * piece_;
     for (Index r = 0; r < rows; r += row_block_) {
       const Index count = std::min(row_block_, rows - r);
       const auto part = [&](Index j0, Index end, T* to, Index to_stride) {
-        const Index w = end - j0;
-        for (Index i = 0; i < count; ++i) {
-          const T *a = x + (r + i) * stride + j0, *b = x + (r + i) * stride + t.n - j0;
-          T *even = e + i * term_block, *odd = o + i * term_block;
-          const Index first = j0 == 0 ? 1 : 0;
-          for (Index j = first; j < w; ++j) even[j] = a[j] + b[-j];
-          for (Index j = first; j < w; ++j) odd[j] = a[j] - b[-j];
-          if (j0 == 0) even[0] = a[0], odd[0] = 0;
-          if (t.n % 2 == 0 && end == t.half) even[w - 1] = a[w - 1];
-        }
-        multiply<T>(count, t.high, w, {e, term_block, 1}, t.cos_j.data() + j0 * t.high, t.high, to, to_stride,
-                    false);
-        multiply<T>(count, t.high, w, {o, term_block, 1}, t.sin_j.data() + j0 * t.high, t.high, to + t.high,
+        const Index at = j0 % piece_;
+        if (at == 0)
+          for (Index i = 0; i < count; ++i)
+            fold(x + (r + i) * stride, j0, std::min(j0 + piece_, t.half), e + i * piece_, o + i * piece_);
+        multiply<T>(count, t.high, end - j0, {e + at, piece_, 1}, t.cos_j.data() + j0 * t.high, t.high, to,
                     to_stride, false);
+        multiply<T>(count, t.high, end - j0, {o + at, piece_, 1}, t.sin_j.data() + j0 * t.high, t.high,
+                    to + t.high, to_stride, false);
       };
       sum_by_halves(Index{0}, t.half, count, 2 * t.high, m.series.data() + r * 2 * t.high, 2 * t.high,
                     m.spare.data(), part);
     }
+  }
+  static constexpr Index piece_ = 8 * term_block;
+  // x_j + x_(n-j) and x_j - x_(n-j) of the terms j0 .. end - 1
+  void fold(const T* x, Index j0, Index end, T* even, T* odd) const {
+    const Index n = last_->n;
+    Index j = j0;
+    if (j == 0) *even++ = x[0], *odd++ = 0, ++j;
+    const Index last = 2 * (end - 1) == n ? end - 1 : end;  // without n/2
+    for (; j + lanes <= last; j += lanes, even += lanes, odd += lanes) {
+      const V a = load<V>(x + j), b = backwards(load<V>(x + n - j - lanes + 1));
+      store<V>(even, a + b), store<V>(odd, a - b);
+    }
+    for (; j < last; ++j) *even++ = x[j] + x[n - j], *odd++ = x[j] - x[n - j];
+    if (last < end) *even = x[last], *odd = 0;
   }
 
   void synthesise_last(Index rows, T* x, Memory& m) const {
