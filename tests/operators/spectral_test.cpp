@@ -135,6 +135,25 @@ TEST(Spectral, FieldsLargerThanTheCaches) {
         identical(slice(all, 1, first, first + few), field_of(slice(modes, 1, first, first + few), kept)));
 }
 
+// Several small fields may be worked on at once: to the last bit as each by itself.
+TEST(Spectral, ManyFieldsAreEachTheirOwn) {
+  for (const DType type : {DType::f32, DType::f64})
+    for (const auto& [grid, modes] : grids) {
+      if (grid.size() == 1) continue;  // rows of one product, whose tiles are of other shapes
+      const KeptModes kept = kept_of(grid, modes, true);
+      Shape shape = grid;
+      shape.insert(shape.begin(), {1, 19});
+      const Array x = random_normal(shape, type, Random(9, 1)), all = modes_of(x, kept, 0.5),
+                  back = field_of(all, kept, 2);
+      for (const Index k : {0, 7, 15, 16, 18}) {
+        const Array one = modes_of(slice(x, 1, k, k + 1), kept, 0.5);
+        EXPECT_TRUE(identical(slice(all, 1, k, k + 1), one)) << text(grid, " ", type, " ", k);
+        EXPECT_TRUE(identical(slice(back, 1, k, k + 1), field_of(one, kept, 2)))
+            << text(grid, " ", type, " ", k);
+      }
+    }
+}
+
 TEST(Spectral, SumsOfNothingAreZero) {
   for (const DType type : {DType::c64, DType::c128}) {
     const Array y = mix_modes(Array::zeros({2, 0, 5}, type), Array::zeros({0, 3, 5}, type));

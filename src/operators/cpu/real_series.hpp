@@ -85,7 +85,7 @@ class RealSeries {
       right /= n;
       std::vector<Index> frequencies, rows(static_cast<std::size_t>(n / 2 + 1), -1);
       Leading axis;
-      axis.folded = a + 1 < d && n % 2 == 0;
+      axis.first = a == 0, axis.folded = a + 1 < d && n % 2 == 0;
       // frequencies in the order in which they are met; of a folded axis the even ones first
       for (const Index rest : {Index{0}, Index{1}}) {
         for (const std::int32_t bin : kept.bins[a]) {
@@ -114,7 +114,9 @@ class RealSeries {
     }
     weights_.resize(static_cast<std::size_t>(last_->high));
     modes_ = size_of(extents_);
-    scratch_ += 16 * lanes;
+    if (!leading_.empty())
+      together_ = std::clamp<Index>(widest_of(leading_.front()) / leading_.front().stride, 1, 16);
+    scratch_ = scratch_ * together_ + 16 * lanes;
     tile_ = std::max({2 * row_block_ * piece_, 2 * row_block_ * width_of_last(), 4 * last_->high});
     spare_ =
         2 * row_block_ * std::max(halvings(last_->half) * last_->high, halvings(last_->k) * width_of_last());
@@ -125,8 +127,9 @@ class RealSeries {
     }
   }
 
-  // How many images are worked on together: those of one axis are rows of one product.
-  Index together() const { return leading_.empty() ? 16 : 1; }
+  // How many images are worked on together: those of one axis are rows of one product, small ones of more
+  // axes lie side by side in the products of the first. What follows has the images after that axis.
+  Index together() const { return together_; }
   Index points() const { return points_; }
 
   struct Memory {
@@ -142,26 +145,25 @@ class RealSeries {
   // `images` <= together(), one behind the other.
   void forward(const T* x, C* out, Index images, Memory& m) const {
     const T* from = x;
-    Index stride = leading_.empty() ? last_->n : 0;
+    Index stride = leading_.empty() ? last_->n : points_;
     for (const Leading& axis : leading_) {
       T* to = from == m.a.data() ? m.b.data() : m.a.data();
-      analyse(axis, from, stride, to, m);
+      analyse(axis, from, stride, images, to, m);
       from = to, stride = axis.stride;
     }
     analyse_last(from, stride, images * rows_, m);
-    for (Index i = 0; i < images; ++i)
-      gather(m.series.data() + i * rows_ * 2 * last_->high, out + i * modes_, m.tile.data());
+    for (Index i = 0; i < images; ++i) gather(m.series.data(), images, i, out + i * modes_, m.tile.data());
   }
 
   // past: x is stored past the caches
   void backward(const C* in, T* x, Index images, bool past, Memory& m) const {
-    for (Index i = 0; i < images; ++i)
-      scatter(in + i * modes_, m.series.data() + i * rows_ * 2 * last_->high, m.tile.data());
+    std::fill_n(m.series.data(), images * rows_ * 2 * last_->high, T(0));
+    for (Index i = 0; i < images; ++i) scatter(in + i * modes_, images, i, m.series.data(), m.tile.data());
     T* to = leading_.empty() ? x : m.a.data();
     synthesise_last(images * rows_, to, m);
     for (std::size_t a = leading_.size(); a-- > 0;) {
       T* next = a == 0 ? x : to == m.a.data() ? m.b.data() : m.a.data();
-      synthesise(leading_[a], to, next, past && a == 0, m);
+      synthesise(leading_[a], to, images, next, past && a == 0, m);
       to = next;
     }
   }
@@ -175,61 +177,70 @@ class RealSeries {
     std::vector<Index> row;  // of each kept index: its frequency, and the sign of it
     std::vector<T> sign;
     Index left = 1, right = 1, stride = 1;  // rows before, points after, and those in whole registers
-    bool folded = false;
+    bool first = false, folded = false;
     Index even = 0,
           terms = 0;  // frequencies of the first kind (of an axis that is not folded all), j of a sum
     Index parts() const { return folded ? 4 : 2; }
   };
 
   // Lanes a tile: all parts of it in the first-level cache.
-  static Index width_of(const Leading& axis) {
+  static Index widest_of(const Leading& axis) {
     const Index fit = 40960 / (axis.parts() * axis.terms * static_cast<Index>(sizeof(T))) / strip_points<T> *
                       strip_points<T>;
-    return std::min(axis.stride, std::clamp<Index>(fit, strip_points<T>, 10 * strip_points<T>));
+    return std::clamp<Index>(fit, strip_points<T>, 10 * strip_points<T>);
+  }
+  // Those of a block of rows: a part of one, or, of the first axis, several images side by side.
+  Index width_of(const Leading& axis) const {
+    return axis.first && together_ > 1 ? together_ * axis.stride : std::min(axis.stride, widest_of(axis));
   }
   static constexpr Index row_block_ = 16;
   // Points of the last axis at a time on the way back.
   Index width_of_last() const { return std::min<Index>(last_->wide, 512); }
 
-  // (left, n, right) -> (left, 2 k, right): cosines, then sines. The input's rows of n right lie `stride`
-  // apart. A tile is folded into e and o, or into what even and odd frequencies need of e, then of o; what
-  // the next tile reads is asked for meanwhile: rows lie too far apart for the processor to foresee it.
-  void analyse(const Leading& axis, const T* x, Index stride, T* y, Memory& m) const {
+  // (left, n, right) -> (left, 2 k, right): cosines, then sines; of the first axis (images, n, right) -> (2
+  // k, images, right). The input's rows of n right lie `stride` apart. A tile is folded into e and o, or into
+  // what even and odd frequencies need of e, then of o; what the next tile reads is asked for meanwhile: rows
+  // lie too far apart for the processor to foresee it.
+  void analyse(const Leading& axis, const T* x, Index stride, Index images, T* y, Memory& m) const {
     const SeriesTable<T>& t = *axis.table;
-    const Index w = width_of(axis), part = axis.terms * w, even = axis.even, odd = t.k - even;
+    const Index side = axis.first ? images : 1, w = side > 1 ? side * axis.stride : width_of(axis),
+                part = axis.terms * w, even = axis.even, odd = t.k - even, row = side * axis.stride;
     T *e = m.tile.data(), *o = e + (axis.folded ? 2 : 1) * part;
-    for (Index l = 0; l < axis.left; ++l)
+    for (Index l = 0; l < axis.left * (axis.first ? 1 : images); ++l)
       for (Index p = 0; p < axis.right; p += w) {
-        const Index count = std::min(w, axis.right - p), whole = padded<T>(count);
-        const T* from = x + l * stride + p;
-        const auto sum_and_difference = [&](auto access, Index j, Index i, V& sum, V& difference) {
-          const T *a = from + j * axis.right + i, *b = from + (t.n - j) % t.n * axis.right + i;
-          const bool alone = a == b;
-          const V u = access.load(a), v = alone ? V{} : access.load(b);
-          __builtin_prefetch(a + w, 0, 2);
-          __builtin_prefetch(b + w, 0, 2);
-          sum = u + v, difference = alone ? V{} : u - v;
+        const Index count = std::min(w, axis.right - p);
+        const auto fold = [&](const T* from, Index column) {
+          const auto sum_and_difference = [&](auto access, Index j, Index i, V& sum, V& difference) {
+            const T *a = from + j * axis.right + i, *b = from + (j == 0 ? 0 : t.n - j) * axis.right + i;
+            const bool alone = a == b;
+            const V u = access.load(a), v = alone ? V{} : access.load(b);
+            __builtin_prefetch(a + w, 0, 2);
+            __builtin_prefetch(b + w, 0, 2);
+            sum = u + v, difference = alone ? V{} : u - v;
+          };
+          for (Index j = 0; j < axis.terms; ++j)
+            for_registers<T, register_bytes>(count, [&](auto access, Index i) {
+              const Index at = j * w + column + i;
+              V sum, difference, other_sum{}, other_difference{};
+              sum_and_difference(access, j, i, sum, difference);
+              if (!axis.folded) return store<V>(e + at, sum), store<V>(o + at, difference);
+              const Index k = t.n / 2 - j;
+              if (k != j) sum_and_difference(access, k, i, other_sum, other_difference);
+              store<V>(e + at, sum + other_sum);
+              store<V>(e + part + at, k == j ? V{} : sum - other_sum);
+              store<V>(o + at, k == j ? V{} : difference - other_difference);
+              store<V>(o + part + at, difference + other_difference);
+            });
         };
-        for (Index j = 0; j < axis.terms; ++j)
-          for_registers<T, register_bytes>(count, [&](auto access, Index i) {
-            const Index at = j * w + i;
-            V sum, difference, other_sum{}, other_difference{};
-            sum_and_difference(access, j, i, sum, difference);
-            if (!axis.folded) return store<V>(e + at, sum), store<V>(o + at, difference);
-            const Index k = t.n / 2 - j;
-            if (k != j) sum_and_difference(access, k, i, other_sum, other_difference);
-            store<V>(e + at, sum + other_sum);
-            store<V>(e + part + at, k == j ? V{} : sum - other_sum);
-            store<V>(o + at, k == j ? V{} : difference - other_difference);
-            store<V>(o + part + at, difference + other_difference);
-          });
-        T* to = y + l * 2 * t.k * axis.stride + p;
-        sum_by_halves(Index{0}, axis.terms, 2 * t.k, whole, to, axis.stride, m.spare.data(),
+        for (Index s = 0; s < side; ++s) fold(x + (l + s) * stride + p, s * axis.stride);
+        T* to = y + l * 2 * t.k * row + p;
+        const Index whole = side > 1 ? row : padded<T>(count);
+        sum_by_halves(Index{0}, axis.terms, 2 * t.k, whole, to, row, m.spare.data(),
                       [&](Index j, Index end, T* c, Index c_stride) {
                         const auto product = [&](Index rows, const std::vector<T>& table, Index first,
-                                                 const T* b, Index row) {
+                                                 const T* b, Index to_row) {
                           multiply<T>(rows, whole, end - j, {table.data() + first * t.wide + j, t.wide, 1},
-                                      b + j * w, w, c + row * c_stride, c_stride, false);
+                                      b + j * w, w, c + to_row * c_stride, c_stride, false);
                         };
                         product(even, t.cos, 0, e, 0);
                         product(odd, t.cos, even, e + part, even);
@@ -240,21 +251,22 @@ class RealSeries {
   }
 
   // The transpose; rows of the result lie one behind the other.
-  void synthesise(const Leading& axis, const T* y, T* x, bool past, Memory& m) const {
+  void synthesise(const Leading& axis, const T* y, Index images, T* x, bool past, Memory& m) const {
     const SeriesTable<T>& t = *axis.table;
-    const Index w = width_of(axis), part = axis.terms * w;
+    const Index side = axis.first ? images : 1, w = width_of(axis), part = axis.terms * w,
+                row = side * axis.right;
     T *first = m.tile.data(),
       *second = first + 2 * part;  // e and o of even frequencies (or all), of odd ones
-    for (Index l = 0; l < axis.left; ++l)
-      for (Index p = 0; p < axis.right; p += w) {
-        const Index count = std::min(w, axis.right - p), whole = padded<T>(count);
-        const T *cosines = y + l * 2 * t.k * axis.right + p, *sines = cosines + t.k * axis.right;
+    for (Index l = 0; l < axis.left * (axis.first ? 1 : images); ++l)
+      for (Index p = 0; p < row; p += w) {
+        const Index count = std::min(w, row - p), whole = padded<T>(count);
+        const T *cosines = y + l * 2 * t.k * row + p, *sines = cosines + t.k * row;
         const auto sum = [&](Index begin, Index end, T* to) {
           sum_by_halves(begin, end, 2 * axis.terms, whole, to, w, m.spare.data(),
                         [&](Index k, Index k_end, T* c, Index c_stride) {
-                          const auto product = [&](const std::vector<T>& table, const T* b, Index row) {
+                          const auto product = [&](const std::vector<T>& table, const T* b, Index to_row) {
                             multiply<T>(axis.terms, whole, k_end - k, {table.data() + k * t.wide, 1, t.wide},
-                                        b + k * axis.right, axis.right, c + row * c_stride, c_stride, false);
+                                        b + k * row, row, c + to_row * c_stride, c_stride, false);
                           };
                           product(t.cos, cosines, 0);
                           product(t.sin, sines, axis.terms);
@@ -262,21 +274,24 @@ class RealSeries {
         };
         sum(0, axis.even, first);
         if (axis.folded) sum(axis.even, t.k, second);
-        T* to = x + l * t.n * axis.right + p;
-        const auto put = [&](auto access, Index j, Index i, const V& even, const V& odd) {
-          T *a = to + j * axis.right + i, *b = to + (t.n - j) % t.n * axis.right + i;
-          past ? store_past_caches(access, a, even + odd) : access.store(a, even + odd);
-          if (a != b) past ? store_past_caches(access, b, even - odd) : access.store(b, even - odd);
+        const auto unfold = [&](T* to, Index column, Index numbers) {
+          const auto put = [&](auto access, Index j, Index i, const V& even, const V& odd) {
+            T *a = to + j * axis.right + i, *b = to + (j == 0 ? 0 : t.n - j) * axis.right + i;
+            past ? store_past_caches(access, a, even + odd) : access.store(a, even + odd);
+            if (a != b) past ? store_past_caches(access, b, even - odd) : access.store(b, even - odd);
+          };
+          for (Index j = 0; j < axis.terms; ++j)
+            for_registers<T, register_bytes>(numbers, [&](auto access, Index i) {
+              const Index at = j * w + column + i, k = t.n / 2 - j;
+              const V e = load<V>(first + at), o = load<V>(first + part + at);
+              if (!axis.folded) return put(access, j, i, e, o);
+              const V e_odd = load<V>(second + at), o_odd = load<V>(second + part + at);
+              put(access, j, i, e + e_odd, o + o_odd);
+              if (k != j) put(access, k, i, e - e_odd, o_odd - o);
+            });
         };
-        for (Index j = 0; j < axis.terms; ++j)
-          for_registers<T, register_bytes>(count, [&](auto access, Index i) {
-            const Index at = j * w + i, k = t.n / 2 - j;
-            const V e = load<V>(first + at), o = load<V>(first + part + at);
-            if (!axis.folded) return put(access, j, i, e, o);
-            const V e_odd = load<V>(second + at), o_odd = load<V>(second + part + at);
-            put(access, j, i, e + e_odd, o + o_odd);
-            if (k != j) put(access, k, i, e - e_odd, o_odd - o);
-          });
+        if (side == 1) unfold(x + l * t.n * axis.right + p, 0, count);
+        for (Index s = 0; side > 1 && s < side; ++s) unfold(x + s * points_, s * axis.right, axis.right);
       }
   }
 
@@ -352,23 +367,23 @@ class RealSeries {
     T sign;
     bool imaginary;
   };
-  Index terms_of(Index lead, Term (&terms)[4]) const {
+  Index terms_of(Index lead, Index images, Index image, Term (&terms)[4]) const {
     const std::size_t d = leading_.size();
     if (d == 0) {
-      terms[0] = {0, T(1), false};
+      terms[0] = {image, T(1), false};
       return 1;
     }
     if (d == 1) {
       const Leading& a = leading_[0];
-      terms[0] = {a.row[lead], T(1), false};
-      terms[1] = {a.table->k + a.row[lead], -a.sign[lead], true};
+      terms[0] = {a.row[lead] * images + image, T(1), false};
+      terms[1] = {(a.table->k + a.row[lead]) * images + image, -a.sign[lead], true};
       return 2;
     }
     const Leading &a = leading_[0], &b = leading_[1];
     const Index i = lead / extents_[1], j = lead % extents_[1], ka = a.table->k, kb = b.table->k;
     const T sa = a.sign[i], sb = b.sign[j];
     const auto row = [&](bool sine_a, bool sine_b) {
-      return (a.row[i] + (sine_a ? ka : 0)) * 2 * kb + b.row[j] + (sine_b ? kb : 0);
+      return ((a.row[i] + (sine_a ? ka : 0)) * images + image) * 2 * kb + b.row[j] + (sine_b ? kb : 0);
     };
     terms[0] = {row(false, false), T(1), false};
     terms[1] = {row(true, true), -sa * sb, false};
@@ -378,12 +393,12 @@ class RealSeries {
   }
 
   // X = (p + i q)(C - i S) along the last axis, times its weights.
-  void gather(const T* series, C* out, T* sums) const {
+  void gather(const T* series, Index images, Index image, C* out, T* sums) const {
     const Index k = last_->k, high = last_->high, row = 2 * high, leads = modes_ / k;
     T *p = sums, *q = sums + row;
     for (Index lead = 0; lead < leads; ++lead, out += k) {
       Term terms[4];
-      const Index count = terms_of(lead, terms);
+      const Index count = terms_of(lead, images, image, terms);
       std::fill_n(p, 2 * row, T(0));
       for (Index n = 0; n < count; ++n) {
         const T* from = series + terms[n].row * row;
@@ -401,10 +416,9 @@ class RealSeries {
     }
   }
 
-  void scatter(const C* in, T* series, T* sums) const {
+  void scatter(const C* in, Index images, Index image, T* series, T* sums) const {
     const Index k = last_->k, high = last_->high, row = 2 * high, leads = modes_ / k;
     T *p = sums, *q = sums + row;
-    std::fill_n(series, rows_ * row, T(0));
     std::fill_n(p, 2 * row, T(0));
     for (Index lead = 0; lead < leads; ++lead, in += k) {
       for (Index i = 0; i < k; i += lanes) {
@@ -414,7 +428,7 @@ class RealSeries {
         store<V>(q + i, im), store<V>(p + high + i, -im);
       }
       Term terms[4];
-      const Index count = terms_of(lead, terms);
+      const Index count = terms_of(lead, images, image, terms);
       for (Index n = 0; n < count; ++n) {
         T* to = series + terms[n].row * row;
         const T* from = terms[n].imaginary ? q : p;
@@ -428,7 +442,7 @@ class RealSeries {
   Shape extents_;
   std::vector<Leading> leading_;
   std::shared_ptr<const SeriesTable<T>> last_;
-  Index points_ = 1, modes_ = 1, rows_ = 1, scratch_ = 0, tile_ = 0, spare_ = 0;
+  Index points_ = 1, modes_ = 1, rows_ = 1, together_ = 16, scratch_ = 0, tile_ = 0, spare_ = 0;
 };
 
 }  // namespace cartan::operators
