@@ -150,17 +150,28 @@ inline void add_terms(const T* a, Index a_stride, const std::complex<T>* b, Inde
   if (whole < modes) step(whole, [&](const std::complex<T>* p) { return load_some(p, modes - whole); });
 }
 
-// Long sums: b, the largest of the three, is read once, where it lies.
+// Numbers of a packed row of modes.
 template <class T>
-void long_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j_end) {
+Index row_size(Index modes) {
+  constexpr Index lanes = register_lanes<T>;
+  return (modes + lanes - 1) / lanes * 2 * lanes;
+}
+// The rows of a, of modes k to k_end, for one l: (i, row).
+template <class T>
+void pack_rows(const Product<T>& p, Index l, Index k, Index k_end, T* to) {
+  const Index row = row_size<T>(k_end - k);
+  for (Index i = 0; i < p.i; ++i)
+    pack(p.a + i * p.ai, 0, 1, 1, 0, l * p.al + k, l * p.al + k_end, p.conj_a, to + i * row,
+         2 * register_lanes<T>);
+}
+
+// Long sums: b, the largest of the three, is read once, where it lies. a: packed rows (l, i, row).
+template <class T>
+void long_sums(const Product<T>& p, const T* a, Index k, Index k_end, Index j_begin, Index j_end) {
   using V = Register<T>;
   constexpr Index lanes = register_lanes<T>;
-  const Index modes = k_end - k, row = (modes + lanes - 1) / lanes * 2 * lanes, a_stride = p.i * row;
-  Scratch<T> a(p.l * a_stride), sums(p.i * row);
-  for (Index m = 0; m < p.l; ++m)
-    for (Index i = 0; i < p.i; ++i)
-      pack(p.a + i * p.ai, 0, 1, 1, 0, m * p.al + k, m * p.al + k_end, p.conj_a,
-           a.data() + m * a_stride + i * row, 2 * lanes);
+  const Index modes = k_end - k, row = row_size<T>(modes), a_stride = p.i * row;
+  Scratch<T> sums(p.i * row);
   const T sign = p.conj_b ? T(-1) : T(1);
   for (Index j = j_begin; j < j_end; ++j) {
     sums.fill(T(0));
@@ -171,7 +182,7 @@ void long_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j
                                      : j + 1 < j_end ? p.b + (j + 1) * p.bj + k
                                                      : b;
       const auto add = [&]<int rows>(std::integral_constant<int, rows>, Index i) {
-        const T* x = a.data() + m * a_stride + i * row;
+        const T* x = a + m * a_stride + i * row;
         T* to = sums.data() + i * row;
         if (four)
           add_terms<rows, 4>(x, a_stride, b, p.bl, ahead, sign, modes, row, to);
@@ -195,27 +206,24 @@ void long_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j
 }
 
 // Long sums of a few rows: of b the columns of a block follow one another in memory for each l, and are read
-// in that order, asked for a page ahead. The sums of the block stay in the second-level cache.
+// in that order, asked for a page ahead. The sums of the block stay in the second-level cache. a: packed rows
+// (l, i, row).
 template <class T>
-void streamed_sums(const Product<T>& p, Index j_begin, Index j_end) {
+void streamed_sums(const Product<T>& p, const T* a, Index j_begin, Index j_end) {
   using V = Register<T>;
   constexpr Index lanes = register_lanes<T>;
-  const Index row = (p.k + lanes - 1) / lanes * 2 * lanes, columns = j_end - j_begin;
-  Scratch<T> a(2 * p.i * row), sums(columns * p.i * row, T(0));
+  const Index row = row_size<T>(p.k), columns = j_end - j_begin;
+  Scratch<T> sums(columns * p.i * row, T(0));
   const T sign = p.conj_b ? T(-1) : T(1);
   constexpr Index page = 4096 / static_cast<Index>(sizeof(std::complex<T>));
   const Index last = (p.l - 2) * p.bl + (p.j - 1) * p.bj;  // of the rows that may be asked for
   for (Index m = 0; m < p.l;) {
     const bool two = m + 2 <= p.l;
-    for (Index n = 0; n < (two ? 2 : 1); ++n)
-      for (Index i = 0; i < p.i; ++i)
-        pack(p.a + i * p.ai, 0, 1, 1, 0, (m + n) * p.al, (m + n) * p.al + p.k, p.conj_a,
-             a.data() + (n * p.i + i) * row, 2 * lanes);
     for (Index j = 0; j < columns; ++j) {
       const Index at = (j_begin + j) * p.bj + m * p.bl;
       const std::complex<T>*b = p.b + at, *ahead = p.b + std::min(at + page, last);
       const auto add = [&]<int rows>(std::integral_constant<int, rows>, Index i) {
-        const T* x = a.data() + i * row;
+        const T* x = a + (m * p.i + i) * row;
         T* to = sums.data() + (j * p.i + i) * row;
         if (two)
           add_terms<rows, 2>(x, p.i * row, b, p.bl, ahead, sign, p.k, row, to);
@@ -243,24 +251,38 @@ void multiply(const Product<T>& p) {
   // blocks of modes whose panels stay in the second-level cache; where the modes are few, columns are shared
   // out
   const bool long_ones = p.l > 4;
-  if (const Index bytes = p.i * p.k * static_cast<Index>(sizeof(std::complex<T>));
-      long_ones && p.bj == p.k && bytes <= 1 << 16) {
-    const Index fit = (Index{1} << 18) / bytes,
-                columns = std::clamp<Index>((p.j + 7) / 8, 1, std::max<Index>(1, fit));
-    return parallel_for((p.j + columns - 1) / columns, 1, [&](Index begin, Index end) {
-      for (Index t = begin; t < end; ++t) streamed_sums(p, t * columns, std::min(p.j, (t + 1) * columns));
-    });
-  }
+  const Index bytes = p.i * p.k * static_cast<Index>(sizeof(std::complex<T>));
+  const bool streamed = long_ones && p.bj == p.k && bytes <= 1 << 16;
   const Index fit =
       (Index{1} << 19) / (p.i * std::max<Index>(1, p.l) * static_cast<Index>(sizeof(std::complex<T>)));
-  const Index block = std::clamp<Index>(fit / 64 * 64, 64, 512), k_blocks = (p.k + block - 1) / block;
+  const Index block = streamed ? p.k : std::clamp<Index>(fit / 64 * 64, 64, 512),
+              k_blocks = (p.k + block - 1) / block;
+  // where sums are long all share the rows of a, packed once: (k_blocks, l, i, row)
+  const Index rows = p.i * row_size<T>(std::min(block, p.k)), panel = p.l * rows;
+  Scratch<T> a(long_ones ? k_blocks * panel : 0);
+  if (long_ones)
+    parallel_for(k_blocks * p.l, std::max<Index>(1, 16384 / rows), [&](Index begin, Index end) {
+      for (Index t = begin; t < end; ++t) {
+        const Index k = t / p.l * block, l = t % p.l, k_end = std::min(p.k, k + block);
+        pack_rows(p, l, k, k_end, a.data() + t / p.l * panel + l * p.i * row_size<T>(k_end - k));
+      }
+    });
+  if (streamed) {
+    const Index columns =
+        std::clamp<Index>((p.j + 7) / 8, 1, std::max<Index>(1, (Index{1} << 18) / bytes));
+    return parallel_for((p.j + columns - 1) / columns, 1, [&](Index begin, Index end) {
+      for (Index t = begin; t < end; ++t)
+        streamed_sums(p, a.data(), t * columns, std::min(p.j, (t + 1) * columns));
+    });
+  }
   const Index columns = k_blocks >= 16 ? p.j : std::max<Index>(2, (p.j * k_blocks / 16 + 1) / 2 * 2);
   const Index j_blocks = (p.j + columns - 1) / columns;
   parallel_for(k_blocks * j_blocks, 1, [&](Index begin, Index end) {
     for (Index t = begin; t < end; ++t) {
       const Index k = t / j_blocks * block, j = t % j_blocks * columns;
       const Index k_end = std::min(p.k, k + block), j_end = std::min(p.j, j + columns);
-      long_ones ? long_sums(p, k, k_end, j, j_end) : short_sums(p, k, k_end, j, j_end);
+      long_ones ? long_sums(p, a.data() + t / j_blocks * panel, k, k_end, j, j_end)
+                : short_sums(p, k, k_end, j, j_end);
     }
   });
 }

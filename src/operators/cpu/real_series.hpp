@@ -117,7 +117,7 @@ class RealSeries {
     if (!leading_.empty())
       together_ = std::clamp<Index>(widest_of(leading_.front()) / leading_.front().stride, 1, 16);
     scratch_ = scratch_ * together_ + 16 * lanes;
-    tile_ = std::max({2 * row_block_ * piece_, 2 * row_block_ * width_of_last(), 4 * last_->high});
+    tile_ = std::max({2 * row_block_ * piece_, 2 * row_block_ * width_of_last()});
     spare_ =
         2 * row_block_ * std::max(halvings(last_->half) * last_->high, halvings(last_->k) * width_of_last());
     for (const Leading& axis : leading_) {
@@ -152,13 +152,13 @@ class RealSeries {
       from = to, stride = axis.stride;
     }
     analyse_last(from, stride, images * rows_, m);
-    for (Index i = 0; i < images; ++i) gather(m.series.data(), images, i, out + i * modes_, m.tile.data());
+    for (Index i = 0; i < images; ++i) gather(m.series.data(), images, i, out + i * modes_);
   }
 
   // past: x is stored past the caches
   void backward(const C* in, T* x, Index images, bool past, Memory& m) const {
     std::fill_n(m.series.data(), images * rows_ * 2 * last_->high, T(0));
-    for (Index i = 0; i < images; ++i) scatter(in + i * modes_, images, i, m.series.data(), m.tile.data());
+    for (Index i = 0; i < images; ++i) scatter(in + i * modes_, images, i, m.series.data());
     T* to = leading_.empty() ? x : m.a.data();
     synthesise_last(images * rows_, to, m);
     for (std::size_t a = leading_.size(); a-- > 0;) {
@@ -392,48 +392,40 @@ class RealSeries {
     return 4;
   }
 
-  // X = (p + i q)(C - i S) along the last axis, times its weights.
-  void gather(const T* series, Index images, Index image, C* out, T* sums) const {
-    const Index k = last_->k, high = last_->high, row = 2 * high, leads = modes_ / k;
-    T *p = sums, *q = sums + row;
+  // X = (p + i q)(C - i S) along the last axis, times its weights; p and q are sums of rows, each (C, S).
+  void gather(const T* series, Index images, Index image, C* out) const {
+    const Index k = last_->k, high = last_->high, leads = modes_ / k;
     for (Index lead = 0; lead < leads; ++lead, out += k) {
       Term terms[4];
       const Index count = terms_of(lead, images, image, terms);
-      std::fill_n(p, 2 * row, T(0));
-      for (Index n = 0; n < count; ++n) {
-        const T* from = series + terms[n].row * row;
-        T* to = terms[n].imaginary ? q : p;
-        const T sign = terms[n].sign;
-        for (Index i = 0; i < row; ++i) to[i] += sign * from[i];
-      }
       for (Index i = 0; i < k; i += lanes) {
+        V re{}, im{};
+        for (Index n = 0; n < count; ++n) {
+          const T* from = series + terms[n].row * 2 * high + i;
+          const V c = terms[n].sign * load<V>(from), s = terms[n].sign * load<V>(from + high);
+          terms[n].imaginary ? (re += s, im += c) : (re += c, im -= s);
+        }
         const V w = load<V>(weights_.data() + i);
-        store_some<T>(
-            out + i,
-            {w * (load<V>(p + i) + load<V>(q + high + i)), w * (load<V>(q + i) - load<V>(p + high + i))},
-            k - i);
+        store_some<T>(out + i, {w * re, w * im}, k - i);
       }
     }
   }
 
-  void scatter(const C* in, Index images, Index image, T* series, T* sums) const {
-    const Index k = last_->k, high = last_->high, row = 2 * high, leads = modes_ / k;
-    T *p = sums, *q = sums + row;
-    std::fill_n(p, 2 * row, T(0));
+  // The transpose, added.
+  void scatter(const C* in, Index images, Index image, T* series) const {
+    const Index k = last_->k, high = last_->high, leads = modes_ / k;
     for (Index lead = 0; lead < leads; ++lead, in += k) {
+      Term terms[4];
+      const Index count = terms_of(lead, images, image, terms);
       for (Index i = 0; i < k; i += lanes) {
         const Pair<T> v = i + lanes <= k ? load_pair(in + i) : load_some(in + i, k - i);
         const V w = load<V>(weights_.data() + i), re = w * v.re, im = w * v.im;
-        store<V>(p + i, re), store<V>(q + high + i, re);
-        store<V>(q + i, im), store<V>(p + high + i, -im);
-      }
-      Term terms[4];
-      const Index count = terms_of(lead, images, image, terms);
-      for (Index n = 0; n < count; ++n) {
-        T* to = series + terms[n].row * row;
-        const T* from = terms[n].imaginary ? q : p;
-        const T sign = terms[n].sign;
-        for (Index i = 0; i < row; ++i) to[i] += sign * from[i];
+        for (Index n = 0; n < count; ++n) {
+          T* to = series + terms[n].row * 2 * high + i;
+          const V c = terms[n].sign * (terms[n].imaginary ? im : re),
+                  s = terms[n].sign * (terms[n].imaginary ? re : -im);
+          store<V>(to, load<V>(to) + c), store<V>(to + high, load<V>(to + high) + s);
+        }
       }
     }
   }
