@@ -268,8 +268,7 @@ void multiply(const Product<T>& p) {
       }
     });
   if (streamed) {
-    const Index columns =
-        std::clamp<Index>((p.j + 7) / 8, 1, std::max<Index>(1, (Index{1} << 18) / bytes));
+    const Index columns = std::clamp<Index>((p.j + 7) / 8, 1, std::max<Index>(1, (Index{1} << 18) / bytes));
     return parallel_for((p.j + columns - 1) / columns, 1, [&](Index begin, Index end) {
       for (Index t = begin; t < end; ++t)
         streamed_sums(p, a.data(), t * columns, std::min(p.j, (t + 1) * columns));
