@@ -39,7 +39,7 @@ class WignerKernel {
  public:
   WignerKernel(int lmin, int lmax, int mmax);
   const WignerLayout& layout() const { return layout_; }
-  // Eight rotations at a time: out (layout().size), scratch of scratch_size().
+  // lane_count rotations at a time: out (layout().size), scratch of scratch_size().
   void operator()(const CayleyKlein* rotations, Index samples, SampleLanes* out, SampleLanes* scratch) const;
   Index scratch_size() const { return 4 * (2 * Index{layout_.lmax} + 1); }
 
