@@ -50,28 +50,30 @@ void check_three(const ScalarFunction& f, const Arrays& x) {
 }  // namespace
 
 TEST(EdgePrimitives, GatesAreTheFormula) {
-  for (const int lmax : {0, 1, 3})
+  for (const auto& [lmax, mmax] : {std::pair{0, 0}, {1, 1}, {3, 3}, {3, 1}, {2, 0}})
     for (const Index channels : {Index{1}, Index{5}, Index{32}})
       for (const DType dtype : {DType::f32, DType::f64}) {
-        const Index functions = Index{lmax + 1} * (lmax + 1) * channels, n = 7;
+        const so3::Irreps irreps = so3::in_frames(polar_features(lmax, channels), mmax);
+        const Index functions = irreps.dim(), n = 7;
         const Array v = normal({n, functions + lmax * channels}, 1, dtype), f = normal({n, 1}, 2, dtype);
         const Array gates = sigmoid(
             concatenate({columns(v, 0, channels), columns(v, functions, functions + lmax * channels)}, 1));
-        const Array y = so3::irrep_scale(columns(v, 0, functions), gates, polar_features(lmax, channels));
+        const Array y = so3::irrep_scale(columns(v, 0, functions), gates, irreps);
         const double tolerance = dtype == DType::f32 ? 1e-6 : 1e-14;
-        EXPECT_LE(difference(gated(v, {}, lmax, channels), y), tolerance);
-        EXPECT_LE(difference(gated(v, f, lmax, channels), y * f), tolerance);
+        EXPECT_LE(difference(gated(v, {}, lmax, mmax, channels), y), tolerance);
+        EXPECT_LE(difference(gated(v, f, lmax, mmax, channels), y * f), tolerance);
       }
 }
 
 TEST(EdgePrimitives, GatesHaveThreeDerivatives) {
-  for (const int lmax : {0, 2})
+  for (const auto& [lmax, mmax] : {std::pair{0, 0}, {2, 2}, {2, 1}})
     for (const Index channels : {Index{1}, Index{9}}) {
-      const Index width = (Index{lmax + 1} * (lmax + 1) + lmax) * channels;
-      const Array w = normal({3, Index{lmax + 1} * (lmax + 1) * channels}, 3);
-      const Array v = normal({3, width}, 4), f = normal({3, 1}, 5);
-      check_three([&](const Arrays& a) { return sum(w * gated(a[0], {}, lmax, channels)); }, {v});
-      check_three([&](const Arrays& a) { return sum(w * square(gated(a[0], a[1], lmax, channels))); },
+      const Index functions = so3::in_frames(polar_features(lmax, channels), mmax).dim();
+      const Array w = normal({3, functions}, 3);
+      const Array v = normal({3, functions + lmax * channels}, 4), f = normal({3, 1}, 5);
+      const int l = lmax, m = mmax;
+      check_three([&](const Arrays& a) { return sum(w * gated(a[0], {}, l, m, channels)); }, {v});
+      check_three([&](const Arrays& a) { return sum(w * square(gated(a[0], a[1], l, m, channels))); },
                   {v, f});
     }
 }
@@ -97,9 +99,9 @@ TEST(EdgePrimitives, NormsAreTheFormula) {
 }
 
 TEST(EdgePrimitives, RefuseOtherShapes) {
-  EXPECT_NO_THROW(gated(normal({3, 10}, 1), {}, 1, 2));
-  EXPECT_THROW(gated(normal({3, 9}, 1), {}, 1, 2), std::invalid_argument);
-  EXPECT_THROW(gated(normal({3, 10}, 1), normal({2, 1}, 1), 1, 2), std::invalid_argument);
+  EXPECT_NO_THROW(gated(normal({3, 10}, 1), {}, 1, 1, 2));
+  EXPECT_THROW(gated(normal({3, 9}, 1), {}, 1, 1, 2), std::invalid_argument);
+  EXPECT_THROW(gated(normal({3, 10}, 1), normal({2, 1}, 1), 1, 1, 2), std::invalid_argument);
   const Indices receivers({0, 1}, 2);
   EXPECT_THROW(head_sum(normal({2, 4, 3, 2}, 1), normal({2, 2}, 1), receivers), std::invalid_argument);
   EXPECT_THROW(head_sum(normal({3, 4, 3, 2}, 1), normal({3, 3}, 1), receivers), std::invalid_argument);
@@ -108,10 +110,10 @@ TEST(EdgePrimitives, RefuseOtherShapes) {
 
 // No edges, no atoms.
 TEST(EdgePrimitives, OfNothing) {
-  EXPECT_EQ(gated(Array::zeros({0, 10}, DType::f64), {}, 1, 2).shape(), Shape({0, 8}));
+  EXPECT_EQ(gated(Array::zeros({0, 10}, DType::f64), {}, 1, 1, 2).shape(), Shape({0, 8}));
   EXPECT_EQ(head_sum(Array::zeros({0, 4, 2, 3}, DType::f64), Array::zeros({0, 2}, DType::f64), Indices({}, 3))
                 .shape(),
             Shape({3, 24}));
   const Array x = track(Array::zeros({0, 10}, DType::f64));
-  EXPECT_EQ(gradients(sum(gated(x, {}, 1, 2)), {x})[0].shape(), Shape({0, 10}));
+  EXPECT_EQ(gradients(sum(gated(x, {}, 1, 1, 2)), {x})[0].shape(), Shape({0, 10}));
 }

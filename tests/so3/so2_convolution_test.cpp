@@ -399,6 +399,71 @@ TEST(SO2Gradient, TrainingOnForces) {
       }
 }
 
+// Two convolutions with a map between them that commutes with turns about the edge: features that stay in the
+// frames of the edges give what features that are turned back give, and so do derivatives of three orders.
+TEST(SO2Gradient, FeaturesMayStayInTheirFrames) {
+  for (const bool parity : {false, true})
+    for (const Index channels : {Index{2}, Index{16}}) {
+      const std::string n = std::to_string(channels) + "x",
+                        inner = n + "0e+" + n + "1o+" + n + "2e+" + n + "3o";
+      const auto options = [&](bool from_frames, bool to_frames) {
+        SO2Options o{1, parity, false, {}};
+        o.from_frames = from_frames, o.to_frames = to_frames;
+        return o;
+      };
+      const SO2Convolution to_edges("2x0e+3x1o+2x2e", inner, options(false, false)),
+          to_atoms(inner, "2x0e+2x1o+1x2e", options(false, false)),
+          to_frames("2x0e+3x1o+2x2e", inner, options(false, true)),
+          from_frames(inner, "2x0e+2x1o+1x2e", options(true, false));
+      const Index count = 101;
+      const EdgeList edges = random_edges(count, 6, 4, 61);
+      std::vector<std::int32_t> own, senders, receivers;
+      for (Index e = 0; e < count; ++e) {
+        own.push_back(static_cast<std::int32_t>(e));
+        senders.push_back(edges.senders()[e]), receivers.push_back(edges.receivers()[e]);
+      }
+      const EdgeList there(senders, own, 6, count), back(own, receivers, count, 4);
+      const auto layer = [&](bool in_frames, const Arrays& a) {
+        Array u = (in_frames ? to_frames : to_edges)(there, a[0], a[1], a[2], a[4]);
+        u = u * shift(slice(u, 1, 0, 1), 1);
+        return (in_frames ? from_frames : to_atoms)(back, u, a[1], a[3]);
+      };
+      const Arrays x{normal({6, to_edges.irreps_in().dim()}, 62), edge_vectors(count, 63),
+                     normal({to_edges.weight_size()}, 64), normal({to_atoms.weight_size()}, 65),
+                     normal({count, to_edges.radial_size()}, 66)};
+      EXPECT_LE(difference(layer(true, x), layer(false, x)), 1e-13);
+      for (const bool tape : {false, true}) {
+        const auto derivatives = [&](bool in_frames) {
+          Arrays t;
+          for (const Array& a : x) t.push_back(track(a));
+          Arrays g = gradients(sum(square(layer(in_frames, t))), {t[0], t[1], t[4]}, {}, true);
+          Array loss = sum(square(layer(in_frames, t)));
+          for (std::size_t k = 0; k < g.size(); ++k)
+            loss = loss + sum(square(g[k]) * normal(g[k].shape(), 67 + k));
+          Arrays by{t[0], t[2], t[3], t[4]};
+          if (tape) by.push_back(t[1]);
+          for (const Array& second : gradients(loss, by, {}, tape)) g.push_back(detach(second));
+          return g;
+        };
+        const Arrays a = derivatives(true), b = derivatives(false);
+        for (std::size_t k = 0; k < a.size(); ++k)
+          EXPECT_LE(difference(detach(a[k]), detach(b[k])), 1e-12) << k;
+      }
+      const EdgeList few({0, 1, 1, 0}, {0, 1, 2, 3}, 6, 4), few_back({0, 1, 2, 3}, {0, 0, 1, 1}, 4, 2);
+      const Array factors = normal({4, to_edges.radial_size()}, 68),
+                  weight = normal({2, to_atoms.irreps_out().dim()}, 69);
+      const auto energy = [&](const Array& r) {
+        Array u = to_frames(few, x[0], r, x[2], factors);
+        u = u * shift(slice(u, 1, 0, 1), 1);
+        return sum(weight * from_frames(few_back, u, r, x[3]));
+      };
+      if (channels == 2)
+        for (Index first : {0, 4, 7})
+          check_orders([&](const Arrays& a) { return energy(a[0]); },
+                       {edge_vectors(11, 30).rows(first, first + 4)}, 3);
+    }
+}
+
 // Directions alone enter: the derivative along an edge is zero, forces do no work there.
 TEST(SO2Gradient, IsNormalToTheEdgeAndItsCurlIsZero) {
   const SO2Convolution c("3x0e+3x1o+3x2e+3x3o", "2x0e+2x1o+2x2e+2x3o", {2, false, false, {}});

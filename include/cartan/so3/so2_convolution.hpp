@@ -44,7 +44,16 @@ struct SO2Options {
   /// this make them again: first derivatives and all by vectors are the same to the last bit, others to
   /// rounding.
   Index kept_bytes = Index{1} << 30;
+  /// The senders' features, or what arrives, lie in the frames of the edges: a row an edge, of
+  /// in_frames(irreps, mmax). A frame is given up to a turn about its edge, so what is computed from one
+  /// convolution to the next must commute with such turns; then derivatives by the vectors are those of the
+  /// whole.
+  bool from_frames = false, to_frames = false;
 };
+
+/// What is left in the frame of an edge: the orders |m| <= mmax of every term, as terms of degree min(l,
+/// mmax).
+Irreps in_frames(const Irreps& irreps, int mmax);
 
 class SO2Convolution {
  public:
@@ -70,13 +79,15 @@ class SO2Convolution {
   /// their channels. Both signs of m share it, as in EquiformerV2.
   Index radial_size() const;
 
-  /// @param x        (sender nodes, irreps_in().dim())
+  /// @param x        (sender nodes, irreps_in().dim()); from frames (edges, in_frames(irreps_in(),
+  /// mmax).dim()),
+  ///                 the row that the edge's sender says
   /// @param vectors  (edges, 3), of one sense for all edges; their lengths do not enter. One that is zero
   ///                 or not finite has no direction: std::invalid_argument
   /// @param weights  (weight_size()), channelwise (edges, weight_size())
   /// @param radial   (edges, radial_size()), multiplies z before the weights; empty: none
-  /// @return (receiver nodes, irreps_out().dim()); differentiable by the four arrays to any order (each order
-  /// by
+  /// @return (receiver nodes, irreps_out().dim()), to frames as x; differentiable by the four arrays to any
+  /// order (each order by
   ///         the vectors doubles the work)
   Array operator()(const EdgeList& edges, const Array& x, const Array& vectors, const Array& weights,
                    const Array& radial = {}) const;

@@ -174,10 +174,11 @@ Array draw_so2_weights(const so3::SO2Convolution& convolution, int sides, DType 
 namespace {
 
 so3::SO2Convolution pair_side(const so3::Irreps& in, const so3::Irreps& out, int mmax, bool parity,
-                              bool constant) {
+                              bool constant, bool to_frames) {
   so3::SO2Options options;
   options.mmax = mmax;
   options.parity = parity;
+  options.to_frames = to_frames;
   return {constant ? so3::Irreps("1x0e") + in : in, out, options};
 }
 
@@ -191,8 +192,9 @@ nn::Linear radial_map(const so3::SO2Convolution& c, bool constant, bool by_degre
 
 }  // namespace
 
-so3::SO2Options so2_options(const SO2NetworkConfig& config) {
+so3::SO2Options so2_options(const SO2NetworkConfig& config, bool from_frames) {
   so3::SO2Options options;
+  options.from_frames = from_frames;
   options.mmax = config.mmax;
   options.parity = config.parity;
   return options;
@@ -200,13 +202,15 @@ so3::SO2Options so2_options(const SO2NetworkConfig& config) {
 
 double pair_flops(const SO2NetworkConfig& c, const so3::Irreps& out) {
   const so3::Irreps in = polar_features(c.lmax, c.channels);
-  return pair_side(in, out, c.mmax, c.parity, true).flops_per_edge() +
-         pair_side(in, out, c.mmax, c.parity, false).flops_per_edge();
+  return pair_side(in, out, c.mmax, c.parity, true, true).flops_per_edge() +
+         pair_side(in, out, c.mmax, c.parity, false, true).flops_per_edge();
 }
 
 PairConvolution::PairConvolution(const so3::Irreps& in, const so3::Irreps& out, int mmax, bool parity,
-                                 bool by_degree, Index edge_channels, DType dtype, nn::Init& init)
-    : source_(pair_side(in, out, mmax, parity, true)), target_(pair_side(in, out, mmax, parity, false)) {
+                                 bool by_degree, Index edge_channels, DType dtype, nn::Init& init,
+                                 bool to_frames)
+    : source_(pair_side(in, out, mmax, parity, true, to_frames)),
+      target_(pair_side(in, out, mmax, parity, false, to_frames)) {
   of_target_.weight = draw_so2_weights(target_, 2, dtype, init);
   of_source_.weight = draw_so2_weights(source_, 2, dtype, init);
   if (init.fill && init.draw) {  // b = 0

@@ -97,16 +97,18 @@ class EdgeNetwork {
 Array draw_so2_weights(const so3::SO2Convolution& convolution, int sides, DType dtype, nn::Init& init);
 
 /// What a network's convolutions in the frames of edges keep.
-so3::SO2Options so2_options(const SO2NetworkConfig& config);
+/// @param from_frames  its senders' features lie in the frames of the edges
+so3::SO2Options so2_options(const SO2NetworkConfig& config, bool from_frames);
 /// Additions and multiplications of a PairConvolution from the network's features.
 double pair_flops(const SO2NetworkConfig& config, const so3::Irreps& out);
 
-/// An SO(2) convolution of both ends of an edge with radial factors, to the edge: y_e = D^T W (r(h_e) o D
-/// [n_s; n_t]) + b, W joining orders up to mmax, b a constant of m = 0.
+/// An SO(2) convolution of both ends of an edge with radial factors, to the frame of the edge: y_e = W
+/// (r(h_e) o D [n_s; n_t]) + b, W joining orders up to mmax, b a constant of m = 0.
 class PairConvolution {
  public:
+  /// @param to_frames  false: to the edge, D^T y_e
   PairConvolution(const so3::Irreps& in, const so3::Irreps& out, int mmax, bool parity, bool by_degree,
-                  Index edge_channels, DType dtype, nn::Init& init);
+                  Index edge_channels, DType dtype, nn::Init& init, bool to_frames = true);
   /// @param senders (atoms, in.dim()), receivers (owned, in.dim()), hidden (edges, edge_channels)
   Array operator()(const EdgeNodes& nodes, const Array& senders, const Array& receivers, const Array& vectors,
                    const Array& hidden) const;

@@ -86,7 +86,7 @@ SO2NetworkConfig::LayerCost EquiformerConfig::layer_cost() const {
   const bool grid_mlp = feed_forward_activation == "grid_mlp";
   const SphereActivation on_edges(activation, lmax, mmax, h, grid, dtype);
   const so3::SO2Convolution second(polar_features(lmax, h), polar_features(lmax, heads * value_channels),
-                                   so2_options(*this));
+                                   so2_options(*this, !on_edges.on_grid()));
   return {pair_flops(*this, message_irreps(on_edges) + even_scalars(heads * alpha_channels)) +
               second.flops_per_edge(),
           on_edges.plan(),
@@ -115,13 +115,14 @@ Equiformer::Equiformer(const EquiformerConfig& config, nn::Init& init)
   const SphereActivation on_edges(c.activation, c.lmax, c.mmax, hidden, c.grid, t),
       on_atoms(grid_mlp ? "grid" : c.feed_forward_activation, c.lmax, c.lmax, inner, c.grid, t);
   const so3::SO2Convolution second(polar_features(c.lmax, hidden), polar_features(c.lmax, values),
-                                   so2_options(c));
+                                   so2_options(c, !on_edges.on_grid()));
   const so3::Irreps message = message_irreps(on_edges) + even_scalars(c.heads * c.alpha_channels);
   const double bound = 1 / std::sqrt(static_cast<double>(c.alpha_channels));
   const auto attention = [&](Index out) {
     return Attention{
         EdgeNetwork(c.radial, kinds, edge, true, t, init),
-        PairConvolution(features, message, c.mmax, c.parity, c.radial_by_degree, edge, t, init),
+        PairConvolution(features, message, c.mmax, c.parity, c.radial_by_degree, edge, t, init,
+                        !on_edges.on_grid()),
         second,
         draw_so2_weights(second, 1, t, init),
         Array::zeros({c.lmax + 1, values}, t),
@@ -248,8 +249,7 @@ Arrays Equiformer::Rules::operator()(const Attention& layer, const Edges& edges,
   const Indices& receivers = edges.nodes->edges.receivers();
   const so3::Irreps inner = polar_features(c.lmax, c.hidden_channels()),
                     values = polar_features(c.lmax, c.heads * c.value_channels);
-  const Index split = activation.irreps_in().dim(), scalars = split + activation.extra(),
-              count = edges.nodes->edges.size();
+  const Index split = activation.functions(), scalars = activation.width(), count = edges.nodes->edges.size();
   const Array v = layer.first(*edges.nodes, senders, atoms, edges.vectors, layer.edge(edges));
   Array message = columns(v, 0, scalars);
   if (activation.on_grid()) {
@@ -282,8 +282,7 @@ Arrays Equiformer::Rules::operator()(const Attention& layer, const Edges& edges,
 
 double Equiformer::kept_of_an_edge() const {
   const EquiformerConfig& c = config_;
-  const Index functions =
-                  parts_->on_edges.irreps_in().dim() + parts_->on_edges.extra() + c.heads * c.alpha_channels,
+  const Index functions = parts_->on_edges.width() + c.heads * c.alpha_channels,
               inner = polar_features(c.lmax, c.hidden_channels()).dim(),
               values = polar_features(c.lmax, c.heads * c.value_channels).dim();
   const double grid = parts_->on_edges.on_grid() ? 4.0 * static_cast<double>(parts_->on_edges.values()) : 0;

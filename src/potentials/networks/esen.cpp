@@ -59,9 +59,10 @@ SO2NetworkConfig::LayerCost EsenConfig::layer_cost() const {
   const SphereActivation on_edges(activation, lmax, mmax, h, 0, dtype),
       on_atoms(activation, lmax, lmax, h, 0, dtype);
   const so3::Irreps features = polar_features(lmax, channels);
-  return {pair_flops(*this, message_irreps(on_edges)) +
-              so3::SO2Convolution(polar_features(lmax, h), features, so2_options(*this)).flops_per_edge(),
-          on_edges.plan(), on_atoms.plan()};
+  return {
+      pair_flops(*this, message_irreps(on_edges)) +
+          so3::SO2Convolution(polar_features(lmax, h), features, so2_options(*this, true)).flops_per_edge(),
+      on_edges.plan(), on_atoms.plan()};
 }
 
 std::unique_ptr<NetworkConfig> EsenConfig::clone() const {
@@ -97,7 +98,7 @@ Esen::Esen(const EsenConfig& config, nn::Init& init) : config_((config.validate(
   const Index extra = on_edges.extra();
   const so3::Irreps message = message_irreps(on_edges);
   for (Index k = 0; k < c.layers; ++k) {
-    const so3::SO2Convolution to_atoms(inner, features, so2_options(c));
+    const so3::SO2Convolution to_atoms(inner, features, so2_options(c, true));
     const DegreeNorm norm(c.norm, c.lmax, c.channels, t);
     parts_->layers.push_back(
         {norm,
@@ -144,8 +145,9 @@ std::unique_ptr<Network> Esen::with_elements(const std::vector<int>& numbers) co
 }
 
 double Esen::kept_of_an_edge() const {
-  const Index functions = parts_->on_edges.irreps_in().dim() + parts_->on_edges.extra(),
-              inner = polar_features(config_.lmax, config_.hidden_channels()).dim();
+  const Index functions = parts_->on_edges.width(),
+              inner =
+                  so3::in_frames(polar_features(config_.lmax, config_.hidden_channels()), config_.mmax).dim();
   return static_cast<double>(6 * functions + 4 * inner) + kept_of_factors(config_);
 }
 

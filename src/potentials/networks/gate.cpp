@@ -21,10 +21,23 @@
 namespace cartan::potentials {
 namespace {
 
+// body(V{}, u) for every register of channels, then T for what is left: sums stay in them.
+template <class T, class Body>
+void for_registers_of(Index channels, Body&& body) {
+  Index u = 0;
+  for (; u + register_lanes<T> <= channels; u += register_lanes<T>) body(Register<T>{}, u);
+  for (; u < channels; ++u) body(T{}, u);
+}
+
 struct Gates {
-  int lmax;
+  int lmax, mmax;  // orders |m| <= mmax
   Index channels;
-  Index functions() const { return Index{lmax + 1} * (lmax + 1) * channels; }
+  Index orders(int l) const { return 2 * std::min(l, mmax) + 1; }
+  Index functions() const {
+    Index rows = 0;
+    for (int l = 0; l <= lmax; ++l) rows += orders(l);
+    return rows * channels;
+  }
   Index width() const { return functions() + Index{lmax} * channels; }
 
   // body(row, s) for every row: s (lmax + 1, channels) the sigmoids of x_0 and of the gates.
@@ -49,11 +62,12 @@ struct Gates {
   // place of the first order and their number, that of the sigmoid and that of the gate.
   template <class T, class One, class Body>
   void each_strip(One&& one, Body&& body) const {
-    for_strips<T>(channels, one);
-    for (int l = 1; l <= lmax; ++l)
-      for_strips<T>(channels, [&]<class V>(V zero, Index u) {
-        body(zero, Index{l} * l * channels + u, 2 * l + 1, l * channels + u,
-             functions() + (l - 1) * channels + u);
+    for_registers_of<T>(channels, one);
+    const Index gates = functions();
+    Index first = channels;
+    for (int l = 1; l <= lmax; first += orders(l++) * channels)
+      for_registers_of<T>(channels, [&]<class V>(V zero, Index u) {
+        body(zero, first + u, orders(l), l * channels + u, gates + (l - 1) * channels + u);
       });
   }
 };
@@ -80,9 +94,9 @@ class Gate : public Primitive, public ReadsInputs, public Remade {
         T* to = y + r * g_.functions();
         const T f = factor ? factor[r] : T(1);
         g_.each_strip<T>([&]<class V>(V, Index u) { store(to + u, V(load<V>(s + u) * f * load<V>(x + u))); },
-                         [&]<class V>(V, Index at, int orders, Index k, Index) {
+                         [&]<class V>(V, Index at, Index orders, Index k, Index) {
                            const V c = load<V>(s + k) * f;
-                           for (int m = 0; m < orders; ++m, at += g_.channels)
+                           for (Index m = 0; m < orders; ++m, at += g_.channels)
                              store(to + at, V(c * load<V>(x + at)));
                          });
       });
@@ -101,7 +115,8 @@ Array by_ops(const Gates& g, const Array& v, const Array& factor) {
   const Array x = columns(v, 0, g.functions());
   const Array gates =
       sigmoid(concatenate({columns(v, 0, g.channels), columns(v, g.functions(), g.width())}, 1));
-  return so3::irrep_scale(x, factor.empty() ? gates : gates * factor, polar_features(g.lmax, g.channels));
+  return so3::irrep_scale(x, factor.empty() ? gates : gates * factor,
+                          so3::in_frames(polar_features(g.lmax, g.channels), g.mmax));
 }
 
 // Gate's derivatives by its inputs, of these and a cotangent.
@@ -127,10 +142,10 @@ class GateBackward : public Primitive, public ReadsInputs, public Remade {
               store(to + u, V(f * cu * (sig + xu * (sig - sig * sig))));
               along_f += sum_of<T>(V(cu * xu * sig));
             },
-            [&]<class V>(V, Index at, int orders, Index k, Index gate) {
+            [&]<class V>(V, Index at, Index orders, Index k, Index gate) {
               const V sig = load<V>(s + k), fs = sig * f;
               V t{};
-              for (int m = 0; m < orders; ++m, at += g_.channels) {
+              for (Index m = 0; m < orders; ++m, at += g_.channels) {
                 const V cm = load<V>(cr + at);
                 t += cm * load<V>(x + at);
                 store(to + at, V(cm * fs));
@@ -180,11 +195,11 @@ class GateAgain : public LastDerivatives {
               store(to_c + u, V(f * a * q1 + b * xu * sig));
               along_f += sum_of<T>(V(a * cu * q1));
             },
-            [&]<class V>(V zero, Index at, int orders, Index k, Index gate) {
+            [&]<class V>(V zero, Index at, Index orders, Index k, Index gate) {
               const V sig = load<V>(s + k), s1 = sig - sig * sig, s2 = s1 * (T(1) - T(2) * sig);
               const V a = ar ? load<V>(ar + gate) : zero, cross = f * a * s1 + b * sig, fs = f * sig;
               V t{}, w{};
-              for (int m = 0; m < orders; ++m, at += g_.channels) {
+              for (Index m = 0; m < orders; ++m, at += g_.channels) {
                 const V xm = load<V>(x + at), cm = load<V>(cr + at), am = ar ? load<V>(ar + at) : zero;
                 t += cm * xm;
                 w += am * cm;
@@ -239,11 +254,13 @@ Arrays GateBackward::vjp(const Arrays& in, const Arrays&, const Arrays& cotangen
 
 }  // namespace
 
-Array gated(const Array& v, const Array& factor, int lmax, Index channels) {
-  const Gates gates{lmax, channels};
-  require(lmax >= 0 && channels >= 1 && v.ndim() == 2 && v.dim(1) == gates.width() && is_real(v.dtype()),
-          "[gate] ", v.dtype(), " of shape ", v.shape(), " for degrees up to ", lmax, " of ", channels,
-          " channels: it must be real, (n, ", gates.width(), "), functions and then their gates");
+Array gated(const Array& v, const Array& factor, int lmax, int mmax, Index channels) {
+  const Gates gates{lmax, mmax, channels};
+  require(lmax >= 0 && mmax >= 0 && channels >= 1 && v.ndim() == 2 && v.dim(1) == gates.width() &&
+              is_real(v.dtype()),
+          "[gate] ", v.dtype(), " of shape ", v.shape(), " for degrees up to ", lmax, ", orders up to ", mmax,
+          " of ", channels, " channels: it must be real, (n, ", gates.width(),
+          "), functions and then their gates");
   require(factor.empty() || (factor.shape() == Shape({v.dim(0), 1}) && factor.dtype() == v.dtype()),
           "[gate] a factor ", factor.dtype(), " of shape ", factor.shape(), " for ", v.dim(0), " rows of ",
           v.dtype(), ": it must be of the same type, (", v.dim(0), ", 1)");

@@ -166,11 +166,44 @@ so3::Irreps message_irreps(const SphereActivation& a) {
   return a.extra() > 0 ? a.irreps_in() + scalars : a.irreps_in();
 }
 
+Index SphereActivation::functions() const {
+  return (on_grid() ? irreps_in() : so3::in_frames(irreps_in(), mmax_)).dim();
+}
+
+namespace {
+
+// Rows |m| <= mmax of functions as those of all orders, zero beyond.
+Array all_orders(const Array& x, int lmax, int mmax, Index channels) {
+  if (mmax >= lmax) return x;
+  Arrays degrees;
+  Index first = 0;
+  for (int l = 0; l <= lmax; ++l) {
+    const Index kept = (2 * std::min(l, mmax) + 1) * channels, beyond = std::max(l - mmax, 0) * channels;
+    const Array rows = columns(x, first, first + kept);
+    degrees.push_back(beyond > 0 ? pad(rows, 1, beyond, beyond) : rows);
+    first += kept;
+  }
+  return concatenate(degrees, 1);
+}
+// The other way.
+Array few_orders(const Array& x, int lmax, int mmax, Index channels) {
+  if (mmax >= lmax) return x;
+  Arrays degrees;
+  for (int l = 0; l <= lmax; ++l) {
+    const int w = std::min(l, mmax);
+    const Index middle = Index{l} * l + l;
+    degrees.push_back(columns(x, (middle - w) * channels, (middle + w + 1) * channels));
+  }
+  return concatenate(degrees, 1);
+}
+
+}  // namespace
+
 Array SphereActivation::operator()(const Array& v, const Array& factor) const {
-  if (kind_ == "gate") return gated(v, factor, lmax_, channels_);
+  if (kind_ == "gate") return gated(v, factor, lmax_, mmax_, channels_);
   const auto limited = [&](const Array& a) { return factor.empty() ? a : a * factor; };
   const Index c = channels_, dim = Index{lmax_ + 1} * (lmax_ + 1) * c;
-  const Array x = columns(v, 0, irreps_in().dim()), scalars = columns(v, irreps_in().dim(), width());
+  const Array x = columns(v, 0, functions()), scalars = columns(v, functions(), width());
   if (kind_ == "grid") {
     const Array y = silu(scalars);
     if (lmax_ == 0) return limited(y);
@@ -180,12 +213,18 @@ Array SphereActivation::operator()(const Array& v, const Array& factor) const {
   const Array gate = sigmoid(columns(scalars, 2 * c, 3 * c)),
               more = silu(columns(scalars, 0, c)) * columns(scalars, c, 2 * c);
   const Device device = x.device();
-  const Array y = (*product_)(columns(x, 0, dim), columns(x, dim, 2 * dim),
-                              {in_.to(device), in_.to(device), out_.to(device)});
+  const Index half = functions() / 2;
+  const auto factor_of = [&](Index first) {
+    return all_orders(columns(x, first, first + half), lmax_, mmax_, c);
+  };
+  const Array y = few_orders(
+      (*product_)(factor_of(0), factor_of(half), {in_.to(device), in_.to(device), out_.to(device)}), lmax_,
+      mmax_, c);
   const Index degrees = lmax_ + 1, n = x.dim(0);
   const Array every =
       reshape(broadcast_to(reshape(limited(gate), {n, 1, c}), {n, degrees, c}), {n, degrees * c});
-  return so3::irrep_scale(y, every, polar_features(lmax_, c)) + pad(limited(more), 1, 0, dim - c);
+  return so3::irrep_scale(y, every, so3::in_frames(polar_features(lmax_, c), mmax_)) +
+         pad(limited(more), 1, 0, half - c);
 }
 
 }  // namespace cartan::potentials

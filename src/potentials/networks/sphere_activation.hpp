@@ -60,7 +60,7 @@ PlateGrid published_grid(int lmax, int mmax, int n, PlateGrid::Scale scale, DTyp
 class SphereActivation {
  public:
   SphereActivation() = default;
-  /// @param mmax  orders kept: of features of edges; lmax at nodes
+  /// @param mmax  orders kept: of features of edges, which are in their frames but on grids; lmax at nodes
   /// @param grid  points in latitude and longitude, 0: as published
   SphereActivation(const std::string& kind, int lmax, int mmax, Index channels, int grid, DType dtype);
   Index extra() const;
@@ -68,10 +68,11 @@ class SphereActivation {
   std::string plan() const;       ///< what it costs, and how exact it is
   bool on_grid() const { return kind_ == "grid"; }
   Index values() const { return on_grid() ? grid_.points() * channels_ : 0; }  ///< on the grid
-  /// v (n, width()), functions and then the extra scalars -> (n, (L + 1)^2 channels); `factor` (n, 1) or
-  /// empty multiplies the result.
+  /// v (n, width()), functions and then the extra scalars -> functions of `channels`, orders |m| <= mmax
+  /// alone, on grids all of them; `factor` (n, 1) or empty multiplies the result.
   Array operator()(const Array& v, const Array& factor = {}) const;
-  Index width() const { return irreps_in().dim() + extra(); }
+  Index width() const { return functions() + extra(); }
+  Index functions() const;  ///< numbers that come before the extra scalars
 
  private:
   std::string kind_ = "gate";

@@ -94,7 +94,8 @@ Arrays SO2Pullback::eval_cpu(const Arrays& in) const {
   if (x_) out.push_back(room(SO2Form::X));
   if (s_) out.push_back(room(SO2Form::S));
   if (torque_) out.push_back(room(SO2Form::R));
-  if (keep_) out.push_back(Array::uninitialized({form_.edges_.size(), form_.shape_->pulled_size()}, dtype));
+  const bool apart = keep_ && !x_is_pulled();
+  if (apart) out.push_back(Array::uninitialized({form_.edges_.size(), form_.shape_->pulled_size()}, dtype));
   dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
     const SO2Arguments<T> f = form_.arguments<T>({in.begin(), in.begin() + form_.slots()}, true);
     std::size_t next = 0;
@@ -103,7 +104,7 @@ Arrays SO2Pullback::eval_cpu(const Arrays& in) const {
     T* torque = torque_ ? out[next++].mutable_data<T>() : nullptr;
     const bool kept = in.size() > static_cast<std::size_t>(form_.slots());
     pull_back(f, kept ? in.back().data<T>() : nullptr, x, s, torque,
-              keep_ ? out.back().mutable_data<T>() : nullptr);
+              apart ? out.back().mutable_data<T>() : nullptr);
   });
   return out;
 }
@@ -115,7 +116,7 @@ Arrays SO2Pullback::vjp(const Arrays& in, const Arrays& outputs, const Arrays& c
   const auto slots = static_cast<std::size_t>(form_.slots());
   const bool kept = in.size() > slots;
   Arrays all = in;
-  if (keep_) all.push_back(outputs.back());
+  if (keep_) all.push_back(x_is_pulled() ? outputs.front() : outputs.back());
   std::vector<bool> along;
   std::size_t next = 0;
   for (const bool there : {x_, s_, torque_}) {
@@ -125,6 +126,8 @@ Arrays SO2Pullback::vjp(const Arrays& in, const Arrays& outputs, const Arrays& c
   }
   std::vector<bool> targets = wanted;
   if (kept) targets[slots] = false;
+  // What is given in frames enters linearly, but for the torque of the messages that it gives.
+  if (form_.shape_->from.framed && !along[1] && (kept || !along[2])) targets[SO2Form::X] = false;
   const bool messages = kept && wanted[slots] && along.back();
   Arrays found = at_wanted(
       run_all(std::make_shared<SO2Again>(form_, kept, keep_, std::move(along), targets), all), targets);
@@ -179,7 +182,7 @@ Arrays SO2Again::eval_cpu(const Arrays& in) const {
 // the directions is not wanted.
 Arrays SO2Form::vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
                     const std::vector<bool>& wanted) const {
-  if (!keep_ || cotangents[1].empty()) return Multilinear::vjp(in, outputs, cotangents, wanted);
+  if (!messages() || cotangents[1].empty()) return Multilinear::vjp(in, outputs, cotangents, wanted);
   Arrays all = filled(in, cotangents[0].empty() ? zeros(in[0].dtype()).to(in[0].device()) : cotangents[0]);
   all.push_back(cotangents[1]);
   std::vector<bool> targets = wanted;
@@ -211,7 +214,7 @@ Arrays SO2Form::derivatives(const Arrays& full, const std::vector<bool>& wanted,
   if (slot() != G || rotations_ > 0 || (x + s < 2 && !r) || edges_.size() == 0 || full[X].empty())
     return Multilinear::derivatives(full, wanted, outputs);
   Arrays in = full;
-  if (keep_) in.push_back(outputs[1]);
+  if (messages()) in.push_back(outputs[1]);
   // What is differentiated again is kept as the messages are.
   const bool again = keep_ && recording() && !shape_->channelwise;
   const Arrays together = run_all(std::make_shared<SO2Pullback>(*this, x, s, r, again), in);
@@ -239,14 +242,14 @@ Arrays SO2Form::eval_cpu(const Arrays& in) const {
   const DType dtype = in[0].dtype();
   Array out = room(dtype);
   Arrays all{out};
-  if (keep_) all.push_back(Array::uninitialized({edges_.size(), shape_->message_size()}, dtype));
+  if (messages()) all.push_back(Array::uninitialized({edges_.size(), shape_->message_size()}, dtype));
   if (edges_.size() == 0 || out.empty()) return all;
   dispatch_real("so2_convolution", dtype, [&]<class T>(T) {
     const SO2Arguments<T> f = arguments<T>(full);
     T* o = all[0].mutable_data<T>();
     switch (slot()) {
       case G:
-        return sum_at_nodes(f, false, o, keep_ ? all[1].mutable_data<T>() : nullptr);
+        return sum_at_nodes(f, false, o, messages() ? all[1].mutable_data<T>() : nullptr);
       case X:
         return sum_at_nodes(f, true, o);
       case W:

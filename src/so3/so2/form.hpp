@@ -37,7 +37,7 @@ class SO2Form : public Multilinear {
   static int first_rotation(bool radial) { return radial ? S + 1 : S; }
   // F_0's derivative by g, the convolution itself, of x, r, w and s. Where the vectors are tracked the
   // messages, in the frames of their edges, are a second output and stay on the tape: the receivers' torque
-  // needs them.
+  // needs them; those that stay in their frames have none.
   static Array convolve(std::shared_ptr<const SO2Shape> shape, const EdgeList& edges, bool radial, Arrays in);
   const char* name() const override { return "so2_convolution"; }
   bool reads_output(std::size_t k) const override { return k == 1; }
@@ -55,6 +55,7 @@ class SO2Form : public Multilinear {
   friend class SO2Fold;
   friend class SO2Again;
   friend class SO2ByMessages;
+  bool messages() const { return keep_ && !shape_->to.framed; }
   Array torque(const Arrays& full) const;  // the derivative by one more rotation
   Shape shape_of_slot() const;
   Array zeros(DType dtype) const;
@@ -75,7 +76,9 @@ class SO2Pullback : public Jointly {
  public:
   SO2Pullback(const SO2Form& form, bool x, bool s, bool torque, bool keep);
   const char* name() const override { return "so2_pullback"; }
-  bool reads_output(std::size_t k) const override { return k == std::size_t(x_) + s_ + torque_; }
+  bool reads_output(std::size_t k) const override {
+    return k == (x_is_pulled() ? 0 : std::size_t(x_) + s_ + torque_);
+  }
   Arrays eval_cpu(const Arrays& in) const override;
   // Where nobody differentiates once more, in one pass (SO2Again); the messages that were kept are an input
   // then.
@@ -83,6 +86,8 @@ class SO2Pullback : public Jointly {
              const std::vector<bool>& wanted) const override;
 
  private:
+  // What is kept is the derivative by x itself.
+  bool x_is_pulled() const { return x_ && !form_.radial_ && form_.shape_->from.dense; }
   static std::vector<Part> parts(const SO2Form& form, bool x, bool s, bool torque);
   SO2Form form_;
   bool x_, s_, torque_, keep_;

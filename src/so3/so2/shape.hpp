@@ -20,7 +20,9 @@ struct SO2Side {
     Index mul, padded, place;  // place: in a row of features
     bool turned;               // parity: kept as i z, which makes every weight matrix real
   };
-  Index dim = 0;
+  bool framed = false;  // features are given in the frames of edges
+  bool dense = false;   // and a row of them is a frame as it is
+  Index dim = 0;        // of a row of features
   int lmax = 0;
   std::vector<Term> terms;
   std::vector<Index> columns;              // of order m, padded
@@ -48,6 +50,7 @@ struct SO2Shape {
   Index weight_size = 0, radial_size = 0;
   std::vector<std::vector<Index>> radial_place;  // [m][input term]
 
+  bool framed() const { return from.framed || to.framed; }
   // Elements of an edge's message in its frame.
   Index message_size() const {
     Index size;

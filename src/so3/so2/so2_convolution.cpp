@@ -12,13 +12,17 @@ bool is_natural(Irrep ir) {
   return ir.p == (ir.l % 2 == 0 ? 1 : -1);
 }
 
-SO2Side make_side(const Irreps& irreps, int mmax, bool parity) {
+SO2Side make_side(const Irreps& irreps, int mmax, bool parity, bool framed) {
   SO2Side side;
-  side.dim = irreps.dim();
+  const Irreps rows = framed ? in_frames(irreps, mmax) : irreps;
+  side.framed = framed;
+  side.dim = rows.dim();
   side.lmax = std::max(irreps.lmax(), 0);
   for (std::size_t k = 0; k < irreps.size(); ++k)
     side.terms.push_back({irreps[k].ir.l, irreps[k].mul, round_up(irreps[k].mul, pad_channels),
-                          irreps.offset(k), parity && !is_natural(irreps[k].ir)});
+                          rows.offset(k), parity && !is_natural(irreps[k].ir)});
+  side.dense = framed && std::all_of(side.terms.begin(), side.terms.end(),
+                                     [](const SO2Side::Term& t) { return t.mul == t.padded; });
   for (int m = 0; m <= mmax; ++m) {
     Index columns = 0;
     std::vector<Index> column;
@@ -34,10 +38,29 @@ SO2Side make_side(const Irreps& irreps, int mmax, bool parity) {
 
 }  // namespace
 
+namespace {
+
+bool has_own_rows(const Indices& rows) {
+  const auto& begin = rows.inverse_begin();
+  for (std::size_t k = 0; k + 1 < begin.size(); ++k)
+    if (begin[k + 1] != begin[k] + 1) return false;
+  return true;
+}
+
+}  // namespace
+
+Irreps in_frames(const Irreps& irreps, int mmax) {
+  std::vector<MulIrrep> terms(irreps.begin(), irreps.end());
+  for (MulIrrep& t : terms) t.ir.l = std::min(t.ir.l, mmax);
+  return Irreps(std::move(terms));
+}
+
 SO2Convolution::SO2Convolution(Irreps in, Irreps out, SO2Options options) {
   require(in.lmax() >= 0 && out.lmax() >= 0, "[so2_convolution] from ", in, " to ", out,
           ": both sides need at least one channel");
   require(options.mmax >= -1, "[so2_convolution] mmax ", options.mmax, ": an order, or -1 for all");
+  require(!options.from_frames || !options.to_frames,
+          "[so2_convolution] from frames to frames: it would not see the edges");
   require(options.kept_bytes >= 0, "[so2_convolution] kept_bytes ", options.kept_bytes,
           ": a number of bytes, 0 to keep nothing");
   const int largest = std::min(in.lmax(), out.lmax());
@@ -45,8 +68,8 @@ SO2Convolution::SO2Convolution(Irreps in, Irreps out, SO2Options options) {
   s->in = std::move(in), s->out = std::move(out);
   s->mmax = options.mmax < 0 ? largest : std::min(options.mmax, largest);
   s->parity = options.parity, s->channelwise = options.channelwise;
-  s->from = make_side(s->in, s->mmax, s->parity && !s->channelwise);
-  s->to = make_side(s->out, s->mmax, s->parity && !s->channelwise);
+  s->from = make_side(s->in, s->mmax, s->parity && !s->channelwise, options.from_frames);
+  s->to = make_side(s->out, s->mmax, s->parity && !s->channelwise, options.to_frames);
   std::vector<bool> joined(s->out.size() * s->in.size(), options.pairs.empty());
   for (const auto& [o, i] : options.pairs) {
     require(o < s->out.size() && i < s->in.size(), "[so2_convolution] the pair (", o, ", ", i,
@@ -104,9 +127,11 @@ double SO2Convolution::flops_per_edge() const {
     const double pairs = b.m == 0 ? 1 : 2;
     flops += 2 * pairs * static_cast<double>(b.rows) * static_cast<double>(b.columns);
   }
-  for (const Irreps* side : {&shape_->in, &shape_->out})
+  const SO2Options& options = shape_->options;
+  for (const auto& [side, framed] :
+       {std::pair{&shape_->in, options.from_frames}, {&shape_->out, options.to_frames}})
     for (const auto& t : *side)
-      flops += 2.0 * static_cast<double>(t.dim()) * (2 * std::min(t.ir.l, shape_->mmax) + 1);
+      if (!framed) flops += 2.0 * static_cast<double>(t.dim()) * (2 * std::min(t.ir.l, shape_->mmax) + 1);
   return flops;
 }
 
@@ -127,6 +152,10 @@ Array SO2Convolution::operator()(const EdgeList& edges, const Array& x, const Ar
   const bool scaled = !radial.empty();
   require(!scaled || radial.shape() == Shape({n, shape_->radial_size}), "[so2_convolution] radial ",
           radial.shape(), ": it must be (", n, ", ", shape_->radial_size, ") or empty");
+  for (const auto& [framed, rows] :
+       {std::pair{shape_->from.framed, &edges.senders()}, {shape_->to.framed, &edges.receivers()}})
+    require(!framed || has_own_rows(*rows),
+            "[so2_convolution] in the frames of edges every edge has a row of its own");
   check_vectors("so2_convolution", vectors);
   Arrays in{x, vectors, weights};
   if (scaled) in.push_back(radial);

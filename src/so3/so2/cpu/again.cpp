@@ -32,13 +32,15 @@ class Directed {
 
   // z and cz - X z, in memory of the block and of m.moved; m.scaled is used
   struct Sent {
-    T *z, *moved;
+    const T* z;
+    T* moved;
   };
   Sent sent(EdgeBlock<T>& block, Memory& m, Index e) const {
     const FrameSide<T>& side = block.from();
     const T* x = along_.x ? along_.x + f_.edges.senders()[block.edge(e)] * side.side().dim : nullptr;
-    T *z = block.sent(e, 0, 0), *moved = m.moved.data();
-    if (along_.torque)
+    const T* z = block.sent(e, 0, 0);
+    T* moved = m.moved.data();
+    if (along_.torque && !side.side().framed)
       side.generate(omega(block, e), -1, z, moved);
     else
       std::fill_n(moved, side.size(), T(0));
@@ -58,10 +60,10 @@ class Directed {
   }
   // q, in memory of the block, and p
   struct Received {
-    T *q, *p;
+    const T *q, *p;
   };
   Received received(EdgeBlock<T>& block, Memory& m, Index e) const {
-    T* q = block.received(e, 0, 0);
+    const T* q = block.received(e, 0, 0);
     if (!along_.torque) return {q, nullptr};
     block.to().generate(omega(block, e), -1, q, m.other.data());
     return {q, m.other.data()};
@@ -135,7 +137,7 @@ template <class T>
 void at_receivers(const Directed<T>& d, const SO2Directions<T>& along, const T* messages, T* out) {
   const SO2Arguments<T>& f = d.form();
   const EdgeProducts<T> way(f, false);
-  const bool again = along.torque && !messages;
+  const bool turn = along.torque && !f.shape.to.framed, again = turn && !messages;
   const Indices& rows = f.edges.receivers();
   RowSums<T> sums(out, f.shape.to.dim, rows, blocks_of(rows.size()));
   std::vector<const EdgeProducts<T>*> ways{&way};
@@ -151,9 +153,11 @@ void at_receivers(const Directed<T>& d, const SO2Directions<T>& along, const T* 
     }
     for (auto& m : memories) way.multiply(m, block.count());
     for (Index e = 0; e < block.count(); ++e) {
-      T* result = block.result();
+      const bool own = to.side().dense;
+      T* result = own ? sums.own(begin + e) : block.result();
       way.take(memories[0], e, to, result, nullptr);
-      if (along.torque) {
+      if (own) continue;
+      if (turn) {
         T* y = memory.moved.data();
         if (again)
           way.take(memories[1], e, to, y, nullptr);
@@ -201,7 +205,7 @@ void at_senders(const Directed<T>& d, const SO2Directions<T>& along, bool both, 
         d.scale(from, d.radial(block, e), u, result, false);
       else
         std::fill_n(result, from.size(), T(0));
-      if (along.torque) {
+      if (along.torque && !from.side().framed) {
         d.scale(from, block.radial(e), u, sent.moved, false);
         d.add_turned(block, memory, e, from, sent.moved, result);
       }
@@ -239,7 +243,7 @@ template <class T>
 void pull_back_again(const SO2Arguments<T>& f, const SO2Directions<T>& along, const T* messages,
                      const T* pulled, const SO2Second<T>& out) {
   const Directed<T> d(f, along);
-  const bool both = along.torque && !messages;
+  const bool both = along.torque && !messages && !f.shape.to.framed;
   if (out.g) at_receivers(d, along, messages, out.g);
   if (out.x || out.s) at_senders(d, along, both, pulled, out);
   if (out.w) at_weights(d, both, out.w);

@@ -22,19 +22,18 @@ struct PackedWeights {
   std::vector<std::array<Panels<T>, 3>> order;  // W1, W2 - W1, -(W1 + W2); W1 alone where real
 };
 
-// The dense matrices (to.columns, from.columns rounded up to panels) of order m: cosine and sine part, or one
-// real matrix. Copies between them and the flat weights: f(dense element, flat index, sign).
+// The dense matrices (to.columns, from.columns) of order m: cosine and sine part, or one real matrix. Copies
+// between them and the flat weights: f(sine, row, column, flat index, sign).
 template <class F>
 void each_weight(const SO2Shape& s, int m, F&& f) {
   for (const auto& b : s.blocks) {
     if (b.m != m) continue;
     const Index row = s.to.column[m][b.out], column = s.from.column[m][b.in];
-    const Index ld = round_up(s.from.columns[m], panel);
     // i y_out = -sine z_in: the sign of a real matrix from a term kept as it is to one kept as i z
     const int sign = s.parity && b.sine && s.to.terms[b.out].turned ? -1 : 1;
     for (Index i = 0; i < b.rows; ++i)
       for (Index j = 0; j < b.columns; ++j)
-        f(b.sine && !s.parity, (row + i) * ld + column + j, b.offset + i * b.columns + j, sign);
+        f(b.sine && !s.parity, row + i, column + j, b.offset + i * b.columns + j, sign);
   }
 }
 
@@ -46,8 +45,8 @@ PackedWeights<T>::PackedWeights(const SO2Shape& s, const T* weights, bool transp
     const bool real = s.parity || m == 0;
     const Index ld = round_up(s.from.columns[m], panel), size = s.to.columns[m] * ld;
     Scratch<T> w[2] = {Scratch<T>(size, T(0)), Scratch<T>(size, T(0))};
-    each_weight(s, m, [&](int sine, Index element, Index flat, int sign) {
-      w[sine][element] = static_cast<T>(sign) * weights[flat];
+    each_weight(s, m, [&](int sine, Index row, Index column, Index flat, int sign) {
+      w[sine][row * ld + column] = static_cast<T>(sign) * weights[flat];
     });
     const Index k = from.columns[m], n = to.columns[m];
     for (int kind = 0; kind < (real ? 1 : 3); ++kind) {
@@ -79,7 +78,7 @@ PackedWeights<T>::PackedWeights(const SO2Shape& s, const T* weights, bool transp
 template <class T>
 class LeftFactors {
  public:
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   LeftFactors(const SO2Shape& shape, const SO2Side& side, bool differences)
       : shape_(shape), differences_(differences) {
     for (int m = 0; m <= shape.mmax; ++m)
@@ -96,26 +95,31 @@ class LeftFactors {
     return matrices_[kind][kind == plus ? m : m - 1];
   }
   // Rows e of all orders from a frame, times the radial factors of the edge (none: nullptr).
-  void put(Index e, const FrameSide<T>& frames, T* frame, const T* radial) const {
-    constexpr Index lanes = 64 / sizeof(T);
-    for (int m = 0; m <= shape_.mmax; ++m)
+  void put(Index e, const FrameSide<T>& frames, const T* frame, const T* radial) const {
+    constexpr Index lanes = register_lanes<T>;
+    for (int m = 0; m <= shape_.mmax; ++m) {
+      T* to[4] = {};  // the matrices of an order are laid out alike
+      for (int kind = 0; kind < kinds(m); ++kind) to[kind] = get(static_cast<Kind>(kind), m).data;
       frames.each_of_order(m, frame, [&](std::size_t k, Index column, const T* zp, const T* zm) {
         const auto& t = frames.side().terms[k];
         const bool turned = t.turned && m > 0;
         const T* s = radial ? radial + shape_.radial_place[m][k] : nullptr;
-        for (Index u = 0; u < t.padded; u += lanes) {
-          V p = turned ? -load<V>(zm + u) : load<V>(zp + u), q = turned ? load<V>(zp + u) : load<V>(zm + u);
-          if (s) {
-            const V factor = u < t.mul ? load_channels<V>(s + u, t.mul - u) : V{};
-            p *= factor, q *= factor;
+        for (Index u = 0, end = 0; u < t.padded;) {
+          end = std::min(t.padded, u + depth<T> - (column + u) % depth<T>);
+          for (Index place = get(plus, m).place(e, column + u); u < end; u += lanes, place += lanes) {
+            V p = turned ? -load<V>(zm + u) : load<V>(zp + u), q = turned ? load<V>(zp + u) : load<V>(zm + u);
+            if (s) {
+              const V factor = u < t.mul ? load_channels<V>(s + u, t.mul - u) : V{};
+              p *= factor, q *= factor;
+            }
+            store(to[plus] + place, p);
+            if (to[minus]) store(to[minus] + place, q);
+            if (to[sum]) store(to[sum] + place, V(p + q));
+            if (to[difference]) store(to[difference] + place, V(p - q));
           }
-          store(get(plus, m).at(e, column + u), p);
-          if (m == 0) continue;
-          store(get(minus, m).at(e, column + u), q);
-          if (!shape_.parity) store(get(sum, m).at(e, column + u), V(p + q));
-          if (differences_ && !shape_.parity) store(get(difference, m).at(e, column + u), V(p - q));
         }
       });
+    }
   }
 
  private:
@@ -130,7 +134,7 @@ class LeftFactors {
 template <class T>
 class Results {
  public:
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   Results(const SO2Shape& shape, const SO2Side& side) : shape_(shape) {
     for (int m = 0; m <= shape.mmax; ++m) {
       ld_.push_back(round_up(side.columns[m], panel));
@@ -166,7 +170,7 @@ class Results {
   }
   // The frame of row e, orders beyond mmax, if it has them, zero; times the radial factors, if any.
   void take(Index e, const FrameSide<T>& frames, T* frame, const T* radial) const {
-    constexpr Index lanes = 64 / sizeof(T);
+    constexpr Index lanes = register_lanes<T>;
     if (frames.rows() > shape_.mmax) std::fill_n(frame, frames.size(), T(0));
     for (int m = 0; m <= shape_.mmax; ++m)
       frames.each_of_order(m, frame, [&](std::size_t k, Index column, T* zp, T* zm) {

@@ -59,27 +59,38 @@ inline void combine_rows(const T* coefficient, Index row_step, Index step, Index
 template <class V, class T, class Load, class Result>
 inline void combine(const T* coefficient, Index rows, Index row_step, Index step, Index n, Load&& x,
                     Result&& result) {
-  const auto run = [&]<int R>(Index first) {
+  // Sums, vectors and a coefficient at once in registers.
+  constexpr Index most = std::min<Index>(7, (register_count - 1) / (sizeof(V) / register_bytes) - 1);
+  const auto run = [&]<int R>(std::integral_constant<int, R>, Index first) {
     combine_rows<R, V>(coefficient + first * row_step, row_step, step, n, x,
                        [&](int r, const V& v) { result(first + r, v); });
   };
-  Index first = 0;
-  for (; first + 7 <= rows; first += 7) run.template operator()<7>(first);
-  switch (rows - first) {
-    case 6:
-      return run.template operator()<6>(first);
-    case 5:
-      return run.template operator()<5>(first);
-    case 4:
-      return run.template operator()<4>(first);
-    case 3:
-      return run.template operator()<3>(first);
-    case 2:
-      return run.template operator()<2>(first);
-    case 1:
-      return run.template operator()<1>(first);
-    default:
-      return;
+  for (Index first = 0, parts = (rows + most - 1) / most; parts > 0; --parts) {
+    const Index count = (rows - first + parts - 1) / parts;
+    switch (count) {
+      case 7:
+        run(std::integral_constant<int, 7>(), first);
+        break;
+      case 6:
+        run(std::integral_constant<int, 6>(), first);
+        break;
+      case 5:
+        run(std::integral_constant<int, 5>(), first);
+        break;
+      case 4:
+        run(std::integral_constant<int, 4>(), first);
+        break;
+      case 3:
+        run(std::integral_constant<int, 3>(), first);
+        break;
+      case 2:
+        run(std::integral_constant<int, 2>(), first);
+        break;
+      default:
+        run(std::integral_constant<int, 1>(), first);
+        break;
+    }
+    first += count;
   }
 }
 
@@ -87,8 +98,8 @@ inline void combine(const T* coefficient, Index rows, Index row_step, Index step
 template <class T>
 class FrameSide {
  public:
-  using V = typename vector_of<T>::type;
-  static constexpr Index lanes = 64 / sizeof(T);
+  using V = Register<T>;
+  static constexpr Index lanes = register_lanes<T>;
 
   FrameSide(const SO2Side& side, int rows, const WignerLayout& wigner)
       : side_(side), rows_(rows), wigner_(wigner) {
@@ -113,8 +124,18 @@ class FrameSide {
     return place_[term] + (std::min(t.l, rows_) + m) * t.padded;
   }
 
-  // frame = D^T x
+  // frame = D^T x; of what is in the frame already, a copy
   void turn_in(const T* d, const T* x, T* frame) const {
+    if (side_.framed) {
+      for (std::size_t k = 0; k < side_.terms.size(); ++k) {
+        const auto& t = side_.terms[k];
+        const T* from = x + t.place;
+        T* to = frame + place_[k];
+        for (Index r = 2 * std::min(t.l, rows_); r >= 0; --r, from += t.mul, to += t.padded)
+          std::fill(std::copy_n(from, t.mul, to), to + t.padded, T(0));
+      }
+      return;
+    }
     each_term(
         d,
         [&](const SO2Side::Term& t, const T* block, Index width, Index step, T* z) {
@@ -144,6 +165,16 @@ class FrameSide {
 
   // y += D frame
   void turn_back(const T* d, T* frame, T* y) const {
+    if (side_.framed) {
+      for (std::size_t k = 0; k < side_.terms.size(); ++k) {
+        const auto& t = side_.terms[k];
+        const T* from = frame + place_[k];
+        T* to = y + t.place;
+        for (Index r = 2 * std::min(t.l, rows_); r >= 0; --r, from += t.padded, to += t.mul)
+          for (Index u = 0; u < t.mul; ++u) to[u] += from[u];
+      }
+      return;
+    }
     each_term(
         d,
         [&](const SO2Side::Term& t, const T* block, Index width, Index step, T* z) {
@@ -169,17 +200,25 @@ class FrameSide {
         frame);
   }
 
-  // out = scale X(omega) frame, omega in the frame of the edge
+  // out = scale X(omega) frame, omega in the frame of the edge; what is given in the frame turns with it
   void generate(const double omega[3], double scale, const T* frame, T* out) const {
-    std::fill_n(out, size_, T(0));
+    if (side_.framed) {
+      std::fill_n(out, size_, T(0));
+      return;
+    }
     for (std::size_t k = 0; k < side_.terms.size(); ++k) {
       const Index padded = side_.terms[k].padded;
       T* o = out + place_[k];
       for (const auto& row : links_[k]) {
-        for (const Link& link : row) {
-          const T factor = static_cast<T>(scale * omega[link.axis]) * link.value;
-          const T* z = frame + place_[k] + link.place;
-          for (Index u = 0; u < padded; u += lanes) store(o + u, V(load<V>(o + u) + factor * load<V>(z + u)));
+        T factor[5];  // the one about y is the last
+        const std::size_t n = row.size() - (omega[1] == 0 && !row.empty() && row.back().axis == 1 ? 1 : 0);
+        for (std::size_t i = 0; i < n; ++i)
+          factor[i] = static_cast<T>(scale * omega[row[i].axis]) * row[i].value;
+        for (Index u = 0; u < padded; u += lanes) {
+          V sum{};
+          for (std::size_t i = 0; i < n; ++i)
+            sum += factor[i] * load<V>(frame + place_[k] + row[i].place + u);
+          store(o + u, sum);
         }
         o += padded;
       }
@@ -188,6 +227,7 @@ class FrameSide {
 
   // tau[a] += <X_a p, q>; q has the orders of `narrow`, as many as these or fewer. `roll`: about y, too.
   void torque(const T* p, const FrameSide& narrow, const T* q, bool roll, double tau[3]) const {
+    if (side_.framed) return;
     for (std::size_t k = 0; k < side_.terms.size(); ++k) {
       const auto& t = side_.terms[k];
       const int w = std::min(t.l, rows_), wq = std::min(t.l, narrow.rows_);
@@ -231,8 +271,8 @@ class FrameSide {
 
   // Calls f(row, column, plus, minus) for order m of a frame: a term's rows +m and -m (m = 0: twice the
   // same), its first column in the matrices of order m.
-  template <class F>
-  void each_of_order(int m, T* frame, F&& f) const {
+  template <class P, class F>
+  void each_of_order(int m, P* frame, F&& f) const {
     for (std::size_t k = 0; k < side_.terms.size(); ++k) {
       const auto& t = side_.terms[k];
       if (t.l < m) continue;

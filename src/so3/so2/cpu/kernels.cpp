@@ -33,8 +33,12 @@ void sum_at_nodes(const SO2Arguments<T>& f, bool transposed, T* out, T* messages
                 transposed ? block.received(e, rest, f.rotations) : block.sent(e, rest, f.rotations), target);
       way.multiply(memories[0], block.count());
       for (Index e = 0; e < block.count(); ++e) {
-        T* result = messages ? messages + block.edge(e) * target.size() : block.result();
+        const bool own = target.side().dense && f.rotations == 0;
+        T* result = own        ? sums.own(begin + e)
+                    : messages ? messages + block.edge(e) * target.size()
+                               : block.result();
         way.take(memories[0], e, target, result, transposed ? block.radial(e) : nullptr);
+        if (own) continue;
         if (f.rotations > 0) result = block.chain_back(e, target, set, 0);
         target.turn_back(block.frames().d(e), result, sums.target(b, begin + e, set == 0));
       }
@@ -56,7 +60,7 @@ void by_radial(const SO2Arguments<T>& f, T* out) {
       for (Index e = 0; e < block.count(); ++e) {
         T* pulled = block.result();
         back.take(memories[0], e, block.from(), pulled, nullptr);
-        T* z = block.sent(e, everything & ~set, f.rotations);
+        const T* z = block.sent(e, everything & ~set, f.rotations);
         T* s =
             set == 0 ? fresh_radial(f.shape, out, block.edge(e)) : out + block.edge(e) * f.shape.radial_size;
         add_radial(f.shape, block.from(), z, block.from(), pulled, s);
@@ -65,10 +69,12 @@ void by_radial(const SO2Arguments<T>& f, T* out) {
   });
 }
 
-// With one rotation F does not change when turned about the edge: no torque there.
+// With one rotation F does not change when turned about the edge: no torque there, unless one side does not
+// turn.
 template <class T>
 void by_rotation(const SO2Arguments<T>& f, int i, T* out) {
   const EdgeProducts<T> forward(f, false), back(f, true);
+  const bool roll = f.rotations > 1 || f.shape.framed();
   const unsigned subsets = 1u << f.rotations, everything = subsets - 1;
   for_blocks<T>(f, numbers(f.edges.size()), {&forward, &back},
                 [&](EdgeBlock<T>& block, auto& memories, Index, Index) {
@@ -87,10 +93,10 @@ void by_rotation(const SO2Arguments<T>& f, int i, T* out) {
                     for (Index e = 0; e < block.count(); ++e) {
                       forward.take(memories[0], e, block.to(), block.result(), nullptr);
                       T* q = block.chain_back(e, block.to(), set, i + 1);
-                      block.to().torque(block.received(e, set, i), block.to(), q, f.rotations > 1, tau[e]);
+                      block.to().torque(block.received(e, set, i), block.to(), q, roll, tau[e]);
                       back.take(memories[1], e, block.from(), block.result(), block.radial(e));
                       q = block.chain_back(e, block.from(), rest, i + 1);
-                      block.from().torque(block.sent(e, rest, i), block.from(), q, f.rotations > 1, tau[e]);
+                      block.from().torque(block.sent(e, rest, i), block.from(), q, roll, tau[e]);
                     }
                   }
                   for (Index e = 0; e < block.count(); ++e) put_torque(block, e, tau[e], out);
@@ -105,7 +111,8 @@ void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torqu
   wide.omega.assign(wide.rotations, nullptr);
   const EdgeProducts<T> back(f, true);
   std::optional<EdgeProducts<T>> again;  // the messages, where they were not kept
-  if (torque && !messages) again.emplace(f, false);
+  const bool receivers_turn = torque && !f.shape.to.framed;
+  if (receivers_turn && !messages) again.emplace(f, false);
   const Indices& rows = f.edges.senders();
   RowSums<T> sums(x, f.shape.from.dim, rows, blocks_of(rows.size()));
   std::vector<const EdgeProducts<T>*> ways{&back};
@@ -119,23 +126,26 @@ void pull_back(const SO2Arguments<T>& f, const T* messages, T* x, T* s, T* torqu
       again->multiply(memories[1], block.count());
     }
     for (Index e = 0; e < block.count(); ++e) {
-      T* received = block.received(e, 0, 0);
+      const T* received = block.received(e, 0, 0);
       back.put(memories[0], e, block.edge(e), block.to(), received, from);
-      if (!torque) continue;
+      if (!receivers_turn) continue;
       const T* message = messages ? messages + block.edge(e) * to.size() : block.result();
       if (again) again->take(memories[1], e, to, block.result(), nullptr);
-      block.to().torque(received, to, message, false, tau[e]);
+      block.to().torque(received, to, message, f.shape.framed(), tau[e]);
     }
     back.multiply(memories[0], block.count());
     for (Index e = 0; e < block.count(); ++e) {
-      T *pulled = block.result(), *sent = s || torque ? block.sent(e, 0, 0) : nullptr;
+      const bool sender_turns = torque && !f.shape.from.framed;
+      const bool own = x && from.side().dense;
+      T* pulled = own ? sums.own(begin + e) : block.result();
+      const T* sent = s || sender_turns ? block.sent(e, 0, 0) : nullptr;
       if (s || pulled_rows) back.take(memories[0], e, from, pulled, nullptr);
       if (pulled_rows) std::copy_n(pulled, from.size(), pulled_rows + block.edge(e) * from.size());
       if (s) add_radial(f.shape, block.from(), sent, from, pulled, fresh_radial(f.shape, s, block.edge(e)));
       back.take(memories[0], e, from, pulled, block.radial(e));
-      if (x) from.turn_back(block.frames().d(e), pulled, sums.target(b, begin + e));
+      if (x && !own) from.turn_back(block.frames().d(e), pulled, sums.target(b, begin + e));
       if (!torque) continue;
-      block.from().torque(sent, from, pulled, false, tau[e]);
+      if (sender_turns) block.from().torque(sent, from, pulled, f.shape.framed(), tau[e]);
       put_torque(block, e, tau[e], torque);
     }
   });

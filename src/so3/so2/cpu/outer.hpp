@@ -24,9 +24,9 @@ class ResultPanels {
   }
 
   // Row e from a frame, as it would come out of a product.
-  void put(Index e, const FrameSide<T>& frames, T* frame) const {
-    using V = typename vector_of<T>::type;
-    constexpr Index lanes = 64 / sizeof(T);
+  void put(Index e, const FrameSide<T>& frames, const T* frame) const {
+    using V = Register<T>;
+    constexpr Index lanes = register_lanes<T>;
     for (int m = 0; m <= shape_.mmax; ++m)
       frames.each_of_order(m, frame, [&](std::size_t k, Index column, const T* zp, const T* zm) {
         const auto& t = frames.side().terms[k];
@@ -72,17 +72,16 @@ void sum_products(const SO2Arguments<T>& f, unsigned sets, T* out, Put&& put) {
   std::vector<Strip> strips;
   for (int m = 0; m <= shape.mmax; ++m)
     for (int kind = 0; kind < (m == 0 || shape.parity ? 1 : 3); ++kind) {
-      const Index columns = round_up(shape.from.columns[m], panel);
-      sums[m][kind] = Scratch<T>(round_up(shape.to.columns[m], 8) * columns, T(0));
+      const Index columns = round_up(shape.from.columns[m], panel);  // [strip][row][column]
+      sums[m][kind] = Scratch<T>(shape.to.columns[m] * columns, T(0));
       for (Index c = 0; c < columns; c += panel) strips.push_back({m, kind, c});
     }
   const auto add_strip = [&](const Strip& s, const Work& work, Index rows) {
-    const Index ldc = round_up(shape.from.columns[s.m], panel);
-    T* c = sums[s.m][s.kind].data() + s.column;
+    T* c = sums[s.m][s.kind].data() + s.column * shape.to.columns[s.m];
     const auto run = [&](const T* g, const Left<T>& x) {
       for (Index n = 0; n < shape.to.columns[s.m]; n += 8)
-        add_outer_tile(g + ResultPanels<T>::place(0, n), pad_channels, x.at(0, s.column), rows, c + n * ldc,
-                       ldc);
+        add_outer_tile(g + ResultPanels<T>::place(0, n), pad_channels, x.at(0, s.column), rows,
+                       c + n * panel);
     };
     if (s.m == 0) return run(work.g.plus(0), work.x.get(L::plus, 0));
     if (shape.parity) {
@@ -119,7 +118,9 @@ void sum_products(const SO2Arguments<T>& f, unsigned sets, T* out, Put&& put) {
   for (int m = 0; m <= shape.mmax; ++m) {
     const auto& sum = sums[m];
     const bool real = m == 0 || shape.parity;
-    each_weight(shape, m, [&](int sine, Index element, Index flat, int sign) {
+    const Index rows = shape.to.columns[m];
+    each_weight(shape, m, [&](int sine, Index row, Index column, Index flat, int sign) {
+      const Index element = (column / panel * rows + row) * panel + column % panel;
       const T first = sum[0].data()[element];
       out[flat] = real ? static_cast<T>(sign) * first : first - sum[sine ? 2 : 1].data()[element];
     });

@@ -20,8 +20,8 @@ class EdgeBlock {
   explicit EdgeBlock(const SO2Arguments<T>& form)
       : form_(form),
         frames_(kernel_of(form)),
-        from_(form.shape.from, form.rows(), kernel_of(form).layout()),
-        to_(form.shape.to, form.rows(), kernel_of(form).layout()),
+        from_(form.shape.from, rows_of(form, form.shape.from), kernel_of(form).layout()),
+        to_(form.shape.to, rows_of(form, form.shape.to), kernel_of(form).layout()),
         mixed_from_(form.shape.from, form.shape.mmax, kernel_of(form).layout()),
         mixed_to_(form.shape.to, form.shape.mmax, kernel_of(form).layout()),
         omega_(form.rotations * block_edges * 3) {
@@ -52,14 +52,15 @@ class EdgeBlock {
   const T* radial(Index e) const { return form_.radial(edge(e)); }
 
   // -X(omega) for the rotations of `set` up to `last`, on the features of the sender (receiver) in e's frame.
-  T* sent(Index e, unsigned set, int last) {
+  const T* sent(Index e, unsigned set, int last) {
     return turned(e, from_, form_.x, form_.edges.senders(), set, last);
   }
-  T* received(Index e, unsigned set, int last) {
-    T* q = turned(e, to_, form_.g, form_.edges.receivers(), set, last);
-    if (form_.q)
-      for (Index k = 0; k < to_.size(); ++k) q[k] += form_.q[edge(e) * to_.size() + k];
-    return q;
+  const T* received(Index e, unsigned set, int last) {
+    const T* q = turned(e, to_, form_.g, form_.edges.receivers(), set, last);
+    if (!form_.q) return q;
+    T* sum = scratch_[1].data();
+    for (Index k = 0; k < to_.size(); ++k) sum[k] = q[k] + form_.q[edge(e) * to_.size() + k];
+    return sum;
   }
   // The transposed ones, from the last to `first`, on what lies in result().
   T* chain_back(Index e, const FrameSide<T>& side, unsigned set, int first) {
@@ -73,10 +74,14 @@ class EdgeBlock {
   double* omega(int i, Index e) { return &omega_[(i * block_edges + e) * 3]; }
 
  private:
-  T* turned(Index e, const FrameSide<T>& side, const T* features, const Indices& rows, unsigned set,
-            int last) {
+  static int rows_of(const SO2Arguments<T>& form, const SO2Side& side) {
+    return side.framed ? form.shape.mmax : form.rows();
+  }
+  const T* turned(Index e, const FrameSide<T>& side, const T* features, const Indices& rows, unsigned set,
+                  int last) {
     T *z = scratch_[0].data(), *other = scratch_[1].data();
     const Index dim = side.side().dim;
+    if (side.side().dense && last == 0) return features + rows[edge(e)] * dim;
     if (e + 1 < count_) {  // rows come from anywhere: fetch the next one meanwhile
       const char* next = reinterpret_cast<const char*>(features + rows[edge(e + 1)] * dim);
       for (Index k = 0; k < dim * static_cast<Index>(sizeof(T)); k += 64) __builtin_prefetch(next + k, 0, 2);
@@ -100,8 +105,8 @@ class EdgeBlock {
 template <class T>
 void mix_channels(const SO2Shape& shape, const T* weights, const FrameSide<T>& source, const T* frame,
                   const FrameSide<T>& target, T* out, bool transposed) {
-  using V = typename vector_of<T>::type;
-  constexpr Index lanes = 64 / sizeof(T);
+  using V = Register<T>;
+  constexpr Index lanes = register_lanes<T>;
   for (const auto& b : shape.blocks) {
     const std::size_t from = transposed ? b.out : b.in, to = transposed ? b.in : b.out;
     const T *zp = frame + source.row(from, b.m), *zm = frame + source.row(from, -b.m);
@@ -146,7 +151,7 @@ class EdgeProducts {
     return m;
   }
   // Place e of the block, edge number `edge`: radial factors belong to the side of x.
-  void put(Memory& m, Index e, Index edge, const FrameSide<T>& source, T* frame,
+  void put(Memory& m, Index e, Index edge, const FrameSide<T>& source, const T* frame,
            const FrameSide<T>& target) const {
     if (f_.shape.channelwise) {
       T* out = m.frames.data() + e * target.size();
@@ -157,7 +162,7 @@ class EdgeProducts {
     }
   }
   // The same of a frame that has its radial factors; weights are shared.
-  void put_scaled(Memory& m, Index e, const FrameSide<T>& source, T* frame) const {
+  void put_scaled(Memory& m, Index e, const FrameSide<T>& source, const T* frame) const {
     m.left->put(e, source, frame, nullptr);
   }
   void multiply(Memory& m, Index count) const {
@@ -224,7 +229,7 @@ T* fresh_radial(const SO2Shape& shape, T* s, Index edge) {
 
 // s[m, k] += the products of two frames of the input over +m and -m.
 template <class T>
-void add_radial(const SO2Shape& shape, const FrameSide<T>& side, T* z, const FrameSide<T>& side_pulled,
+void add_radial(const SO2Shape& shape, const FrameSide<T>& side, const T* z, const FrameSide<T>& side_pulled,
                 const T* pulled, T* s) {
   for (int m = 0; m <= shape.mmax; ++m)
     side.each_of_order(m, z, [&](std::size_t k, Index, const T* zp, const T* zm) {
@@ -247,6 +252,8 @@ class RowSums {
     for (std::size_t k = 0; out && k + 1 < begin.size(); ++k)
       if (begin[k] == begin[k + 1]) std::fill_n(out + static_cast<Index>(k) * dim, dim, T(0));
   }
+  // The row of the edge at that position, where edges have rows of their own.
+  T* own(Index position) const { return out_ + rows_[rows_.inverse()[position]] * dim_; }
   // Where block b adds for the row of the edge at position `position` of the sorted edges. `fresh`: the first
   // time for this position.
   T* target(Index b, Index position, bool fresh = true) {
