@@ -18,7 +18,7 @@ using View = Eigen::Map<const Eigen::ArrayXd>;
 
 // Clenshaw's recurrence for one series, `strip` points at a time, in registers.
 void clenshaw(const std::vector<double>& c, const double* x, Index n, double* y) {
-  using V = vector_of<double>::type;
+  using V = vector_of<double, 64>::type;
   constexpr Index lanes = 8, together = 4, width = lanes * together;
   for (Index first = 0; first < n; first += width) {
     double in[width] = {}, out[width];

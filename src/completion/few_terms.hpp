@@ -9,7 +9,7 @@ namespace cartan::completion {
 
 class FewTerms {
  public:
-  using V = vector_of<double>::type;
+  using V = vector_of<double, 64>::type;
   /// Whether the format is of this kind.
   static bool fits(const Parts& parts) { return parts.canonical() && parts.width[0] <= 8; }
 
@@ -42,7 +42,7 @@ class FewTerms {
     const std::int32_t* index;
   };
   std::vector<Mode> modes_;
-  Part<double> part_;
+  Part<double, 64> part_;
 };
 
 }  // namespace cartan::completion

@@ -6,7 +6,7 @@ namespace cartan::completion {
 
 namespace {
 
-using V = vector_of<double>::type;
+using V = vector_of<double, 64>::type;
 constexpr Index lanes = 8;
 
 // The natural logarithm of normal numbers > 0: x = 2^e q with q within sqrt(1/2) and sqrt(2), and with

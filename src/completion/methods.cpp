@@ -52,7 +52,7 @@ std::unique_ptr<Method> make_method(const std::string& name) {
 namespace {
 
 double largest_size(Span<const double> values) {
-  using V = vector_of<double>::type;
+  using V = Register<double>;
   V most{};
   double rest = 0;
   for_strips<double>(static_cast<Index>(values.size()), [&]<class T>(T, Index n) {
@@ -62,7 +62,8 @@ double largest_size(Span<const double> values) {
     else
       rest = std::max(rest, size);
   });
-  for (int lane = 0; lane < 8; ++lane) rest = std::max(rest, static_cast<double>(most[lane]));
+  for (Index lane = 0; lane < register_lanes<double>; ++lane)
+    rest = std::max(rest, static_cast<double>(most[lane]));
   return rest;
 }
 

@@ -11,7 +11,7 @@
 
 namespace cartan::completion::dense {
 
-using V = vector_of<double>::type;
+using V = vector_of<double, 64>::type;
 constexpr Index lanes = 8;
 
 inline Index whole(Index n) {

@@ -11,7 +11,7 @@ namespace cartan::completion {
 namespace {
 
 double dot(const double* a, const double* b, Index n) {
-  using V = vector_of<double>::type;
+  using V = vector_of<double, 64>::type;
   Index k = 0;
   double s = 0;
   if (n >= 8) {

@@ -17,7 +17,7 @@ namespace cartan::completion {
 namespace {
 constexpr Index chunk = 64;  // entries whose design vectors are taken together
 constexpr Index eight = 8;   // rows that are solved together
-using Eight = vector_of<double>::type;
+using Eight = vector_of<double, 64>::type;
 }  // namespace
 
 RowAls::RowAls(const SparseTensor& x, const LossFunction& loss, const Penalties& penalties,

@@ -11,8 +11,7 @@
 
 namespace cartan {
 
-// Bytes of a register of the processor. Vectors of 64 bytes are right everywhere, but where a processor has
-// none GCC keeps them in memory: loops that hold sums in registers take Register.
+// Bytes of a register of the processor. Longer vectors are right everywhere, but GCC keeps them in memory.
 #if defined(__AVX512F__)
 inline constexpr int register_bytes = 64;
 #elif defined(__AVX__)
@@ -27,7 +26,7 @@ inline constexpr int register_count = 32;
 inline constexpr int register_count = 16;
 #endif
 
-template <class T, int bytes = 64>
+template <class T, int bytes = register_bytes>
 struct vector_of {
   typedef T type __attribute__((vector_size(bytes)));
 };
@@ -54,24 +53,24 @@ inline V shuffle(const V& a, const V& b) {
   return __builtin_shufflevector(a, b, lanes...);
 }
 
-// body(V{}, f) for every strip of channels: V is a vector of 64 bytes, then T for what is left.
+// body(V{}, f) for every strip of channels: V is a register, then T for what is left.
 template <class T, class Body>
 inline void for_strips(Index channels, Body&& body) {
-  using V = typename vector_of<T>::type;
-  constexpr Index width = 64 / sizeof(T);
+  using V = Register<T>;
+  constexpr Index width = register_lanes<T>;
   Index f = 0;
   for (; f + width <= channels; f += width) body(V{}, f);
   for (; f < channels; ++f) body(T{}, f);
 }
 
 // Access to a vector of channels: all of them, or the first few, the others being zero.
-template <class T, int bytes = 64>
+template <class T, int bytes = register_bytes>
 struct Whole {
   using V = typename vector_of<T, bytes>::type;
   V load(const T* p) const { return cartan::load<V>(p); }
   void store(T* p, const V& v) const { cartan::store(p, v); }
 };
-template <class T, int bytes = 64>
+template <class T, int bytes = register_bytes>
 struct Part {
   using V = typename vector_of<T, bytes>::type;
   unsigned count;
@@ -131,7 +130,7 @@ template <class T>
 using PartRegister = Part<T, register_bytes>;
 
 // body(access, f) for every vector of channels, the last one in part: access.load and access.store.
-template <class T, int bytes = 64, class Body>
+template <class T, int bytes = register_bytes, class Body>
 inline void for_registers(Index channels, Body&& body) {
   constexpr Index width = bytes / sizeof(T);
   Index f = 0;

@@ -19,7 +19,7 @@ namespace cartan::functional {
 /// second moments, a >= b, then the means; what is over is zero.
 class Moments2 {
  public:
-  using Vector = vector_of<double>::type;
+  using Vector = vector_of<double, 64>::type;
   static constexpr int width = 8;
 
   Moments2() = default;

@@ -10,7 +10,7 @@ namespace cartan::linalg {
 namespace {
 
 template <class T>
-constexpr Index lanes = 64 / sizeof(T);
+constexpr Index lanes = register_lanes<T>;
 
 /// y[b, :] = sum_k x[b, k] u[k, :] for B rows and W vectors of columns, in registers. The next B rows are
 /// fetched on the way: a row is too short for the hardware to guess.
@@ -110,7 +110,7 @@ template <class T>
 Projection project_rows(const T* x, Index rows, const Matrix& u, T* y, Residual how) {
   if (sizeof(T) == 4 && how == Residual::by_norms) how = Residual::formed;
   constexpr Index L = lanes<T>;
-  constexpr int B = 12;
+  constexpr int B = register_count >= 32 ? 12 : 6;  // two sums a row
   const Index n = u.rows, r = u.cols;
   const Bases s{n, r, (r + L - 1) / L * L, (n + L - 1) / L * L};
   std::vector<T> basis(static_cast<std::size_t>(n * s.padded)),

@@ -11,6 +11,7 @@ namespace cartan::linalg {
 namespace {
 
 constexpr Index tile_rows = 64, tile_columns = 512;
+constexpr int most_rows = register_count >= 32 ? 12 : 6;  // of two sums each, in registers
 
 /// y[b, :] += sum_i u[i, b] x[i, :] for B rows of y, `count` rows of x and two vectors of columns, in
 /// registers.
@@ -39,8 +40,10 @@ void combine(const T* x, Index x_stride, Index count, const T* u, Index u_stride
 template <class V, class T>
 void combine_all(const T* x, Index x_stride, Index count, const T* u, Index r, T* y, Index y_stride) {
   Index c = 0;
-  for (; c + 12 <= r; c += 12) combine<V, 12>(x, x_stride, count, u + c, r, y + c * y_stride, y_stride);
-  for (; c + 8 <= r; c += 8) combine<V, 8>(x, x_stride, count, u + c, r, y + c * y_stride, y_stride);
+  for (; c + most_rows <= r; c += most_rows)
+    combine<V, most_rows>(x, x_stride, count, u + c, r, y + c * y_stride, y_stride);
+  if constexpr (most_rows > 8)
+    for (; c + 8 <= r; c += 8) combine<V, 8>(x, x_stride, count, u + c, r, y + c * y_stride, y_stride);
   for (; c + 4 <= r; c += 4) combine<V, 4>(x, x_stride, count, u + c, r, y + c * y_stride, y_stride);
   for (; c < r; ++c) combine<V, 1>(x, x_stride, count, u + c, r, y + c * y_stride, y_stride);
 }
@@ -127,7 +130,7 @@ Projection project_tile(const T* x, Index n, Index stride, Index columns, const 
   if (how == Residual::by_norms) p.residual = p.square - squares(y, y_stride, r, columns);
   if (how != Residual::formed) return p;
   for_pairs<T>(columns, [&]<class V>(V, Index j) {
-    constexpr int B = 12;
+    constexpr int B = most_rows;
     Index i = 0;
     for (; i + B <= n; i += B)
       p.residual += total<T>(left_behind<V, B>(x + i * stride + j, stride, u + i * r, r, y + j, y_stride));

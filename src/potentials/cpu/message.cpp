@@ -114,7 +114,7 @@ struct EmbeddingKernels {
   template <class T>
   void by_y(const T* w, const T* z, const T* x, T* y, Index channels) const {
     const Index plane = n_->atoms * channels;
-    constexpr Index width = 64 / sizeof(T);
+    constexpr Index width = register_lanes<T>;
     using Strip = typename vector_of<T>::type;
     const Index whole = channels / width * width;
     parallel_for(n_->pairs + 1, pair_grain, [&](Index b, Index e) {

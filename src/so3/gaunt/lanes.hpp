@@ -13,7 +13,7 @@
 namespace cartan::so3 {
 
 template <class T>
-inline constexpr Index vector_width = 64 / sizeof(T);
+inline constexpr Index vector_width = register_lanes<T>;
 template <class T>
 inline constexpr Index lane_width = 2 * vector_width<T>;
 
@@ -71,10 +71,10 @@ class LaneView {
     if (channels_ < w || first >= lanes()) return;
     const char* x =
         reinterpret_cast<const char*>(data_ + first / channels_ * rows_ * channels_ + first % channels_);
-    for (Index r = 0; r < rows_; ++r) {
-      __builtin_prefetch(x + r * channels_ * static_cast<Index>(sizeof(T)), std::is_const_v<T> ? 0 : 1);
-      __builtin_prefetch(x + r * channels_ * static_cast<Index>(sizeof(T)) + 64, std::is_const_v<T> ? 0 : 1);
-    }
+    constexpr Index size = sizeof(T), line = 64;
+    for (Index r = 0; r < rows_; ++r)
+      for (Index byte = 0; byte < w * size; byte += line)
+        __builtin_prefetch(x + r * channels_ * size + byte, std::is_const_v<T> ? 0 : 1);
   }
 
   void store_block(Index first, const T* in) const {

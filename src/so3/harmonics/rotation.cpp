@@ -101,7 +101,7 @@ Arrays RotationOuter::eval_cpu(const Arrays& in) const {
     T* d = out.mutable_data<T>();
     parallel_for(n, std::max<Index>(1, 2048 / (copies * dim)), [&](Index begin, Index end) {
       using Strip = typename vector_of<T>::type;
-      constexpr Index lanes = 64 / sizeof(T);
+      constexpr Index lanes = register_lanes<T>;
       for (Index s = begin; s < end; ++s)
         for (Index row = s * copies; row < (s + 1) * copies; ++row)
           for (std::size_t t = 0; t < irreps_.size(); ++t) {

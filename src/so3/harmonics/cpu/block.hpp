@@ -1,21 +1,21 @@
 #pragma once
-// Blocks of points side by side in the lanes of a vector: one vector of 64 bytes a quantity, and the
-// transposes between such blocks and row-major arrays.
+// Blocks of points side by side in the lanes of a vector: one vector a quantity, and the transposes between
+// such blocks and row-major arrays.
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
 
 #include "core/simd.hpp"
 
 namespace cartan::so3 {
 
+// A register; two where they hold less than the four numbers that transposes move.
+inline constexpr int point_bytes = std::max(register_bytes, 32);
 template <class T>
-using PointLanes = typename vector_of<T>::type;
+using PointLanes = typename vector_of<T, point_bytes>::type;
 template <class T>
-inline constexpr int lane_count = 64 / static_cast<int>(sizeof(T));
+inline constexpr int lane_count = point_bytes / static_cast<int>(sizeof(T));
 
 namespace detail {
 
@@ -51,7 +51,7 @@ inline void transpose4(const double* in, Index si, double* out, Index so) {
   }
 }
 #ifdef __AVX512F__
-// The same for i, j < 64 / sizeof(T): pieces of 16 bytes are put in their lanes as they are loaded, which
+// The same for all lanes: pieces of 16 bytes are put in their lanes as they are loaded, which
 // leaves exchanges inside the lanes.
 inline void transpose_lanes(const float* in, Index si, float* out, Index so) {
   for (int h = 0; h < 16; h += 4) {
@@ -174,9 +174,14 @@ inline void store_points(const Point<T>& p, T* xyz) {
 /// Whether a comparison holds in every lane.
 template <class Mask>
 inline bool all_true(const Mask& mask) {
-  typedef detail::small_vector<long long, 8>::type Long8;
-  const auto a = reinterpret_cast<Long8>(mask);
-  const auto b = __builtin_shufflevector(a, a, 0, 1, 2, 3) & __builtin_shufflevector(a, a, 4, 5, 6, 7);
+  constexpr int n = sizeof(Mask) / sizeof(long long);
+  const auto a = reinterpret_cast<typename detail::small_vector<long long, n>::type>(mask);
+  const auto b = [&] {
+    if constexpr (n == 8)
+      return __builtin_shufflevector(a, a, 0, 1, 2, 3) & __builtin_shufflevector(a, a, 4, 5, 6, 7);
+    else
+      return a;
+  }();
   const auto c = __builtin_shufflevector(b, b, 0, 1) & __builtin_shufflevector(b, b, 2, 3);
   return (c[0] & c[1]) == -1;
 }

@@ -151,7 +151,7 @@ class OutRows {
   void finish() {
     move(lines_);
     if (carry_ > skip_) std::copy(half(half_) + skip_, half(half_) + carry_, target_ + skip_);
-#ifdef __AVX512F__
+#ifdef __AVX__
     if (past_caches_) _mm_sfence();
 #endif
   }
@@ -172,10 +172,15 @@ class OutRows {
       skip_ = 0;
       from += lane_count<T>, to += lane_count<T>;
     }
-#ifdef __AVX512F__
+#ifdef __AVX__
     if (past_caches_) {
-      for (; to != target_; from += lane_count<T>, to += lane_count<T>)
+      for (; to != target_; from += lane_count<T>, to += lane_count<T>) {
+#ifdef __AVX512F__
         _mm512_stream_si512(reinterpret_cast<__m512i*>(to), load<__m512i>(from));
+#else
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(to), load<__m256i>(from));
+#endif
+      }
       return;
     }
 #endif
