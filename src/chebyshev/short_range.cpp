@@ -18,8 +18,8 @@ using View = Eigen::Map<const Eigen::ArrayXd>;
 
 // Clenshaw's recurrence for one series, `strip` points at a time, in registers.
 void clenshaw(const std::vector<double>& c, const double* x, Index n, double* y) {
-  using V = vector_of<double, 64>::type;
-  constexpr Index lanes = 8, together = 4, width = lanes * together;
+  using V = Register<double>;
+  constexpr Index lanes = register_lanes<double>, together = 4, width = lanes * together;
   for (Index first = 0; first < n; first += width) {
     double in[width] = {}, out[width];
     const Index count = std::min(width, n - first);

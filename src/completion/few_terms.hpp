@@ -1,5 +1,5 @@
 #pragma once
-// Entries of canonical formats of at most eight terms: a row of a factor is one register.
+// Entries of canonical formats of at most eight terms: a row of a factor is one vector of eight.
 
 #include "completion/mostly_known_kernels.hpp"
 #include "completion/parts.hpp"
@@ -9,7 +9,7 @@ namespace cartan::completion {
 
 class FewTerms {
  public:
-  using V = vector_of<double, 64>::type;
+  using V = EightDoubles;
   /// Whether the format is of this kind.
   static bool fits(const Parts& parts) { return parts.canonical() && parts.width[0] <= 8; }
 
@@ -42,7 +42,7 @@ class FewTerms {
     const std::int32_t* index;
   };
   std::vector<Mode> modes_;
-  Part<double, 64> part_;
+  PartPack<double, 8> part_;
 };
 
 }  // namespace cartan::completion

@@ -1,18 +1,18 @@
 #include "completion/losses.hpp"
 
-#include "completion/mostly_known_kernels.hpp"
+#include "core/simd.hpp"
 
 namespace cartan::completion {
 
 namespace {
 
-using V = vector_of<double, 64>::type;
-constexpr Index lanes = 8;
+using V = Register<double>;
+constexpr Index lanes = register_lanes<double>;
 
 // The natural logarithm of normal numbers > 0: x = 2^e q with q within sqrt(1/2) and sqrt(2), and with
 // s = (q - 1) / (q + 1) log q = 2 (s + s^3 / 3 + s^5 / 5 + ..), to two units in the last place.
 V log_of(const V& x) {
-  typedef std::int64_t Bits __attribute__((vector_size(64)));
+  typedef std::int64_t Bits __attribute__((vector_size(register_bytes)));
   constexpr std::int64_t root_of_half = 0x3fe6a09e667f3bcd;
   const Bits bits = (Bits)x, exponent = (bits - root_of_half) >> 52;
   const V q = (V)(bits - (exponent << 52)), s = (q - 1) / (q + 1), t = s * s;
@@ -35,7 +35,7 @@ double sum_of_losses(const LossFunction& loss, const double* y, const double* m,
       sum += 2 * (kept - load<V>(y + k) * log_of(kept));
     }
   for (; k < n; ++k) rest += loss(y[k], m[k]);
-  return dense::sum_of(sum) + rest;
+  return horizontal_sum<double>(sum) + rest;
 }
 
 }  // namespace cartan::completion

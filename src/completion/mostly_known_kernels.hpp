@@ -11,7 +11,7 @@
 
 namespace cartan::completion::dense {
 
-using V = vector_of<double, 64>::type;
+using V = EightDoubles;
 constexpr Index lanes = 8;
 
 inline Index whole(Index n) {
@@ -78,6 +78,14 @@ inline unsigned zero_nans(double* x) {
   const __mmask8 bits = _mm512_cmp_pd_mask((__m512d)v, (__m512d)v, _CMP_UNORD_Q);
   store(x, (V)_mm512_maskz_mov_pd(static_cast<__mmask8>(~bits), (__m512d)v));
   return bits;
+#elif defined(__AVX__)
+  unsigned bits = 0;
+  for (int half = 0; half < 2; ++half) {
+    const __m256d v = _mm256_loadu_pd(x + 4 * half), nan = _mm256_cmp_pd(v, v, _CMP_UNORD_Q);
+    _mm256_storeu_pd(x + 4 * half, _mm256_andnot_pd(nan, v));
+    bits |= static_cast<unsigned>(_mm256_movemask_pd(nan)) << (4 * half);
+  }
+  return bits;
 #else
   unsigned bits = 0;
   for (int e = 0; e < lanes; ++e) {
@@ -116,10 +124,31 @@ inline V sum_of_rows(const double* x, Index width, const std::int32_t* first, co
 }
 
 // horizontal_sum(), the same bits, in registers: through memory dots() takes half as long again.
-inline double sum_of(V v) {
-  v += shuffle<4, 5, 6, 7, 0, 1, 2, 3>(v, v);
-  v += shuffle<2, 3, 0, 1, 6, 7, 4, 5>(v, v);
-  return v[0] + v[1];
+template <class P>
+inline double sum_of(P v) {
+  if constexpr (register_lanes<double> == 8) {
+    v += shuffle<4, 5, 6, 7, 0, 1, 2, 3>(v, v);
+    v += shuffle<2, 3, 0, 1, 6, 7, 4, 5>(v, v);
+    return v[0] + v[1];
+  } else if constexpr (register_lanes<double> == 4) {
+    Register<double> half = v.piece[0] + v.piece[1];
+    half += shuffle<2, 3, 0, 1>(half, half);
+    return half[0] + half[1];
+  } else {
+    return horizontal_sum<double>(v);
+  }
+}
+
+// Of a register: zero but in the lanes whose bit is set.
+inline Register<double> chosen(const Register<double>& v, std::int64_t bits) {
+  typedef std::int64_t Bits __attribute__((vector_size(register_bytes)));
+  Bits bit;
+  for (int lane = 0; lane < register_lanes<double>; ++lane) bit[lane] = std::int64_t{1} << lane;
+  return (Register<double>)((Bits)v & ((bit & bits) != 0));
+}
+template <int n>
+inline Registers<double, n> chosen(const Registers<double, n>& v, std::int64_t bits) {
+  return v.each([&](int k) { return chosen(v.piece[k], bits >> (k * register_lanes<double>)); });
 }
 
 // y (L, R) = x b^T for L rows of x (L, n), b (R, n).
@@ -143,14 +172,12 @@ void dots(const double* x, Index n, const double* b, double* y) {
 template <int R>
 double square_of_row(const double* x, const std::uint8_t* known, Index n, const double* u, const double* b,
                      Index r_) {
-  typedef std::int64_t Bits __attribute__((vector_size(64)));
-  constexpr Bits bit{1, 2, 4, 8, 16, 32, 64, 128};
   const Index r = R ? R : r_;
   V sum{};
   for (Index c = 0; c < n; c += lanes) {
     V e = load<V>(x + c);
     for (Index q = 0; q < r; ++q) e -= u[q] * load<V>(b + q * n + c);
-    e = (V)((Bits)e & ((bit & static_cast<std::int64_t>(known[c / lanes])) != 0));
+    e = chosen(e, known[c / lanes]);
     sum += e * e;
   }
   return sum_of(sum);

@@ -11,12 +11,13 @@ namespace cartan::completion {
 namespace {
 
 double dot(const double* a, const double* b, Index n) {
-  using V = vector_of<double, 64>::type;
+  using V = Register<double>;
+  constexpr Index lanes = register_lanes<double>;
   Index k = 0;
   double s = 0;
-  if (n >= 8) {
+  if (n >= lanes) {
     V sum{};
-    for (; k + 8 <= n; k += 8) sum += load<V>(a + k) * load<V>(b + k);
+    for (; k + lanes <= n; k += lanes) sum += load<V>(a + k) * load<V>(b + k);
     s = horizontal_sum<double>(sum);
   }
   for (; k < n; ++k) s += a[k] * b[k];

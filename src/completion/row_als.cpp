@@ -15,9 +15,9 @@
 namespace cartan::completion {
 
 namespace {
-constexpr Index chunk = 64;  // entries whose design vectors are taken together
-constexpr Index eight = 8;   // rows that are solved together
-using Eight = vector_of<double, 64>::type;
+constexpr Index chunk = 64;                      // entries whose design vectors are taken together
+constexpr Index lanes = register_lanes<double>;  // rows that are solved together
+using Lanes = Register<double>;
 }  // namespace
 
 RowAls::RowAls(const SparseTensor& x, const LossFunction& loss, const Penalties& penalties,
@@ -108,23 +108,23 @@ void coordinates_in_turn(const double* g, const double* b, Index p, double lasso
 double root(double v) {
   return std::sqrt(v);
 }
-Eight root(const Eight& v) {
-  double each[eight];
+Lanes root(const Lanes& v) {
+  double each[lanes];
   store(each, v);
   for (double& x : each) x = std::sqrt(x);
-  return load<Eight>(each);
+  return load<Lanes>(each);
 }
 bool positive(double v, double least) {
   return v > least && std::isfinite(v);
 }
-bool positive(const Eight& v, const Eight& least) {
+bool positive(const Lanes& v, const Lanes& least) {
   bool all = true;
-  for (Index lane = 0; lane < eight; ++lane) all = all && positive(v[lane], least[lane]);
+  for (Index lane = 0; lane < lanes; ++lane) all = all && positive(v[lane], least[lane]);
   return all;
 }
 
 // u from (g, b), g a lower triangle in rows of P, with a width that the compiler knows, of one row or of
-// eight: false where g is not positive definite.
+// a register: false where g is not positive definite.
 template <class T, int P>
 bool solve_few(const T* g, const T* b, T* u) {
   T l[P][P], by[P], x[P];
@@ -156,26 +156,26 @@ constexpr decltype(&solve_few<double, 1>) solves_few[] = {
     solve_few<double, 1>, solve_few<double, 2>, solve_few<double, 3>, solve_few<double, 4>,
     solve_few<double, 5>, solve_few<double, 6>, solve_few<double, 7>, solve_few<double, 8>};
 
-// Eight rows u (8, P) from g (8, P (P + 1) / 2), b (8, P) and a ridge for each column: false, and u as it
-// was, where a matrix is not positive definite.
+// Rows u (lanes, P) from g (lanes, P (P + 1) / 2), b (lanes, P) and a ridge for each column: false, and u as
+// it was, where a matrix is not positive definite.
 template <int P>
-bool solve_eight(const double* g, const double* b, const double* ridge, double* u) {
-  Eight left[P * P], right[P], x[P];
-  for (int lane = 0; lane < eight; ++lane) {
+bool solve_lanes(const double* g, const double* b, const double* ridge, double* u) {
+  Lanes left[P * P], right[P], x[P];
+  for (Index lane = 0; lane < lanes; ++lane) {
     for (int r = 0; r < P; ++r) {
       for (int q = 0; q <= r; ++q) left[r * P + q][lane] = *g++;
       right[r][lane] = *b++;
     }
   }
   for (int r = 0; r < P; ++r) left[r * P + r] += ridge[r];
-  if (!solve_few<Eight, P>(left, right, x)) return false;
-  for (int lane = 0; lane < eight; ++lane)
+  if (!solve_few<Lanes, P>(left, right, x)) return false;
+  for (Index lane = 0; lane < lanes; ++lane)
     for (int r = 0; r < P; ++r) *u++ = x[r][lane];
   return true;
 }
-constexpr decltype(&solve_eight<1>) solves_eight[] = {solve_eight<1>, solve_eight<2>, solve_eight<3>,
-                                                      solve_eight<4>, solve_eight<5>, solve_eight<6>,
-                                                      solve_eight<7>, solve_eight<8>};
+constexpr decltype(&solve_lanes<1>) solves_lanes[] = {solve_lanes<1>, solve_lanes<2>, solve_lanes<3>,
+                                                      solve_lanes<4>, solve_lanes<5>, solve_lanes<6>,
+                                                      solve_lanes<7>, solve_lanes<8>};
 
 // u from (g, b) exactly; g is kept.
 void solve_row(const double* g, const double* b, Index p, double* l, double* u) {
@@ -235,12 +235,12 @@ void RowAls::dense_part(Parts& parts, int k) {
   for (Index r = 0; r < p && together; ++r) ridge[r] = ridge_of(r);
   const Index grain = std::max<Index>(1, 200000 / (p * p * (p + 3)));
   for (Index parity = 0; parity < (smoothed ? 2 : 1); ++parity)
-    parallel_for(rows, (grain + eight - 1) / eight * eight, [&](Index b, Index e) {
+    parallel_for(rows, (grain + lanes - 1) / lanes * lanes, [&](Index b, Index e) {
       Room room(p, 1);
       for (Index i = b; i < e; ++i) {
-        if (together && i + eight <= e &&
-            solves_eight[p - 1](normal_.data() + i * h, right_.data() + i * p, ridge, parts.row(k, i))) {
-          i += eight - 1;
+        if (together && i + lanes <= e &&
+            solves_lanes[p - 1](normal_.data() + i * h, right_.data() + i * p, ridge, parts.row(k, i))) {
+          i += lanes - 1;
           continue;
         }
         if (smoothed && i % 2 != parity) continue;

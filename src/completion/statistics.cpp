@@ -18,8 +18,8 @@ namespace {
 // Of the squares of f(n, V) over vectors V and single numbers, by fixed blocks.
 template <class F>
 double squares_of(Index n, const F& f) {
-  using V = vector_of<double, 64>::type;
-  constexpr Index block = 4096, lanes = 8, strips = 4;
+  using V = Register<double>;
+  constexpr Index block = 4096, lanes = register_lanes<double>, strips = 4;
   const auto of = [&](Index b, Index e) {
     V s[strips] = {};
     double rest = 0;

@@ -37,7 +37,7 @@ void Walk::set_factor(int level, const double* rows) {
 // Columns [first, first + 8 blocks) of all rows.
 template <int blocks>
 struct Walk::Step {
-  using V = vector_of<double, 64>::type;
+  using V = EightDoubles;
   static constexpr int width = 8 * blocks;
   struct Row {
     V v[blocks];

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #ifdef __AVX__
 #include <immintrin.h>
 #endif
@@ -45,6 +46,48 @@ template <class V, class T>
 inline void store(T* p, const V& v) {
   std::memcpy(p, &v, sizeof(V));
 }
+
+// `lanes` numbers in as many registers as they take, with the operators of a vector.
+template <class T, int lanes>
+struct Registers {
+  static constexpr int pieces = lanes / register_lanes<T>;
+  Register<T> piece[pieces];
+
+  T operator[](Index lane) const { return piece[lane / register_lanes<T>][lane % register_lanes<T>]; }
+  template <class F>
+  static Registers each(F&& f) {
+    Registers r;
+    for (int k = 0; k < pieces; ++k) r.piece[k] = f(k);
+    return r;
+  }
+  friend Registers operator-(const Registers& a) {
+    return each([&](int k) { return -a.piece[k]; });
+  }
+#define CARTAN_OPERATOR(op)                                              \
+  friend Registers operator op(const Registers& a, const Registers& b) { \
+    return each([&](int k) { return a.piece[k] op b.piece[k]; });        \
+  }                                                                      \
+  friend Registers operator op(const Registers& a, T b) {                \
+    return each([&](int k) { return a.piece[k] op b; });                 \
+  }                                                                      \
+  friend Registers operator op(T a, const Registers& b) {                \
+    return each([&](int k) { return a op b.piece[k]; });                 \
+  }                                                                      \
+  Registers& operator op##=(const Registers& b) {                        \
+    return *this = *this op b;                                           \
+  }                                                                      \
+  Registers& operator op##=(T b) {                                       \
+    return *this = *this op b;                                           \
+  }
+  CARTAN_OPERATOR(+)
+  CARTAN_OPERATOR(-)
+  CARTAN_OPERATOR(*)
+  CARTAN_OPERATOR(/)
+#undef CARTAN_OPERATOR
+};
+template <class T, int lanes>
+using Pack = std::conditional_t<lanes == register_lanes<T>, Register<T>, Registers<T, lanes>>;
+using EightDoubles = Pack<double, 8>;
 
 // The lanes of a and b by number, those of b counted on from those of a: one instruction where the processor
 // has it.
@@ -122,6 +165,32 @@ struct Part {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first));
   }
 #endif
+};
+
+// Access to a pack: the first few numbers, the others being zero.
+template <class T, int lanes>
+struct PartPack {
+  using V = Pack<T, lanes>;
+  unsigned count;
+  V load(const T* p) const {
+    if constexpr (lanes == register_lanes<T>)
+      return Part<T>{count}.load(p);
+    else
+      return V::each([&](int k) { return part(k).load(p + k * register_lanes<T>); });
+  }
+  void store(T* p, const V& v) const {
+    if constexpr (lanes == register_lanes<T>)
+      Part<T>{count}.store(p, v);
+    else
+      for (int k = 0; k < V::pieces; ++k) part(k).store(p + k * register_lanes<T>, v.piece[k]);
+  }
+
+ private:
+  Part<T> part(int k) const {
+    constexpr unsigned n = register_lanes<T>;
+    const unsigned before = static_cast<unsigned>(k) * n;
+    return {count <= before ? 0u : count - before < n ? count - before : n};
+  }
 };
 
 template <class T>

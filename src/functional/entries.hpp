@@ -15,11 +15,11 @@
 
 namespace cartan::functional {
 
-/// E[u_a] and E[u_a u_b] for the coordinates of every mode, in rows of whole vector registers: first the
+/// E[u_a] and E[u_a u_b] for the coordinates of every mode, in rows of whole vectors of eight: first the
 /// second moments, a >= b, then the means; what is over is zero.
 class Moments2 {
  public:
-  using Vector = vector_of<double, 64>::type;
+  using Vector = EightDoubles;
   static constexpr int width = 8;
 
   Moments2() = default;

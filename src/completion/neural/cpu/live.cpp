@@ -9,8 +9,8 @@
 namespace cartan::completion {
 namespace {
 
-constexpr Index lanes = 16;
-typedef std::uint32_t Bits __attribute__((vector_size(64)));
+constexpr Index lanes = register_bytes / 4;
+typedef std::uint32_t Bits __attribute__((vector_size(register_bytes)));
 
 // Rows of a copy that are worth a thread.
 Index grain_of(Index columns) {
