@@ -1,5 +1,6 @@
 #pragma once
-// Loops over feature channels in whole vector registers, with a scalar tail: one body for both.
+// Vectors of the size of the processor's registers, and loops over channels in them. Longer vectors would be
+// right everywhere, but GCC keeps them in memory: sums in them took ten times as long.
 
 #include <cstdint>
 #include <cstring>
@@ -12,7 +13,7 @@
 
 namespace cartan {
 
-// Bytes of a register of the processor. Longer vectors are right everywhere, but GCC keeps them in memory.
+// Bytes of a register of the processor.
 #if defined(__AVX512F__)
 inline constexpr int register_bytes = 64;
 #elif defined(__AVX__)
@@ -27,12 +28,14 @@ inline constexpr int register_count = 32;
 inline constexpr int register_count = 16;
 #endif
 
-template <class T, int bytes = register_bytes>
-struct vector_of {
-  typedef T type __attribute__((vector_size(bytes)));
-};
+namespace detail {
 template <class T>
-using Register = typename vector_of<T, register_bytes>::type;
+struct register_of {
+  typedef T type __attribute__((vector_size(register_bytes)));
+};
+}  // namespace detail
+template <class T>
+using Register = typename detail::register_of<T>::type;
 template <class T>
 inline constexpr Index register_lanes = register_bytes / static_cast<Index>(sizeof(T));
 
@@ -106,19 +109,18 @@ inline void for_strips(Index channels, Body&& body) {
   for (; f < channels; ++f) body(T{}, f);
 }
 
-// Access to a vector of channels: all of them, or the first few, the others being zero.
-template <class T, int bytes = register_bytes>
+// Access to a register of channels: all of them, or the first few, the others being zero.
+template <class T>
 struct Whole {
-  using V = typename vector_of<T, bytes>::type;
+  using V = Register<T>;
   V load(const T* p) const { return cartan::load<V>(p); }
   void store(T* p, const V& v) const { cartan::store(p, v); }
 };
-template <class T, int bytes = register_bytes>
+template <class T>
 struct Part {
-  using V = typename vector_of<T, bytes>::type;
+  using V = Register<T>;
   unsigned count;
-#ifdef __AVX512F__
-  static_assert(bytes == 64);
+#if defined(__AVX512F__)
   V load(const T* p) const {
     if constexpr (sizeof(T) == 4)
       return (V)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
@@ -131,38 +133,34 @@ struct Part {
     else
       _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1), (__m512d)v);
   }
-#else
+#elif defined(__AVX__)
   V load(const T* p) const {
-#ifdef __AVX__
-    if constexpr (bytes == 32) {
-      if constexpr (sizeof(T) == 4)
-        return (V)_mm256_maskload_ps(p, mask());
-      else
-        return (V)_mm256_maskload_pd(p, mask());
-    }
-#endif
-    V v{};
-    std::memcpy(&v, p, count * sizeof(T));
-    return v;
+    if constexpr (sizeof(T) == 4)
+      return (V)_mm256_maskload_ps(p, mask());
+    else
+      return (V)_mm256_maskload_pd(p, mask());
   }
   void store(T* p, const V& v) const {
-#ifdef __AVX__
-    if constexpr (bytes == 32) {
-      if constexpr (sizeof(T) == 4)
-        return _mm256_maskstore_ps(p, mask(), (__m256)v);
-      else
-        return _mm256_maskstore_pd(p, mask(), (__m256d)v);
-    }
-#endif
-    std::memcpy(p, &v, count * sizeof(T));
+    if constexpr (sizeof(T) == 4)
+      _mm256_maskstore_ps(p, mask(), (__m256)v);
+    else
+      _mm256_maskstore_pd(p, mask(), (__m256d)v);
   }
-#endif
-#if defined(__AVX__) && !defined(__AVX512F__)
+
  private:
   __m256i mask() const {
     static constexpr std::int32_t lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
     const std::int32_t* first = lanes + 8 - count * (sizeof(T) / 4);
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first));
+  }
+#else
+  V load(const T* p) const {
+    V v{};
+    std::memcpy(&v, p, count * sizeof(T));
+    return v;
+  }
+  void store(T* p, const V& v) const {
+    std::memcpy(p, &v, count * sizeof(T));
   }
 #endif
 };
@@ -193,18 +191,13 @@ struct PartPack {
   }
 };
 
-template <class T>
-using WholeRegister = Whole<T, register_bytes>;
-template <class T>
-using PartRegister = Part<T, register_bytes>;
-
-// body(access, f) for every vector of channels, the last one in part: access.load and access.store.
-template <class T, int bytes = register_bytes, class Body>
+// body(access, f) for every register of channels, the last one in part: access.load and access.store.
+template <class T, class Body>
 inline void for_registers(Index channels, Body&& body) {
-  constexpr Index width = bytes / sizeof(T);
+  constexpr Index width = register_lanes<T>;
   Index f = 0;
-  for (; f + width <= channels; f += width) body(Whole<T, bytes>{}, f);
-  if (f < channels) body(Part<T, bytes>{static_cast<unsigned>(channels - f)}, f);
+  for (; f + width <= channels; f += width) body(Whole<T>{}, f);
+  if (f < channels) body(Part<T>{static_cast<unsigned>(channels - f)}, f);
 }
 
 template <class T, class V>

@@ -16,7 +16,7 @@ constexpr Index lanes = register_lanes<T>;
 /// fetched on the way: a row is too short for the hardware to guess.
 template <class T, int B, int W>
 void forward(const T* x, Index n, const T* u, Index u_stride, T* y, Index y_stride) {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   V sum[B][W] = {};
   for (Index start = 0; start < n; start += lanes<T>) {
     for (int b = 0; b < B; ++b) __builtin_prefetch(x + (B + b) * n + start);
@@ -35,7 +35,7 @@ void forward(const T* x, Index n, const T* u, Index u_stride, T* y, Index y_stri
 /// Sums of squares of x - y ut and of x for B rows of n elements, ut (r x n) with rows of whole vectors.
 template <class T, int B>
 Projection backward(const T* x, Index n, Index r, const T* ut, Index ut_stride, const T* y, Index y_stride) {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   V residual{}, square{};
   auto strip = [&](const T* from, Index x_stride, Index at) {
     V left[B];
@@ -67,7 +67,7 @@ Projection backward(const T* x, Index n, Index r, const T* ut, Index ut_stride, 
 /// Sum of squares of y and of x, for the norm difference.
 template <class T, int B>
 Projection squares(const T* x, Index n, Index r, const T* y, Index y_stride) {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   V square[4] = {};
   Index k = 0;
   for (; k + 4 * lanes<T> <= B * n; k += 4 * lanes<T>)

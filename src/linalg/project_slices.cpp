@@ -82,7 +82,7 @@ template <class T>
 double squares(const T* x, Index stride, Index rows, Index columns) {
   double all = 0;
   for (Index i = 0; i < rows; ++i) {
-    using V = typename vector_of<T>::type;
+    using V = Register<T>;
     constexpr Index L = sizeof(V) / sizeof(T);
     V sum{};
     Index j = 0;
@@ -108,7 +108,7 @@ void for_pairs(Index columns, const Body& body) {
     constexpr Index L = sizeof(V) / sizeof(T);
     for (; j + 2 * L <= columns; j += 2 * L) body(V{}, j);
   };
-  strips(typename vector_of<T>::type{});
+  strips(Register<T>{});
   strips(Half{});
   strips(Quarter{});
   strips(T{});

@@ -221,7 +221,7 @@ using GeluSlopeOf = std::conditional_t<std::is_same_v<T, float>, GeluSlope32, Ge
 // body(x, access, i) for all numbers of a row: whole registers of float32, single float64.
 template <class Body>
 inline void for_numbers(const float* x, Index n, Body&& body) {
-  for_registers<float, register_bytes>(n, [&](auto access, Index i) { body(access.load(x + i), access, i); });
+  for_registers<float>(n, [&](auto access, Index i) { body(access.load(x + i), access, i); });
 }
 struct One {
   double load(const double* p) const { return *p; }

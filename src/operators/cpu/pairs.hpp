@@ -68,8 +68,8 @@ inline Pair<T> load_some(const std::complex<T>* p, Index count) {
   constexpr int n = register_lanes<T>;
   const T* t = reinterpret_cast<const T*>(p);
   const int numbers = static_cast<int>(2 * count);
-  const V a = numbers < n ? PartRegister<T>{static_cast<unsigned>(numbers)}.load(t) : load<V>(t);
-  const V b = numbers > n ? PartRegister<T>{static_cast<unsigned>(numbers - n)}.load(t + n) : V{};
+  const V a = numbers < n ? Part<T>{static_cast<unsigned>(numbers)}.load(t) : load<V>(t);
+  const V b = numbers > n ? Part<T>{static_cast<unsigned>(numbers - n)}.load(t + n) : V{};
   using All = std::make_integer_sequence<int, n>;
   return {evens(a, b, All{}), odds(a, b, All{})};
 }

@@ -30,7 +30,7 @@ inline bool goes_past_caches([[maybe_unused]] Index rows, [[maybe_unused]] Index
 template <class Access, class T, class V>
 inline void store_past_caches(const Access& access, T* p, const V& v) {
 #ifdef __AVX__
-  if constexpr (std::is_same_v<Access, WholeRegister<T>>) {
+  if constexpr (std::is_same_v<Access, Whole<T>>) {
 #ifdef __AVX512F__
     if constexpr (sizeof(T) == 4)
       _mm512_stream_ps(p, (__m512)v);
@@ -139,12 +139,12 @@ inline void multiply(Index m, Index n, Index k, const Weights<T>& a, const T* b,
     j += registers * lanes;
   };
   if (m < 4)  // few rows: more points, or each sum waits for itself
-    while (j + 8 * lanes <= n) all(std::integral_constant<int, 8>{}, WholeRegister<T>{});
-  while (j + across * lanes <= n) all(std::integral_constant<int, across>{}, WholeRegister<T>{});
+    while (j + 8 * lanes <= n) all(std::integral_constant<int, 8>{}, Whole<T>{});
+  while (j + across * lanes <= n) all(std::integral_constant<int, across>{}, Whole<T>{});
   if (j == n) return;
-  const PartRegister<T> part{static_cast<unsigned>((n - j) % lanes)};
+  const Part<T> part{static_cast<unsigned>((n - j) % lanes)};
   with_count<across>((n - j + lanes - 1) / lanes, [&](auto registers) {
-    part.count == 0 ? all(registers, WholeRegister<T>{}) : all(registers, part);
+    part.count == 0 ? all(registers, Whole<T>{}) : all(registers, part);
   });
 }
 

@@ -219,7 +219,7 @@ class RealSeries {
             sum = u + v, difference = alone ? V{} : u - v;
           };
           for (Index j = 0; j < axis.terms; ++j)
-            for_registers<T, register_bytes>(count, [&](auto access, Index i) {
+            for_registers<T>(count, [&](auto access, Index i) {
               const Index at = j * w + column + i;
               V sum, difference, other_sum{}, other_difference{};
               sum_and_difference(access, j, i, sum, difference);
@@ -281,7 +281,7 @@ class RealSeries {
             if (a != b) past ? store_past_caches(access, b, even - odd) : access.store(b, even - odd);
           };
           for (Index j = 0; j < axis.terms; ++j)
-            for_registers<T, register_bytes>(numbers, [&](auto access, Index i) {
+            for_registers<T>(numbers, [&](auto access, Index i) {
               const Index at = j * w + column + i, k = t.n / 2 - j;
               const V e = load<V>(first + at), o = load<V>(first + part + at);
               if (!axis.folded) return put(access, j, i, e, o);

@@ -115,7 +115,7 @@ struct EmbeddingKernels {
   void by_y(const T* w, const T* z, const T* x, T* y, Index channels) const {
     const Index plane = n_->atoms * channels;
     constexpr Index width = register_lanes<T>;
-    using Strip = typename vector_of<T>::type;
+    using Strip = Register<T>;
     const Index whole = channels / width * width;
     parallel_for(n_->pairs + 1, pair_grain, [&](Index b, Index e) {
       for (Index row = b; row < e; ++row) {

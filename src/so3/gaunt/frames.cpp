@@ -34,7 +34,7 @@ std::shared_ptr<const LinearRows> all_j(int lmax) {
 template <class T>
 class BlockFrames {
   static constexpr Index w = lane_width<T>;
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   static constexpr Index n = vector_width<T>;
 
  public:

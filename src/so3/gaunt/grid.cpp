@@ -218,7 +218,7 @@ class TransformKernel final : public FormKernel<T> {
 
   // values[0] = the sum of the group's monomials; values[1] is scratch.
   void multiply(const Projection& group, T* values) const {
-    using V = typename vector_of<T>::type;
+    using V = Register<T>;
     const Index size = transform_->values_size();
     bool first = true;
     for (const Monomial& m : group.monomials) {

@@ -32,7 +32,7 @@ inline void transpose_stage(V* v, std::integer_sequence<int, k...> lanes) {
   if constexpr (step > 1) transpose_stage<step / 2>(v, lanes);
 }
 template <class T>
-inline void transpose(typename vector_of<T>::type* v) {
+inline void transpose(Register<T>* v) {
   constexpr int n = static_cast<int>(vector_width<T>);
   transpose_stage<n / 2>(v, std::make_integer_sequence<int, n>());
 }
@@ -106,7 +106,7 @@ class LaneView {
   // the rows into the next sample; at the end of the array, where it must not, numbers are moved one by one.
   void load_samples(Index first, Index count, std::remove_const_t<T>* out) const {
     using U = std::remove_const_t<T>;
-    using V = typename vector_of<U>::type;
+    using V = Register<U>;
     constexpr Index n = vector_width<U>, w = lane_width<U>;
     const T* x = data_ + first * rows_;
     const T* end = data_ + samples_ * rows_;
@@ -127,7 +127,7 @@ class LaneView {
   }
   // Full squares first; then the incomplete ones in the order of samples.
   void store_samples(Index first, Index count, const T* in) const {
-    using V = typename vector_of<T>::type;
+    using V = Register<T>;
     constexpr Index n = vector_width<T>, w = lane_width<T>;
     T* x = data_ + first * rows_;
     for (Index lane = 0; lane < count; lane += n)
@@ -158,7 +158,7 @@ class LaneView {
 // for every vector of a row.
 template <class T, class Body>
 inline void for_degrees(Index lmax, const T* weight, Body&& body) {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   constexpr Index w = lane_width<T>, n = vector_width<T>;
   for (Index l = 0; l <= lmax; ++l)
     for (Index v = 0; v < w; v += n) {
@@ -168,13 +168,13 @@ inline void for_degrees(Index lmax, const T* weight, Body&& body) {
 }
 template <class T>
 inline void multiply_degrees(Index lmax, const T* weight, const T* x, T* out) {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   for_degrees(lmax, weight, [&](const V& f, Index k) { store(out + k, V(f * load<V>(x + k))); });
 }
 // out += factor (weight o x); weight may be nullptr
 template <class T>
 inline void add_degrees(Index lmax, T factor, const T* weight, const T* x, T* out) {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   if (weight == nullptr) {
     for (Index k = 0; k < (lmax + 1) * (lmax + 1) * lane_width<T>; k += vector_width<T>)
       store(out + k, V(load<V>(out + k) + factor * load<V>(x + k)));
@@ -187,7 +187,7 @@ inline void add_degrees(Index lmax, T factor, const T* weight, const T* x, T* ou
 // out[l] += factor sum over m of x y
 template <class T>
 inline void dot_degrees(Index lmax, T factor, const T* x, const T* y, T* out) {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   constexpr Index w = lane_width<T>, n = vector_width<T>;
   for (Index l = 0; l <= lmax; ++l)
     for (Index v = 0; v < w; v += n) {
@@ -202,8 +202,8 @@ inline void dot_degrees(Index lmax, T factor, const T* x, const T* y, T* out) {
 // of b: b[v] points at vector v of row 0.
 template <class T, int M, int N>
 inline void multiply_tile(const T* a, Index lda, Index n, const T* const (&b)[N], Index ldb,
-                          typename vector_of<T>::type (&acc)[M][N]) {
-  using V = typename vector_of<T>::type;
+                          Register<T> (&acc)[M][N]) {
+  using V = Register<T>;
   for (Index k = 0; k < n; ++k) {
     V row[N];
     for (int v = 0; v < N; ++v) row[v] = load<V>(b[v] + k * ldb);

@@ -53,7 +53,7 @@ void BilinearRows::run(const T* x, const T* y, T* z) const {
 
 template <class T, int M>
 void BilinearRows::sum(const Tile& t, const T* x, const T* y, T* z) const {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   constexpr Index n = vector_width<T>, w = lane_width<T>;
   const T* value = values_.data<T>() + t.values;
   const auto* pair = pairs_.data() + t.pairs;

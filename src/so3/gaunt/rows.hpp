@@ -60,7 +60,7 @@ class LinearRows {
 
   template <class T>
   void run(const T* in, T* out) const {
-    using V = typename vector_of<T>::type;
+    using V = Register<T>;
     constexpr Index n = vector_width<T>, w = lane_width<T>;
     const T* value = value_.data<T>();
     for (int r = 0; r < rows_; ++r) {

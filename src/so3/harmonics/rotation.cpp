@@ -100,7 +100,7 @@ Arrays RotationOuter::eval_cpu(const Arrays& in) const {
     const T *y = in[0].data<T>(), *x = in[1].data<T>();
     T* d = out.mutable_data<T>();
     parallel_for(n, std::max<Index>(1, 2048 / (copies * dim)), [&](Index begin, Index end) {
-      using Strip = typename vector_of<T>::type;
+      using Strip = Register<T>;
       constexpr Index lanes = register_lanes<T>;
       for (Index s = begin; s < end; ++s)
         for (Index row = s * copies; row < (s + 1) * copies; ++row)

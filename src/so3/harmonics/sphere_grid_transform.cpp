@@ -76,7 +76,7 @@ GridTransform<T>::GridTransform(int n_theta, int n_phi, int lmax, bool derivativ
 
 template <class T>
 void GridTransform<T>::theta_values(int l, Derivative derivative, const T* x, T* work, T* f) const {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   constexpr Index n = vector_width<T>;
   for (int m = 0; m <= l; ++m) {
     const bool azimuthal = derivative == Derivative::azimuthal;
@@ -133,7 +133,7 @@ void GridTransform<T>::theta_values(int l, Derivative derivative, const T* x, T*
 
 template <class T>
 void GridTransform<T>::phi_values(int l, const T* f, T*, T* values) const {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   constexpr Index n = vector_width<T>, row = 2 * w;
   const Index k0 = count(l, 0), k1 = count(l, 1), k2 = count(l, 2), k3 = count(l, 3);
   const T *f0 = f, *f1 = f0 + k0 * row, *f2 = f1 + k1 * row, *f3 = f2 + k2 * row;
@@ -174,7 +174,7 @@ void GridTransform<T>::phi_values(int l, const T* f, T*, T* values) const {
 
 template <class T>
 void GridTransform<T>::phi_project(int l, T* values, T*, T* g) const {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   constexpr Index n = vector_width<T>, row = 2 * w;
   // the four images become the arguments of the four groups
   for (Index j = 0; j < quarter_; ++j)
@@ -212,7 +212,7 @@ void GridTransform<T>::phi_project(int l, T* values, T*, T* g) const {
 
 template <class T>
 void GridTransform<T>::theta_project(int l, T* g, T*, T* z) const {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
   constexpr Index n = vector_width<T>;
   const Index row = row_size(l);
   for (int m = 0; m <= l; ++m)

@@ -10,19 +10,21 @@
 
 namespace cartan::so3 {
 
-// A register; two where they hold less than the four numbers that transposes move.
-inline constexpr int point_bytes = std::max(register_bytes, 32);
-template <class T>
-using PointLanes = typename vector_of<T, point_bytes>::type;
-template <class T>
-inline constexpr int lane_count = point_bytes / static_cast<int>(sizeof(T));
-
 namespace detail {
-
 template <class T, int N>
 struct small_vector {
   typedef T type __attribute__((vector_size(N * sizeof(T))));
 };
+}  // namespace detail
+
+// A register; two where one holds less than the four numbers that transposes move.
+template <class T>
+inline constexpr int lane_count = std::max(register_bytes, 32) / static_cast<int>(sizeof(T));
+template <class T>
+using PointLanes = typename detail::small_vector<T, lane_count<T>>::type;
+
+namespace detail {
+
 typedef small_vector<double, 4>::type Double4;
 typedef small_vector<float, 4>::type Float4;
 typedef small_vector<double, 2>::type Double2;

@@ -239,7 +239,7 @@ void filter_backward(const FilterGroup& g, const BatchRows<T>& lanes, const T* m
 }
 
 template <class T>
-void filter_outer(const FilterGroup& g, const T* a, const T* c, const T* w, typename vector_of<T>::type* h) {
+void filter_outer(const FilterGroup& g, const T* a, const T* c, const T* w, Register<T>* h) {
   a += g.a.offset;
   c += g.c.offset;
   if (g.diagonal) return outer_diagonal(g, a, c, w, h);
@@ -277,7 +277,7 @@ void pair_weights(const Pairwise& pair, const T* x1, const T* x2, const T* c, T*
 #define CARTAN_INSTANTIATE(T)                                                                          \
   template void filter_forward(const FilterGroup&, const BatchRows<T>&, const T*);                     \
   template void filter_backward(const FilterGroup&, const BatchRows<T>&, const T*, bool, bool, bool);  \
-  template void filter_outer(const FilterGroup&, const T*, const T*, const T*, vector_of<T>::type*);   \
+  template void filter_outer(const FilterGroup&, const T*, const T*, const T*, Register<T>*);          \
   template void pair_forward(const std::vector<Pairwise::Term>&, Index, const ChannelBlock&, const T*, \
                              const ChannelBlock&, const T*, const T*, const ChannelBlock&, T*);        \
   template void pair_weights(const Pairwise&, const T*, const T*, const T*, T*, bool);

@@ -64,7 +64,7 @@ void filter_backward(const FilterGroup& g, const BatchRows<T>& lanes, const T* m
 
 // h[k, p, i] = sum over u of w_p[u] a[i, u] c[k, u] of one sample, registers not yet summed.
 template <class T>
-void filter_outer(const FilterGroup& g, const T* a, const T* c, const T* w, typename vector_of<T>::type* h);
+void filter_outer(const FilterGroup& g, const T* a, const T* c, const T* w, Register<T>* h);
 
 // out[target] += w sum of value p q
 template <class T>

@@ -16,7 +16,7 @@ constexpr Index sample_grain = 64;
 // One thread's work.
 template <class T>
 class TensorForm::Run {
-  using V = typename vector_of<T>::type;
+  using V = Register<T>;
 
  public:
   Run(const TensorForm& form, const Topology& t, const Rows<T>& in)
