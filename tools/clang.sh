@@ -14,7 +14,7 @@ command -v "$clang" >/dev/null || { echo "clang.sh: no $clang; install the packa
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# One line a source: directory, file, arguments. Precompiled headers are those of the other compiler.
+# One line a source: directory, file, arguments. Precompiled headers and --param are those of the other compiler.
 awk -F '": "' '
   function text(s) { sub(/",?$/, "", s); return s }
   /"directory":/ { directory = text($2) }
@@ -24,7 +24,7 @@ awk -F '": "' '
     gsub(/\\"/, "\"", command); gsub(/\\\\/, "\\", command)
     if (command ~ /^[^ ]*s?ccache /) sub(/^[^ ]* /, "", command)
     sub(/^[^ ]* /, "", command)
-    gsub(/-Winvalid-pch|-include [^ ]*cmake_pch\.hxx/, "", command)
+    gsub(/-Winvalid-pch|-include [^ ]*cmake_pch\.hxx|--param=[^ ]*/, "", command)
     sub(/ -o [^ ]* -c /, " ", command)
   }
   /"file":/ { if ((file = text($2)) ~ /\.cpp$/) print directory "\t" file "\t" command }
