@@ -79,16 +79,14 @@ class SO2Convolution {
   /// their channels. Both signs of m share it, as in EquiformerV2.
   Index radial_size() const;
 
-  /// @param x        (sender nodes, irreps_in().dim()); from frames (edges, in_frames(irreps_in(),
-  /// mmax).dim()),
-  ///                 the row that the edge's sender says
+  /// @param x        (sender nodes, irreps_in().dim()); from frames a row of in_frames(irreps_in(), mmax) an
+  ///                 edge, the one that the edge's sender says
   /// @param vectors  (edges, 3), of one sense for all edges; their lengths do not enter. One that is zero
   ///                 or not finite has no direction: std::invalid_argument
   /// @param weights  (weight_size()), channelwise (edges, weight_size())
   /// @param radial   (edges, radial_size()), multiplies z before the weights; empty: none
   /// @return (receiver nodes, irreps_out().dim()), to frames as x; differentiable by the four arrays to any
-  /// order (each order by
-  ///         the vectors doubles the work)
+  ///         order (each order by the vectors doubles the work)
   Array operator()(const EdgeList& edges, const Array& x, const Array& vectors, const Array& weights,
                    const Array& radial = {}) const;
 

@@ -21,14 +21,6 @@
 namespace cartan::potentials {
 namespace {
 
-// body(V{}, u) for every register of channels, then T for what is left: sums stay in them.
-template <class T, class Body>
-void for_registers_of(Index channels, Body&& body) {
-  Index u = 0;
-  for (; u + register_lanes<T> <= channels; u += register_lanes<T>) body(Register<T>{}, u);
-  for (; u < channels; ++u) body(T{}, u);
-}
-
 struct Gates {
   int lmax, mmax;  // orders |m| <= mmax
   Index channels;
@@ -62,11 +54,11 @@ struct Gates {
   // place of the first order and their number, that of the sigmoid and that of the gate.
   template <class T, class One, class Body>
   void each_strip(One&& one, Body&& body) const {
-    for_registers_of<T>(channels, one);
+    for_strips<T>(channels, one);
     const Index gates = functions();
     Index first = channels;
     for (int l = 1; l <= lmax; first += orders(l++) * channels)
-      for_registers_of<T>(channels, [&]<class V>(V zero, Index u) {
+      for_strips<T>(channels, [&]<class V>(V zero, Index u) {
         body(zero, first + u, orders(l), l * channels + u, gates + (l - 1) * channels + u);
       });
   }

@@ -36,10 +36,6 @@ SO2Side make_side(const Irreps& irreps, int mmax, bool parity, bool framed) {
   return side;
 }
 
-}  // namespace
-
-namespace {
-
 bool has_own_rows(const Indices& rows) {
   const auto& begin = rows.inverse_begin();
   for (std::size_t k = 0; k + 1 < begin.size(); ++k)

@@ -3,6 +3,7 @@
 // infinitesimal rotations of them.
 
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "cartan/so3/tables.hpp"
@@ -56,6 +57,15 @@ inline void combine_rows(const T* coefficient, Index row_step, Index step, Index
   for (int r = 0; r < R; ++r) result(r, sum[r]);
 }
 
+// f(count) with a count of 1 to `most` as a constant; of none nothing.
+template <int most, class F>
+inline void with_count(Index count, F&& f) {
+  [&]<int... n>(std::integer_sequence<int, n...>) {
+    static_cast<void>(((count == n + 1 && (f(std::integral_constant<int, n + 1>()), true)) || ...));
+  }
+  (std::make_integer_sequence<int, most>());
+}
+
 template <class V, class T, class Load, class Result>
 inline void combine(const T* coefficient, Index rows, Index row_step, Index step, Index n, Load&& x,
                     Result&& result) {
@@ -67,29 +77,7 @@ inline void combine(const T* coefficient, Index rows, Index row_step, Index step
   };
   for (Index first = 0, parts = (rows + most - 1) / most; parts > 0; --parts) {
     const Index count = (rows - first + parts - 1) / parts;
-    switch (count) {
-      case 7:
-        run(std::integral_constant<int, 7>(), first);
-        break;
-      case 6:
-        run(std::integral_constant<int, 6>(), first);
-        break;
-      case 5:
-        run(std::integral_constant<int, 5>(), first);
-        break;
-      case 4:
-        run(std::integral_constant<int, 4>(), first);
-        break;
-      case 3:
-        run(std::integral_constant<int, 3>(), first);
-        break;
-      case 2:
-        run(std::integral_constant<int, 2>(), first);
-        break;
-      default:
-        run(std::integral_constant<int, 1>(), first);
-        break;
-    }
+    with_count<most>(count, [&](auto number) { run(number, first); });
     first += count;
   }
 }
@@ -244,25 +232,8 @@ class FrameSide {
           }
           for (int i = 0; i < n; ++i) total[links[i].axis] += links[i].value * sum[i];
         };
-        switch (static_cast<int>(links.size()) - (roll || m == 0 ? 0 : 1)) {  // the one about y is the last
-          case 5:
-            run(std::integral_constant<int, 5>());
-            break;
-          case 4:
-            run(std::integral_constant<int, 4>());
-            break;
-          case 3:
-            run(std::integral_constant<int, 3>());
-            break;
-          case 2:
-            run(std::integral_constant<int, 2>());
-            break;
-          case 1:
-            run(std::integral_constant<int, 1>());
-            break;
-          default:
-            break;
-        }
+        // the one about y is the last
+        with_count<5>(static_cast<Index>(links.size()) - (roll || m == 0 ? 0 : 1), run);
       }
       for (int a : {0, 2, 1})
         if (a != 1 || roll) tau[a] += static_cast<double>(horizontal_sum<T>(total[a]));
