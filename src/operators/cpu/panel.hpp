@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "core/simd.hpp"
+#include "core/with_count.hpp"
 
 namespace cartan::operators {
 
@@ -61,15 +62,6 @@ constexpr int tall = register_count == 32 ? 8 : 6, across = register_count == 32
 // Points of such a strip.
 template <class T>
 constexpr Index strip_points = across* register_lanes<T>;
-
-// f(integral_constant of n), n in 1 .. most.
-template <int most, class F>
-inline void with_count(Index n, F&& f) {
-  const auto one_of = [&]<int... k>(std::integer_sequence<int, k...>) {
-    ((n == k + 1 ? f(std::integral_constant<int, k + 1>{}) : void()), ...);
-  };
-  one_of(std::make_integer_sequence<int, most>{});
-}
 
 // c (m, n) = [c +] a b for a matrix of weights a (m, k) with any strides and a tile b (k, n) of points:
 // `tall` rows of a by `across` registers of points at a time, with b as it lies in the caches. Without `add`,

@@ -3,10 +3,10 @@
 // infinitesimal rotations of them.
 
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "cartan/so3/tables.hpp"
+#include "core/with_count.hpp"
 #include "so3/harmonics/cpu/wigner_kernel.hpp"
 #include "so3/so2/cpu/gemm.hpp"
 
@@ -55,15 +55,6 @@ inline void combine_rows(const T* coefficient, Index row_step, Index step, Index
   }
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) result(r, sum[r]);
-}
-
-// f(count) with a count of 1 to `most` as a constant; of none nothing.
-template <int most, class F>
-inline void with_count(Index count, F&& f) {
-  [&]<int... n>(std::integer_sequence<int, n...>) {
-    static_cast<void>(((count == n + 1 && (f(std::integral_constant<int, n + 1>()), true)) || ...));
-  }
-  (std::make_integer_sequence<int, most>());
 }
 
 template <class V, class T, class Load, class Result>
