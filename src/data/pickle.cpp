@@ -100,6 +100,11 @@ class Pickle::Machine {
     v->items = std::move(items);
     return v;
   }
+  Value* make_tuple(Values items) {
+    Value* v = make_list(std::move(items));
+    v->integer = 1;
+    return v;
+  }
   Value* boolean(bool truth) {
     Value*& v = truths_[truth];
     if (!v) (v = make(Kind::boolean))->integer = truth;
@@ -136,6 +141,7 @@ class Pickle::Machine {
   void extend(Value* list, const Values& items);
   void set(Value* dict, const Values& items);
   Value* call(Value* function, Value* arguments);
+  Value* object(Value* type, Value* arguments);
   void build(Value* object, Value* state);
   Value* storage(Value* id);
   void check_no_cycles(const Value* root);
@@ -243,6 +249,17 @@ Value* Pickle::Machine::call(Value* function, Value* arguments) {
   const auto found = functions().find(function->text);
   if (found == functions().end()) damaged("calls " + printable(function->text) + ", which is not done");
   return (this->*found->second)(arguments->items);
+}
+
+// An object of a class that the caller names: a dict of what it is given as its state.
+Value* Pickle::Machine::object(Value* type, Value* arguments) {
+  if (type->kind != Kind::name || functions().count(type->text) > 0 ||
+      std::find(names_.begin(), names_.end(), type->text) == names_.end())
+    return call(type, arguments);
+  expect(arguments->kind == Kind::list && arguments->items.empty(), "an object is made of arguments");
+  Value* out = make(Kind::dict);
+  out->text = type->text;
+  return out;
 }
 
 Value* Pickle::Machine::ordered_dict(const Values& a) {
@@ -373,6 +390,10 @@ Value* Pickle::Machine::numpy_scalar(const Values& a) {
 }
 
 void Pickle::Machine::build(Value* object, Value* state) {
+  if (object->kind == Kind::dict && !object->text.empty()) {
+    expect(state->kind == Kind::dict, "the state of an object is no dict");
+    return set(object, state->items);
+  }
   if (object->kind == Kind::dict) return;  // the _metadata of a state dict
   if (object->kind == Kind::numpy_type) {
     expect(state->kind == Kind::list && state->items.size() >= 2 && state->items[1]->kind == Kind::text,
@@ -430,7 +451,7 @@ void Pickle::Machine::check_no_cycles(const Value* root) {
 
 const Value* Pickle::Machine::run() {
   Value* none = make(Kind::none);
-  Value* empty = make_list({});  // the one empty tuple
+  Value* empty = make_tuple({});  // the one empty tuple
   for (;;) {
     const auto op = static_cast<unsigned char>(take(1)[0]);
     switch (op) {
@@ -523,16 +544,16 @@ const Value* Pickle::Machine::run() {
         push(empty);
         break;
       case 0x85:
-        push(make_list(last(1)));
+        push(make_tuple(last(1)));
         break;
       case 0x86:
-        push(make_list(last(2)));
+        push(make_tuple(last(2)));
         break;
       case 0x87:
-        push(make_list(last(3)));
+        push(make_tuple(last(3)));
         break;
       case 't':
-        push(make_list(pop_to_mark()));
+        push(make_tuple(pop_to_mark()));
         break;
       case 0x91:
         push(make_list(pop_to_mark()));
@@ -586,7 +607,7 @@ const Value* Pickle::Machine::run() {
       case 0x81: {  // REDUCE, NEWOBJ
         Value* arguments = pop();
         Value* function = pop();
-        push(call(function, arguments));
+        push(op == 'R' ? call(function, arguments) : object(function, arguments));
         break;
       }
       case 'b': {

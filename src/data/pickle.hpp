@@ -38,9 +38,9 @@ struct PickledValue {
     numpy_type
   };
   Kind kind = Kind::none;
-  std::int64_t integer = 0;
+  std::int64_t integer = 0;  ///< of a list: 1 where it is a tuple
   double real = 0;
-  std::string text;                  ///< of texts, bytes, names and types
+  std::string text;                  ///< of texts, bytes, names and types; of a dict: the class of an object
   std::vector<PickledValue*> items;  ///< of lists; keys and values of dicts in turn
   std::unique_ptr<PickledTensor> tensor;
 };
@@ -49,7 +49,8 @@ struct PickledValue {
 class Pickle {
  public:
   /// Reads one pickle at the beginning of `bytes`.
-  /// @param file, object  for messages       @param names  allowed besides the common ones
+  /// @param file, object  for messages
+  /// @param names  allowed besides the common ones; objects of such classes are dicts of their attributes
   /// Throws FormatError for damage, an operation that these files do not have, and any other name.
   Pickle(const std::string& file, const std::string& object, std::string_view bytes,
          const std::vector<std::string>& names);

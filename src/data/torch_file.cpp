@@ -365,6 +365,10 @@ Index TorchValue::size() const {
   return static_cast<Index>(v.items.size());
 }
 
+bool TorchValue::is_tuple() const {
+  return node_->kind == PickledValue::Kind::list && node_->integer == 1;
+}
+
 TorchValue TorchValue::operator[](Index k) const {
   const auto& v = *node_;
   if (v.kind != PickledValue::Kind::list) fail(text("is ", name_of(v.kind), ", not a list"));
@@ -451,7 +455,7 @@ bool TorchFile::recognises(const std::string& path) {
   try {
     return !root_of(Archive(path)).empty();
   } catch (const FormatError&) {
-    return false;
+    return true;  // cut off or damaged, which opening it says
   }
 }
 

@@ -152,6 +152,38 @@ TEST(TorchFile, RefusesCodeAndOtherFiles) {
   EXPECT_THROW(TorchFile(folder.path("absent.pt")), IoError);
 }
 
+TEST(TorchFile, ObjectsOfClassesThatTheCallerNamesAreTheirAttributes) {
+  const std::string made = global("some.module", "Class") + ")\x81",
+                    state = "}" + word("low") + small(3) + "sb";
+  Temporary folder;
+  EXPECT_THROW(TorchFile(folder.file("a.pt", archive(made + state))), FormatError);
+  const TorchFile file(folder.path("a.pt"), {"some.module.Class"});
+  EXPECT_EQ(file.root().kind(), TorchValue::Kind::dict);
+  EXPECT_EQ(file.root()["low"].integer(), 3);
+  for (const std::string& bad :
+       {made + "]b", made + small(3) + "b", global("some.module", "Class") + small(3) + "\x85\x81",
+        global("some.module", "Class") + ")R", global("torch", "float32") + ")\x81"})
+    EXPECT_THROW(TorchFile(folder.file("b.pt", archive(bad)), {"some.module.Class"}), FormatError);
+}
+
+TEST(TorchFile, TellsTuplesFromLists) {
+  Temporary folder;
+  const TorchFile file(folder.file("a.pt", archive("](" + tuple(small(1)) + small(2) + "\x85)]e")));
+  for (const Index k : {0, 1, 2}) EXPECT_TRUE(file.root()[k].is_tuple()) << k;
+  EXPECT_FALSE(file.root()[3].is_tuple());
+  EXPECT_FALSE(file.root().is_tuple());
+}
+
+// A file that is cut off is one of torch.save, so that opening it says what is wrong.
+TEST(TorchFile, RecognisesWhatIsCutOff) {
+  const std::string whole = archive("N");
+  Temporary folder;
+  for (const std::size_t size : {whole.size(), whole.size() - 1, whole.size() / 2, std::size_t{8}})
+    EXPECT_TRUE(TorchFile::recognises(folder.file("a.pt", whole.substr(0, size)))) << size;
+  EXPECT_FALSE(TorchFile::recognises(folder.file("a.pt", "")));
+  EXPECT_FALSE(TorchFile::recognises(folder.file("a.pt", zip({stored("weights.npy", "")}))));
+}
+
 // Every value of numpy, and every element type and view of torch, as PyTorch itself wrote them.
 TEST(TorchFile, ReadsWhatPyTorchWrites) {
   CARTAN_REAL_DATA(file, "../reference/neuralop_kinds.pt");

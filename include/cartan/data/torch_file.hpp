@@ -36,7 +36,8 @@ class TorchValue {
   std::vector<double> numbers() const;
   std::vector<std::string> strings() const;
 
-  Index size() const;  ///< entries of a list or dict
+  Index size() const;     ///< entries of a list or dict
+  bool is_tuple() const;  ///< of a list
   TorchValue operator[](Index k) const;
   /// The entry of a dict, and whether there is one.
   TorchValue operator[](const std::string& key) const;
