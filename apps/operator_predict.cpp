@@ -33,6 +33,10 @@ void run(Options& o) {
   if (set.x_shape()[0] != c.in_channels)
     throw FormatError(o.input, "x",
                       text("has ", set.x_shape()[0], " channels, the model needs ", c.in_channels));
+  if (static_cast<Index>(set.x_shape().size()) != c.dimensions() + 1)
+    throw FormatError(
+        o.input, "x",
+        text("has a grid of ", set.x_shape().size() - 1, " axes, the model needs ", c.dimensions()));
   const bool rolls = o.steps > 0;
   data::Hdf5Appender file(o.out, {"cartan-fields", 1, "", ""});
   const std::string axes = std::string("sample, channel") + (set.x_shape().size() > 3   ? ", x1, x2, x3"
@@ -45,7 +49,7 @@ void run(Options& o) {
   for (Index begin = 0; begin < set.samples(); begin += o.batch) {
     stop_if_asked();
     const Index end = std::min(set.samples(), begin + o.batch);
-    const Array x = set.read(begin, end, c.dtype).first;
+    const Array x = set.read(begin, end, c.field_dtype()).first;
     Array y;
     if (rolls) {
       o.rollout.steps = o.steps;

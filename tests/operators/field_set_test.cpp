@@ -60,6 +60,26 @@ TEST(FieldSet, OwnFilesInMemoryAndStreamed) {
   EXPECT_THROW(FieldSet::open(folder.file("text.h5", "nothing")), FormatError);
 }
 
+TEST(FieldSet, ComplexFieldsForOperatorsOfThem) {
+  const Temporary folder;
+  data::Group root;
+  const Array x = numbers({3, 2, 4, 2}).as(DType::c64);
+  root.set("x", x);
+  root.set("y", numbers({3, 1, 4, 2}));
+  data::save(folder.path("x.h5"), root, {"cartan-fields", 1, "", ""});
+  const FieldSet set = FieldSet::open(folder.path("x.h5"));
+  const auto [a, b] = set.read(1, 3, DType::c128);
+  EXPECT_TRUE(identical(a, x.rows(1, 3).as(DType::c128)));
+  EXPECT_EQ(b.dtype(), DType::c128);
+  try {
+    set.read(0, 1, DType::f32);
+    ADD_FAILURE() << "read as real numbers";
+  } catch (const FormatError& error) {
+    EXPECT_NE(std::string(error.what()).find("x.h5: x: holds complex numbers"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(FieldSet, ValuesThatAreNotFiniteAreNamed) {
   Array x = numbers({3, 1, 8});
   x.mutable_data<float>()[2 * 8 + 3] = NAN;

@@ -93,10 +93,8 @@ std::shared_ptr<const FieldSource> memory_source(const Array& fields) {
   return std::make_shared<Memory>(fields);
 }
 
-Array as_floating(const Array& a, const std::string& path, const std::string& what) {
-  if (is_real(a.dtype())) return a;
-  if (is_complex(a.dtype())) throw FormatError(path, what, "holds complex numbers; real fields are needed");
-  return a.as(DType::f32);
+Array as_floating(const Array& a) {
+  return is_real(a.dtype()) || is_complex(a.dtype()) ? a : a.as(DType::f32);
 }
 
 FieldSet FieldSet::open(const std::string& path, const FieldSetOptions& o) {
@@ -208,7 +206,7 @@ Array FieldSet::window(Index sample, bool x) const {
 }
 
 std::pair<Array, Array> FieldSet::read(const std::vector<Index>& samples, DType dtype) const {
-  require(is_real(dtype), "[FieldSet] elements ", dtype, "; use float32 or float64");
+  require(is_real(dtype) || is_complex(dtype), "[FieldSet] elements ", dtype, "; use real or complex ones");
   require(!samples.empty(), "[FieldSet] no samples are asked for");
   const Index n = static_cast<Index>(samples.size());
   std::pair<Array, Array> out;
@@ -220,7 +218,10 @@ std::pair<Array, Array> FieldSet::read(const std::vector<Index>& samples, DType 
       const Index sample = samples[static_cast<std::size_t>(k)];
       require(sample >= 0 && sample < samples_, "[FieldSet] sample ", sample, " of ", samples_);
       const Index at = chosen_.empty() ? sample : chosen_[static_cast<std::size_t>(sample)];
-      const Array one = window(at, x).as(dtype);
+      const Array stored = window(at, x);
+      if (is_complex(stored.dtype()) && is_real(dtype))
+        throw FormatError(name_, x ? "x" : "y", "holds complex numbers; real fields are needed");
+      const Array one = stored.as(dtype);
       if (!all_finite(one))
         throw FormatError(name_, text(x ? "x" : "y", ", sample ", at), "a value is not finite");
       std::memcpy(static_cast<char*>(all.mutable_raw()) + static_cast<std::size_t>(k) * bytes, one.raw(),

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "cartan/core/error.hpp"
+#include "core/dispatch.hpp"
 #include "operators/fields/sources.hpp"
 
 namespace cartan::operators {
@@ -22,10 +23,8 @@ struct Part {
 // Row k of every part, channels one after the other.
 class Datasets final : public FieldSource {
  public:
-  Datasets(File file, std::string path, std::vector<Part> parts, Index rows, Shape row_shape,
-           bool row_is_group = false)
+  Datasets(File file, std::vector<Part> parts, Index rows, Shape row_shape, bool row_is_group = false)
       : file_(std::move(file)),
-        path_(std::move(path)),
         parts_(std::move(parts)),
         rows_(rows),
         shape_(std::move(row_shape)),
@@ -35,22 +34,22 @@ class Datasets final : public FieldSource {
   Array row(Index k) const override {
     if (k == cached_) return cache_;
     std::vector<Array> parts;
-    bool f64 = false;
+    bool wide = false, complex = false;
     for (std::size_t p = 0; p < (row_is_group_ ? 1 : parts_.size()); ++p) {
       const Part& part = parts_[row_is_group_ ? static_cast<std::size_t>(k) : p];
       Array a = row_is_group_ ? file_->read(part.dataset) : file_->read_rows(part.dataset, k, k + 1);
       if (!row_is_group_) a = a.reshaped({a.shape().begin() + 1, a.shape().end()});
-      parts.push_back(as_floating(a, path_, "/" + part.dataset));
-      f64 = f64 || parts.back().dtype() == DType::f64;
+      parts.push_back(as_floating(a));
+      const DType type = parts.back().dtype();
+      wide = wide || type == DType::f64 || type == DType::c128;
+      complex = complex || is_complex(type);
     }
-    Array out = Array::uninitialized(shape_, f64 ? DType::f64 : DType::f32);
+    const DType type = complex ? (wide ? DType::c128 : DType::c64) : wide ? DType::f64 : DType::f32;
+    Array out = Array::uninitialized(shape_, type);
     Index channel = 0;
     for (std::size_t p = 0; p < parts.size(); ++p) {
       const Part& part = parts_[row_is_group_ ? static_cast<std::size_t>(k) : p];
-      if (f64)
-        place<double>(parts[p].as(DType::f64), part, channel, out);
-      else
-        place<float>(parts[p], part, channel, out);
+      dispatch_any(type, [&]<class T>(T) { place<T>(parts[p].as(type), part, channel, out); });
       channel += part.channel_count;
     }
     cached_ = k;
@@ -76,7 +75,6 @@ class Datasets final : public FieldSource {
   }
 
   File file_;
-  std::string path_;
   std::vector<Part> parts_;
   Index rows_;
   Shape shape_;
@@ -136,7 +134,7 @@ std::shared_ptr<const FieldSource> channels_source(const File& file, const std::
   const Shape row = row_shape(1, shape[1], shape, 2, shape.size());
   if (shape[0] > 0) check_grid(path, name, row);
   if (shape[0] == 0) throw FormatError(path, "/" + name, "has no samples");
-  return std::make_shared<Datasets>(file, path, std::vector<Part>{{name, -1, 0, shape[1]}}, shape[0], row);
+  return std::make_shared<Datasets>(file, std::vector<Part>{{name, -1, 0, shape[1]}}, shape[0], row);
 }
 
 }  // namespace
@@ -167,7 +165,7 @@ Found pdebench_fields(const File& file, const std::string& path) {
     const Shape row = row_shape(shape[1], 1, shape, 2, shape.size());
     check_grid(path, "tensor", row);
     const auto tensor =
-        std::make_shared<Datasets>(file, path, std::vector<Part>{{"tensor", 0, -1, 1}}, shape[0], row);
+        std::make_shared<Datasets>(file, std::vector<Part>{{"tensor", 0, -1, 1}}, shape[0], row);
     if (!file->has("nu")) {
       found.trajectories = tensor;
       return found;
@@ -176,7 +174,7 @@ Found pdebench_fields(const File& file, const std::string& path) {
     if (nu.size() + 1 != shape.size() || nu[0] != shape[0])
       throw FormatError(path, "/nu",
                         text("has shape ", to_string(nu), " beside tensor of ", to_string(shape)));
-    found.x = std::make_shared<Datasets>(file, path, std::vector<Part>{{"nu", -1, -1, 1}}, nu[0],
+    found.x = std::make_shared<Datasets>(file, std::vector<Part>{{"nu", -1, -1, 1}}, nu[0],
                                          row_shape(1, 1, nu, 1, nu.size()));
     found.y = tensor;
     found.x_channels = {"nu"}, found.y_channels = {"u"};
@@ -200,7 +198,7 @@ Found pdebench_fields(const File& file, const std::string& path) {
       throw FormatError(path, "/" + parts.front().dataset, text("has shape ", to_string(common)));
     const Shape row = row_shape(common[1], static_cast<Index>(parts.size()), common, 2, common.size());
     check_grid(path, parts.front().dataset, row);
-    found.trajectories = std::make_shared<Datasets>(file, path, parts, common[0], row);
+    found.trajectories = std::make_shared<Datasets>(file, parts, common[0], row);
     return found;
   }
   // Groups 0000, 0001, ... with data (time, grid, channels).
@@ -218,7 +216,7 @@ Found pdebench_fields(const File& file, const std::string& path) {
   const Shape row = row_shape(common[0], common.back(), common, 1, common.size() - 1);
   check_grid(path, parts.front().dataset, row);
   const auto count = static_cast<Index>(parts.size());
-  found.trajectories = std::make_shared<Datasets>(file, path, parts, count, row, true);
+  found.trajectories = std::make_shared<Datasets>(file, parts, count, row, true);
   found.periodic = false;
   return found;
 }
@@ -263,7 +261,7 @@ Found well_fields(const File& file, const std::string& path) {
   Shape row{frames, channels};
   row.insert(row.end(), grid.begin(), grid.end());
   check_grid(path, parts.front().dataset, row);
-  found.trajectories = std::make_shared<Datasets>(file, path, parts, rows, row);
+  found.trajectories = std::make_shared<Datasets>(file, parts, rows, row);
   if (outline.has_group("boundary_conditions"))
     for (const auto& [name, group] : outline.group("boundary_conditions").groups()) {
       const auto kind = group.attributes.find("bc_type");

@@ -26,7 +26,7 @@ Found torch_fields(const std::string& path);
 // Rows that lie in memory: (rows, frames, channels, grid).
 std::shared_ptr<const FieldSource> memory_source(const Array& fields);
 
-// float32 or float64; numbers of other types become float32.
-Array as_floating(const Array& a, const std::string& path, const std::string& what);
+// Real or complex of either precision; numbers of other types become float32.
+Array as_floating(const Array& a);
 
 }  // namespace cartan::operators

@@ -11,9 +11,9 @@ Found torch_fields(const std::string& path) {
   const data::TorchValue& root = file.root();
   if (root.kind() != data::TorchValue::Kind::dict || !root.has("x"))
     throw FormatError(path, "", "is not a set of fields: a dict of tensors x and y is expected");
-  const Array x = as_floating(root["x"].array(), path, "x");
+  const Array x = as_floating(root["x"].array());
   Array y;
-  if (root.has("y")) y = as_floating(root["y"].array(), path, "y");
+  if (root.has("y")) y = as_floating(root["y"].array());
   // Without an axis of channels there is one channel.
   int grid = x.ndim() - 1;
   if (!y.empty() && y.ndim() != x.ndim())
