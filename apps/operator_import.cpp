@@ -62,7 +62,7 @@ std::optional<operators::PeerArguments> arguments_of(const Options& o) {
 
 void import_state(const Options& o) {
   refuse_existing({o.out}, o.force);
-  operators::ImportedOperator imported = operators::import_operator(o.state, arguments_of(o));
+  operators::ImportedOperator imported = operators::import_operator(o.state, arguments_of(o), o.config);
   operators::Model& model = imported.model;
   model.card["origin"] =
       imported.source + ", imported from " + std::filesystem::path(o.state).filename().string();

@@ -86,13 +86,13 @@ FnoBlocks::FnoBlocks(const FnoConfig& c, nn::Init& init) : config_(c) {
   const std::size_t d = c.spectral.modes.size();
   convolution_ = SpectralConvolution(c.spectral, channels, channels, c.layers, c.dtype, init);
   const Index parts = c.complex_fields() ? 2 : 1;
-  const auto make_skips = [&](const std::string& kind, std::vector<Skip>& skips) {
+  const auto make_skips = [&](const std::string& kind, Index kernel, std::vector<Skip>& skips) {
     if (kind == "none" || kind == "identity") return;
     for (Index k = 0; k < parts * c.layers; ++k) {
       Skip s;
       if (kind == "linear") {
         Shape shape{channels, channels};
-        shape.resize(c.skip_kernel == 1 ? 3 : d + 2, c.skip_kernel);
+        shape.resize(kernel == 1 ? 3 : d + 2, kernel);
         double fan = static_cast<double>(channels);
         for (std::size_t a = 2; a < shape.size(); ++a) fan *= static_cast<double>(shape[a]);
         s.weight = init.uniform(shape, -1 / std::sqrt(fan), 1 / std::sqrt(fan), c.dtype);
@@ -104,9 +104,9 @@ FnoBlocks::FnoBlocks(const FnoConfig& c, nn::Init& init) : config_(c) {
       skips.push_back(s);
     }
   };
-  make_skips(c.skip, skips_);
+  make_skips(c.skip, c.skip_kernel, skips_);
   if (c.channel_mlp) {
-    make_skips(c.mlp_skip, mlp_skips_);
+    make_skips(c.mlp_skip, c.spectral.compat ? 1 : c.skip_kernel, mlp_skips_);
     const Index hidden = static_cast<Index>(std::nearbyint(static_cast<double>(channels) * c.mlp_expansion));
     for (Index k = 0; k < parts * c.layers; ++k)
       mlps_.emplace_back(std::vector<Index>{channels, hidden, channels}, c.dtype, init);
@@ -141,7 +141,7 @@ void FnoBlocks::collect(const std::string& prefix, nn::ParameterRefs& out, nn::P
   const auto list = [&](const char* what, const std::string& kind, std::vector<Skip>& skips) {
     for (std::size_t k = 0; k < skips.size(); ++k)
       out.push_back(
-          {name(what, k) + (kind == "linear" && config_.skip_kernel == 1 ? ".conv.weight" : ".weight"),
+          {name(what, k) + (kind == "linear" && skips[k].weight.dim(2) == 1 ? ".conv.weight" : ".weight"),
            &skips[k].weight});
   };
   list("fno_skips", config_.skip, skips_);
@@ -182,12 +182,15 @@ Array FnoBlocks::transformed(const Array& x, const Shape& grid) const {
 Array FnoBlocks::skip(const std::string& kind, const std::vector<Skip>& skips, const Array& v, Index layer,
                       const Shape& grid) const {
   if (kind == "none") return {};
-  if (kind == "identity") return transformed(v, grid);
+  // neuraloperator passes complex fields through one map for each part, here both the identity: (1 + i) v
+  if (kind == "identity" && !(config_.complex_fields() && config_.spectral.compat))
+    return transformed(v, grid);
   const Array s = complex_valued(v, [&](int part, const Array& x) {
+    if (kind == "identity") return x;
     const Array& w =
         skips[static_cast<std::size_t>(config_.complex_fields() ? 2 * layer + part : layer)].weight;
     if (kind == "soft-gating") return x * w;
-    return config_.skip_kernel == 1 ? mix_channels(w, x) : correlate(w, x);
+    return w.dim(2) == 1 ? mix_channels(w, x) : correlate(w, x);
   });
   return transformed(s, grid);
 }
@@ -260,8 +263,10 @@ Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given, nn:
   const Shape from(x.shape().begin() + 2, x.shape().end()),
       grid = given.empty() ? output_grid(from, layer) : given;
   const bool inner = layer + 1 < c.layers;
+  // neuraloperator's blocks of complex fields have gelu, whatever the lifting and the projection have
+  const std::string between = c.complex_fields() && c.spectral.compat ? "gelu" : c.activation;
   Array v = x;
-  if (c.preactivation) v = norm(activate(c.activation, v), 2 * layer, training);
+  if (c.preactivation) v = norm(activate(between, v), 2 * layer, training);
   const Array skipped = v;
   if (c.stabilizer == "tanh") v = activate("tanh", v);
   if (fusible() && grid == from && x.size() > 0) {
@@ -282,7 +287,7 @@ Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given, nn:
   Array h = convolution_(v, layer, grid, pass);
   if (!c.preactivation) h = norm(h, 2 * layer, training);
   if (!s.empty()) h = h + s;
-  if (inner) h = activate(c.activation, h);
+  if (inner) h = activate(between, h);
   if (c.preactivation) h = norm(h, 2 * layer + 1, training);
   if (c.channel_mlp) {
     h = mlp(h, layer);
@@ -290,7 +295,7 @@ Array FnoBlocks::operator()(const Array& x, Index layer, const Shape& given, nn:
   }
   if (c.preactivation) return h;
   h = norm(h, 2 * layer + 1, training);
-  return inner ? activate(c.activation, h) : h;
+  return inner ? activate(between, h) : h;
 }
 
 }  // namespace cartan::operators

@@ -124,7 +124,33 @@ std::string activation_of(const PeerValue& v) {
 
 }  // namespace
 
-FnoConfig fno_config_of(const PeerArguments& arguments, bool tensorised) {
+namespace {
+
+// Those that were given by position, under their names.
+PeerArguments named(PeerArguments arguments) {
+  static const char* const names[] = {"n_modes",
+                                      "in_channels",
+                                      "out_channels",
+                                      "hidden_channels",
+                                      "n_layers",
+                                      "lifting_channel_ratio",
+                                      "projection_channel_ratio",
+                                      "positional_embedding",
+                                      "non_linearity",
+                                      "norm"};  // from here on versions differ
+  const auto found = arguments.find("args");
+  if (found == arguments.end()) return arguments;
+  const std::vector<PeerValue> given = found->second.list;
+  require(given.size() <= std::size(names), "[import] ", given.size(),
+          " arguments of neuraloperator have no names; at most ", std::size(names), " are read");
+  for (std::size_t k = 0; k < given.size(); ++k) arguments[names[k]] = given[k];
+  return arguments;
+}
+
+}  // namespace
+
+FnoConfig fno_config_of(const PeerArguments& given, bool tensorised) {
+  const PeerArguments arguments = named(given);
   FnoConfig c;
   c.spectral.compat = true;
   std::string norm = "none";
@@ -181,7 +207,8 @@ FnoConfig fno_config_of(const PeerArguments& arguments, bool tensorised) {
     else if (name == "stabilizer")
       c.stabilizer = v.none() ? "none" : lower(text_of(name, v));
     else if (name == "domain_padding") {
-      if (!v.none()) c.padding = numbers_of(name, v);
+      // neuraloperator passes tuples over
+      if (!v.none() && !v.is_tuple) c.padding = numbers_of(name, v);
     } else if (name == "resolution_scaling_factor") {
       if (!v.none()) c.resolution_scaling = numbers_of(name, v);
     } else if (name == "max_n_modes") {
@@ -201,7 +228,8 @@ FnoConfig fno_config_of(const PeerArguments& arguments, bool tensorised) {
     else if (name == "channel_mlp_dropout") {
       if (!v.none() && number_of(name, v) != 0) unreadable(name, "0: dropout is not read");
     } else if (name == "fno_block_precision") {
-      if (!v.none() && lower(text_of(name, v)) != "full") unreadable(name, "full");
+      if (!v.none() && lower(text_of(name, v)) != "full")
+        unreadable(name, "'full': half and mixed precision are not read");
     } else if (name == "enforce_hermitian_symmetry") {
       if (!v.none() && !flag_of(name, v)) unreadable(name, "true: the other is not read");
     } else if (name == "decomposition_kwargs" || name == "conv_module" || name == "_name" ||
@@ -220,6 +248,10 @@ FnoConfig fno_config_of(const PeerArguments& arguments, bool tensorised) {
   if (found == norms.end())
     unreadable("norm", "None, instance_norm, group_norm, batch_norm or ada_in, but '" + norm + "'");
   c.norm = found->second;
+  if (c.complex_fields() && !c.resolution_scaling.empty() &&
+      (c.skip != "none" || (c.channel_mlp && c.mlp_skip != "none")))
+    unreadable("resolution_scaling_factor",
+               "read with complex_data and skips, of which neuraloperator drops the imaginary part");
   c.validate();
   return c;
 }
@@ -245,7 +277,7 @@ PeerValue value_of(const TorchValue& v) {
       out.value = v.string();
       break;
     case TorchValue::Kind::list:
-      out.is_list = true;
+      out.is_list = true, out.is_tuple = v.is_tuple();
       for (Index k = 0; k < v.size(); ++k) out.list.push_back(value_of(v[k]));
       break;
     case TorchValue::Kind::dict:
@@ -268,7 +300,9 @@ struct State {
 State read_torch(const std::string& path) {
   const TorchFile file(
       path, {"torch._C._nn.gelu", "torch.nn.functional.gelu", "torch.nn.functional.silu", "torch._C._nn.silu",
-             "torch.nn.functional.relu", "neuralop.layers.spectral_convolution.SpectralConv"});
+             "torch.nn.functional.relu", "torch.nn.functional.tanh",
+             "neuralop.layers.spectral_convolution.SpectralConv",
+             "neuralop.layers.embeddings.GridEmbeddingND", "neuralop.layers.embeddings.GridEmbedding2D"});
   if (file.root().kind() != TorchValue::Kind::dict)
     throw FormatError(path, "", "is no state dict: the root is no dict");
   State out;
@@ -337,6 +371,7 @@ void load_state(Operator& network, const data::Group& state) {
                       " of shape ", p.value->shape()));
         continue;
       }
+      if (!all_finite(a)) complain("'" + p.name + "' has numbers that are not finite");
       found.emplace_back(p.value, a);
     }
   for (const auto& [name, item] : state.items())
@@ -357,7 +392,8 @@ std::string stored_arguments(const std::string& path) {
   return {};
 }
 
-ImportedOperator import_operator(const std::string& path, const std::optional<PeerArguments>& arguments) {
+ImportedOperator import_operator(const std::string& path, const std::optional<PeerArguments>& arguments,
+                                 const std::string& arguments_file) {
   const State state = TorchFile::recognises(path) ? read_torch(path) : read_hdf5(path);
   std::optional<PeerArguments> given = arguments ? arguments : state.arguments;
   require(given.has_value(), "[import] ", path,
@@ -365,7 +401,13 @@ ImportedOperator import_operator(const std::string& path, const std::optional<Pe
   const auto name = given->find("_name");
   const bool tensorised = name != given->end() && std::holds_alternative<std::string>(name->second.value) &&
                           lower(std::get<std::string>(name->second.value)).find("tfno") != std::string::npos;
-  FnoConfig config = fno_config_of(*given, tensorised);
+  FnoConfig config;
+  try {
+    config = fno_config_of(*given, tensorised);
+  } catch (const std::invalid_argument& error) {
+    throw FormatError(arguments && !arguments_file.empty() ? arguments_file : path, "arguments",
+                      error.what());
+  }
   std::vector<std::string> notes;
   double elements = 0;
   bool wide = false;

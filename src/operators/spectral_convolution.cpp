@@ -200,13 +200,14 @@ SpectralConvolution::Layout SpectralConvolution::layout(const Shape& from, const
       write.push_back(target);
     }
     if (half && n_out != n) {
-      // the Nyquist frequency of the smaller grid stands for both signs
-      const Index nyquist = n / 2;
-      if (n % 2 == 0 && kept > nyquist && n_out > n) {
-        if (!compat)
-          out.nyquist_once = nyquist;
-        else if (n_out % 2 == 0)
-          out.nyquist_once = nyquist, out.nyquist_real = true;
+      // the Nyquist frequency of the smaller grid stands for both signs; neuraloperator makes the last bin
+      // real, whatever it stands for, where the result has a Nyquist frequency
+      const Index last = n / 2;
+      if (last > 0 && kept > last && n_out > n) {
+        if (!compat && n % 2 == 0)
+          out.nyquist_once = last;
+        else if (compat && n_out % 2 == 0)
+          out.nyquist_once = last, out.nyquist_real = true;
       }
     }
     out.part.push_back(part);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <complex>
 
 #include "cartan/autodiff/fft.hpp"
 #include "cartan/autodiff/ops.hpp"
@@ -241,6 +242,41 @@ TEST(Spectral, ResamplesWhatIsBandLimitedExactly) {
     *parameters[0].value = Array::full(parameters[0].value->shape(), 1, DType::f64).as(DType::c128);
     EXPECT_LE(largest(identity(x, 0, to) - band_limited(to)), 1e-12)
         << to_string(from) << " to " << to_string(to);
+  }
+}
+
+// neuraloperator: where the result has a Nyquist frequency, the last bin of what went in is made real, on odd
+// grids too.
+TEST(Spectral, LastBinsAreRealAsInNeuraloperator) {
+  for (const auto& [from, to] : std::vector<std::pair<Index, Index>>{
+           {5, 8}, {5, 7}, {6, 8}, {6, 9}, {1, 4}, {2, 4}, {3, 4}, {5, 4}, {6, 5}, {6, 4}, {5, 3}}) {
+    SpectralOptions o;
+    o.modes = {12}, o.conv_bias = false, o.compat = true;
+    nn::Init init{1};
+    SpectralConvolution c(o, 1, 1, 1, DType::f64, init);
+    nn::ParameterRefs parameters;
+    c.collect("", parameters);
+    const Array r = complex_normal({1, 1, 7}, 4);
+    *parameters[0].value = r;
+    const Array x = random_normal({1, 1, from}, DType::f64, Random(1, 3));
+    const double* field = x.data<double>();
+    std::vector<double> expected;
+    for (Index j = 0; j < to; ++j) {
+      double y = 0;
+      for (Index k = 0; k <= std::min(from, to) / 2; ++k) {
+        std::complex<double> sum = 0;
+        for (Index i = 0; i < from; ++i)
+          sum +=
+              field[i] * std::polar(1 / static_cast<double>(from), -2 * M_PI * double(k * i) / double(from));
+        sum *= r.data<std::complex<double>>()[k];
+        if (to % 2 == 0 && k == from / 2) sum = sum.real();
+        const bool once = k == 0 || 2 * k == to;
+        y += (once ? 1 : 2) * (sum * std::polar(1.0, 2 * M_PI * double(k * j) / double(to))).real();
+      }
+      expected.push_back(y);
+    }
+    const Array want = Array::from(expected, {1, 1, to});
+    EXPECT_LE(largest(c(x, 0, {to}) - want), 1e-12 * largest(want)) << from << " to " << to;
   }
 }
 

@@ -25,7 +25,9 @@ struct FnoConfig : OperatorConfig {
   double mlp_expansion = 0.5;
   std::string skip = "linear";           ///< around the convolution: linear, identity, soft-gating, none
   std::string mlp_skip = "soft-gating";  ///< around the channel MLP
-  Index skip_kernel = 1;                 ///< points a side of linear skips; zeros beyond the border
+  /// Points a side of linear skips, zeros beyond the border; with compat of those around the convolution
+  /// alone.
+  Index skip_kernel = 1;
   bool preactivation = false;
   std::string stabilizer = "none";  ///< none, tanh
   std::vector<double> padding;  ///< part of the extent added at both ends of each axis; one number: of all

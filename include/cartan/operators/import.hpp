@@ -16,9 +16,9 @@ namespace cartan::operators {
 /// A keyword argument of neuraloperator's constructors: None, bool, number, text, (nested) list.
 struct PeerValue {
   std::variant<std::monostate, bool, std::int64_t, double, std::string> value;
-  std::vector<PeerValue> list;               ///< of a list or tuple
-  std::map<std::string, PeerValue> entries;  ///< of a dict or an object
-  bool is_list = false, is_dict = false;
+  std::vector<PeerValue> list;                              ///< of a list or tuple
+  std::map<std::string, PeerValue> entries;                 ///< of a dict or an object
+  bool is_list = false, is_tuple = false, is_dict = false;  ///< a tuple is a list too
 
   bool none() const { return !is_list && !is_dict && std::holds_alternative<std::monostate>(value); }
 };
@@ -39,9 +39,12 @@ struct ImportedOperator {
 /// name, in the root or a group `state`. Weights dense or in Tucker, CP, TT format, complex numbers native or
 /// as pairs.
 /// @param arguments  of the constructor, where the file has none (HDF5: attribute `kwargs`, see
-/// stored_arguments) Throws FormatError for other files, arrays that are missing, left over or of another
-/// shape; std::invalid_argument where there are no arguments.
-ImportedOperator import_operator(const std::string& path, const std::optional<PeerArguments>& arguments = {});
+/// stored_arguments)
+/// @param arguments_file  where they are from, for messages
+/// Throws FormatError for other files, arguments that are not read, arrays that are missing, left over, of
+/// another shape or not finite; std::invalid_argument where there are no arguments.
+ImportedOperator import_operator(const std::string& path, const std::optional<PeerArguments>& arguments = {},
+                                 const std::string& arguments_file = "");
 /// The JSON text of the arguments that an HDF5 file has (attribute `kwargs` of the root); empty: none.
 std::string stored_arguments(const std::string& path);
 /// The parameters from arrays by neuraloperator's names; throws FormatError.
