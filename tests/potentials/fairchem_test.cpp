@@ -3,9 +3,11 @@
 #include <cartan/autodiff/ops.hpp>
 #include <cartan/core/error.hpp>
 #include <cartan/data/hdf5.hpp>
+#include <cartan/data/torch_file.hpp>
 #include <cartan/potentials/import.hpp>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "data/pickle_maker.hpp"
 #include "golden.hpp"
@@ -176,4 +178,141 @@ TEST(FairchemFiles, OthersAreRefusedByName) {
   expect_refused(checkpoint("](" + one + one + "e"), "has averages of 2 parameters; the state dict has 1");
   expect_refused(checkpoint("](" + shorter + "e"), "has an average of shape (1) in the place of " + esen);
   expect_refused(checkpoint("N"), "has no list 'shadow_params'");
+}
+
+namespace {
+
+// The weights of the small eSEN above and its constructor's arguments.
+data::Group small_esen() {
+  const data::TorchFile file(CARTAN_SOURCE_DIR "/tests/golden/fairchem_checkpoint.pt");
+  data::Group out;
+  for (const auto& [key, value] : file.root()["state_dict"].entries())
+    if (value.kind() == data::TorchValue::Kind::array) out["weights"].set(key.string(), value.array());
+  const data::TorchValue config = file.root()["config"]["model"]["backbone"];
+  nlohmann::json arguments;
+  for (const char* name : {"act_type", "mlp_type", "norm_type", "distance_function"})
+    arguments[name] = config[name].string();
+  arguments["cutoff"] = config["cutoff"].number();
+  arguments["use_envelope"] = config["use_envelope"].boolean();
+  out.attributes["config"] = arguments.dump();
+  return out;
+}
+
+// With other arguments; null takes one away.
+data::Group with(data::Group model, const nlohmann::json& changes) {
+  nlohmann::json arguments = nlohmann::json::parse(model.string("config"));
+  for (const auto& [name, value] : changes.items())
+    if (value.is_null())
+      arguments.erase(name);
+    else
+      arguments[name] = value;
+  model.attributes["config"] = arguments.dump();
+  return model;
+}
+
+ImportedModel read(const data::Group& model, const ImportOptions& options = {}) {
+  const Temporary folder;
+  data::Group root;
+  root["network"] = model;
+  data::save(folder.path("model.h5"), root, {"arrays", 1, "", ""});
+  return import_model(folder.path("model.h5"), options);
+}
+
+double energy_of(const Model& m) {
+  Frame f;
+  f.numbers = {8, 1, 1, 6};
+  f.positions = {0, 0, 0, 0.9, 0.3, 0.1, -0.4, 0.8, 0.2, 0.3, -1.1, 0.6};
+  return m.predict(golden::graph(f, m.cutoff()), {true, false, false}).energy.item();
+}
+
+void expect_refused(const data::Group& model, const std::string& what) {
+  try {
+    read(model);
+    ADD_FAILURE() << "read; expected " << what;
+  } catch (const FormatError& error) {
+    EXPECT_NE(std::string(error.what()).find(what), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("model.h5"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+
+// What a configuration does not say is what fairchem's constructor takes, not what this network is made for.
+TEST(FairchemFiles, ArgumentsThatAreNotGivenAreFairchems) {
+  const data::Group model = small_esen();
+  const double energy = energy_of(read(model).model);
+  EXPECT_EQ(energy_of(read(with(model, {{"norm_type", nullptr}})).model), energy);
+  const double without = energy_of(read(with(model, {{"use_envelope", false}})).model);
+  EXPECT_GT(std::abs(without - energy), 1e-4);
+  EXPECT_EQ(energy_of(read(with(model, {{"use_envelope", nullptr}})).model), without);
+  // With lmax 1 the arrays of both activations have the same shapes.
+  expect_refused(with(model, {{"act_type", nullptr}}), "config.act_type: is missing; fairchem takes \"s2\"");
+  expect_refused(with(model, {{"mlp_type", nullptr}}),
+                 "config.mlp_type: is missing; fairchem takes \"grid\"");
+}
+
+TEST(FairchemFiles, NormsDegreeByDegreeAreRefused) {
+  data::Group model = small_esen();
+  expect_refused(with(model, {{"norm_type", "layer_norm"}}), "config.norm_type: layer_norm");
+  model.attributes.erase("config");
+  EXPECT_NO_THROW(read(model));
+  data::Group bare;
+  for (const auto& [name, item] : model.group("weights").items())
+    if (name.find("balance_degree_weight") == std::string::npos) bare["weights"].set(name, item.array);
+  expect_refused(bare, "norm_1: layer_norm");
+}
+
+TEST(FairchemFiles, HeadsOfEnergies) {
+  const data::Group model = small_esen();
+  data::Group two = model;
+  for (const auto& [name, item] : model.group("weights").items())
+    if (const auto at = name.find("mptrj"); at != std::string::npos)
+      two["weights"].set(std::string(name).replace(at, 5, "omat"), item.array);
+  expect_refused(two, "is there twice");
+  const auto heads = [](const char* reduce) {
+    return nlohmann::json{{"heads", {{"mptrj", {{"module", "esen_mlp_energy_head"}, {"reduce", reduce}}}}}};
+  };
+  expect_refused(with(model, heads("mean")), "config.heads.mptrj.reduce: \"mean\" is not read");
+  EXPECT_EQ(energy_of(read(with(model, heads("sum"))).model), energy_of(read(model).model));
+}
+
+TEST(FairchemFiles, GroupsWithinGroupsAndIndices) {
+  const data::Group model = small_esen();
+  data::Group nested;
+  nested.attributes = model.attributes;
+  for (const auto& [name, item] : model.group("weights").items()) {
+    const auto dot = name.find('.');
+    nested["weights"][name.substr(0, dot)].set(name.substr(dot + 1), item.array);
+  }
+  nested["weights"].set("backbone.mapping.res_size", Array::from(std::vector<std::int32_t>{3, 4}));
+  EXPECT_EQ(energy_of(read(nested).model), energy_of(read(model).model));
+}
+
+TEST(FairchemFiles, EquiformerAndEscn) {
+  CARTAN_REAL_DATA(path, "../reference/equiformer_reference.h5");
+  const data::Group all = data::load(path);
+  const data::Group& equiformer = all.group("equiformer_v2_gate");
+  const data::Group& escn = all.group("escn");
+  const double energy = energy_of(read(equiformer).model);
+  // used nowhere, whatever they name
+  const nlohmann::json unused{{"attn_activation", "scaled_silu"}, {"ffn_activation", "scaled_silu"}};
+  EXPECT_EQ(energy_of(read(with(equiformer, unused)).model), energy);
+  expect_refused(with(equiformer, {{"norm_type", "layer_norm"}}), "config.norm_type");
+  expect_refused(with(equiformer, {{"lmax_list", {3, 2}}}), "config.lmax_list");
+  expect_refused(with(escn, {{"mmax_list", {2, 1}}}), "config.mmax_list");
+  expect_refused(with(escn, {{"resolution", 14}}), "config.resolution");
+  data::Group stressed = equiformer;
+  for (const char* part : {"block.scalar_MLP.0.bias", "xedge_layer_norm.weight", "sphharm_norm.affine_bias"})
+    stressed["weights"].set("output_heads.stress." + std::string(part), Array::zeros({4}, DType::f32));
+  const ImportedModel left_out = read(stressed);
+  EXPECT_EQ(energy_of(left_out.model), energy);
+  EXPECT_NE(left_out.notes.at(1).find("the head of direct stresses was left out"), std::string::npos);
+  // A backbone with one head keeps the block of the other, which nothing calls.
+  data::Group hydra;
+  hydra.attributes = escn.attributes;
+  for (const auto& [name, item] : escn.group("weights").items()) {
+    const bool energies = name.find("energy_block.") == 0;
+    hydra["weights"].set((energies ? "output_heads.energy." : "backbone.") + name, item.array);
+  }
+  EXPECT_EQ(energy_of(read(hydra).model), energy_of(read(escn).model));
 }

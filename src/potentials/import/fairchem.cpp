@@ -15,8 +15,8 @@ namespace cartan::potentials {
 ImportedModel import_esen(FairchemState& state) {
   const std::string b = state.has("backbone.sphere_embedding.weight") ? "backbone." : "",
                     layer0 = b + "blocks.0.", degree = b + "edge_degree_embedding.rad_func.net";
-  state.expect("act_type", "gate");
-  state.expect("mlp_type", "spectral");
+  state.expect("act_type", "gate", "s2");
+  state.expect("mlp_type", "spectral", "grid");
   state.expect("direct_forces", false);
   state.expect("distance_function", "gaussian");
   EsenConfig c;
@@ -33,12 +33,12 @@ ImportedModel import_esen(FairchemState& state) {
   c.layers = state.count(b + "blocks.");
   c.mmax = static_cast<int>(state.count(layer0 + "edge_wise.so2_conv_1.so2_m_conv."));
   c.edge_channels = state.shape(b + "source_embedding.weight").at(1);
-  c.norm = state.has(layer0 + "norm_1.affine_bias") ? "rms" : "layer";
+  c.norm = state.norm(layer0 + "norm_1");
   c.radial = state.shape(degree + ".0.weight").at(1) - 2 * c.edge_channels;
   const Weights centers = state.array(b + "distance_expansion.offset");
   c.cutoff = state.number("cutoff", centers.back());
   c.radial_width = state.number("gaussian_width_factor", 2);
-  c.envelope = state.flag("use_envelope", true);
+  c.envelope = state.flag("use_envelope", !state.has_config());  // fairchem's default is none
   c.neighbors = 5;
   if (static_cast<Index>(centers.size()) != c.radial || !(std::abs(centers.back() - c.cutoff) <= 1e-5))
     state.fail("distance_expansion.offset", text("ends at ", centers.back(), ", the cutoff is ", c.cutoff));

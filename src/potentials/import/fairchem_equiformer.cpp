@@ -40,10 +40,11 @@ void EquiformerState::read_config(bool direct) {
   if (!state_.has_config())
     state_.fail("config", "is missing: cutoff, grids and averages of EquiformerV2 are in no array");
   state_.expect("distance_function", "gaussian");
+  state_.expect_one("lmax_list");
+  state_.expect_one("mmax_list");
   state_.expect("use_s2_act_attn", false);
   state_.expect("use_attn_renorm", true);
-  state_.expect("attn_activation", "silu");
-  state_.expect("ffn_activation", "silu");
+  // attn_activation and ffn_activation, whatever they name, are used nowhere: all are silu.
   state_.expect("use_atom_edge_embedding", true);
   const bool gate = state_.flag("use_gate_act", false), grid_mlp = state_.flag("use_grid_mlp", false);
   if (!gate) state_.expect("use_sep_s2_act", true);
@@ -68,7 +69,7 @@ void EquiformerState::read_config(bool direct) {
   c_.radial_by_degree = state_.has(ga + "rad_func.net.6.weight");
   c_.activation = gate ? "gate" : "grid";
   c_.feed_forward_activation = grid_mlp ? "grid_mlp" : gate ? "gate" : "grid";
-  c_.norm = state_.has(b + "norm.affine_bias") ? "rms" : "layer";
+  c_.norm = state_.norm(b + "norm");
   c_.grid = static_cast<int>(state_.number("grid_resolution", 0));
   const std::string net = b + "edge_degree_embedding.rad_func.net";
   c_.edge_channels = state_.shape(net + ".0.weight").at(0);
@@ -203,6 +204,14 @@ ImportedModel EquiformerState::read() {
         "was not "
         "trained on (direct_forces keeps the head)");
   }
+  bool stress = false;
+  for (const std::string prefix : {"head.", ""})
+    for (const char* part : {"block.", "xedge_layer_norm.", "sphharm_norm."}) {
+      stress = stress || state_.count_of(prefix + part) > 0;
+      state_.pass_all(prefix + part);
+    }
+  if (stress)
+    notes.push_back("the head of direct stresses was left out: stresses are derivatives of the energy");
   notes.push_back(
       "no envelope: energies jump where an atom enters or leaves the cutoff; all neighbours count");
   if (c_.activation == "grid")

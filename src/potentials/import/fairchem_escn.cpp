@@ -27,6 +27,10 @@ ImportedModel import_escn(FairchemState& state, bool direct) {
                     layer0 = b + "layer_blocks.0.message_block.";
   if (!state.has_config()) state.fail("config", "is missing: cutoff and widths of eSCN are in no array");
   state.expect("distance_function", "gaussian");
+  state.expect_one("lmax_list");
+  state.expect_one("mmax_list");
+  if (state.number("resolution", 0) != 0)
+    state.fail("config.resolution", "another grid than that of lmax and mmax is not read");
   EscnConfig c;
   c.dtype = DType::f64;
   c.parity = false;
@@ -111,6 +115,10 @@ ImportedModel import_escn(FairchemState& state, bool direct) {
         "the head of direct forces was left out: forces are the gradient of the energy, which the network "
         "was not "
         "trained on (direct_forces keeps the head)");
+  }
+  if (!b.empty()) {  // where a head is missing, the backbone keeps a block of its own, which nothing calls
+    state.pass_all(b + "energy_block.");
+    state.pass_all(b + "force_block.");
   }
   const Array points = sphere_samples(c.samples);
   check_samples(state, b + "sphere_points", points);

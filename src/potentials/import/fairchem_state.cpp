@@ -159,6 +159,18 @@ FairchemState::FairchemState(const std::string& path, const std::string& task) :
   if (architecture_.empty()) fail("", "has no arrays of eSEN, EquiformerV2 or eSCN");
 }
 
+void FairchemState::add(const std::string& name, Array array) {
+  if (array.size() == 0 || !is_real(array.dtype())) return;  // indices
+  if (has(bare(name)))
+    fail(name, "is there twice: of several heads of one kind, or of several networks, none is read");
+  take(name, std::move(array));
+}
+
+void FairchemState::add_all(const data::Group& group, const std::string& prefix) {
+  for (const auto& [name, item] : group.items()) add(prefix + name, item.array);
+  for (const auto& [name, inner] : group.groups()) add_all(inner, prefix + name + ".");
+}
+
 void FairchemState::take(std::string name, Array array) {
   for (const double x : array.as(DType::f64).to_vector<double>())
     if (!std::isfinite(x)) fail(name, "has numbers that are not finite");
@@ -180,25 +192,29 @@ void FairchemState::read_torch(const std::string& task) {
   const auto nested = file.root().find("state_dict");
   const bool checkpoint = nested && nested->kind() == TorchValue::Kind::dict;
   for (const auto& [key, value] : (checkpoint ? *nested : file.root()).entries())
-    if (key.kind() == TorchValue::Kind::text && value.kind() == TorchValue::Kind::array &&
-        value.array().size() > 0 && is_real(value.array().dtype()))
-      take(key.string(), value.array());
+    if (key.kind() == TorchValue::Kind::text && value.kind() == TorchValue::Kind::array)
+      add(key.string(), value.array());
   source_ = checkpoint ? "fairchem, a checkpoint" : "fairchem, a state dict";
   const auto ema = file.root().find("ema");
   if (checkpoint && ema && ema->kind() == TorchValue::Kind::dict) take_averages(*nested, *ema);
   const auto named = file.root().find("config");
-  if (const auto config = named ? named : file.root().find("model_config")) {
-    config_ = to_json(*config);
-    if (config_.is_string()) config_ = json::parse(config_.get<std::string>(), nullptr, false);
-    for (const char* inner : {"model", "model_attributes", "backbone"})
-      if (config_.is_object() && config_.contains(inner) && config_[inner].is_object()) {
-        const json next = config_[inner];
-        config_ = next;
-      }
-    if (!config_.is_object()) fail("config", "is not read; a dict of the constructor's arguments is");
-  }
+  if (const auto config = named ? named : file.root().find("model_config")) take_config(to_json(*config));
   if (const auto labels = file.root().find("normalizers")) labels_ = to_json(*labels);
   if (const auto references = file.root().find("elementrefs")) references_ = to_json(*references);
+}
+
+void FairchemState::take_config(json config) {
+  if (config.is_string()) config = json::parse(config.get<std::string>(), nullptr, false);
+  for (const char* inner : {"model", "model_attributes", "backbone"}) {
+    if (!config.is_object()) break;
+    if (config.contains("heads") && config["heads"].is_object())
+      for (const auto& [name, head] : config["heads"].items())
+        if (head.is_object() && head.contains("reduce") && head["reduce"] != "sum")
+          fail("config.heads." + name + ".reduce", head["reduce"].dump() + " is not read; \"sum\" is");
+    if (config.contains(inner) && config[inner].is_object()) config = json(config[inner]);
+  }
+  if (!config.is_object()) fail("config", "is not read; a dict of the constructor's arguments is");
+  config_ = std::move(config);
 }
 
 void FairchemState::take_averages(const TorchValue& state, const TorchValue& ema) {
@@ -244,11 +260,10 @@ void FairchemState::read_hdf5(const std::string& task) {
   require(std::find(models.begin(), models.end(), wanted) != models.end(), "[import] ", path_,
           " has the models ", listed, task.empty() ? "; choose one as task" : ", not '" + task + "'");
   const data::Group& model = wanted.empty() ? all : all.group(wanted);
-  for (const auto& [name, item] : model.group("weights").items()) take(name, item.array);
+  add_all(model.group("weights"), "");
   source_ = "fairchem, arrays" + (wanted.empty() ? "" : " of " + wanted);
   if (model.attributes.count("config") == 0) return;
-  config_ = json::parse(model.string("config"), nullptr, false);
-  if (!config_.is_object()) fail("config", "is no JSON object of the constructor's arguments");
+  take_config(model.string("config"));
 }
 
 const Shape& FairchemState::shape(const std::string& name) const {
@@ -321,6 +336,30 @@ void FairchemState::expect(const char* name, const json& wanted) const {
   const json* value = find(name);
   if (value && *value != wanted)
     fail(text("config.", name), value->dump() + " is not read; " + wanted.dump() + " is");
+}
+
+void FairchemState::expect(const char* name, const json& wanted, const json& absent) const {
+  expect(name, wanted);
+  if (has_config() && !find(name))
+    fail(text("config.", name),
+         "is missing; fairchem takes " + absent.dump() + ", which is not read; " + wanted.dump() + " is");
+}
+
+void FairchemState::expect_one(const char* name) const {
+  const json* value = find(name);
+  if (value && value->is_array() && value->size() != 1)
+    fail(text("config.", name), value->dump() + ": several resolutions are not read");
+}
+
+std::string FairchemState::norm(const std::string& name) const {
+  // layer_norm has the parameters of rms_norm_sh and is another function; it has no buffers.
+  const bool rms = has(name + ".affine_bias");
+  const std::string unsaid =
+      rms && !has_config() && !has(name + ".balance_degree_weight") ? "layer_norm" : "";
+  if (word("norm_type", unsaid) == "layer_norm")
+    fail(has_config() ? "config.norm_type" : name,
+         "layer_norm, each degree by itself, is not read; rms_norm_sh and layer_norm_sh are");
+  return rms ? "rms" : "layer";
 }
 
 std::vector<std::string> FairchemState::species(Index rows) const {

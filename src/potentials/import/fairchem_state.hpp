@@ -49,6 +49,12 @@ class FairchemState {
   const nlohmann::json* find(const char* name) const;
   /// Refuses every value but `wanted`, which is also what a file means that does not say.
   void expect(const char* name, const nlohmann::json& wanted) const;
+  /// The same, where fairchem takes `absent` if the argument is not given.
+  void expect(const char* name, const nlohmann::json& wanted, const nlohmann::json& absent) const;
+  /// Refuses lists of several numbers.
+  void expect_one(const char* name) const;
+  /// Our name of the normalisation at `name`: "rms" or "layer".
+  std::string norm(const std::string& name) const;
 
   /// A model of the network: energies of atoms by what the file says of its labels.
   ImportedModel finish(std::unique_ptr<Network> network, double per_atom, std::vector<std::string> notes);
@@ -64,6 +70,10 @@ class FairchemState {
   /// The number `what` of the normalizer of a kind of labels, under fairchem's or the older name.
   std::optional<double> label(const char* kind, const char* older, const char* what) const;
   void read_hdf5(const std::string& task);
+  void take_config(nlohmann::json config);
+  /// An array of the weights; names must differ without what stands before them.
+  void add(const std::string& name, Array array);
+  void add_all(const data::Group& group, const std::string& prefix);
   void take(std::string name, Array array);
 
   std::string path_, architecture_, source_;
