@@ -235,7 +235,7 @@ def spread(draw, count, box, least=0.8):
     sys.exit("no room for the atoms")
 
 
-def structures(draw, elements, cutoff):
+def structures(draw, elements, cutoff, lmax):
     def symbols(n):
         return [int(z) for z in draw.choice(elements, n)]
 
@@ -244,12 +244,15 @@ def structures(draw, elements, cutoff):
     triclinic = ase.Atoms(symbols(3), spread(draw, 3, skew), cell=skew, pbc=True)
     left = triclinic.copy()
     left.set_cell(skew * [1, 1, -1], scale_atoms=True)
-    small = ase.Atoms(symbols(1), [[0.1, 0.2, 0.3]], cell=skew * draw.uniform(0.6, 0.9) * cutoff / 3.5, pbc=True)  # edges to own images alone
+    # Edges to own images alone. With lmax 1 all that is no scalar is 0 there, of which norms make much: rounding, magnified 316 times by each.
+    small = ase.Atoms(symbols(1), [[0.1, 0.2, 0.3]], cell=skew * draw.uniform(0.6, 0.9) * cutoff / 3.5, pbc=True)
+    if lmax == 1:
+        small += ase.Atoms([z for z in elements if z != small.numbers[0]][:1], [[0.8, 1.0, 0.9]])
     d = draw.uniform(0.9, 1.4)
     axes = ase.Atoms(symbols(7), d * np.array([[0, 0, 0], [0, 1, 0], [0, -1.1, 0], [1.2, 0, 0], [-1.3, 0, 0], [0, 0, 1], [0, 0, -1.4]]))
     cubic = np.eye(3) * min(draw.uniform(2.2, 3.0), 0.9 * cutoff)
     box = ase.Atoms(symbols(2), spread(draw, 2, cubic), cell=cubic, pbc=True)
-    return {"molecule": molecule, "triclinic": triclinic, "left-handed": left, "one atom": small, "along the axes": axes, "cubic": box}
+    return {"molecule": molecule, "triclinic": triclinic, "left-handed": left, "own images": small, "along the axes": axes, "cubic": box}
 
 
 def run(*command):
@@ -317,7 +320,7 @@ def one_model(cartan, folder, seed, kind):
     path = os.path.join(folder, "x")
     file, scale, shift, references = save(peer, style, path, draw, config)
     elements = [z for z in (1, 3, 6, 8, 14, 26, 47, 79, 84) if z < config["max_num_elements"]]
-    frames = structures(draw, elements, float(peer.backbone.cutoff))
+    frames = structures(draw, elements, float(peer.backbone.cutoff), config["lmax"] if kind == "esen" else config["lmax_list"][0])
     write(path + ".xyz", frames.values())
     polar = kind == "escn" or not config.get("use_gate_act", kind == "esen") or config.get("use_grid_mlp", False)
     turn = Rotation.random(random_state=seed).as_matrix()
@@ -353,8 +356,7 @@ def one_model(cartan, folder, seed, kind):
             largest = max(np.abs(w).max() for _, w, _ in pairs)
             if k > 0:  # networks that hardly depend on positions: of the rounding of their energies
                 largest = max(largest, 1e-5 * max(abs(w[0]) for w in want))
-            each = [(worst(g, w) / largest, name) for g, w, name in pairs]
-            e, at = max(each)
+            e, at = max((worst(g, w) / largest, name) for g, w, name in pairs)
             errors["direct" if direct else what] = e
             if not e < TOLERANCE:
                 good = False
