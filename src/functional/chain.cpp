@@ -245,29 +245,26 @@ void Chain::at(double x, double* mean, double* covariance) const {
   Pass<Blocks> pass(*this);
   TablesOf<const double> t;
   if (n > 0) t = {kept_.data(), 0, n, states_, components()};
-  const Index next = std::lower_bound(coordinates_.begin(), coordinates_.end(), x) - coordinates_.begin();
+  const Index next = std::upper_bound(coordinates_.begin(), coordinates_.end(), x) - coordinates_.begin();
   std::vector<double> m(d, 0.0), p(d * d, 0.0), r(d, 0.0), big(d * d, 0.0),
       step(static_cast<std::size_t>(block_));
   const auto transition = [&](double lag) {
     for (std::size_t k = 0; k < c; ++k) kernels_[k].transition(lag, step.data() + place_[k]);
   };
-  const bool seen = next < n && coordinates_[static_cast<std::size_t>(next)] == x;
-  if (seen) {
-    pass.copy(t.m_prior(next), t.p_prior(next), m.data(), p.data());
-    pass.copy(t.r(next), t.n(next), r.data(), big.data());
-  } else {
-    if (next > 0) {
-      pass.copy(t.m_post(next - 1), t.p_post(next - 1), m.data(), p.data());
-      transition(x - coordinates_[static_cast<std::size_t>(next - 1)]);
+  if (next > 0) {
+    pass.copy(t.m_post(next - 1), t.p_post(next - 1), m.data(), p.data());
+    const double lag = x - coordinates_[static_cast<std::size_t>(next - 1)];
+    if (lag > 0) {
+      transition(lag);
       pass.predict(step.data(), m.data(), p.data());
-    } else {
-      pass.add_stationary(1, p.data());
     }
-    if (next < n) {
-      transition(coordinates_[static_cast<std::size_t>(next)] - x);
-      pass.advance_transposed(step.data(), t.r(next), r.data());
-      pass.congruence(step.data(), true, t.n(next), big.data());
-    }
+  } else {
+    pass.add_stationary(1, p.data());
+  }
+  if (next < n) {
+    transition(coordinates_[static_cast<std::size_t>(next)] - x);
+    pass.advance_transposed(step.data(), t.r(next), r.data());
+    pass.congruence(step.data(), true, t.n(next), big.data());
   }
   std::vector<double> h(d, 0.0);
   for (std::size_t k = 0; k < c; ++k) kernels_[k].observation(x, h.data() + first_[k]);

@@ -14,10 +14,10 @@
 // Backward: the derivatives r of the evidence by m-, and the matrix N with (r r^T - N) / 2 that by P-:
 //   r_i = (1 - H^T U V^T) A^T r_{i+1} + H^T (1 - U V^T H^T) (e - W H m-),
 //   N_i = (1 - H^T U V^T) A^T N_{i+1} A (1 - V U^T H) + H^T U U^T H.
-// They give the smoothed moments, m- + P- r and P- - P- N P-, and the gradient in every kernel parameter,
-// from the same pass; no covariance is inverted, so that kernels without noise of their own (constant,
-// linear, periodic) need no care. (J. Durbin, S. J. Koopman, Time Series Analysis by State Space Methods,
-// 2012, 4.4)
+// They give the smoothed moments, m + P A^T r_{i+1} and P - P A^T N_{i+1} A P, and the gradient in every
+// kernel parameter, from the same pass; no covariance is inverted, so that kernels without noise of their own
+// (constant, linear, periodic) need no care. (J. Durbin, S. J. Koopman, Time Series Analysis by State Space
+// Methods, 2012, 4.4)
 //
 // Memory: forward keeps the moments before every block of coordinates alone, backward runs a block again
 // before it comes back through it, so that tables are of one block. Another thread, where there is one, makes

@@ -35,10 +35,10 @@ struct Chain::TablesOf {
   Index begin = 0;
   int d = 0, c = 0;
   Number *prior_m = nullptr, *prior_p = nullptr, *post_m = nullptr, *post_p = nullptr, *ut = nullptr,
-         *vt = nullptr, *rs = nullptr, *ns = nullptr;
+         *vt = nullptr, *rs = nullptr, *ns = nullptr, *rs_ahead = nullptr, *ns_ahead = nullptr;
 
   static Index numbers(Index rows, Index d, Index c) {
-    return rows * (3 * d + 3 * d * d + c * c + c * d) + d + d * d;
+    return rows * (4 * d + 4 * d * d + c * c + c * d) + d + d * d;
   }
   TablesOf() = default;
   TablesOf(Number* room, Index first, Index rows, int states, int components)
@@ -46,7 +46,7 @@ struct Chain::TablesOf {
     const Index n = d;
     prior_m = room, prior_p = prior_m + rows * n, post_m = prior_p + rows * n * n;
     post_p = post_m + (rows + 1) * n, ut = post_p + (rows + 1) * n * n, vt = ut + rows * c * c;
-    rs = vt + rows * c * n, ns = rs + rows * n;
+    rs = vt + rows * c * n, ns = rs + rows * n, rs_ahead = ns + rows * n * n, ns_ahead = rs_ahead + rows * n;
   }
   Number* m_prior(Index i) const { return prior_m + (i - begin) * d; }
   Number* p_prior(Index i) const { return prior_p + (i - begin) * d * d; }
@@ -56,6 +56,9 @@ struct Chain::TablesOf {
   Number* v(Index i) const { return vt + (i - begin) * c * d; }  // transposed
   Number* r(Index i) const { return rs + (i - begin) * d; }
   Number* n(Index i) const { return ns + (i - begin) * d * d; }
+  // of what lies ahead of message i, without it
+  Number* r_ahead(Index i) const { return rs_ahead + (i - begin) * d; }
+  Number* n_ahead(Index i) const { return ns_ahead + (i - begin) * d * d; }
 };
 
 template <class S>
@@ -288,6 +291,7 @@ struct Chain::Pass {
       const double* w = precision + i * c * c;
       const double* e = shift + i * c;
       const double *ut = t.u(i), *vt = t.v(i);
+      copy(r, n, t.r_ahead(i), t.n_ahead(i));
       const double* hu = spread(i, c, ut, uh);  // (C, D)
       functional::apply(c, d, vt, r, x);
       for (int k = 0; k < c; ++k)
@@ -335,16 +339,16 @@ struct Chain::Pass {
   }
 
   // Smoothed moments of [begin, end), each where not null, and derivatives as in differentiate(), from tables
-  // behind the recursion.
+  // behind the recursion. Moments are made of those after the message, which have no wide prior in them.
   void outputs(Index begin, Index end, const Tables& t, double* mean, double* covariance, double* by_a,
                double* by_rest) {
     const auto d = s.d;
     const auto c = s.c;
     for (Index i = end - 1; i >= begin; --i) {
-      const double *r = t.r(i), *n = t.n(i);
-      const double* hp_ = read(i, d, t.p_prior(i), hp);
+      const double *r = t.r_ahead(i), *n = t.n_ahead(i);
+      const double* hp_ = read(i, d, t.p_post(i), hp);
       if (mean) {
-        const double* at = read(i, Fixed<1>{}, t.m_prior(i), y);
+        const double* at = read(i, Fixed<1>{}, t.m_post(i), y);
         for (int j = 0; j < c; ++j) {
           double sum = at[j];
           for (int q = 0; q < d; ++q) sum += hp_[j * d + q] * r[q];
@@ -353,11 +357,11 @@ struct Chain::Pass {
       }
       if (covariance) {
         multiply(c, d, d, hp_, n, tt);
-        const double* prior = read_columns(i, c, hp_, b);
+        const double* before = read_columns(i, c, hp_, b);
         double* out = covariance + i * c * c;
         for (int j = 0; j < c; ++j)
           for (int k = 0; k <= j; ++k) {
-            double sum = prior[j * c + k];
+            double sum = before[j * c + k];
             for (int q = 0; q < d; ++q) sum -= tt[j * d + q] * hp_[k * d + q];
             out[j * c + k] = out[k * c + j] = sum;
           }
