@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "cartan/autodiff/primitive.hpp"
+#include "autodiff/reads.hpp"
 
 namespace cartan::operators {
 
 // gelu(x) = x P(x) with the normal distribution P, and (x, c) -> c d^n/dx^n gelu(x): P + x p for n = 1,
 // p_n(x) p(x) for n >= 2 with p_2 = 2 - x^2, p_(n+1) = p_n' - x p_n and the density p.
-class Gelu : public Primitive {
+class Gelu : public Primitive, public ReadsInputs {
  public:
   explicit Gelu(int order);
   const char* name() const override { return "gelu"; }

@@ -1,11 +1,11 @@
 #pragma once
 // The linear map of difference() and its adjoint, which is its own derivative.
 
-#include "cartan/autodiff/primitive.hpp"
+#include "autodiff/reads.hpp"
 
 namespace cartan::operators {
 
-class Difference final : public Primitive {
+class Difference final : public Primitive, public ReadsNothing {
  public:
   Difference(int axis, double h, bool periodic, bool adjoint)
       : axis_(axis), h_(h), periodic_(periodic), adjoint_(adjoint) {}

@@ -1,5 +1,6 @@
 #include "operators/pointwise.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "cartan/autodiff/ops.hpp"
@@ -26,18 +27,33 @@ Array pointwise_by_ops(const PointwiseParts& parts, const Arrays& in) {
   return parts.gelu_outside ? gelu(y) : y;
 }
 
-Array pointwise(const PointwiseParts& parts, const Arrays& in) {
-  if (in[0].device() != Device::cpu) return pointwise_by_ops(parts, in);
-  return run(std::make_shared<Pointwise>(parts), in);
+namespace {
+
+// u of h = u + b + W v.
+Array first_of_sum(const PointwiseParts& parts, const Arrays& in, const Array& h) {
+  const Recording off(false);
+  const Array rest = reshape(in[2], {in[2].size(), 1});
+  return detach(parts.skip ? h - (rest + matmul(in[3], in[0])) : h - rest);
 }
 
-Arrays Pointwise::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents,
+}  // namespace
+
+Array pointwise(const PointwiseParts& parts, const Arrays& in) {
+  if (in[0].device() != Device::cpu) return pointwise_by_ops(parts, in);
+  const bool keep = parts.spectral && recording() &&
+                    std::any_of(in.begin(), in.end(), [](const Array& a) { return a.tracked(); });
+  return run(std::make_shared<Pointwise>(parts, keep), in);
+}
+
+Arrays Pointwise::vjp(const Arrays& inputs, const Arrays& outputs, const Arrays& cotangents,
                       const std::vector<bool>& wanted) const {
+  Arrays in = inputs;
   if (!recording()) {
-    Arrays with = in;
-    with.push_back(cotangents[0]);
-    return run_all(std::make_shared<PointwiseGradient>(parts_), with);
+    if (keep_) in[1] = outputs[1];
+    in.push_back(cotangents[0]);
+    return run_all(std::make_shared<PointwiseGradient>(parts_), in);
   }
+  if (keep_) in[1] = first_of_sum(parts_, in, outputs[1]).with_node(in[1].node(), in[1].output());
   Arrays to;
   for (std::size_t k = 0; k < in.size(); ++k)
     if (wanted[k]) to.push_back(in[k]);

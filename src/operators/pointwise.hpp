@@ -1,8 +1,9 @@
 #pragma once
 // What a block does point by point, in one pass over memory: for tiles of points all intermediate channels
-// stay in the caches, forward and backward, and nothing but the inputs is kept for the gradient.
+// stay in the caches, forward and backward. The gradient makes them again, from the inputs and the sum
+// u + b + W v, which the tape keeps in place of u.
 
-#include "cartan/autodiff/primitive.hpp"
+#include "autodiff/reads.hpp"
 
 namespace cartan::operators {
 
@@ -20,9 +21,12 @@ struct PointwiseParts {
 // y = gelu?(W2 gelu(W1 h + b1) + b2 + gamma v), h = gelu?(u + b + W v) or v.
 // Inputs: v (B, in, S) [, u (B, C, S), b (C)] [, W (C, in)], W1 (H, C), b1 (H), W2 (O, H), b2 (O) [, gamma
 // (in)].
-class Pointwise : public Primitive {
+// Outputs: y; with `keep` also u + b + W v, for the gradient alone: nothing else may depend on it.
+class Pointwise : public Primitive, public Reads {
  public:
-  explicit Pointwise(PointwiseParts parts) : parts_(parts) {}
+  explicit Pointwise(PointwiseParts parts, bool keep = false) : parts_(parts), keep_(keep) {}
+  bool reads_input(std::size_t k) const override { return !keep_ || k != 1; }
+  bool reads_output(std::size_t k) const override { return k == 1; }
   const char* name() const override { return "pointwise"; }
   Arrays eval_cpu(const Arrays& in) const override;
   // By the fused kernel; by the ops it is made of where the gradient is recorded in turn.
@@ -31,9 +35,11 @@ class Pointwise : public Primitive {
 
  private:
   PointwiseParts parts_;
+  bool keep_;
 };
 
-// The gradients of all inputs, in their order; the cotangent is the last input. Records nothing.
+// The gradients of all inputs of Pointwise, in their order, given these with u + b + W v in place of u; the
+// cotangent is the last input. Records nothing.
 class PointwiseGradient : public Primitive {
  public:
   explicit PointwiseGradient(PointwiseParts parts) : parts_(parts) {}

@@ -1,7 +1,7 @@
 #pragma once
 // The primitives of <cartan/operators/spectral.hpp>.
 
-#include "cartan/autodiff/primitive.hpp"
+#include "autodiff/reads.hpp"
 #include "cartan/operators/spectral.hpp"
 #include "operators/trilinear.hpp"
 
@@ -13,7 +13,7 @@ enum class Half { once, twice };
 
 /// Field to kept modes, X_k = factor w_k sum_j x_j exp(-..). Its adjoint is SpectrumToField with the same
 /// weights, taken as those of a sum over the kept modes alone.
-class FieldToSpectrum : public Primitive {
+class FieldToSpectrum : public Primitive, public ReadsNothing {
  public:
   FieldToSpectrum(KeptModes kept, Half half, Index once, double factor)
       : kept_(std::move(kept)), factor_(factor), once_(once), half_(half) {}
@@ -30,7 +30,7 @@ class FieldToSpectrum : public Primitive {
 };
 
 /// Kept modes to field, x_j = factor Re sum over kept k of w_k Y_k exp(+..); complex fields without Re.
-class SpectrumToField : public Primitive {
+class SpectrumToField : public Primitive, public ReadsNothing {
  public:
   SpectrumToField(KeptModes kept, Half half, Index once, double factor)
       : kept_(std::move(kept)), factor_(factor), once_(once), half_(half) {}

@@ -2,12 +2,12 @@
 // Forms linear in three arrays x, r, y: sum of x r y over all indices, in which each may be conjugated. A
 // member computes its derivative by one of them from the other two.
 
-#include "cartan/autodiff/primitive.hpp"
+#include "autodiff/reads.hpp"
 
 namespace cartan::operators {
 
 // Closed under derivatives.
-class Trilinear : public Primitive {
+class Trilinear : public Primitive, public ReadsInputs {
  public:
   // The member of slot y takes (x, r), of x (y, r), of r (x, y); either argument conjugated or not.
   enum Slot { x, r, y };

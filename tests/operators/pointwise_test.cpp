@@ -6,6 +6,7 @@
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
+#include "cartan/core/memory.hpp"
 #include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
 #include "cartan/operators/fno.hpp"
@@ -71,6 +72,21 @@ TEST(Pointwise, FieldsLargerThanTheCaches) {
     for (int k = 0; k < 2; ++k) one[k] = in[k].rows(sample, sample + 1);
     EXPECT_TRUE(identical(both.rows(sample, sample + 1), pointwise(parts, one)));
   }
+}
+
+// u is given back once y is there: the result and the sum are all that is left.
+TEST(Pointwise, TheTapeKeepsTheSumInPlaceOfItsFirstTerm) {
+  const PointwiseParts parts = kinds().back();
+  Arrays in = inputs(parts, DType::f64, 1 << 15);
+  for (Array& a : in) a = track(a);
+  const std::size_t before = memory_use().in_use;
+  const Array y = [&] {
+    Arrays with = in;
+    with[1] = with[1] * 2.0;
+    return pointwise(parts, with);
+  }();
+  const std::size_t bytes = static_cast<std::size_t>(in[1].size() + y.size()) * sizeof(double);
+  EXPECT_LE(memory_use().in_use - before, bytes + bytes / 4);
 }
 
 TEST(Pointwise, SecondDerivatives) {

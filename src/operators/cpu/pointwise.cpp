@@ -15,7 +15,7 @@
 namespace cartan::operators {
 namespace {
 
-// The inputs by name, and extents.
+// The inputs by name, and extents; of the gradient u is u + b + W v.
 template <class T>
 struct Views {
   const T *v, *u = nullptr, *b = nullptr, *skip = nullptr, *w1, *b1, *w2, *b2, *gamma = nullptr;
@@ -45,18 +45,6 @@ void fill_rows(T* to, const T* column, Index rows, Index n) {
   for (Index r = 0; r < rows; ++r) std::fill_n(to + r * n, n, column[r]);
 }
 
-// h0 = u + b + W v of a tile, (middle, n), with v (in, n).
-template <class T>
-void before_inner(const Views<T>& x, Index sample, Index p, Index n, const T* v, T* h) {
-  for (Index r = 0; r < x.middle; ++r) {
-    const T* from = x.u + (sample * x.middle + r) * x.points + p;
-    const T bias = x.b[r];
-    for_numbers(from, n,
-                [&](auto value, auto access, Index i) { access.store(h + r * n + i, value + bias); });
-  }
-  if (x.skip) multiply<T>(x.middle, n, x.in, {x.skip, x.in, 1}, v, n, h, n, true);
-}
-
 // Points of a panel: three cache lines.
 template <class T>
 constexpr Index panel_points = 3 * 64 / static_cast<Index>(sizeof(T));
@@ -82,8 +70,9 @@ void gelu_rows(T* h, Index rows, Index n, Index stride) {
   for (Index r = 0; r < rows; ++r) gelu_row(h + r * stride, h + r * stride, n);
 }
 
+// y, and u + b + W v in `sum` where that is given.
 template <class T>
-void forward(const PointwiseParts& parts, const Views<T>& x, T* y) {
+void forward(const PointwiseParts& parts, const Views<T>& x, T* y, T* sum) {
   constexpr Index width = panel_points<T>;
   const Index between = std::max(x.out, parts.spectral ? x.middle : 0);
   const Index n_tile = tile_points<T>(x.in + between, x.points), tiles = (x.points + n_tile - 1) / n_tile;
@@ -99,11 +88,23 @@ void forward(const PointwiseParts& parts, const Views<T>& x, T* y) {
       if (parts.spectral)
         to_panels(x.u + sample * x.middle * x.points + p, x.middle, x.points, n, hs.data(), between,
                   [&](auto value, Index r) { return value + x.b[r]; });
+      const auto add_skip = [&](Index q) {
+        multiply<T>(x.middle, std::min(width, n - q), x.in, {x.skip, x.in, 1}, vs.data() + q * x.in, width,
+                    hs.data() + q * between, width, true);
+      };
+      if (sum) {
+        for (Index q = 0; parts.skip && q < n; q += width) add_skip(q);
+        for (Index r = 0; r < x.middle; ++r) {
+          T* to = sum + (sample * x.middle + r) * x.points + p;
+          for (Index q = 0; q < n; q += width)
+            std::copy_n(hs.data() + q * between + r * width, std::min(width, n - q), to + q);
+        }
+      }
       for (Index q = 0; q < n; q += width) {
         const Index w = std::min(width, n - q);
         const T* v = vs.data() + q * x.in;
         T* h = hs.data() + q * between;
-        if (parts.skip) multiply<T>(x.middle, w, x.in, {x.skip, x.in, 1}, v, width, h, width, true);
+        if (parts.skip && !sum) add_skip(q);
         if (parts.gelu_inside) gelu_rows(h, x.middle, w, width);
         multiply<T>(x.hidden, w, x.middle, {x.w1, x.middle, 1}, parts.spectral ? h : v, width, a.data(),
                     width, false, x.b1);
@@ -185,9 +186,12 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
                     in_at = sample * x.in * x.points + p;
         const T* v = vs.data();
         for (Index r = 0; r < x.in; ++r) std::copy_n(x.v + in_at + r * x.points, n, vs.data() + r * n);
-        if (parts.spectral) {
-          before_inner(x, sample, p, n, v, h.data());
-          if (parts.gelu_inside) gelu_row(h.data(), h.data(), slope_h.data(), x.middle * n);
+        for (Index r = 0; parts.spectral && r < x.middle; ++r) {
+          const T* from = x.u + (sample * x.middle + r) * x.points + p;
+          if (parts.gelu_inside)
+            gelu_row(from, h.data() + r * n, slope_h.data() + r * n, n);
+          else
+            std::copy_n(from, n, h.data() + r * n);
         }
         const MatrixView<T> inner{parts.spectral ? h.data() : v, n};
         fill_rows(a.data(), x.b1, x.hidden, n);
@@ -272,10 +276,13 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
 
 Arrays Pointwise::eval_cpu(const Arrays& in) const {
   const Array& w2 = in[static_cast<std::size_t>(parts_.arrays() - (parts_.gate ? 3 : 2))];
-  Array y = Array::uninitialized({in[0].dim(0), w2.dim(0), in[0].dim(2)}, in[0].dtype());
-  dispatch_real(name(), y.dtype(),
-                [&]<class T>(T) { forward<T>(parts_, Views<T>(parts_, in), y.mutable_data<T>()); });
-  return {y};
+  Arrays out{Array::uninitialized({in[0].dim(0), w2.dim(0), in[0].dim(2)}, in[0].dtype())};
+  if (keep_) out.push_back(Array::uninitialized(in[1].shape(), in[1].dtype()));
+  dispatch_real(name(), in[0].dtype(), [&]<class T>(T) {
+    forward<T>(parts_, Views<T>(parts_, in), out[0].mutable_data<T>(),
+               keep_ ? out[1].mutable_data<T>() : nullptr);
+  });
+  return out;
 }
 
 Arrays PointwiseGradient::eval_cpu(const Arrays& in) const {
