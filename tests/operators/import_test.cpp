@@ -19,7 +19,8 @@ namespace {
 
 using cartan::testing::Temporary;
 
-const char* const small = R"({"n_modes": [4, 5], "in_channels": 1, "out_channels": 2, "hidden_channels": 3, "n_layers": 2})";
+const char* const small =
+    R"({"n_modes": [4, 5], "in_channels": 1, "out_channels": 2, "hidden_channels": 3, "n_layers": 2})";
 
 // The state of a network of these arguments as HDF5, its arrays changed.
 std::string file_of(const Temporary& folder, const std::string& arguments,
@@ -34,8 +35,8 @@ std::string file_of(const Temporary& folder, const std::string& arguments,
   return folder.path("state.h5");
 }
 
-void expect_refused(const std::string& path, const std::string& arguments, const std::vector<std::string>& words,
-                    const std::string& from = "") {
+void expect_refused(const std::string& path, const std::string& arguments,
+                    const std::vector<std::string>& words, const std::string& from = "") {
   try {
     import_operator(path, peer_arguments(arguments), from);
     ADD_FAILURE() << "read; expected " << words[0];
@@ -53,7 +54,8 @@ TEST(OperatorImport, ArgumentsByPosition) {
   // as BaseModel keeps them: defaults under their names, and what was given in `args`
   const std::string given = R"({"args": [[4, 5], 1, 2, 3, 2], "n_layers": 4, "norm": null, "_name": "FNO"})";
   EXPECT_TRUE(identical(import_operator(path, peer_arguments(given)).model.predict(x), y));
-  expect_refused(path, R"({"args": [[4, 5], 1, 2, 3, 2, 2, 2, "grid", "gelu", null, 1]})", {"11 arguments", "state.h5"});
+  expect_refused(path, R"({"args": [[4, 5], 1, 2, 3, 2, 2, 2, "grid", "gelu", null, 1]})",
+                 {"11 arguments", "state.h5"});
 }
 
 // conv_bias_kernel is of the skip around the convolution; that around the perceptron has one point.
@@ -85,10 +87,12 @@ TEST(OperatorImport, IdentitiesOfComplexFields) {
     FnoBlocks blocks(c, init);
     nn::ParameterRefs parameters, constants;
     blocks.collect("", parameters, constants);
-    for (const nn::NamedParameter& p : parameters) *p.value = Array::zeros(p.value->shape(), p.value->dtype());
+    for (const nn::NamedParameter& p : parameters)
+      *p.value = Array::zeros(p.value->shape(), p.value->dtype());
     return blocks(x, 0);
   };
-  const Array re = random_normal({2, 3, 5, 6}, DType::f64, Random(1)), im = random_normal(re.shape(), DType::f64, Random(2));
+  const Array re = random_normal({2, 3, 5, 6}, DType::f64, Random(1)),
+              im = random_normal(re.shape(), DType::f64, Random(2));
   const Array y = y_of(make_complex(re, im));
   EXPECT_TRUE(identical(real(y), re - im));
   EXPECT_TRUE(identical(imag(y), re + im));
@@ -103,10 +107,11 @@ TEST(OperatorImport, IdentitiesOfComplexFields) {
 
 // The blocks of complex fields have gelu, whatever non_linearity is.
 TEST(OperatorImport, ActivationsOfComplexFields) {
-  const Array x = make_complex(random_normal({1, 3, 6}, DType::f64, Random(1)), random_normal({1, 3, 6}, DType::f64, Random(2)));
+  const Array x = make_complex(random_normal({1, 3, 6}, DType::f64, Random(1)),
+                               random_normal({1, 3, 6}, DType::f64, Random(2)));
   const auto y_of = [&](const char* activation, bool compat) {
-    FnoConfig c = fno_config_of(peer_arguments(
-        R"({"n_modes": [4], "hidden_channels": 3, "n_layers": 2, "complex_data": true})"));
+    FnoConfig c = fno_config_of(
+        peer_arguments(R"({"n_modes": [4], "hidden_channels": 3, "n_layers": 2, "complex_data": true})"));
     c.dtype = DType::f64, c.activation = activation, c.spectral.compat = compat;
     nn::Init init{1};
     return FnoBlocks(c, init)(x, 0);
