@@ -95,8 +95,10 @@ void contract(Index left, Index r, Index n, Index right, const std::complex<T>* 
       const Index first = left * p / parts, last = left * (p + 1) / parts;
       T* sum = sums.data() + p * size;
       if (right == 1) {
-        // (2 n, 2 r) products of parts, then those that belong together
-        const Index block = std::clamp<Index>(16384 / wide, 16, 512);
+        // (2 n, 2 r) products of parts, then those that belong together; a block of both fits into the
+        // first-level cache
+        const Index block =
+            std::clamp<Index>(24576 / static_cast<Index>(sizeof(T)) / (2 * n + wide), 16, 512);
         Scratch<T> all(2 * n * wide, T(0));
         for (Index l = first; l < last; l += block)
           multiply<T>(2 * n, 2 * r, std::min(block, last - l),
