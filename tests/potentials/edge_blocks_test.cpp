@@ -165,36 +165,75 @@ double bytes_on_tape(const Arrays& y) {
   return bytes;
 }
 
+Model on_silicon(const std::string& kind, const std::string& activation, double memory) {
+  const std::unique_ptr<NetworkConfig> c = network_config(kind);
+  for (config::Field& f : config::fields_of(*c)) {
+    if (f.name() == "lmax") f.set(std::int64_t{4});
+    if (f.name() == "channels") f.set(std::int64_t{32});
+    if (f.name() == "activation" && !activation.empty()) f.set(activation);
+    if (f.name() == "memory") f.set(memory);
+    if (f.name() == "cutoff") f.set(5.0);
+    if (f.name() == "neighbors") f.set(28.0);
+    if (f.name() == "species") f.set(std::vector<std::string>{"Si"});
+  }
+  Model m(*c, 3);
+  m.reference = {{14, -3}};
+  return m;
+}
+
+Frame silicon() {
+  Frame f;
+  for (const double z : {0.0, 0.25})
+    for (const auto& [x, y, w] :
+         {std::array{0.0, 0.0, 0.0}, {0.0, 0.5, 0.5}, {0.5, 0.0, 0.5}, {0.5, 0.5, 0.0}})
+      for (const double c : {x, y, w}) f.positions.push_back(5.43 * (c + z));
+  f.numbers.assign(8, 14);
+  f.cell = {5.43, 0, 0, 0, 5.43, 0, 0, 0, 5.43};
+  f.pbc = {true, true, true};
+  return f;
+}
+
 }  // namespace
 
 // What is kept for derivatives by the parameters of a loss of forces, beside what energies keep; as in
 // docs/networks.md, for a smaller crystal.
 TEST(EdgeBlocks, SecondDerivativesKeepAsMuchAgainAtMost) {
-  Frame silicon;
-  for (const double z : {0.0, 0.25})
-    for (const auto& [x, y, w] :
-         {std::array{0.0, 0.0, 0.0}, {0.0, 0.5, 0.5}, {0.5, 0.0, 0.5}, {0.5, 0.5, 0.0}})
-      for (const double c : {x, y, w}) silicon.positions.push_back(5.43 * (c + z));
-  silicon.numbers.assign(8, 14);
-  silicon.cell = {5.43, 0, 0, 0, 5.43, 0, 0, 0, 5.43};
-  silicon.pbc = {true, true, true};
   for (const std::string kind : {"esen", "equiformer", "escn"}) {
-    const std::unique_ptr<NetworkConfig> c = network_config(kind);
-    for (config::Field& f : config::fields_of(*c)) {
-      if (f.name() == "lmax") f.set(std::int64_t{4});
-      if (f.name() == "channels") f.set(std::int64_t{32});
-      if (f.name() == "cutoff") f.set(5.0);
-      if (f.name() == "neighbors") f.set(28.0);
-      if (f.name() == "species") f.set(std::vector<std::string>{"Si"});
-    }
-    Model m(*c, 3);
-    m.reference = {{14, -3}};
-    const Graph g = golden::graph(silicon, m.cutoff());
+    Model m = on_silicon(kind, "", 4);
+    const Graph g = golden::graph(silicon(), m.cutoff());
     nn::track_parameters(m.parameters());
     const Prediction p = m.predict(g, {true, false, true});
     const double forces = bytes_on_tape({p.energy, p.forces}),
-                 energies = bytes_on_tape({m.network().outputs(g, track(g.vectors.as(c->dtype))).energies});
+                 energies = bytes_on_tape({m.network().outputs(g, track(g.vectors.as(DType::f32))).energies});
     EXPECT_GT(energies, 1e6);
     EXPECT_LE(forces, 2 * energies) << kind;
+  }
+}
+
+// A limit that energies and forces keep more than makes blocks, one of twice as much makes none.
+TEST(EdgeBlocks, BeginWhereTheTapeDoesNotFit) {
+  for (const auto& [kind, activation] : {std::pair{"esen", "gate"},
+                                         {"esen", "product"},
+                                         {"equiformer", "gate"},
+                                         {"equiformer", "product"},
+                                         {"equiformer", "grid"},
+                                         {"escn", "gate"},
+                                         {"escn", "product"},
+                                         {"escn", "grid"}}) {
+    SCOPED_TRACE(text(kind, " ", activation));
+    Model whole = on_silicon(kind, activation, 4);
+    const Graph g = golden::graph(silicon(), whole.cutoff());
+    nn::track_parameters(whole.parameters());
+    const Prediction p = whole.predict(g, {true, false, true});
+    ASSERT_EQ(blocks_of(g), 1u);
+    const double kept = bytes_on_tape({p.energy, p.forces}) / static_cast<double>(Index{1} << 30);
+    const auto blocks = [&](double memory) {
+      const Model m = on_silicon(kind, activation, memory);
+      const Graph h = golden::graph(silicon(), m.cutoff());
+      m.predict(h, {false, false, false});
+      return blocks_of(h);
+    };
+    EXPECT_EQ(blocks(2 * kept), 1u);
+    EXPECT_GT(blocks(kept), 1u);
   }
 }

@@ -81,16 +81,17 @@ std::shared_ptr<const EdgeBlocks> edge_blocks(const Graph& graph, const std::vec
 }
 
 Index edges_of_a_block(const SO2NetworkConfig& config, Index edges, double kept) {
-  const double bytes = 3.5 * kept * static_cast<double>(size_of(config.dtype)),
+  const double bytes = 3 * kept * static_cast<double>(size_of(config.dtype)),
                limit = config.memory * static_cast<double>(Index{1} << 30);
   if (bytes * static_cast<double>(edges * config.layers) <= limit) return std::max<Index>(edges, 1);
-  return std::max<Index>(1, static_cast<Index>(std::min(limit / bytes, static_cast<double>(edges))));
+  const double of_one = limit / (1.5 * bytes), half = static_cast<double>(edges / 2);  // one block keeps all
+  return std::max<Index>(1, static_cast<Index>(std::min(of_one, half)));
 }
 
 double kept_of_factors(const SO2NetworkConfig& c) {
   Index orders = 0;  // degrees and orders that have a factor
   for (int m = 0; m <= c.mmax; ++m) orders += c.lmax + 1 - m;
-  return static_cast<double>(4 * orders * c.channels + 16 * c.channels_of_edges() + c.radial);
+  return static_cast<double>(2 * orders * c.channels + 28 * c.channels_of_edges());
 }
 
 Array Edges::limited(const Array& x) const {

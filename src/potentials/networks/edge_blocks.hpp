@@ -44,11 +44,13 @@ std::shared_ptr<const EdgeBlocks> edge_blocks(const Graph& graph, const std::vec
                                               const char* network, Index most);
 
 /// Edges that a block may have, for `kept` numbers an edge and layer on the tape of energies: all where the
-/// layers fit into config.memory with their derivatives (another 2.5 times as much), otherwise so many that
-/// those of one layer do.
+/// layers fit into config.memory with their derivatives (another two times as much), otherwise so many that
+/// those of one layer do with what passes (half of that again), at most half of them: one block would keep
+/// all layers.
 Index edges_of_a_block(const SO2NetworkConfig& config, Index edges, double kept);
 
-/// Numbers that the radial factors of convolutions of both ends of an edge keep.
+/// Numbers that the radial factors of convolutions of both ends of an edge keep, with their perceptron, whose
+/// 14 arrays are of float64.
 double kept_of_factors(const SO2NetworkConfig& config);
 
 /// What edges are, of their vectors alone.

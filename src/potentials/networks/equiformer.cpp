@@ -280,13 +280,14 @@ Arrays Equiformer::Rules::operator()(const Attention& layer, const Edges& edges,
       so3::irrep_scale(y, for_values(reciprocal(softmax.total), degrees, c.value_channels), values))};
 }
 
+// What the activation keeps, the values and their messages, weights of the heads, radial factors.
 double Equiformer::kept_of_an_edge() const {
   const EquiformerConfig& c = config_;
-  const Index functions = parts_->on_edges.width() + c.heads * c.alpha_channels,
-              inner = polar_features(c.lmax, c.hidden_channels()).dim(),
-              values = polar_features(c.lmax, c.heads * c.value_channels).dim();
-  const double grid = parts_->on_edges.on_grid() ? 4.0 * static_cast<double>(parts_->on_edges.values()) : 0;
-  return static_cast<double>(6 * functions + 4 * inner + 4 * values) + grid + kept_of_factors(c);
+  const so3::Irreps values = polar_features(c.lmax, c.heads * c.value_channels);
+  const Index weights = c.heads * (4 * c.alpha_channels + Index{c.lmax + 1} * (c.lmax + 1));
+  return static_cast<double>(parts_->on_edges.kept() + values.dim() + so3::in_frames(values, c.mmax).dim() +
+                             weights) +
+         kept_of_factors(c);
 }
 
 Array Equiformer::atomic_energies(const Graph& graph, const Array& vectors) const {

@@ -331,14 +331,20 @@ Array three(const nn::Linear* maps, const Array& x) {
 
 }  // namespace
 
+// Features of both ends before and after the turn, factors and products of the orders, the message before and
+// after it is turned back; what the activation takes.
 double Escn::kept_of_an_edge() const {
   const EscnConfig& c = config_;
-  Index kept = 0;  // rows of orders that are kept
-  for (int l = 0; l <= c.lmax; ++l) kept += 2 * std::min(l, c.mmax) + 1;
-  const Index all = polar_features(c.lmax, c.channels).dim(), h = c.hidden_channels();
-  const Index points = c.activation == "grid" ? 3 * parts_->rules.edge_grid.points() * c.channels : 0;
-  return static_cast<double>(14 * all + 8 * kept * c.channels + 6 * (2 * c.mmax + 1) * h +
-                             6 * (c.mmax + 1) * h + points + 16 * c.channels_of_edges() + c.radial);
+  const so3::Irreps features = polar_features(c.lmax, c.channels);
+  const Index all = features.dim(), turned = so3::in_frames(features, c.mmax).dim();
+  const Index maps = c.parity ? 2 * c.mmax + 1 : 4 * c.mmax + 1,
+              factors = c.parity ? c.mmax + 1 : 2 * c.mmax + 1;
+  Index activation = all + (c.lmax + 2) * c.channels;
+  if (c.activation == "product") activation = 2 * all;
+  if (c.activation == "grid")
+    activation = all + parts_->rules.edge_grid.points() * (3 * c.channels + 2 * all / c.channels);
+  return static_cast<double>(4 * all + 2 * turned + 4 * (maps + factors) * c.hidden_channels() + activation +
+                             16 * c.channels_of_edges());
 }
 
 Array Escn::atomic_energies(const Graph& graph, const Array& vectors) const {

@@ -144,11 +144,10 @@ std::unique_ptr<Network> Esen::with_elements(const std::vector<int>& numbers) co
   return of_elements(*this, config_, numbers_, numbers);
 }
 
+// What the activation keeps, the messages, radial factors.
 double Esen::kept_of_an_edge() const {
-  const Index functions = parts_->on_edges.width(),
-              inner =
-                  so3::in_frames(polar_features(config_.lmax, config_.hidden_channels()), config_.mmax).dim();
-  return static_cast<double>(6 * functions + 4 * inner) + kept_of_factors(config_);
+  const Index messages = so3::in_frames(polar_features(config_.lmax, config_.channels), config_.mmax).dim();
+  return static_cast<double>(parts_->on_edges.kept() + messages) + kept_of_factors(config_);
 }
 
 Array Esen::atomic_energies(const Graph& graph, const Array& vectors) const {

@@ -152,6 +152,15 @@ SphereActivation::SphereActivation(const std::string& kind, int lmax, int mmax, 
   in_ = w.first, out_ = w.out;
 }
 
+// Gates are made again. Values on a grid are kept with the matrix that every row multiplies, a product's
+// factors with what it makes of them.
+Index SphereActivation::kept() const {
+  if (kind_ == "gate") return width();
+  if (kind_ == "product") return 5 * width() / 2;
+  const Index rows = Index{lmax_ + 1} * (lmax_ + 1);
+  return width() + grid_.points() * (4 * channels_ + 2 * rows);
+}
+
 Index SphereActivation::extra() const {
   return channels_ * (kind_ == "gate" ? lmax_ : kind_ == "product" ? 3 : 1);
 }

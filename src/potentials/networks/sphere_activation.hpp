@@ -67,7 +67,7 @@ class SphereActivation {
   so3::Irreps irreps_in() const;  ///< without the extra scalars
   std::string plan() const;       ///< what it costs, and how exact it is
   bool on_grid() const { return kind_ == "grid"; }
-  Index values() const { return on_grid() ? grid_.points() * channels_ : 0; }  ///< on the grid
+  Index kept() const;  ///< numbers that a row of v keeps on the tape
   /// v (n, width()), functions and then the extra scalars -> functions of `channels`, orders |m| <= mmax
   /// alone, on grids all of them; `factor` (n, 1) or empty multiplies the result.
   Array operator()(const Array& v, const Array& factor = {}) const;
