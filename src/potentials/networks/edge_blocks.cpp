@@ -84,7 +84,7 @@ Index edges_of_a_block(const SO2NetworkConfig& config, Index edges, double kept)
   const double bytes = 3 * kept * static_cast<double>(size_of(config.dtype)),
                limit = config.memory * static_cast<double>(Index{1} << 30);
   if (bytes * static_cast<double>(edges * config.layers) <= limit) return std::max<Index>(edges, 1);
-  const double of_one = limit / (1.5 * bytes), half = static_cast<double>(edges / 2);  // one block keeps all
+  const double of_one = limit / (3 * bytes), half = static_cast<double>(edges / 2);  // one block keeps all
   return std::max<Index>(1, static_cast<Index>(std::min(of_one, half)));
 }
 

@@ -45,7 +45,7 @@ std::shared_ptr<const EdgeBlocks> edge_blocks(const Graph& graph, const std::vec
 
 /// Edges that a block may have, for `kept` numbers an edge and layer on the tape of energies: all where the
 /// layers fit into config.memory with their derivatives (another two times as much), otherwise so many that
-/// those of one layer do with what passes (half of that again), at most half of them: one block would keep
+/// those of one layer do with what passes (twice that), at most half of them: one block would keep
 /// all layers.
 Index edges_of_a_block(const SO2NetworkConfig& config, Index edges, double kept);
 
