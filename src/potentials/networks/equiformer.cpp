@@ -307,30 +307,34 @@ Network::Output Equiformer::all_outputs(const Graph& graph, const Array& vectors
   const Rules attend{c, p.on_edges, p.degrees};
   const Array embedded = gather(p.embedding, species.kind);
   const Index rest = Index{c.lmax} * (c.lmax + 2) * c.channels;
-  Array x = scale(sums(p.degree, {}, embed_degree)[0], 1 / c.neighbors);
-  x = x + (rest > 0 ? pad(embedded, 1, 0, rest) : embedded);
+  const auto rounded = [&](const Array& a) { return cast(a, c.dtype); };
+  // Sums over the layers in float64.
+  Array x = exact(scale(sums(p.degree, {}, embed_degree)[0], 1 / c.neighbors));
+  x = x + exact(rest > 0 ? pad(embedded, 1, 0, rest) : embedded);
   for (const Parts::Layer& layer : p.layers) {
-    x = x + sums(layer.attention, layer.norm_1(x), attend)[0];
+    x = x + exact(sums(layer.attention, layer.norm_1(rounded(x)), attend)[0]);
     if (c.self_mix) {
-      const Array n = layer.mix_norm(x);
-      x = x + layer.mix_out((*p.product)(layer.mix_a(n), layer.mix_b(n), product_weights(c.lmax, c.lmax, n)));
+      const Array n = layer.mix_norm(rounded(x));
+      x = x + exact(layer.mix_out(
+                  (*p.product)(layer.mix_a(n), layer.mix_b(n), product_weights(c.lmax, c.lmax, n))));
     }
-    const Array n = layer.norm_2(x);
+    const Array n = layer.norm_2(rounded(x));
     Array scalars;
     if (p.on_atoms.extra() > 0) scalars = layer.scalars(columns(n, 0, c.channels));
     Array u = layer.in(n);
     if (c.feed_forward_activation == "grid_mlp") {
       const Index inner = c.feed_forward_channels();
-      Array values = p.grid.to(u);
-      for (int g = 0; g < 3; ++g) values = layer.on_grid[g](g == 0 ? values : silu(values));
-      u = p.grid.from(values);
+      // In float64: sums over points cancel most of their values.
+      Array values = p.grid.to(exact(u));
+      for (int g = 0; g < 3; ++g) values = exact(layer.on_grid[g])(g == 0 ? values : silu(values));
+      u = rounded(p.grid.from(values));
       u = concatenate({silu(scalars), columns(u, inner, u.dim(1))}, 1);
     } else {
       u = p.on_atoms(scalars.empty() ? u : concatenate({u, scalars}, 1));
     }
-    x = x + layer.out(u);
+    x = x + exact(layer.out(u));
   }
-  const Array n = p.norm(x);
+  const Array n = p.norm(rounded(x));
   Output out{reshape(p.head(columns(n, 0, c.channels)), {graph.owned}), {}};
   if (p.force) out.forces = columns(sums(*p.force, n, attend)[0], 1, 4);
   return out;
