@@ -227,8 +227,8 @@ TEST(EdgeBlocks, BeginWhereTheTapeDoesNotFit) {
     const Prediction p = whole.predict(g, {true, false, true});
     ASSERT_EQ(blocks_of(g), 1u);
     const double kept = bytes_on_tape({p.energy, p.forces}) / static_cast<double>(Index{1} << 30);
-    const auto blocks = [&](double memory) {
-      const Model m = on_silicon(kind, activation, memory);
+    const auto blocks = [&, name = kind, act = activation](double memory) {
+      const Model m = on_silicon(name, act, memory);
       const Graph h = golden::graph(silicon(), m.cutoff());
       m.predict(h, {false, false, false});
       return blocks_of(h);
