@@ -254,7 +254,7 @@ void Chain::at(double x, double* mean, double* covariance) const {
   if (next > 0) {
     pass.copy(t.m_post(next - 1), t.p_post(next - 1), m.data(), p.data());
     const double lag = x - coordinates_[static_cast<std::size_t>(next - 1)];
-    if (lag > 0) {
+    if (lag != 0) {
       transition(lag);
       pass.predict(step.data(), m.data(), p.data());
     }
