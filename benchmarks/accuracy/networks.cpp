@@ -29,15 +29,17 @@ struct Values {
     for (const double x : v) sum += x;
     return v.empty() ? std::nan("") : sum / static_cast<double>(v.size());
   }
-  /// mean, and half the range where there are several seeds
+  /// mean, and the deviation of the seeds where there are several
   std::string text(const char* format, double factor = 1) const {
     if (v.empty()) return "-";
     char out[64];
     std::snprintf(out, sizeof out, format, factor * mean());
     if (v.size() == 1) return out;
-    const auto [low, high] = std::minmax_element(v.begin(), v.end());
+    double squares = 0;
+    for (const double x : v) squares += (x - mean()) * (x - mean());
     char spread[64];
-    std::snprintf(spread, sizeof spread, format, factor * (*high - *low) / 2);
+    std::snprintf(spread, sizeof spread, format,
+                  factor * std::sqrt(squares / static_cast<double>(v.size() - 1)));
     return std::string(out) + " ± " + spread;
   }
 };
