@@ -66,6 +66,36 @@ TEST(Bracket, DerivativesTwice) {
   }
 }
 
+// Products of one rank share their couplings: values, gradients and derivatives of these beside those of the
+// grid, with weights on both factors or on one, also where not all degrees can reach the result.
+TEST(Ranks, ShareTheirCouplings) {
+  for (const auto& [l1, l2, l3] :
+       {std::tuple{3, 3, 3}, {3, 3, 0}, {3, 1, 0}, {1, 3, 1}, {3, 2, 1}, {2, 3, 4}, {0, 2, 2}})
+    for (int sides = 1; sides <= 3; ++sides)
+      for (const bool bracket : {false, true}) {
+        const Index c = 3, samples = 2, rank = 3;
+        const Arrays at{features(samples, l1, c, 1), features(samples, l2, c, 2),
+                        normal({samples, rank, l1 + 1, c}, 3), normal({rank, l2 + 1, c}, 4)};
+        const Array u = features(samples, l3, c, 5), v = features(samples, l1, c, 6);
+        const auto found = [&](const std::string& engine) {
+          Arrays in;
+          for (const Array& a : at) in.push_back(track(a));
+          const GauntWeights w{sides & 1 ? in[2] : Array(), sides & 2 ? in[3] : Array(), {}};
+          const Array z = bracket ? BracketProduct(l1, l2, l3, by(engine))(in[0], in[1], w)
+                                  : GauntProduct(l1, l2, l3, by(engine), rank)(in[0], in[1], w);
+          const Array by_x = gradients(sum(square(z) * u), {in[0]}, {}, true)[0];
+          Arrays all = gradients(sum(square(by_x) * v), in);
+          all.push_back(detach(by_x));
+          all.push_back(detach(z));
+          return all;
+        };
+        const Arrays a = found("cg"), b = found("grid");
+        for (std::size_t k = 0; k < a.size(); ++k)  // beside 1: some are zero
+          EXPECT_LE(difference(a[k] + 1.0, b[k] + 1.0), 1e-12)
+              << l1 << l2 << l3 << " sides " << sides << (bracket ? " bracket " : " product ") << k;
+      }
+}
+
 TEST(CompleteProduct, EveryPathToDegreeSix) {
   for (const auto& [l1, l2, l3, c] : {std::tuple{6, 6, 6, 1}, {2, 3, 5, 3}, {1, 1, 2, 20}, {4, 2, 1, 2}}) {
     const Array x = features(2, l1, c, 1), y = features(2, l2, c, 2);

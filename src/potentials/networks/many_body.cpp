@@ -79,7 +79,9 @@ class RankProducts : public ManyBody {
         order_(c.correlation),
         l_out_(l_out),
         product_(c.harmonics, c.harmonics, c.harmonics, {}, c.rank),
-        bracket_(c.harmonics, c.harmonics, c.harmonics) {}
+        bracket_(c.harmonics, c.harmonics, c.harmonics),
+        last_product_(c.harmonics, c.harmonics, l_out, {}, c.rank),
+        last_bracket_(c.harmonics, c.harmonics, l_out) {}
 
   std::vector<Weight> weights() const override {
     std::vector<Weight> out;
@@ -108,7 +110,9 @@ class RankProducts : public ManyBody {
         w.second = gather(weights[next + 1], species.kind);
         next += 2;
         const Array& from = s.from_functions ? y : z;
-        const Array term = s.bracket ? bracket_(from, a, w) : product_(from, a, w);
+        const bool last = k == order_;
+        const Array term = s.bracket ? (last ? last_bracket_ : bracket_)(from, a, w)
+                                     : (last ? last_product_ : product_)(from, a, w);
         Array& to = s.from_functions != s.bracket ? new_y : new_z;
         to = to.empty() ? term : to + term;
       }
@@ -127,13 +131,15 @@ class RankProducts : public ManyBody {
       return text("order", order, from_functions != bracket ? ".y" : ".z", bracket ? ".bracket" : ".product");
     }
   };
-  // What the last order needs, and nothing that ends there.
+  // What the last order needs, and nothing that ends there. A bracket has no mean: the last one counts only
+  // where more than scalars are asked for.
   std::vector<Step> steps() const {
+    const int last_bracket = l_out_ > 0 ? order_ : order_ - 1;
     std::vector<Step> out;
     for (int k = 2; k <= order_; ++k) {
       out.push_back({k, true, false});
-      if (k > 2) out.push_back({k, false, true});
-      if (k == order_) continue;
+      if (k > 2 && k <= last_bracket) out.push_back({k, false, true});
+      if (k >= last_bracket) continue;
       out.push_back({k, true, true});
       if (k > 2) out.push_back({k, false, false});
     }
@@ -148,6 +154,8 @@ class RankProducts : public ManyBody {
   int degree_, order_, l_out_;
   so3::GauntProduct product_;
   so3::BracketProduct bracket_;
+  so3::GauntProduct last_product_;  // the last order, to the degree asked for
+  so3::BracketProduct last_bracket_;
 };
 
 }  // namespace

@@ -250,7 +250,8 @@ inline Point<T> to_unit(const Point<T>& p, PointLanes<T>& inverse) {
   constexpr int n = lane_count<T>;
   constexpr T low = sizeof(T) == 4 ? T(1e-30) : T(1e-280), high = 1 / low;
   Point<T> u = p;
-  PointLanes<T> r2 = p.x * p.x + p.y * p.y + p.z * p.z;
+  const auto square = [](const Point<T>& q) { return PointLanes<T>(q.x * q.x + q.y * q.y + q.z * q.z); };
+  PointLanes<T> r2 = square(p);
   const auto inside = (r2 >= low) & (r2 <= high);  // -1 or 0 a lane
   const bool plain = all_true(inside);
   PointLanes<T> unit = PointLanes<T>{} + 1;  // the power of two
@@ -262,13 +263,13 @@ inline Point<T> to_unit(const Point<T>& p, PointLanes<T>& inverse) {
         constexpr int limit = std::numeric_limits<T>::max_exponent - 2;
         unit[i] = std::ldexp(T(1), std::min(-std::ilogb(size), limit));
       } else if (size == 0) {
-        r2[i] = 1;
         unit[i] = 0;
-        continue;
       }
-      u.x[i] *= unit[i], u.y[i] *= unit[i], u.z[i] *= unit[i];
-      r2[i] = u.x[i] * u.x[i] + u.y[i] * u.y[i] + u.z[i] * u.z[i];
     }
+    u = {u.x * unit, u.y * unit, u.z * unit};
+    r2 = square(u);  // of all lanes at once: a sum of one alone may be fused in another way
+    for (int i = 0; i < n; ++i)
+      if (unit[i] == 0) r2[i] = 1;
   }
   PointLanes<T> root;
   for (int i = 0; i < n; ++i) root[i] = std::sqrt(r2[i]);
