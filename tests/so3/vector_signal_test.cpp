@@ -77,7 +77,7 @@ TEST(Ranks, ShareTheirCouplings) {
         const Arrays at{features(samples, l1, c, 1), features(samples, l2, c, 2),
                         normal({samples, rank, l1 + 1, c}, 3), normal({rank, l2 + 1, c}, 4)};
         const Array u = features(samples, l3, c, 5), v = features(samples, l1, c, 6);
-        const auto found = [&](const std::string& engine) {
+        const auto found = [&, l1 = l1, l2 = l2, l3 = l3](const std::string& engine) {
           Arrays in;
           for (const Array& a : at) in.push_back(track(a));
           const GauntWeights w{sides & 1 ? in[2] : Array(), sides & 2 ? in[3] : Array(), {}};
