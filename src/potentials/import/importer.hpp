@@ -21,6 +21,7 @@ struct LinearMap {
   Index maps = 1, map = 0;
   Index extra_rows = 0;  ///< that follow those of 0e, of further scalar inputs: they count for its fan-in
   double factor = 1;     ///< multiplies every weight
+  double odd = factor;   ///< multiplies those of 0o in its place, which another activation has made
 };
 Weights linear_weights(const so3::Linear& to, const Weights& from, const LinearMap& how);
 
@@ -43,10 +44,13 @@ ImportedModel import_fairchem(const std::string& path, const ImportOptions& opti
 /// without the first axis for L = 0. As e3nn 0.4.4 makes them, signs and linearly dependent columns included.
 Array mace_couplings(int lmax, int degree, int nu);
 
-/// e3nn's estimate of the factor of silu, which is in no file (0.4.4 and 0.6 draw the same numbers).
+/// e3nn's estimates of the factors of silu and tanh, which are in no file (0.4.4 and 0.6 draw the same
+/// numbers).
 inline constexpr double e3nn_silu = 0x1.adde87bf8e3e3p+0;
+inline constexpr double e3nn_tanh = 0x1.97feea4a85186p+0;
 /// Theirs over ours.
 double silu_ratio();
+double tanh_ratio();
 void set_parameter(const nn::ParameterRefs& parameters, const std::string& name, const Weights& values);
 
 }  // namespace cartan::potentials

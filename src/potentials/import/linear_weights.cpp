@@ -33,6 +33,10 @@ double silu_ratio() {
   return e3nn_silu / so3::second_moment_factor([](const Array& x) { return silu(x); });
 }
 
+double tanh_ratio() {
+  return e3nn_tanh / so3::second_moment_factor([](const Array& x) { return tanh(x); });
+}
+
 void set_parameter(const nn::ParameterRefs& parameters, const std::string& name, const Weights& values) {
   for (const nn::NamedParameter& p : parameters) {
     if (p.name != name) continue;
@@ -68,7 +72,8 @@ Weights linear_weights(const so3::Linear& to, const Weights& from, const LinearM
     for (const auto& [ir, matrix] : matrices)
       if (ir == a.ir) m = &matrix;
     const Index fan_in = m->rows * how.maps + (a.ir == so3::Irrep{0, 1} ? how.extra_rows : 0);
-    const double factor = how.factor / (std::sqrt(static_cast<double>(fan_in)) * path.factor);
+    const double factor = (a.ir == so3::Irrep{0, -1} ? how.odd : how.factor) /
+                          (std::sqrt(static_cast<double>(fan_in)) * path.factor);
     for (Index u = 0; u < a.mul; ++u)
       for (Index w = 0; w < b.mul; ++w)
         out[path.offset + u * b.mul + w] =

@@ -45,7 +45,10 @@ class State {
   Shape shape(const std::string& name) const { return at(name).shape(); }
   Weights read(const std::string& name) {
     used_.insert(name);
-    return at(name).array().as(DType::f64).to_vector<double>();
+    Weights values = at(name).array().as(DType::f64).to_vector<double>();
+    for (const double x : values)
+      if (!std::isfinite(x)) fail(name, text("holds ", x));
+    return values;
   }
   Weights read(const std::string& name, const Shape& shape) {
     if (at(name).shape() != shape) fail(name, text("has shape ", at(name).shape(), ", not ", shape));
@@ -101,7 +104,7 @@ class SevenNet {
   Weights radial_columns(const Nequip::Layer& layer, Index t, const Weights& from, Index rows);
   Weights scalar_bias(const std::string& name, const Weights& weights, Index rows, Index fan_in,
                       Index columns);
-  Weights self_connection(const so3::Linear& to, Index t, double factor);
+  Weights self_connection(const so3::Linear& to, Index t, double even, double odd);
   void set(const std::string& name, const Weights& values);
   void expect(const TorchValue& value, const std::string& wanted) const {
     if (value.string() != wanted)
@@ -113,11 +116,15 @@ class SevenNet {
   }
   /// Per element, of the task: stored for all, for each, or for each task and element.
   Weights by_element(const std::string& name);
+  Weights frequencies();
 
   TorchFile file_;
   TorchValue config_;
   State state_;
   NequipConfig made_;
+  std::vector<Index> rows_;  // of the elements, among kinds_ in the file
+  Index kinds_ = 0;
+  int degree_ = 0;  // largest of the messages
   std::vector<int> version_{0, 0, 0};
   std::string version_text_ = "of an unknown version";
   Index tasks_ = 0, task_ = 0;                                                // 0: one, without a name
@@ -147,9 +154,13 @@ void SevenNet::read_config() {
     return static_cast<int>(found && found->integer() >= 0 ? found->integer() : lmax);
   };
   made_.harmonics = degree("lmax_edge");
+  degree_ = degree("lmax_node");
   if (irreps.empty()) {
     made_.channels = channels;
-    made_.lmax = degree("lmax_node");
+    made_.lmax = degree_;
+    // Both parities of every degree, of which a layer has what its messages reach.
+    for (int l = 0; made_.parity && l <= degree_; ++l)
+      made_.irreps += text(l > 0 ? "+" : "", channels, "x", l, "o+", channels, "x", l, "e");
   } else {
     if (static_cast<Index>(irreps.size()) != made_.layers + 1)
       throw FormatError(file_.path(), "config.irreps_manual",
@@ -160,16 +171,21 @@ void SevenNet::read_config() {
 
   const TorchValue basis = config_["radial_basis"], cutoff = config_["cutoff_function"];
   expect(basis["radial_basis_name"], "bessel");
-  made_.radial = basis["bessel_basis_num"].integer();
+  const auto integer = [](const TorchValue& from, const char* name, std::int64_t otherwise) {
+    const auto found = from.find(name);
+    return found ? found->integer() : otherwise;
+  };
+  made_.radial = integer(basis, "bessel_basis_num", 8);
   if (cutoff["cutoff_function_name"].string() == "XPLOR") {
     made_.onset = cutoff["cutoff_on"].number();
   } else {
     expect(cutoff["cutoff_function_name"], "poly_cut");
-    made_.envelope = static_cast<int>(cutoff["poly_cut_p_value"].integer());
+    made_.envelope = static_cast<int>(integer(cutoff, "poly_cut_p_value", 6));
   }
   made_.radial_layers = config_["weight_nn_hidden_neurons"].integers();
   expect(config_["act_radial"], "silu");
   for (const char* name : {"act_scalar", "act_gate"}) expect(config_[name]["e"], "silu");
+  if (const auto odd = config_["act_scalar"].find("o")) expect(*odd, "tanh");
   if (const auto type = config_.find("interaction_type")) expect(*type, "nequip");
   if (flag("readout_as_fcn"))
     throw FormatError(file_.path(), "config.readout_as_fcn", "such a readout is not read");
@@ -187,17 +203,19 @@ void SevenNet::read_config() {
   const auto normalized = config_.find("_normalize_sph");
   made_.normalize_harmonics = normalized && normalized->boolean();
 
-  std::map<std::int64_t, std::string> rows;
+  std::map<std::int64_t, std::int64_t> rows;
   for (const auto& [number, row] : config_["_type_map"].entries()) {
-    const std::int64_t z = number.integer();
-    if (z < 1 || z > 118 || !rows.emplace(row.integer(), data::element_symbol(static_cast<int>(z))).second)
+    const std::int64_t z = number.integer();  // 0 stands in the table of all elements
+    if (z < 0 || z > 118 || !rows.emplace(row.integer(), z).second)
       throw FormatError(file_.path(), row.where(), "is no element, or shares its row with another one");
   }
-  for (const auto& [row, symbol] : rows) {
-    if (row != static_cast<std::int64_t>(made_.species.size()))
-      throw FormatError(file_.path(), "config._type_map",
-                        text("row ", made_.species.size(), " has no element"));
-    made_.species.push_back(symbol);
+  for (const auto& [row, z] : rows) {
+    if (row != kinds_)
+      throw FormatError(file_.path(), "config._type_map", text("row ", kinds_, " has no element"));
+    ++kinds_;
+    if (z == 0) continue;
+    made_.species.push_back(data::element_symbol(static_cast<int>(z)));
+    rows_.push_back(row);
   }
 }
 
@@ -227,16 +245,29 @@ void SevenNet::choose_task(const std::string& task) {
 }
 
 Weights SevenNet::by_element(const std::string& name) {
-  const Index kinds = static_cast<Index>(made_.species.size());
   const Shape shape = state_.shape(name);
   const Weights all = state_.read(name);
-  const auto count = static_cast<Index>(all.size());
-  if (count == 1) return Weights(kinds, all[0]);
-  if (count == kinds && shape.size() == 1) return all;
-  if (tasks_ > 0 && shape == Shape{tasks_, kinds})
-    return {all.begin() + task_ * kinds, all.begin() + (task_ + 1) * kinds};
-  if (tasks_ > 0 && shape == Shape{tasks_}) return Weights(kinds, all[task_]);
-  state_.fail(name, text("has shape ", shape, " for ", kinds, " elements and ", tasks_, " tasks"));
+  const auto pick = [&](Index first, Index step) {
+    Weights out;
+    for (const Index row : rows_) out.push_back(all[first + step * row]);
+    return out;
+  };
+  if (all.size() == 1) return pick(0, 0);
+  if (shape == Shape{kinds_}) return pick(0, 1);
+  if (tasks_ > 0 && shape == Shape{tasks_, kinds_}) return pick(task_ * kinds_, 1);
+  if (tasks_ > 0 && shape == Shape{tasks_}) return pick(task_, 0);
+  state_.fail(name, text("has shape ", shape, " for ", kinds_, " elements and ", tasks_, " tasks"));
+}
+
+// That are in the file where they were trained; made in float32 otherwise.
+Weights SevenNet::frequencies() {
+  const std::string name = "edge_embedding.basis_function.coeffs";
+  const auto trained = config_["radial_basis"].find("trainable_coeff");
+  if (!trained || trained->boolean()) return state_.read(name, {made_.radial});
+  Weights out;
+  for (Index n = 1; n <= made_.radial; ++n)
+    out.push_back(static_cast<float>(static_cast<double>(n) * M_PI / made_.cutoff));
+  return out;
 }
 
 void SevenNet::set(const std::string& name, const Weights& values) {
@@ -259,51 +290,61 @@ Weights SevenNet::scalar_bias(const std::string& name, const Weights& weights, I
   return out;
 }
 
-Weights SevenNet::self_connection(const so3::Linear& to, Index t, double factor) {
+Weights SevenNet::self_connection(const so3::Linear& to, Index t, double even, double odd) {
   const std::string name = text(t, "_self_connection_intro.");
   if (made_.self_connection == "linear")
-    return linear_weights(to, state_.read(name + "linear.weight"), {1, 0, 0, factor});
+    return linear_weights(to, state_.read(name + "linear.weight"), {1, 0, 0, even, odd});
   const Weights from = state_.read(name + "fc_tensor_product.weight");
-  const Index kinds = static_cast<Index>(made_.species.size());
   Weights out;
-  for (Index z = 0; z < kinds; ++z) {
-    const Weights one = linear_weights(to, from, {kinds, z, 0, factor});
+  for (const Index row : rows_) {
+    const Weights one = linear_weights(to, from, {kinds_, row, 0, even, odd});
     out.insert(out.end(), one.begin(), one.end());
   }
   return out;
 }
 
-// The columns of the file are paths in its order; ours are those of the product. e3nn 0.4 and 0.5 give 3j
-// symbols of the other sign than 0.6 for some degrees: the file tells by those that it holds.
+// The columns of the file are paths in its order, to all that lmax lets through; ours are those that the
+// features take up. e3nn 0.4 and 0.5 give 3j symbols of the other sign than 0.6 for some degrees: the file
+// tells by those that it holds.
 Weights SevenNet::radial_columns(const Nequip::Layer& layer, Index t, const Weights& from, Index rows) {
   const so3::TensorProduct& product = layer.convolution.product();
-  const so3::Irreps &a = product.irreps_in1(), &b = product.irreps_in2(), &c = product.irreps_out();
-  std::vector<const so3::Path*> order;
-  for (const so3::Path& path : product.paths()) order.push_back(&path);
-  const bool by_output = version_ >= std::vector<int>{0, 11, 0};
-  const auto rank = [&](const so3::Path& p) {
-    const auto& i = p.instruction;
-    const so3::Irrep out = c[i.out].ir;
-    return std::make_tuple(by_output ? out.l : 0, by_output ? out.p : 0, i.in1, i.in2, out.l, out.p);
+  std::vector<so3::MulIrrep> reached;
+  for (int l = 0; l <= (t + 1 < made_.layers ? degree_ : 0); ++l)
+    for (const int p : {-1, 1})
+      if (t + 1 < made_.layers || p == 1) reached.push_back({1, {l, p}});
+  const so3::TensorProduct theirs = so3::TensorProduct::channelwise(
+      product.irreps_in1(), product.irreps_in2(), so3::Irreps(std::move(reached)),
+      version_ >= std::vector<int>{0, 11, 0});
+  const std::string name = text(t, "_convolution.weight_nn");
+  if (static_cast<Index>(from.size()) != rows * theirs.weight_numel())
+    state_.fail(name,
+                text("has ", from.size(), " weights in its last layer, not ", rows * theirs.weight_numel()));
+  const auto out_of = [](const so3::TensorProduct& of, const so3::Path& path) {
+    return of.irreps_out()[path.instruction.out].ir;
   };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](const auto* x, const auto* y) { return rank(*x) < rank(*y); });
 
   const Index columns = product.weight_numel();
-  Weights out(from.size());
-  Index at = 0;
-  for (const so3::Path* path : order) {
-    const int l1 = a[path->instruction.in1].ir.l, l2 = b[path->instruction.in2].ir.l,
-              l3 = c[path->instruction.out].ir.l;
+  Weights out(static_cast<std::size_t>(rows * columns));
+  std::size_t found = 0;
+  for (const so3::Path& their : theirs.paths()) {
+    const so3::Path* path = nullptr;
+    for (const so3::Path& ours : product.paths())
+      if (ours.instruction.in1 == their.instruction.in1 && ours.instruction.in2 == their.instruction.in2 &&
+          out_of(product, ours) == out_of(theirs, their))
+        path = &ours;
+    if (!path) continue;
+    ++found;
+    const int l1 = product.irreps_in1()[path->instruction.in1].ir.l,
+              l2 = product.irreps_in2()[path->instruction.in2].ir.l, l3 = out_of(product, *path).l;
     double sign = 1;
-    if (const Weights theirs = state_.coupling(t, text(l1, "_", l2, "_", l3)); !theirs.empty()) {
+    if (const Weights symbol = state_.coupling(t, text(l1, "_", l2, "_", l3)); !symbol.empty()) {
       const std::vector<double>& ours = so3::wigner_3j(l1, l2, l3);
-      if (theirs.size() != ours.size()) state_.fail(text("3j symbol ", l1, l2, l3), "has another size");
+      if (symbol.size() != ours.size()) state_.fail(text("3j symbol ", l1, l2, l3), "has another size");
       double along = 0;
-      for (std::size_t k = 0; k < ours.size(); ++k) along += ours[k] * theirs[k];
+      for (std::size_t k = 0; k < ours.size(); ++k) along += ours[k] * symbol[k];
       sign = along < 0 ? -1 : 1;
       for (std::size_t k = 0; k < ours.size(); ++k)
-        if (!(std::abs(theirs[k] - sign * ours[k]) < 1e-6))
+        if (!(std::abs(symbol[k] - sign * ours[k]) < 1e-6))
           state_.fail(text("3j symbol ", l1, l2, l3), "is not that of e3nn");
     } else if (l1 > 0 && l2 > 0 && l3 > 0) {
       state_.fail(text(t, "_convolution"), "holds no 3j symbols, whose signs depend on the version of e3nn");
@@ -311,21 +352,24 @@ Weights SevenNet::radial_columns(const Nequip::Layer& layer, Index t, const Weig
     const Index count = path->weight_count();
     for (Index r = 0; r < rows; ++r)
       for (Index u = 0; u < count; ++u)
-        out[r * columns + path->weight_offset + u] = sign * from[r * columns + at + u];
-    at += count;
+        out[r * columns + path->weight_offset + u] =
+            sign * from[r * theirs.weight_numel() + their.weight_offset + u];
   }
+  if (found != product.paths().size())
+    state_.fail("config.irreps_manual", text("has degrees above lmax, ", degree_, ", which is not read"));
   return out;
 }
 
 void SevenNet::fill_layer(const Nequip::Layer& layer, Index t) {
   const double ratio = silu_ratio();        // of their activations to ours
   const double input = t == 0 ? 1 : ratio;  // features have come through one
+  const double odd = t == 0 ? 1 : tanh_ratio();
   const std::string name = text("layers.", t, "."), theirs = text(t, "_");
   const so3::Irrep scalar{0, 1};
 
-  set(name + "self_connection.weight", self_connection(layer.self_connection, t, input));
+  set(name + "self_connection.weight", self_connection(layer.self_connection, t, input, odd));
   const Weights in = state_.read(theirs + "self_interaction_1.linear.weight");
-  set(name + "self_interaction_1.weight", linear_weights(layer.in, in, {1, 0, in_rows_, input}));
+  set(name + "self_interaction_1.weight", linear_weights(layer.in, in, {1, 0, in_rows_, input, odd}));
   const Index sent = layer.in.irreps_out().count(scalar);
   set(name + "self_interaction_1.bias",
       scalar_bias(theirs + "self_interaction_1.linear", in, in_rows_, sent, sent));
@@ -333,10 +377,12 @@ void SevenNet::fill_layer(const Nequip::Layer& layer, Index t) {
   Index width = made_.radial;
   for (std::size_t k = 0; k < layer.radial.size(); ++k) {
     const Index next = layer.radial[k].dim(1);
-    Weights w = state_.read(text(theirs, "convolution.weight_nn.layer", k, ".weight"), {width, next});
+    const bool last = k + 1 == layer.radial.size();
+    const std::string from = text(theirs, "convolution.weight_nn.layer", k, ".weight");
+    Weights w = last ? state_.read(from) : state_.read(from, {width, next});
     const double factor = k == 0 ? std::sqrt(2 / made_.cutoff) : ratio;  // 2/rc in their basis
     for (double& x : w) x *= factor;
-    if (k + 1 == layer.radial.size()) w = radial_columns(layer, t, w, width);
+    if (last) w = radial_columns(layer, t, w, width);
     set(text(name, "radial.", k, ".weight"), w);
     width = next;
   }
@@ -344,8 +390,8 @@ void SevenNet::fill_layer(const Nequip::Layer& layer, Index t) {
   const double denominator = state_.read(theirs + "convolution.denominator", {1})[0];
   if (!(denominator > 0)) state_.fail(theirs + "convolution.denominator", "is not positive");
   const Weights out = state_.read(theirs + "self_interaction_2.linear.weight");
-  set(name + "self_interaction_2.weight",
-      linear_weights(layer.out, out, {1, 0, out_rows_, std::sqrt(made_.neighbors) / denominator}));
+  const double mean = std::sqrt(made_.neighbors) / denominator;
+  set(name + "self_interaction_2.weight", linear_weights(layer.out, out, {1, 0, out_rows_, mean, mean}));
   Weights bias = scalar_bias(theirs + "self_interaction_2.linear", out, out_rows_,
                              layer.out.irreps_in().count(scalar), layer.out.irreps_out().count(scalar));
   const std::string more = theirs + "self_connection_intro.linear.bias";
@@ -358,19 +404,17 @@ void SevenNet::fill_layer(const Nequip::Layer& layer, Index t) {
 
 void SevenNet::fill(Nequip& network) {
   parameters_ = network.parameters();
-  set("radial_basis.frequencies", state_.read("edge_embedding.basis_function.coeffs", {made_.radial}));
+  set("radial_basis.frequencies", frequencies());
 
-  const Index kinds = static_cast<Index>(made_.species.size());
   const Index channels = made_.features(0).count({0, 1});
-  const std::string embedding = "onehot_to_feature_x.linear.weight";
-  const Index rows = kinds + embedding_rows_;
-  Weights e = state_.read(embedding, {rows * channels});
+  const std::string embedding = "onehot_to_feature_x.linear";
+  const Index rows = kinds_ + embedding_rows_;
+  const Weights all = state_.read(embedding + ".weight", {rows * channels});
+  const Weights constant = scalar_bias(embedding, all, embedding_rows_, kinds_, channels);
   const double norm = 1 / std::sqrt(static_cast<double>(rows));
-  for (Index z = 0; z < kinds; ++z)
-    for (Index c = 0; c < channels; ++c)
-      e[z * channels + c] =
-          norm * (e[z * channels + c] + (rows > kinds ? e[(kinds + task_) * channels + c] : 0));
-  e.resize(kinds * channels);
+  Weights e;
+  for (const Index row : rows_)
+    for (Index c = 0; c < channels; ++c) e.push_back(norm * all[row * channels + c] + constant[c]);
   set("embedding.weight", e);
 
   for (Index t = 0; t < made_.layers; ++t) fill_layer(network.layers()[t], t);
@@ -381,7 +425,8 @@ ImportedModel SevenNet::read() {
   const Weights scale = by_element("rescale_atomic_energy.scale"),
                 shift = by_element("rescale_atomic_energy.shift");
   Weights relative(scale.size());
-  for (std::size_t z = 0; z < scale.size(); ++z) relative[z] = scale[z] / scale[0];
+  const double level = scale.at(0) != 0 ? scale[0] : 1;
+  for (std::size_t z = 0; z < scale.size(); ++z) relative[z] = scale[z] / level;
   made_.species_scale = relative != Weights(scale.size(), 1.0);
   made_.validate();
   nn::Init init = nn::Init::blank();
@@ -407,7 +452,7 @@ ImportedModel SevenNet::read() {
   state_.check_all_used();
 
   Model model(std::move(network));
-  model.energy_scale = scale[0];
+  model.energy_scale = level;
   for (std::size_t z = 0; z < scale.size(); ++z)
     model.reference[data::element_number(made_.species[z])] = shift[z] + scale[z] * offset;
   return {std::move(model),
