@@ -1,5 +1,5 @@
-// A checkpoint of SevenNet made here: features of both parities, the table of all elements, constants, what sevenn
-// leaves to its defaults; and what must be refused. Values of sevenn 0.10.4 in float64.
+// A checkpoint of SevenNet made here: features of both parities, the table of all elements, constants, what
+// sevenn leaves to its defaults; and what must be refused. Values of sevenn 0.10.4 in float64.
 #include <gtest/gtest.h>
 #include <cartan/core/error.hpp>
 #include <cartan/potentials/import.hpp>
@@ -58,18 +58,15 @@ struct Checkpoint {
                {"use_bias_in_linear", "\x88"},
                {"readout_as_fcn", "\x89"},
                {"_normalize_sph", "\x88"},
-               {"_type_map", std::string("}(") + integer(0) + integer(0) + integer(1) + integer(1) + integer(8) +
-                                 integer(2) + "u"}};
+               {"_type_map", std::string("}(") + integer(0) + integer(0) + integer(1) + integer(1) +
+                                 integer(8) + integer(2) + "u"}};
   std::map<std::string, std::pair<Shape, std::vector<float>>> state;
 
   Checkpoint() {
     const std::vector<std::pair<std::string, Shape>> made{
-        {"onehot_to_feature_x.linear.weight", {6}},
-        {"onehot_to_feature_x.linear.bias", {2}},
-        {"reduce_input_to_hidden.linear.weight", {2}},
-        {"reduce_input_to_hidden.linear.bias", {1}},
-        {"reduce_hidden_to_energy.linear.weight", {1}},
-        {"reduce_hidden_to_energy.linear.bias", {1}}};
+        {"onehot_to_feature_x.linear.weight", {6}},     {"onehot_to_feature_x.linear.bias", {2}},
+        {"reduce_input_to_hidden.linear.weight", {2}},  {"reduce_input_to_hidden.linear.bias", {1}},
+        {"reduce_hidden_to_energy.linear.weight", {1}}, {"reduce_hidden_to_energy.linear.bias", {1}}};
     for (const auto& [name, shape] : made) weight(name, shape);
     const Index self[]{24, 48, 60, 12}, in[]{4, 8, 12, 16}, radial[]{4, 10, 16, 4}, out[]{12, 36, 48, 8},
         constants[]{4, 6, 6, 2};
@@ -84,8 +81,8 @@ struct Checkpoint {
       weight(p + "self_interaction_2.linear.bias", {constants[t]});
       state[p + "convolution.denominator"] = {{1}, {2}};
       const std::vector<double>& w3j = so3::wigner_3j(1, 1, 1);
-      state[p + "convolution.convolution._compiled_main_left_right._w3j_1_1_1"] = {
-          {3, 3, 3}, {w3j.begin(), w3j.end()}};
+      state[p + "convolution.convolution._compiled_main_left_right._w3j_1_1_1"] = {{3, 3, 3},
+                                                                                   {w3j.begin(), w3j.end()}};
     }
     state["rescale_atomic_energy.shift"] = {{3}, {0.5, -1, -2}};
     state["rescale_atomic_energy.scale"] = {{3}, {1, 0.75, 1.5}};
@@ -140,11 +137,11 @@ TEST(ImportSevenNet, BothParitiesAllElementsConstantsAndDefaults) {
   water.positions = {0, 0, 0, 0.96, 0.1, 0, -0.24, 0.93, 0.05};
   const Predictions p = predict(model, {"water", {water}}, false);
   EXPECT_LE(std::abs(p.energy[0] + 9.91675673874045), 1e-12);
-  EXPECT_LE(golden::difference(
-                p.forces[0], {0.028794250809880302, 0.037112608478133205, 0.001786031798539477,
-                              -0.1237922803294907, 0.05588492782128053, 0.0036010448702758708,
-                              0.0949980295196104, -0.09299753629941374, -0.005387076668815348}),
-            1e-12);
+  EXPECT_LE(
+      golden::difference(p.forces[0], {0.028794250809880302, 0.037112608478133205, 0.001786031798539477,
+                                       -0.1237922803294907, 0.05588492782128053, 0.0036010448702758708,
+                                       0.0949980295196104, -0.09299753629941374, -0.005387076668815348}),
+      1e-12);
 }
 
 TEST(ImportSevenNet, OtherFunctionsAreRefused) {
@@ -153,13 +150,16 @@ TEST(ImportSevenNet, OtherFunctionsAreRefused) {
     bad.config[name] = value;
     expect_refused(bad, what);
   };
-  setting("act_scalar", dict({{"e", word("silu")}, {"o", word("abs")}}), "config.act_scalar.o: abs is not read");
-  setting("act_scalar", dict({{"e", word("ssp")}, {"o", word("tanh")}}), "config.act_scalar.e: ssp is not read");
+  setting("act_scalar", dict({{"e", word("silu")}, {"o", word("abs")}}),
+          "config.act_scalar.o: abs is not read");
+  setting("act_scalar", dict({{"e", word("ssp")}, {"o", word("tanh")}}),
+          "config.act_scalar.e: ssp is not read");
   setting("act_radial", word("tanh"), "config.act_radial: tanh is not read");
   setting("lmax_node", integer(0), "weights");
   setting("channel", integer(3), "onehot_to_feature_x");
-  for (const std::string name : {"1_self_interaction_2.linear.weight", "2_convolution.weight_nn.layer0.weight",
-                                 "rescale_atomic_energy.shift", "3_convolution.denominator"}) {
+  for (const std::string name :
+       {"1_self_interaction_2.linear.weight", "2_convolution.weight_nn.layer0.weight",
+        "rescale_atomic_energy.shift", "3_convolution.denominator"}) {
     Checkpoint bad;
     bad.state[name].second.back() = std::numeric_limits<float>::quiet_NaN();
     expect_refused(bad, name + ": holds nan");
