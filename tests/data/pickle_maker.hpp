@@ -7,7 +7,7 @@ namespace cartan::testing {
 
 // Pieces of pickles.
 inline std::string word(const std::string& s) {
-  return "X" + number(s.size(), 4) + s;
+  return std::string("X") + number(s.size(), 4) + s;
 }
 inline std::string small(int n) {
   return std::string("K") + static_cast<char>(n);
