@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from ase.calculators.singlepoint import SinglePointCalculator
 from mace import data, modules  # before e3nn, whose tables need the way of loading that it sets
+from mace.modules.lora import inject_LoRAs
 from mace.tools import AtomicNumberTable, torch_geometric
 from e3nn import o3
 
@@ -34,25 +35,31 @@ DENSITY, DENSITY_RESIDUAL = "RealAgnosticDensityInteractionBlock", "RealAgnostic
 NON_LINEAR = "RealAgnosticResidualNonLinearInteractionBlock"
 
 
-def make(seed=1, scale_shift=True, first=RESIDUAL, other=RESIDUAL, hidden="8x0e+8x1o", heads=None, energies=None, **more):
+def make(seed=1, scale_shift=True, first=RESIDUAL, other=RESIDUAL, hidden="8x0e+8x1o", heads=None, numbers=NUMBERS, lora=False,
+         **more):
     torch.manual_seed(seed)
     rows = 1 if heads is None else len(heads)
     given = dict(
-        r_max=4.5, num_bessel=6, num_polynomial_cutoff=5, max_ell=2, num_interactions=2, num_elements=len(NUMBERS),
-        hidden_irreps=o3.Irreps(hidden), MLP_irreps=o3.Irreps("7x0e"), avg_num_neighbors=6.5, atomic_numbers=NUMBERS,
+        r_max=4.5, num_bessel=6, num_polynomial_cutoff=5, max_ell=2, num_interactions=2, num_elements=len(numbers),
+        hidden_irreps=o3.Irreps(hidden), MLP_irreps=o3.Irreps("7x0e"), avg_num_neighbors=6.5, atomic_numbers=numbers,
         correlation=3, gate=torch.nn.functional.silu, radial_MLP=[12, 10], use_reduced_cg=False, heads=heads,
         interaction_cls=modules.interaction_classes[other], interaction_cls_first=modules.interaction_classes[first],
-        atomic_energies=np.array([[-0.5, -2.0, -4.0]] * rows) - np.arange(rows)[:, None],
+        atomic_energies=np.resize([-0.5, -2.0, -4.0], len(numbers)) - np.arange(rows)[:, None],
     )
     given.update(more)
     if scale_shift:
         level = np.linspace(0.7, 1.3, rows), np.linspace(0.1, -0.2, rows)
         given["atomic_inter_scale"], given["atomic_inter_shift"] = level if rows > 1 else (0.7, 0.1)
-    model = (modules.ScaleShiftMACE if scale_shift else modules.MACE)(**given)
+    kind = modules.ScaleShiftMACE if scale_shift else modules.MACE
+    model = kind(**given)
+    if lora:
+        inject_LoRAs(model, rank=2, alpha=3)
     with torch.no_grad():  # many-body terms large enough to be seen
         for name, p in model.named_parameters():
             if "contractions" in name and p.numel():
                 p *= 2 * p.shape[1] ** 0.5
+            if "lora_" in name:
+                p.normal_()
     return model
 
 
@@ -75,6 +82,9 @@ READ = {
     "cutoff on the weights, density": {"apply_cutoff": False, "first": DENSITY, "other": DENSITY_RESIDUAL},
     "correlations that differ": {"correlation": [2, 3]},
     "readouts: the last alone": {"use_last_readout_only": True},
+    "no gate": {"gate": None, "heads": ["pbe", "r2scan"]},
+    "one radial layer": {"radial_MLP": []},
+    "LoRA": {"lora": True},
 }
 REFUSED = {
     "non-linear blocks": ({"first": NON_LINEAR, "other": NON_LINEAR}, NON_LINEAR),

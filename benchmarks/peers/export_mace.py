@@ -33,17 +33,36 @@ def gate_of(readout):
     return getattr(inner.f, "__name__", type(inner.f).__name__) if hasattr(inner, "f") else name_of(inner)
 
 
+def the_one(values, what):
+    """Of layers that must agree."""
+    found = sorted(set(values))
+    if len(found) != 1:
+        sys.exit(f"{what} of the layers differ, which Cartan does not read: {', '.join(map(str, found))}")
+    return found[0]
+
+
+def hidden_sizes(interaction):
+    """Of the radial network, whose arrays are layer0, layer1, ..."""
+    state = interaction.state_dict()
+    names = [f"conv_tp_weights.layer{k}.weight" for k in range(len(state))]
+    return [state[name].shape[1] for name in names if name in state][:-1]
+
+
 def config_of(model):
     first, last = model.interactions[0], model.interactions[-1]
     products, readouts = list(model.products), list(model.readouts)
+    if not readouts:
+        sys.exit("the model has no readout: its energies do not depend on positions")
     radial, orders = model.radial_embedding, []
     for product in products:
         contractions = product.symmetric_contractions
         if not hasattr(contractions, "contractions"):
             sys.exit("the products are cuequivariance's; turn the model back first: mace_convert_cueq_e3nn")
-        orders.append(int(contractions.contractions[0].correlation))
+        one = next(contractions.contractions.children())
+        if not hasattr(one, "correlation"):
+            sys.exit("the model was prepared for torch.compile, which keeps no arguments; export the one it was made of")
+        orders.append(int(one.correlation))
     heads = [str(h) for h in getattr(model, "heads", None) or ["Default"]]
-    layers = list(getattr(first.conv_tp_weights, "hs", []))
     mlp = getattr(readouts[-1], "hidden_irreps", None)
     # The last readout lists the hidden units of all heads.
     width = "1x0e" if mlp is None else f"{mlp.count('0e') // len(heads)}x0e" if mlp.dim == mlp.count("0e") else str(mlp)
@@ -60,17 +79,17 @@ def config_of(model):
         "correlations": orders,
         "num_interactions": int(scalar(model.num_interactions)),
         "interaction_first": type(first).__name__,
-        "interaction": type(last).__name__,
+        "interaction": the_one([type(i).__name__ for i in model.interactions][min(1, len(model.interactions) - 1):], "interactions"),
         "r_max": float(scalar(model.r_max)),
         "radial_type": name_of(radial.bessel_fn),
         "num_bessel": int(radial.out_dim),
         "num_polynomial_cutoff": int(scalar(radial.cutoff_fn.p)),
         "apply_cutoff": int(getattr(radial, "apply_cutoff", True)),
-        "radial_MLP": [int(h) for h in layers[1:-1]],
+        "radial_MLP": np.array(hidden_sizes(first), dtype=np.int64),
         "MLP_irreps": width,
         "readouts": [name_of(r) for r in readouts],
         "gate": gate_of(readouts[-1]),
-        "avg_num_neighbors": float(scalar(first.avg_num_neighbors)),
+        "avg_num_neighbors": the_one([float(scalar(i.avg_num_neighbors)) for i in model.interactions], "avg_num_neighbors"),
         "pair_repulsion": int(hasattr(model, "pair_repulsion_fn")),
         "distance_transform": name_of(getattr(radial, "distance_transform", None)).replace("Transform", ""),
         "heads": heads,
@@ -78,6 +97,9 @@ def config_of(model):
 
 
 def export(model, out):
+    if any("lora_" in name for name in model.state_dict()):
+        from mace.modules.lora import merge_lora_weights
+        model = merge_lora_weights(model, inplace=False)
     config = config_of(model)
     state = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
     with h5py.File(out, "w") as f:

@@ -212,6 +212,23 @@ TEST(ImportErrors, PartsOfMaceThatAreNotReadAreNamed) {
   });
   refused("there is no array",
           [](data::Group& g) { g["weights"].items().erase("node_embedding.linear.weight"); });
+  // Arrays of the right size that are not what they should be.
+  const auto array = [&](const std::string& name, const Shape& shape, double value, const std::string& what) {
+    refused(name + ": " + what,
+            [&](data::Group& g) { g["weights"].set(name, Array::full(shape, value, DType::f64)); });
+  };
+  array("readouts.0.linear.weight", {8}, NAN, "holds nan");
+  array("readouts.0.linear.weight", {8}, INFINITY, "holds inf");
+  array("interactions.0.conv_tp_weights.layer0.weight", {16, 8}, 1, "has the shape (16, 8), not (8, 16)");
+  array("atomic_energies_fn.atomic_energies", {3, 1}, 1, "has the shape (3, 1), not (1, 3)");
+  array("products.0.symmetric_contractions.contractions.0.weights.1", {8, 1, 3}, 1,
+        "has the shape (8, 1, 3), not (3, 1, 8)");
+  array("radial_embedding.cutoff_fn.r_max", {}, 4, "is 4, not 5");
+  array("radial_embedding.cutoff_fn.p", {}, 6, "is 6, not 5");
+  array("radial_embedding.bessel_fn.prefactor", {}, 1, "is 1, not 0.632");
+  array("radial_embedding.distance_transform.covalent_radii", {119}, 1, "has another radius of H than 0.31");
+  array("products.0.symmetric_contractions.contractions.0.U_matrix_1", {16, 1}, 1, "[change_of_basis]");
+  attribute("num_bessel", std::int64_t{1} << 40, "bessel_weights: has the shape (8), not");
 }
 
 TEST(ImportErrors, AnElementThatTheModelLacksIsNamedEverywhere) {

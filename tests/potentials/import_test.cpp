@@ -144,6 +144,25 @@ TEST(Import, MaceGivesItsEnergiesForcesAndStress) {
   EXPECT_EQ(models, 6);
 }
 
+// Two linear maps without a function between them are one: as a file that has their product says it.
+TEST(Import, MaceWithoutAGate) {
+  CARTAN_REAL_DATA(path, "../reference/mace_reference.h5");
+  const data::Group all = data::load(path);
+  data::Group two = exported(all.group("models/b")), one = two;
+  two.attributes["gate"] = std::string("None");
+  one.attributes["readouts"] = std::vector<std::string>{"LinearReadoutBlock", "LinearReadoutBlock"};
+  const std::string p = "readouts.1.";
+  const Array first = reshape(two["weights"].array(p + "linear_1.weight"), {8, 16});
+  const Array second = reshape(two["weights"].array(p + "linear_2.weight"), {16, 1});
+  one["weights"].set(p + "linear.weight", reshape(scale(matmul(first, second), 0.25), {8}));  // 1/sqrt(16)
+  for (const char* name : {"linear_1.weight", "linear_2.weight"}) one["weights"].items().erase(p + name);
+  const Array a = import_mace(two, {}).model.network().parameters().back().value->as(DType::f64);
+  const Array b = import_mace(one, {}).model.network().parameters().back().value->as(DType::f64);
+  ASSERT_EQ(a.shape(), (Shape{8, 1}));
+  ASSERT_EQ(b.shape(), a.shape());
+  for (Index c = 0; c < 8; ++c) EXPECT_NEAR(a.data<double>()[c], b.data<double>()[c], 1e-14);
+}
+
 // Edges along the polar axis of the harmonics, both ways: values of mace-torch 0.3.16, float64.
 TEST(Import, MaceAlongThePolarAxis) {
   CARTAN_REAL_DATA(path, "../reference/mace_reference.h5");

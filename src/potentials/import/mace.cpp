@@ -12,6 +12,7 @@
 #include "cartan/so3/symmetric_contraction.hpp"
 #include "cartan/so3/tables.hpp"
 #include "potentials/import/importer.hpp"
+#include "potentials/networks/pair_terms.hpp"
 
 namespace cartan::potentials {
 namespace {
@@ -31,12 +32,26 @@ class MaceArrays {
   }
   Weights array(const std::string& name) {
     used_.insert(name);
-    return weights_.array(name).as(DType::f64).to_vector<double>();
-  }
-  Weights array(const std::string& name, std::size_t size) {
-    Weights out = array(name);
-    if (out.size() != size) fail(name, text("has ", out.size(), " numbers, not ", size));
+    Weights out = weights_.array(name).as(DType::f64).to_vector<double>();
+    for (const double x : out)
+      if (!std::isfinite(x)) fail(name, text("holds ", x));
     return out;
+  }
+  /// Of that shape; of one axis less where that one has length 1.
+  Weights array(const std::string& name, const Shape& shape) {
+    const Shape found = weights_.array(name).shape();
+    const bool fewer = !shape.empty() && shape[0] == 1 && found == Shape(shape.begin() + 1, shape.end());
+    if (found != shape && !fewer) fail(name, text("has the shape ", found, ", not ", shape));
+    return array(name);
+  }
+  /// Constants that the network makes itself: they must be those of the file.
+  void check(const std::string& name, const Weights& ours) {
+    if (!has(name)) return;
+    const Weights theirs = array(name);
+    if (theirs.size() != ours.size()) fail(name, text("has ", theirs.size(), " numbers, not ", ours.size()));
+    for (std::size_t k = 0; k < ours.size(); ++k)
+      if (!(std::abs(theirs[k] - ours[k]) <= 1e-6 * std::max(1.0, std::abs(ours[k]))))
+        fail(name, text("is ", theirs[k], ", not ", ours[k]));
   }
   bool has(const std::string& name) const { return weights_.has(name); }
   /// One number a head, or one for all.
@@ -66,7 +81,7 @@ class MaceArrays {
   void fill_last_readout();
   void fill_layer(const Mace::Layer& layer, Index t);
   Weights contraction(Index t, int l_out);
-  void check_repulsion();
+  void check_constants();
   void check_coupling(const std::string& name) const;
   void check_all_used() const;
 
@@ -77,6 +92,7 @@ class MaceArrays {
   std::vector<std::int64_t> orders_;
   bool last_readout_only_ = false;
   Index heads_ = 1, head_ = 0;
+  Index width_ = 0;  // hidden units of the last readout, of a head
   std::string head_name_;
   nn::ParameterRefs parameters_;
 };
@@ -132,24 +148,31 @@ void MaceArrays::read_config() {
   read_readouts(hidden);
   if (made_.readout > 0 && last.dim() != made_.readout)
     fail("MLP_irreps", last.text() + " are not read; scalars are");
-  if (made_.readout > 0 && word("gate", "silu") != "silu")
-    fail("gate", word("gate", "") + " is not read; silu is");
+  width_ = made_.readout;
+  const std::string gate = word("gate", "silu");
+  if (gate == "None")
+    made_.readout = 0;
+  else if (made_.readout > 0 && gate != "silu")
+    fail("gate", gate + " is not read; silu and None are");
 
   const std::string& distance = group_.string("distance_transform");
   const std::string transform = "radial_embedding.distance_transform.";
   if (distance == "Agnesi") {
     made_.distance = "agnesi";
     for (const char* name : {"a", "q", "p"})
-      made_.distance_parameters.push_back(array(transform + name, 1)[0]);
+      made_.distance_parameters.push_back(array(transform + name, Shape{})[0]);
   } else if (distance == "Soft") {
     made_.distance = "soft";
-    made_.distance_parameters = array(transform + "alpha", 1);
+    made_.distance_parameters = array(transform + "alpha", Shape{});
   } else if (distance != "None") {
     fail("distance_transform", distance + " is not read; None, Agnesi and Soft are");
   }
   for (const double z : array("atomic_numbers"))
     made_.species.push_back(data::element_symbol(static_cast<int>(z)));
-  if (made_.repulsion) check_repulsion();
+  // Sizes that the arrays have too, before a network of that size is made.
+  array("radial_embedding.bessel_fn.bessel_weights", {made_.radial});
+  array("node_embedding.linear.weight", {static_cast<Index>(made_.species.size()) * made_.channels});
+  check_constants();
 }
 
 // Of files from before that do not name the readouts, the arrays tell.
@@ -195,17 +218,36 @@ void MaceArrays::read_blocks() {
     fail("interaction", other + " after " + first + " is not read");
 }
 
-void MaceArrays::check_repulsion() {
-  const auto near = [&](const std::string& name, const Weights& ours) {
-    const Weights theirs = array("pair_repulsion_fn." + name, ours.size());
-    for (std::size_t k = 0; k < ours.size(); ++k)
-      if (!(std::abs(theirs[k] - ours[k]) <= 1e-6))
-        fail("pair_repulsion_fn." + name, "is not as in mace-torch");
-  };
-  near("c", {0.1818, 0.5099, 0.2802, 0.02817});
-  near("a_exp", {0.3});
-  near("a_prefactor", {0.4543});
-  near("p", {static_cast<double>(made_.envelope)});
+void MaceArrays::check_constants() {
+  const Weights cutoff{made_.cutoff}, power{static_cast<double>(made_.envelope)};
+  check("r_max", cutoff);
+  check("num_interactions", {static_cast<double>(made_.layers)});
+  const std::string radial = "radial_embedding.", repulsion = "pair_repulsion_fn.";
+  Weights frequencies;
+  for (Index n = 1; n <= made_.radial; ++n)
+    frequencies.push_back(M_PI * static_cast<double>(n) / made_.cutoff);
+  check(radial + "bessel_fn.bessel_weights", frequencies);
+  check(radial + "bessel_fn.prefactor", {std::sqrt(2 / made_.cutoff)});
+  check(radial + "bessel_fn.r_max", cutoff);
+  check(radial + "cutoff_fn.r_max", cutoff);
+  check(radial + "cutoff_fn.p", power);
+  for (const std::string& name :
+       {radial + "distance_transform.covalent_radii", repulsion + "covalent_radii"}) {
+    if (!has(name)) continue;
+    const Weights radii = array(name);
+    for (const std::string& symbol : made_.species) {
+      const std::size_t z = data::element_number(symbol);
+      if (z >= radii.size() || !(std::abs(radii[z] - covalent_radius(static_cast<int>(z))) <= 1e-6))
+        fail(name, text("has another radius of ", symbol, " than ", covalent_radius(static_cast<int>(z))));
+    }
+  }
+  if (!made_.repulsion) return;
+  for (const char* name : {"c", "a_exp", "a_prefactor", "p"})
+    if (!has(repulsion + name)) fail(repulsion + name, "is missing");
+  check(repulsion + "c", {0.1818, 0.5099, 0.2802, 0.02817});
+  check(repulsion + "a_exp", {0.3});
+  check(repulsion + "a_prefactor", {0.4543});
+  check(repulsion + "p", power);
 }
 
 // Their couplings are linearly dependent and of another basis; what the file holds goes before what we make.
@@ -223,14 +265,17 @@ Weights MaceArrays::contraction(Index t, int l_out) {
     Array u = has(stored) ? weights_.array(stored).as(DType::f64)
                           : mace_couplings(made_.harmonics, static_cast<int>(block.out), block.nu);
     if (has(stored)) used_.insert(stored);
-    const Array to_ours = ours.change_of_basis(block.out, block.nu, u);
+    Array to_ours;
+    try {
+      to_ours = ours.change_of_basis(block.out, block.nu, u);
+    } catch (const std::invalid_argument& error) {
+      fail(stored, error.what());
+    }
     const Index columns = to_ours.dim(1);
-    const Weights theirs = array(name);
     // One row of weights serves all elements where the product does not depend on them.
-    const bool shared = static_cast<Index>(theirs.size()) == columns * channels && kinds > 1;
-    if (!shared && static_cast<Index>(theirs.size()) != kinds * columns * channels)
-      fail(name, text("has ", theirs.size(), " numbers for ", kinds, " elements, ", columns, " paths, ",
-                      channels, " channels"));
+    const Shape found = weights_.array(name).shape();
+    const bool shared = !found.empty() && found[0] == 1;
+    const Weights theirs = array(name, {shared ? 1 : kinds, columns, channels});
     const Weights m = to_ours.as(DType::f64).to_vector<double>();
     for (Index z = 0; z < kinds; ++z)
       for (Index q = 0; q < block.count; ++q)
@@ -247,12 +292,13 @@ void MaceArrays::fill_layer(const Mace::Layer& layer, Index t) {
   const Index kinds = static_cast<Index>(made_.species.size());
   set(name + "up.weight", linear_weights(layer.up, array(theirs + "linear_up.weight"), {}));
   for (std::size_t k = 0; k < layer.radial.size(); ++k) {
-    Weights w = array(text(theirs, "conv_tp_weights.layer", k, ".weight"), layer.radial[k].size());
+    Weights w = array(text(theirs, "conv_tp_weights.layer", k, ".weight"), layer.radial[k].shape());
     if (k > 0)
       for (double& x : w) x *= silu_ratio();
     set(text(name, "radial.", k, ".weight"), w);
   }
-  if (made_.density) set(name + "density.weight", array(theirs + "density_fn.layer0.weight"));
+  if (made_.density)
+    set(name + "density.weight", array(theirs + "density_fn.layer0.weight", layer.density.shape()));
   set(name + "mix.weight", linear_weights(layer.mix, array(theirs + "linear.weight"), {}));
   const Weights skip = array(theirs + "skip_tp.weight");
   Weights all;
@@ -269,7 +315,7 @@ void MaceArrays::fill_layer(const Mace::Layer& layer, Index t) {
 }
 
 Weights MaceArrays::linear_readout(Index t) {
-  const Weights all = array(text("readouts.", t, ".linear.weight"), made_.channels * heads_);
+  const Weights all = array(text("readouts.", t, ".linear.weight"), {made_.channels * heads_});
   Weights mine;
   for (Index c = 0; c < made_.channels; ++c) mine.push_back(all[c * heads_ + head_]);
   return mine;
@@ -278,11 +324,18 @@ Weights MaceArrays::linear_readout(Index t) {
 // The last one: hidden units of head after head.
 void MaceArrays::fill_last_readout() {
   const Index t = last_readout_only_ ? 0 : made_.layers - 1;
-  if (made_.readout == 0) return set("readout.1.weight", linear_readout(t));
+  if (made_.readout == 0 && width_ == 0) return set("readout.1.weight", linear_readout(t));
   const std::string p = text("readouts.", t, ".");
-  const Index width = made_.readout, all = width * heads_;
-  const Weights first = array(p + "linear_1.weight", made_.channels * all),
-                second = array(p + "linear_2.weight", all * heads_);
+  const Index width = width_, all = width * heads_;
+  const Weights first = array(p + "linear_1.weight", {made_.channels * all}),
+                second = array(p + "linear_2.weight", {all * heads_});
+  if (made_.readout == 0) {  // without a gate: two linear maps are one
+    Weights both(made_.channels, 0.0);
+    for (Index c = 0; c < made_.channels; ++c)
+      for (Index k = head_ * width; k < (head_ + 1) * width; ++k)
+        both[c] += first[c * all + k] * second[k * heads_ + head_] / std::sqrt(static_cast<double>(all));
+    return set("readout.1.weight", both);
+  }
   Weights hidden, out;
   for (Index c = 0; c < made_.channels; ++c)
     for (Index k = 0; k < width; ++k) hidden.push_back(first[c * all + head_ * width + k]);
@@ -313,17 +366,10 @@ void MaceArrays::check_all_used() const {
       check_coupling(name);
       continue;
     }
-    static const std::vector<std::string> known{"num_interactions",
-                                                "r_max",
-                                                "radial_embedding.bessel_fn",
-                                                "radial_embedding.cutoff_fn",
-                                                "radial_embedding.distance_transform.covalent_radii",
-                                                "pair_repulsion_fn",
-                                                "heads"};
-    bool passed = used_.count(name) > 0 || item.array.size() == 0 ||
-                  name.find("U_matrix") != std::string::npos ||
-                  name.find("output_mask") != std::string::npos || name.find("_zeroed") != std::string::npos;
-    for (const std::string& k : known) passed = passed || name.compare(0, k.size(), k) == 0;
+    const bool passed = used_.count(name) > 0 || item.array.size() == 0 || name == "heads" ||
+                        name.find("U_matrix") != std::string::npos ||
+                        name.find("output_mask") != std::string::npos ||
+                        name.find("_zeroed") != std::string::npos;
     if (!passed) fail(name, "belongs to a part of MACE that is not read");
   }
 }
@@ -335,22 +381,17 @@ ImportedModel MaceArrays::read() {
   parameters_ = network->parameters();
   const Index kinds = static_cast<Index>(made_.species.size());
 
-  Weights bessel = array("radial_embedding.bessel_fn.bessel_weights", made_.radial);
-  for (Index n = 0; n < made_.radial; ++n)
-    if (!(std::abs(bessel[n] * made_.cutoff / (M_PI * static_cast<double>(n + 1)) - 1) < 1e-5))
-      fail("radial_embedding.bessel_fn.bessel_weights", "were trained, which is not read");
-  Weights e = array("node_embedding.linear.weight", kinds * made_.channels);
+  Weights e = array("node_embedding.linear.weight");
   for (double& x : e) x /= std::sqrt(static_cast<double>(kinds));
   set("embedding.weight", e);
   for (Index t = 0; t < made_.layers; ++t) fill_layer(network->layers()[t], t);
 
   fill_last_readout();
 
-  const Weights energies = array("atomic_energies_fn.atomic_energies");
-  if (static_cast<Index>(energies.size()) != kinds * heads_ && static_cast<Index>(energies.size()) != kinds)
-    fail("atomic_energies_fn.atomic_energies",
-         text("has ", energies.size(), " numbers for ", kinds, " elements"));
-  const Index row = static_cast<Index>(energies.size()) == kinds ? 0 : head_;
+  const Shape table = weights_.array("atomic_energies_fn.atomic_energies").shape();
+  const Index rows = table.size() == 2 && table[0] == heads_ ? heads_ : 1;
+  const Weights energies = array("atomic_energies_fn.atomic_energies", {rows, kinds});
+  const Index row = rows == 1 ? 0 : head_;
   const double scale = of_head("scale_shift.scale", 1), shift = of_head("scale_shift.shift", 0);
   check_all_used();
 
