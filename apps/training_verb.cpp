@@ -14,6 +14,7 @@ namespace cartan::app {
 std::vector<Override> TrainOptions::all_overrides() const {
   std::vector<Override> all = overrides;
   if (!data.empty()) all.push_back({"data.train", data});
+  if (!from.empty()) all.push_back({"model.from", from});
   if (!out.empty()) all.push_back({"output.folder", out});
   if (context().threads > 0) all.push_back({"training.threads", std::to_string(context().threads)});
   return all;
@@ -25,6 +26,7 @@ std::shared_ptr<TrainOptions> add_train_options(CLI::App* verb, const std::strin
   auto o = std::make_shared<TrainOptions>();
   verb->add_option("run", o->run, "Run file (TOML), see --help-keys")->required();
   verb->add_option("--data", o->data, data_help);
+  verb->add_option("--from", o->from, "Model to start from, instead of model.from");
   verb->add_option("--out", o->out, "Folder for the results, instead of output.folder");
   verb->add_flag(
       "--resume", o->resume,

@@ -17,7 +17,7 @@
 namespace cartan::app {
 
 struct TrainOptions {
-  std::string run, data, out;
+  std::string run, data, from, out;
   bool resume = false, json = false, force = false;
   std::vector<Override> overrides;
 
@@ -25,8 +25,8 @@ struct TrainOptions {
   std::vector<Override> all_overrides() const;
 };
 
-/// The run file, --data (with this help), --out, --resume, --force, --json, --threads, a flag for every key
-/// of the run file, and --help-keys, which prints `reference`.
+/// The run file, --data (with this help), --from, --out, --resume, --force, --json, --threads, a flag for
+/// every key of the run file, and --help-keys, which prints `reference`.
 std::shared_ptr<TrainOptions> add_train_options(CLI::App* verb, const std::string& data_help,
                                                 const std::vector<std::string>& keys,
                                                 const std::function<std::string()>& reference);

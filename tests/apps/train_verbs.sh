@@ -278,6 +278,9 @@ awk '{ if (match($0, / energy=[-+0-9.eE]*/)) {
 printf '[data]\ntrain = "shifted.xyz"\nvalidation_frames = 6\n[model]\nfrom = "straight.h5"\n[training]\nmax_steps = 2\n[output]\nfolder = "tuned"\n' > tune.toml
 expect 0 'lie [0-9.]* eV/atom above those of .*straight.h5; energies of atoms are moved (eV): H' "$cartan" potential train tune.toml
 expect 0 'started_from: straight.h5' "$cartan" data info tuned/model.h5
+grep -v '^from' tune.toml > fresh.toml
+expect 0 'lie [0-9.]* eV/atom above those of .*straight.h5' "$cartan" potential train fresh.toml --from straight.h5 --out flag
+expect 0 'started_from: straight.h5' "$cartan" data info flag/model.h5
 sed 's/^C /Si /' frames.xyz > silicon.xyz
 expect 3 'silicon.xyz: frame [0-9]*: .*Si, the model was trained for H C N O' "$cartan" potential train tune.toml --data silicon.xyz --out silicon
 expect 3 'silicon.xyz: frame 0: .*Si' "$cartan" potential eval straight.h5 silicon.xyz
