@@ -166,7 +166,7 @@ def main(cartan, folder):
         energy = max(abs(a.calc.results["energy"]) for a in reference)
         stress = np.abs(reference[1].calc.results["stress"]).max()
         errors = e["energy_rmse_ev"] / energy, e["forces_rmse_ev_per_ang"] / largest, e["stress_rmse_ev_per_ang3"] / stress
-        bad = not max(errors) < 1e-10
+        bad = not all(x < 1e-10 for x in errors)  # max() passes NaN over
         failed += bad
         print(f"{title:34}" + "".join(f"{x:12.1e}" for x in errors) + ("   TOO LARGE" if bad else ""))
     for title, (options, word) in REFUSED.items():
