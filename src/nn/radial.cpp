@@ -1,6 +1,8 @@
 #include "cartan/nn/radial.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "autodiff/reads.hpp"
@@ -73,7 +75,7 @@ Array linspace(double first, double last, Index count) {
   std::vector<double> v(static_cast<std::size_t>(count));
   for (Index i = 0; i < count; ++i)
     v[static_cast<std::size_t>(i)] =
-        first + (last - first) * static_cast<double>(i) / static_cast<double>(count - 1);
+        first + (last - first) * static_cast<double>(i) / static_cast<double>(std::max<Index>(1, count - 1));
   return Array::from(v);
 }
 
@@ -106,7 +108,8 @@ const char* name_of(RadialKind kind) {
 }
 
 RadialBasis::RadialBasis(const RadialOptions& o, DType dtype) : options(o) {
-  require(o.count >= 2, "[RadialBasis] ", o.count, " functions, at least 2 are needed");
+  const Index least = o.kind == RadialKind::bessel ? 1 : 2;
+  require(o.count >= least, "[RadialBasis] ", o.count, " functions, at least ", least, " are needed");
   require(is_real(dtype), "[RadialBasis] type ", dtype, " is not real");
   require(o.lower >= 0 && o.upper > o.lower && std::isfinite(o.upper),
           "[RadialBasis] needs 0 <= lower < upper, got ", o.lower, " and ", o.upper);
@@ -125,6 +128,7 @@ RadialBasis::RadialBasis(const RadialOptions& o, DType dtype) : options(o) {
     require(o.onset >= 0 && o.onset < o.upper && (o.onset == 0 || o.envelope == 0),
             "[RadialBasis] a cutoff from ", o.onset, " to ", o.upper,
             " must start before it ends, and needs envelope 0, not ", o.envelope);
+    require(!o.endless || (o.onset == 0 && o.envelope == 0), "[RadialBasis] is endless, with a cutoff");
     const double w = std::numbers::pi / o.upper;
     centers = linspace(w, count * w, o.count).as(dtype);
   }
@@ -133,9 +137,10 @@ RadialBasis::RadialBasis(const RadialOptions& o, DType dtype) : options(o) {
 Array RadialBasis::operator()(const Array& d) const {
   require(d.ndim() == 1 && d.dtype() == centers.dtype(), "[RadialBasis] distances are ", d.dtype(),
           " of shape ", d.shape(), ", expected ", centers.dtype(), " of rank 1");
-  const double lower = options.lower, upper = options.upper;
+  const double lower = options.lower, upper = options.upper,
+               end = options.endless ? std::numeric_limits<double>::infinity() : upper;
   if (options.kind == RadialKind::bessel && !centers.tracked())
-    return radial(Bessel{upper, options.envelope, options.onset, {}}, d, {centers});
+    return radial(Bessel{upper, end, options.envelope, options.onset, {}}, d, {centers});
   const bool expnorm = options.kind == RadialKind::expnorm;
   if (!centers.tracked() && !widths.tracked())
     return expnorm ? radial(ExpNorm{lower, upper, {}, {}}, d, {centers, widths})
@@ -144,7 +149,7 @@ Array RadialBasis::operator()(const Array& d) const {
   if (options.kind == RadialKind::bessel) {
     const Array cut = options.onset > 0      ? xplor_cutoff(column, options.onset, upper)
                       : options.envelope > 0 ? polynomial_cutoff(column, upper, options.envelope)
-                                             : less(column, Array::scalar(upper, d.dtype(), d.device()));
+                                             : less(column, Array::scalar(end, d.dtype(), d.device()));
     return scale(cut / column, std::sqrt(2 / upper)) * sin(column * centers);
   }
   if (!expnorm) return exp(widths * square(column - centers));

@@ -191,7 +191,7 @@ struct Gauss {
 
 struct Bessel {
   static constexpr bool scalar = false;
-  double upper;
+  double upper, end;  // 0 from `end` on
   int envelope;
   double onset;
   Array frequencies;
@@ -232,11 +232,11 @@ struct Bessel {
     for (Index p = 0; p < n; ++p) {
       const double r = static_cast<double>(d[p]);
       Series cut{};
-      if (r < upper) cut[0] = 1;
+      if (r < end) cut[0] = 1;
       if (envelope > 0) cut = PolynomialCutoff{upper, envelope}.series(r, order);
       if (onset > 0) cut = XplorCutoff{onset, upper}.series(r, order);
       for (Index i = 0; i < k; ++i) {
-        const Series q = r < upper ? sine_over_distance(static_cast<double>(w[i]), r, order) : Series{};
+        const Series q = r < end ? sine_over_distance(static_cast<double>(w[i]), r, order) : Series{};
         double total = 0;
         for (std::size_t j = 0; j <= static_cast<std::size_t>(order); ++j)
           total += cut[j] * q[static_cast<std::size_t>(order) - j];

@@ -199,7 +199,8 @@ TEST(Import, CouplingsOfMace) {
     SCOPED_TRACE(name);
     int lmax = 0, degree = 0, nu = 0;
     ASSERT_EQ(std::sscanf(name.c_str(), "lmax%d_L%d_nu%d", &lmax, &degree, &nu), 3);
-    const Array u = mace_couplings(lmax, degree, nu);
+    const Array u =
+        mace_couplings(so3::Irreps::spherical_harmonics(lmax, -1), {degree, degree % 2 ? -1 : 1}, nu);
     std::vector<double> want(u.size(), 0.0);
     const std::vector<double> index = doubles(group.array("index")), value = doubles(group.array("value"));
     const Index rank = static_cast<Index>(u.shape().size());

@@ -34,11 +34,12 @@ const char* name_of(RadialKind kind);
 
 struct RadialOptions {
   RadialKind kind = RadialKind::expnorm;
-  Index count = 32;  ///< R; at least 2
+  Index count = 32;  ///< R; at least 2, of bessel 1
   double lower = 0, upper = 5;
   bool trainable = false;  ///< the arrays are parameters
   int envelope = 0;        ///< bessel: p of the polynomial cutoff that multiplies it; 0: none
   double onset = 0;        ///< bessel: of the cutoff of X-PLOR that multiplies it; 0: none
+  bool endless = false;    ///< bessel without a cutoff: not 0 beyond `upper` either
 };
 
 /// distances d (P) -> (P, R).

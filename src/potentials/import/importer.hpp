@@ -40,14 +40,19 @@ ImportedModel import_mace(const data::Group& group, const ImportOptions& options
 bool is_fairchem(const std::string& path);
 ImportedModel import_fairchem(const std::string& path, const ImportOptions& options);
 
-/// MACE's couplings U (2 L + 1, d, .., d, P) of `nu` factors with degrees up to lmax, d = (lmax + 1)^2;
-/// without the first axis for L = 0. As e3nn 0.4.4 makes them, signs and linearly dependent columns included.
-Array mace_couplings(int lmax, int degree, int nu);
+/// MACE's couplings U (2 L + 1, d, .., d, P) of `nu` factors with irreps `in`, one channel each, d their
+/// dimension; without the first axis for L = 0. As e3nn 0.4.4 makes them, signs and linearly dependent
+/// columns included.
+Array mace_couplings(const so3::Irreps& in, so3::Irrep out, int nu);
+
+/// The sign of a 3j symbol of e3nn 0.4.4 relative to ours, which are those of 0.6.
+double e3nn_sign(int a, int b, int c);
 
 /// e3nn's estimates of the factors of silu and tanh, which are in no file (0.4.4 and 0.6 draw the same
 /// numbers).
 inline constexpr double e3nn_silu = 0x1.adde87bf8e3e3p+0;
 inline constexpr double e3nn_tanh = 0x1.97feea4a85186p+0;
+inline constexpr double e3nn_abs = 0x1.0048c8ca47b65p+0;  // of |x|, of second moment 1
 /// Theirs over ours.
 double silu_ratio();
 double tanh_ratio();

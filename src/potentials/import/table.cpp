@@ -50,7 +50,11 @@ ImportedModel import_model(const std::string& path, const ImportOptions& options
   const auto recognises = [&](const Row& row) {
     try {
       return row.recognises(path);
-    } catch (const FormatError&) {
+    } catch (const FormatError& error) {
+      if (std::string(error.what()).find("mentions mace.") != std::string::npos)
+        throw FormatError(path, "",
+                          "is a whole model of mace-torch, which only Python can open; write its arrays with "
+                          "benchmarks/peers/export_mace.py and import these");
       if (!damaged) damaged = std::current_exception();
       return false;
     }

@@ -17,9 +17,8 @@ Index rows(int degree) {
 // All polynomials, by coupling coefficients.
 class Contraction : public ManyBody {
  public:
-  Contraction(const MaceConfig& c, int l_out)
-      : species_(static_cast<Index>(c.species.size())),
-        contraction_(c.features(c.harmonics), c.features(l_out), c.correlation) {}
+  Contraction(const MaceConfig& c, const so3::Irreps& in, const so3::Irreps& out)
+      : species_(static_cast<Index>(c.species.size())), contraction_(in, out, c.correlation) {}
 
   std::vector<Weight> weights() const override {
     Weight w{"contraction", {species_, contraction_.num_paths(), contraction_.channels()}, {}};
@@ -160,8 +159,10 @@ class RankProducts : public ManyBody {
 
 }  // namespace
 
-std::shared_ptr<const ManyBody> many_body(const MaceConfig& c, int l_out) {
-  if (c.product == "contraction") return std::make_shared<Contraction>(c, l_out);
+std::shared_ptr<const ManyBody> many_body(const MaceConfig& c, const so3::Irreps& in,
+                                          const so3::Irreps& out) {
+  if (c.product == "contraction") return std::make_shared<Contraction>(c, in, out);
+  const int l_out = out.lmax();
   if (c.product == "gaunt_rank") return std::make_shared<RankProducts>(c, l_out);
   return std::make_shared<Powers>(c, l_out, c.product == "gaunt_fourier" ? "fourier" : "grid");
 }

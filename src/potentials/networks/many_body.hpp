@@ -26,7 +26,8 @@ class ManyBody {
                            const std::vector<Array>& weights) const = 0;
 };
 
-/// As config.product says, up to degree l_out.
-std::shared_ptr<const ManyBody> many_body(const MaceConfig& config, int l_out);
+/// As config.product says, from features `in` to features `out`.
+std::shared_ptr<const ManyBody> many_body(const MaceConfig& config, const so3::Irreps& in,
+                                          const so3::Irreps& out);
 
 }  // namespace cartan::potentials

@@ -32,30 +32,35 @@ double covalent_radius(int number) {
   return number >= 0 && number < static_cast<int>(std::size(radii)) ? radii[number] : 0.2;
 }
 
-Array agnesi_distance(const Graph& graph, const Array& lengths, const std::vector<double>& parameters) {
+std::vector<double> covalent_radii() {
+  std::vector<double> all;
+  for (int z = 0; z <= 118; ++z) all.push_back(covalent_radius(z));
+  return all;
+}
+
+Array agnesi_distance(const Graph& graph, const Array& lengths, const std::vector<double>& radii,
+                      const std::vector<double>& parameters) {
   const std::vector<double> p = parameters.empty() ? std::vector<double>{1.0805, 0.9183, 4.5791} : parameters;
-  const Array radius =
-      of_pairs(graph, lengths, [](int a, int b) { return 0.5 * (covalent_radius(a) + covalent_radius(b)); });
+  const Array radius = of_pairs(graph, lengths, [&](int a, int b) { return 0.5 * (radii[a] + radii[b]); });
   const Array q = lengths / radius;
   return reciprocal(shift(scale(power(q, p[1]), p[0]) / shift(power(q, p[1] - p[2]), 1), 1));
 }
 
-Array soft_distance(const Graph& graph, const Array& lengths, const std::vector<double>& parameters) {
+Array soft_distance(const Graph& graph, const Array& lengths, const std::vector<double>& radii,
+                    const std::vector<double>& parameters) {
   const double alpha = parameters.empty() ? 4 : parameters[0];
-  const Array radius =
-      of_pairs(graph, lengths, [](int a, int b) { return covalent_radius(a) + covalent_radius(b); });
+  const Array radius = of_pairs(graph, lengths, [&](int a, int b) { return radii[a] + radii[b]; });
   const double low = 3.0 / 4, high = 4.0 / 3;
   const Array start = scale(radius, low);
   const Array x = scale((lengths - scale(radius, (low + high) / 2)) / scale(radius, high - low), alpha);
   return start + scale((lengths - start) * shift(tanh(x), 1), 0.5);
 }
 
-Array screened_repulsion(const Graph& graph, const Array& lengths, int p) {
+Array screened_repulsion(const Graph& graph, const Array& lengths, const std::vector<double>& radii, int p) {
   const Array charges = of_pairs(graph, lengths, [](int a, int b) { return 0.5 * 14.3996 * a * b; });
   const Array inverse_length = of_pairs(
       graph, lengths, [](int a, int b) { return (std::pow(a, 0.3) + std::pow(b, 0.3)) / (0.4543 * 0.529); });
-  const Array radius =
-      of_pairs(graph, lengths, [](int a, int b) { return covalent_radius(a) + covalent_radius(b); });
+  const Array radius = of_pairs(graph, lengths, [&](int a, int b) { return radii[a] + radii[b]; });
   const Array x = lengths * inverse_length;
   Array phi;
   for (const auto& [weight, decay] :

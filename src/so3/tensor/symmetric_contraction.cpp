@@ -77,6 +77,20 @@ class Contraction : public Primitive {
   int directions_;
 };
 
+// A measure of the time that the basis takes, about microseconds: monomials of every degree, by output
+// coordinate.
+double cost(const Irreps& in, const Irreps& out, int correlation) {
+  const double d = static_cast<double>(in.dim() / in[0].mul),
+               outputs = static_cast<double>(out.dim() / out[0].mul);
+  constexpr double each[] = {1, 1, 1, 7, 30, 60, 120, 240};
+  double monomials = 1, total = 0;
+  for (int nu = 1; nu <= correlation; ++nu) {
+    monomials *= (d + nu - 1) / nu;
+    total += monomials * outputs * each[nu - 1];
+  }
+  return total;
+}
+
 }  // namespace
 
 SymmetricContraction::SymmetricContraction(const Irreps& in, const Irreps& out, int correlation) {
@@ -89,6 +103,8 @@ SymmetricContraction::SymmetricContraction(const Irreps& in, const Irreps& out, 
               ": every term must have the same number of channels, here ", channels);
   require(correlation >= 1 && correlation <= 8, "[SymmetricContraction] correlation ", correlation,
           " is outside [1, 8]");
+  require(cost(in, out, correlation) <= 2e7, "[SymmetricContraction] all polynomials of ", in,
+          " up to degree ", correlation, " to ", out, " are too many to make; a smaller degree or irreps do");
   program_ = std::make_shared<const Program>(in, out, correlation);
 }
 
