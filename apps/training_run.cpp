@@ -1,5 +1,6 @@
 #include "training_run.hpp"
 
+#include <algorithm>
 #include <cartan/core/error.hpp>
 #include <cartan/core/parallel.hpp>
 #include <cartan/data/readers.hpp>
@@ -194,7 +195,10 @@ TrainingResult train_potential(const Run& run, bool resume,
   result.summary = nn::train(task, run.training, folder, resume, progress, stop);
 
   if (!validation.frames.empty()) {
-    const bool stress = run.loss.stress > 0;
+    // Where frames have it, trained on or not.
+    const auto& frames = validation.frames;
+    const bool stress =
+        std::any_of(frames.begin(), frames.end(), [](const data::Frame& f) { return f.stress.has_value(); });
     result.validation = potentials::compare(validation, potentials::predict(model, validation, stress));
   }
   potentials::describe_training(model, train, validation, result.validation);

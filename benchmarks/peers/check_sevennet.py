@@ -31,7 +31,7 @@ from sevenn.model_build import build_E3_equivariant_model
 from sevenn.train.dataload import unlabeled_atoms_to_graph
 from sevenn.util import chemical_species_preprocess
 
-from check_mace import run, write
+from peer_check import run, write
 
 SYMBOLS = ["O", "H", "C", "Si"]
 TOLERANCE = {"float64": 1e-10, "float32": 1e-6}

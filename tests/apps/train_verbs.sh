@@ -56,6 +56,17 @@ for key in n_frames energy_rmse_ev energy_mae_ev forces_rmse_ev_per_ang forces_m
 done
 expect 0 ' 0.000 *0.000 *meV/A$' "$cartan" potential eval out/model.h5 predicted.xyz
 
+# the error of a stress that has no weight is that of the model, not the mean of the labels (12.472)
+for z in 1.2 1.3 1.4; do
+  echo 2
+  echo 'Lattice="4 0 0 0 4 0 0 0 4" stress="0.01 0 0 0 0.02 0 0 0 0.03" energy=-1 Properties=species:S:1:pos:R:3:forces:R:3'
+  echo 'H 0 0 0 0 0 1'
+  echo "H 0 0 $z 0 0 -1"
+done > stressed.xyz
+expect 0 'stress  *[0-9]' "$cartan" potential train run.toml --data stressed.xyz --data.validation_frames 1 --training.max_steps 2 --out stressed
+checks=$((checks + 1))
+grep -q 'stress  *12.472' stdout.txt && complain 'the stress that was not trained on is taken for zero'
+
 # kill -9 at some moment, then --resume: the same bytes as the straight run, wherever it was stopped
 rm -rf out
 for pause in 0.3 0.5 0.8; do

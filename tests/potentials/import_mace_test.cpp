@@ -78,7 +78,8 @@ TEST(ImportMace, GivesTheValuesOfMaceTorch) {
 
 namespace {
 
-void expect_refused(data::Group group, const std::string& what, const std::function<void(data::Group&)>& change) {
+void expect_refused(data::Group group, const std::string& what,
+                    const std::function<void(data::Group&)>& change) {
   change(group);
   const auto start = std::chrono::steady_clock::now();
   try {
@@ -96,14 +97,15 @@ TEST(ImportMace, AttributesOutOfRangeAreRefusedAtOnce) {
   const data::Group good = MaceFile().group();
   ASSERT_NO_THROW(import_mace(good, {}));
   for (const char* name : {"hidden_irreps", "MLP_irreps", "max_ell", "num_interactions", "num_bessel",
-                           "num_polynomial_cutoff", "pair_repulsion", "radial_MLP", "r_max", "avg_num_neighbors",
-                           "distance_transform", "interaction_first", "interaction"})
+                           "num_polynomial_cutoff", "pair_repulsion", "radial_MLP", "r_max",
+                           "avg_num_neighbors", "distance_transform", "interaction_first", "interaction"})
     expect_refused(good, name, [&](data::Group& g) { g.attributes.erase(name); });
   const auto refused = [&](const std::string& name, const data::Attribute& value, const std::string& what) {
     expect_refused(good, what, [&](data::Group& g) { g.attributes[name] = value; });
   };
   using Many = std::vector<std::int64_t>;
-  for (const std::int64_t value : {std::int64_t{-1}, std::int64_t{1} << 31, std::numeric_limits<std::int64_t>::max()})
+  for (const std::int64_t value :
+       {std::int64_t{-1}, std::int64_t{1} << 31, std::numeric_limits<std::int64_t>::max()})
     for (const char* name : {"max_ell", "num_interactions", "num_bessel", "num_polynomial_cutoff"})
       refused(name, value, name);
   refused("correlations", Many{2, 7}, "correlation: is 7");
@@ -133,9 +135,8 @@ TEST(ImportMace, ArraysOfOtherValuesAreRefused) {
   const data::Group good = MaceFile().group();
   for (const std::vector<double>& elements : std::vector<std::vector<double>>{
            {0, 6, 8}, {1, 6, 119}, {1, 6.5, 8}, {1, 6, 6}, {1, 6, 1e300}, {1, 6, NAN}})
-    expect_refused(good, "atomic_numbers", [&](data::Group& g) {
-      g["weights"].set("atomic_numbers", Array::from(elements));
-    });
+    expect_refused(good, "atomic_numbers",
+                   [&](data::Group& g) { g["weights"].set("atomic_numbers", Array::from(elements)); });
   for (const auto& [name, item] : good.group("weights").items()) {
     expect_refused(good, name, [&](data::Group& g) { g["weights"].items().erase(name); });
     expect_refused(good, name + ": holds nan", [&](data::Group& g) {
@@ -156,7 +157,9 @@ TEST(ImportMace, SymbolsOfTheOtherSignTurnTheWeightsOfTheirPath) {
   one["weights"].set(name, Array::from<double>(ours, {3, 3, 3}));
   other["weights"].set(name, scale(Array::from<double>(ours, {3, 3, 3}), -1));
   const Frame f = frame_of(file);
-  const auto energy = [&](const data::Group& g) { return predict(import_mace(g, {}).model, {"", {f}}, false).energy[0]; };
+  const auto energy = [&](const data::Group& g) {
+    return predict(import_mace(g, {}).model, {"", {f}}, false).energy[0];
+  };
   EXPECT_EQ(energy(one), energy(file.group()));
   EXPECT_GT(std::abs(energy(one) - energy(other)), 1e-6);
 }

@@ -46,12 +46,14 @@ inline void MaceFile::add(data::Group& weights, const std::string& name, const S
 
 inline void MaceFile::add_layer(data::Group& weights, Index t) const {
   const bool last = t + 1 == layers();
-  const std::string block = t == 0 ? first : other, p = text("interactions.", t, "."), q = text("products.", t, ".");
-  const so3::Irreps scalars(text(channels, "x0e")), in = t == 0 ? scalars : so3::Irreps(hidden), target = messages(t),
-                    out = last && !last_vectors ? scalars : so3::Irreps(hidden);
+  const std::string block = t == 0 ? first : other, p = text("interactions.", t, "."),
+                    q = text("products.", t, ".");
+  const so3::Irreps scalars(text(channels, "x0e")),
+      in = t == 0 ? scalars : so3::Irreps(hidden), target = messages(t),
+      out = last && !last_vectors ? scalars : so3::Irreps(hidden);
   const Index square = channels * channels, kinds = static_cast<Index>(numbers.size());
-  const auto product = so3::TensorProduct::channelwise(
-      in, so3::Irreps::spherical_harmonics(max_ell, parity ? -1 : 1), target);
+  const auto product =
+      so3::TensorProduct::channelwise(in, so3::Irreps::spherical_harmonics(max_ell, parity ? -1 : 1), target);
   add(weights, p + "linear_up.weight", {static_cast<Index>(in.size()) * square});
   std::vector<Index> sizes{radial};
   sizes.insert(sizes.end(), radial_layers.begin(), radial_layers.end());

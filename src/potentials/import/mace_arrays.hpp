@@ -1,6 +1,6 @@
 #pragma once
-// A model of mace-torch: arrays of its state dict with the arguments of its constructor, which a .model file has
-// only as pickled classes. benchmarks/peers/export_mace.py writes them.
+// A model of mace-torch: arrays of its state dict with the arguments of its constructor, which a .model file
+// has only as pickled classes. benchmarks/peers/export_mace.py writes them.
 
 #include <set>
 #include <string>
@@ -49,7 +49,8 @@ class MaceArrays {
   double of_head(const std::string& name);
   void fill_layer(const Mace::Layer& layer, Index t);
   Weights radial_columns(const Mace::Layer& layer, Index t, Weights last);
-  Weights linear(const so3::Linear& to, const std::string& name, const Weights& from, const LinearMap& how) const;
+  Weights linear(const so3::Linear& to, const std::string& name, const Weights& from,
+                 const LinearMap& how) const;
   Weights without_vectors(const std::string& name, Index scalars);
   Weights contraction(const Mace::Layer& layer, Index t);
   Weights linear_readout(Index t);

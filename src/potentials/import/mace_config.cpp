@@ -117,8 +117,10 @@ void MaceArrays::read_hidden() {
   const so3::Irreps hidden(group_.string("hidden_irreps"));
   made_.channels = hidden.count({0, 1});
   made_.lmax = std::max(0, hidden.lmax());
-  bool equal = !hidden.empty() && hidden[0].ir == so3::Irrep{0, 1} && made_.channels <= (1 << 20) && made_.lmax <= 8;
-  for (const so3::MulIrrep& t : hidden) equal = equal && t.mul == made_.channels && hidden.count(t.ir) == t.mul;
+  bool equal =
+      !hidden.empty() && hidden[0].ir == so3::Irrep{0, 1} && made_.channels <= (1 << 20) && made_.lmax <= 8;
+  for (const so3::MulIrrep& t : hidden)
+    equal = equal && t.mul == made_.channels && hidden.count(t.ir) == t.mul;
   if (!equal)
     fail("hidden_irreps",
          hidden.text() + " are not read; 0e first, then others with as many channels each, to degree 8, are");
@@ -140,7 +142,8 @@ void MaceArrays::read_readouts() {
     fail("last_irreps", last + " are not read; scalars alone are, or the hidden irreps");
   if (group_.attributes.count("readouts") == 0) {
     last_readout_only_ = made_.layers > 1 && has("readouts.0.linear_1.weight");
-    if (has(text("readouts.", last_readout_only_ ? 0 : made_.layers - 1, ".linear.weight"))) made_.readout = 0;
+    if (has(text("readouts.", last_readout_only_ ? 0 : made_.layers - 1, ".linear.weight")))
+      made_.readout = 0;
     return;
   }
   const auto& kinds = group_.strings("readouts");
@@ -250,8 +253,8 @@ void MaceArrays::check_sizes() {
     const std::string couplings = text("products.", t, ".symmetric_contractions.contractions.0.U_matrix_1");
     const Index d = made_.messages(t).dim() / made_.channels;
     if (has(couplings) && weights_.array(couplings).dim(0) != d)
-      fail(couplings, text("has the shape ", weights_.array(couplings).shape(), ", not (", d, ", ...), for max_ell ",
-                           made_.harmonics));
+      fail(couplings, text("has the shape ", weights_.array(couplings).shape(), ", not (", d,
+                           ", ...), for max_ell ", made_.harmonics));
   }
 }
 
