@@ -137,7 +137,8 @@ TEST(ImportMace, ArraysOfOtherValuesAreRefused) {
            {0, 6, 8}, {1, 6, 119}, {1, 6.5, 8}, {1, 6, 6}, {1, 6, 1e300}, {1, 6, NAN}})
     expect_refused(good, "atomic_numbers",
                    [&](data::Group& g) { g["weights"].set("atomic_numbers", Array::from(elements)); });
-  for (const auto& [name, item] : good.group("weights").items()) {
+  for (const auto& entry : good.group("weights").items()) {
+    const std::string& name = entry.first;
     expect_refused(good, name, [&](data::Group& g) { g["weights"].items().erase(name); });
     expect_refused(good, name + ": holds nan", [&](data::Group& g) {
       Array bad = scale(g["weights"].array(name), NAN);
