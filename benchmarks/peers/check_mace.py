@@ -159,7 +159,7 @@ def compare(cartan, path, title, options, all_frames, precision, saved):
     if saved == "float32":
         model, precision = exact(options, model), "float32" if precision == "float32" else "float64 of float32"
     reference = labelled(model, all_frames, heads)
-    return report(title, differences(cartan, path + ".h5", path, reference, precision.split()[0]), precision)
+    return report(title, differences(cartan, path + ".h5", path, reference, precision), precision)
 
 
 def damages(path):

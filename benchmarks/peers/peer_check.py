@@ -35,10 +35,11 @@ def write(path, all_frames):
 
 def differences(cartan, model, path, all_frames, precision):
     """Differences of energy, forces and stress, or the reason why there are none. In float64 the largest, of the largest of
-    its frame (where that is not small beside the others'); in float32 root mean squares, of the largest of all."""
+    its frame (where that is not small beside the others'); with float32, or weights of it, root mean squares, of the
+    largest of all."""
     write(path + ".xyz", all_frames)
-    found = run(cartan, "potential", "eval", model, path + ".xyz", "--out", path + ".out.h5", "--precision", precision,
-                "--force", "--json")
+    found = run(cartan, "potential", "eval", model, path + ".xyz", "--out", path + ".out.h5", "--precision",
+                precision.split()[0], "--force", "--json")
     if found.returncode:
         return found.stderr.strip()
     with h5py.File(path + ".out.h5") as f:
