@@ -7,10 +7,10 @@
 
 #include "cartan/core/parallel.hpp"
 #include "core/dispatch.hpp"
-#include "core/gemm.hpp"
 #include "core/workspace.hpp"
 #include "operators/cpu/normal.hpp"
 #include "operators/cpu/panel.hpp"
+#include "operators/cpu/transposed.hpp"
 
 namespace cartan::operators {
 namespace {
@@ -38,11 +38,6 @@ template <class T>
 Index tile_points(Index channels, Index points) {
   const Index fit = (Index{1} << 18) / (static_cast<Index>(sizeof(T)) * std::max<Index>(channels, 1));
   return std::min(points, std::clamp<Index>(fit / 48 * 48, 48, 1008));
-}
-
-template <class T>
-void fill_rows(T* to, const T* column, Index rows, Index n) {
-  for (Index r = 0; r < rows; ++r) std::fill_n(to + r * n, n, column[r]);
 }
 
 // Points of a panel: three cache lines.
@@ -148,6 +143,13 @@ void add_row_sums(const T* a, Index rows, Index n, Index stride, T* to) {
   }
 }
 
+// sums (m, k) += c (m, n) b (k, n)^T, rows n apart; in `turned` b is transposed.
+template <class T>
+void add_products(Index m, Index k, Index n, const T* c, const T* b, T* turned, T* sums) {
+  transpose(b, n, k, n, turned);
+  multiply<T>(m, k, n, {c, n, 1}, turned, padded<T>(k), sums, k, true);
+}
+
 // Where the gradients of the weights of one block of tiles lie.
 template <class T>
 struct WeightSums {
@@ -178,7 +180,8 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
   parallel_for(blocks, 1, [&](Index first, Index last) {
     const GeluSlopeOf<T> slope;
     Scratch<T> vs(x.in * n_tile), h(x.middle * n_tile), slope_h(x.middle * n_tile), a(x.hidden * n_tile),
-        slope_a(x.hidden * n_tile), cz(x.out * n_tile), ca(x.hidden * n_tile), ch(x.middle * n_tile);
+        slope_a(x.hidden * n_tile), cz(x.out * n_tile), ca(x.hidden * n_tile), ch(x.middle * n_tile),
+        turned(padded<T>(std::max({x.in, x.middle, x.hidden})) * n_tile);
     for (Index block = first; block < last; ++block) {
       WeightSums<T> sums(parts, x, partial.data() + block * size);
       for (Index t = all * block / blocks; t < all * (block + 1) / blocks; ++t) {
@@ -193,15 +196,12 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
           else
             std::copy_n(from, n, h.data() + r * n);
         }
-        const MatrixView<T> inner{parts.spectral ? h.data() : v, n};
-        fill_rows(a.data(), x.b1, x.hidden, n);
-        multiply<T>(x.hidden, n, x.middle, {x.w1, x.middle, 1}, inner.data, inner.stride, a.data(), n, true);
+        const T* inner = parts.spectral ? h.data() : v;
+        multiply<T>(x.hidden, n, x.middle, {x.w1, x.middle, 1}, inner, n, a.data(), n, false, x.b1);
         gelu_row(a.data(), a.data(), slope_a.data(), x.hidden * n);
         const T* given = c + sample * x.out * x.points + p;
-        if (parts.gelu_outside) {
-          fill_rows(cz.data(), x.b2, x.out, n);
-          multiply<T>(x.out, n, x.hidden, {x.w2, x.hidden, 1}, a.data(), n, cz.data(), n, true);
-        }
+        if (parts.gelu_outside)
+          multiply<T>(x.out, n, x.hidden, {x.w2, x.hidden, 1}, a.data(), n, cz.data(), n, false, x.b2);
         for (Index r = 0; r < x.out; ++r) {
           T* row = cz.data() + r * n;
           const T gate = parts.gate ? x.gamma[r] : T(0);
@@ -228,15 +228,13 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
           }
         }
         add_row_sums(cz.data(), x.out, n, n, sums.b2);
-        gemm_serial<T>(x.out, x.hidden, n, {cz.data(), n}, {a.data(), n, true}, sums.w2, x.hidden, T(1),
-                       T(1));
+        add_products(x.out, x.hidden, n, cz.data(), a.data(), turned.data(), sums.w2);
         multiply<T>(x.hidden, n, x.out, {x.w2, 1, x.hidden}, cz.data(), n, ca.data(), n, false);
         for_numbers(ca.data(), x.hidden * n, [&](auto value, auto access, Index i) {
           access.store(ca.data() + i, value * access.load(slope_a.data() + i));
         });
         add_row_sums(ca.data(), x.hidden, n, n, sums.b1);
-        gemm_serial<T>(x.hidden, x.middle, n, {ca.data(), n}, transposed(inner), sums.w1, x.middle, T(1),
-                       T(1));
+        add_products(x.hidden, x.middle, n, ca.data(), inner, turned.data(), sums.w1);
         // the gradient of v takes its place
         if (!parts.spectral) {
           multiply<T>(x.in, n, x.hidden, {x.w1, 1, x.middle}, ca.data(), n, vs.data(), n, false);
@@ -250,7 +248,7 @@ void backward(const PointwiseParts& parts, const Views<T>& x, const T* c, T* dv,
           for (Index r = 0; r < x.middle; ++r)
             std::copy_n(ch.data() + r * n, n, du + (sample * x.middle + r) * x.points + p);
           if (parts.skip) {
-            gemm_serial<T>(x.middle, x.in, n, {ch.data(), n}, {v, n, true}, sums.skip, x.in, T(1), T(1));
+            add_products(x.middle, x.in, n, ch.data(), v, turned.data(), sums.skip);
             multiply<T>(x.in, n, x.middle, {x.skip, 1, x.in}, ch.data(), n, vs.data(), n, false);
           } else {
             std::fill_n(vs.data(), x.in * n, T(0));
