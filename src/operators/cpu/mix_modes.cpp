@@ -28,16 +28,20 @@ Index group_size(Index l, Index count) {
   return (l * count + 2) * 2 * register_lanes<T>;
 }
 
-// The panel of `count` rows, `stride` apart, from modes k to k_end: (registers, l, count, re and im).
+// The panel of `count` rows, `stride` apart, from modes k to k_end: (registers, l, count, re and im). What lies
+// `ahead` is asked for.
 template <class T>
 void pack(const std::complex<T>* from, Index stride, Index count, Index l, Index l_stride, Index k,
-          Index k_end, bool conj, T* to, Index group) {
+          Index k_end, bool conj, T* to, Index group, Index ahead = 0) {
   using V = Register<T>;
   constexpr Index lanes = register_lanes<T>;
   for (Index m = 0; m < l; ++m)
     for (Index c = 0; c < count; ++c) {
       const std::complex<T>* row = from + c * stride + m * l_stride;
       for (Index g = k; g < k_end; g += lanes) {
+        if (ahead)
+          for (Index line = 0; line < lanes; line += 64 / static_cast<Index>(sizeof(std::complex<T>)))
+            __builtin_prefetch(row + ahead + g + line, 0, 2);
         const Pair<T> v = g + lanes <= k_end ? load_pair(row + g) : load_some(row + g, k_end - g);
         T* p = to + (g - k) / lanes * group + (m * count + c) * 2 * lanes;
         store<V>(p, v.re);
@@ -75,10 +79,10 @@ inline void tile(const T* a, const T* b, Index l, std::complex<T>* out, Index oi
     for (int c = 0; c < columns; ++c) store_some(out + r * oi + c * oj, {re[r][c], im[r][c]}, count);
 }
 
-// Short sums: tiles of results, from panels of both.
+// Short sums, and long ones of many rows: tiles of results, from panels of both.
 constexpr Index tile_rows = register_count / 8;  // by two columns: half of the registers for the sums
 template <class T>
-void short_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j_end) {
+void tiled_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index j_end) {
   constexpr Index lanes = register_lanes<T>;
   const Index groups = (k_end - k + lanes - 1) / lanes, panel = groups * group_size<T>(p.l, tile_rows);
   Scratch<T> a((p.i + tile_rows - 1) / tile_rows * panel), b(groups * group_size<T>(p.l, 2));
@@ -87,7 +91,8 @@ void short_sums(const Product<T>& p, Index k, Index k_end, Index j_begin, Index 
          a.data() + i / tile_rows * panel, group_size<T>(p.l, std::min(tile_rows, p.i - i)));
   for (Index j = j_begin; j < j_end; j += 2) {
     const Index columns = std::min<Index>(2, j_end - j);
-    pack(p.b + j * p.bj, p.bj, columns, p.l, p.bl, k, k_end, p.conj_b, b.data(), group_size<T>(p.l, columns));
+    pack(p.b + j * p.bj, p.bj, columns, p.l, p.bl, k, k_end, p.conj_b, b.data(), group_size<T>(p.l, columns),
+         j + 4 <= j_end ? 2 * p.bj : 0);
     for (Index i = 0; i < p.i; i += tile_rows) {
       const Index rows = std::min(tile_rows, p.i - i);
       const auto run = [&]<int r, int c>(std::integer_sequence<int, r, c>) {
@@ -250,7 +255,9 @@ template <class T>
 void multiply(const Product<T>& p) {
   // blocks of modes whose panels stay in the second-level cache; where the modes are few, columns are shared
   // out
-  const bool long_ones = p.l > 4;
+  // long sums are for few rows, and where b stays in a cache; otherwise sums stay in registers all along
+  const bool fits = p.l * p.j * p.k * static_cast<Index>(sizeof(std::complex<T>)) <= 1 << 20;
+  const bool long_ones = p.l > 4 && (fits || p.i < 2 * tile_rows);
   const Index bytes = p.i * p.k * static_cast<Index>(sizeof(std::complex<T>));
   const bool streamed = long_ones && p.bj == p.k && bytes <= 1 << 16;
   const Index fit =
@@ -281,7 +288,7 @@ void multiply(const Product<T>& p) {
       const Index k = t / j_blocks * block, j = t % j_blocks * columns;
       const Index k_end = std::min(p.k, k + block), j_end = std::min(p.j, j + columns);
       long_ones ? long_sums(p, a.data() + t / j_blocks * panel, k, k_end, j, j_end)
-                : short_sums(p, k, k_end, j, j_end);
+                : tiled_sums(p, k, k_end, j, j_end);
     }
   });
 }
