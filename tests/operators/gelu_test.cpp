@@ -1,4 +1,5 @@
-// gelu and its slope on rows of numbers, by every way that this processor has. Compiled as the library is.
+// Loops of registers: gelu and its slope on rows of numbers, by every way that this processor has, and
+// transposition. Compiled as the library is.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,6 +10,7 @@
 #include "cartan/autodiff/transforms.hpp"
 #include "operators/activation.hpp"
 #include "operators/cpu/normal.hpp"
+#include "operators/cpu/transposed.hpp"
 #include "operators/pointwise.hpp"
 #include "worst.hpp"
 
@@ -144,6 +146,27 @@ TEST(Gelu, NaNStaysInPointwise) {
     for (std::size_t k = 1; k < 4; ++k)
       EXPECT_TRUE(std::isnan(g[k].as(DType::f64).to_vector<double>()[0])) << k;
   }
+}
+
+template <class T>
+void transposes() {
+  for (const Index rows : {1, 5, 16, 37})
+    for (const Index n : {1, 8, 15, 50}) {
+      const Index stride = n + 3, wide = padded<T>(rows);
+      std::vector<T> from(static_cast<std::size_t>(rows * stride)),
+          to(static_cast<std::size_t>(n * wide), T(-1));
+      for (std::size_t k = 0; k < from.size(); ++k) from[k] = static_cast<T>(k + 1);
+      transpose(from.data(), stride, rows, n, to.data());
+      for (Index j = 0; j < n; ++j)
+        for (Index i = 0; i < wide; ++i)
+          ASSERT_EQ(to[static_cast<std::size_t>(j * wide + i)],
+                    i < rows ? from[static_cast<std::size_t>(i * stride + j)] : T(0))
+              << rows << " by " << n << " at " << i << ", " << j;
+    }
+}
+TEST(Registers, TurnMatrices) {
+  transposes<float>();
+  transposes<double>();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "cartan/autodiff/fft.hpp"
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
+#include "cartan/core/parallel.hpp"
 #include "cartan/core/random.hpp"
 #include "cartan/operators/fno.hpp"
 #include "operators/resample.hpp"
@@ -123,6 +124,32 @@ TEST(Spectral, MixesModes) {
         EXPECT_LE(largest(mix_modes(x, r) - expected), 1e-13);
         EXPECT_LE(largest(mix_modes(x.as(DType::c64), r.as(DType::c64)).as(DType::c128) - expected), 2e-5);
       }
+}
+
+// More numbers than a cache holds: sums stay in registers, forward and in both derivatives.
+TEST(Spectral, MixesManyModesOfManySamples) {
+  const Array x = complex_normal({12, 11, 770}, 1), r = complex_normal({11, 17, 770}, 2),
+              c = complex_normal({12, 17, 770}, 3);
+  const auto by_matrices = [](const Arrays& a) {
+    return Arrays{permute(matmul(permute(a[0], {2, 0, 1}), permute(a[1], {2, 0, 1})), {1, 2, 0})};
+  };
+  const auto by_modes = [](const Arrays& a) { return Arrays{mix_modes(a[0], a[1])}; };
+  const auto [value, slopes] = vjp(by_matrices, {x, r}, {c});
+  for (const DType type : {DType::c64, DType::c128}) {
+    Arrays first;
+    for (const int threads : {1, 2, 3}) {
+      set_threads(threads);
+      const auto [y, g] = vjp(by_modes, {x.as(type), r.as(type)}, {c.as(type)});
+      const Arrays all{y[0], g[0], g[1]};
+      if (first.empty()) first = all;
+      for (std::size_t k = 0; k < 3; ++k) EXPECT_TRUE(identical(all[k], first[k])) << k;
+    }
+    set_threads(0);
+    const double most = type == DType::c64 ? 3e-5 : 1e-13;
+    EXPECT_LE(largest(first[0].as(DType::c128) - value[0]), most);
+    for (std::size_t k = 0; k < 2; ++k)
+      EXPECT_LE(largest(first[k + 1].as(DType::c128) - slopes[k]), most) << k;
+  }
 }
 
 // What is stored past the caches is the same.

@@ -28,8 +28,8 @@ Index group_size(Index l, Index count) {
   return (l * count + 2) * 2 * register_lanes<T>;
 }
 
-// The panel of `count` rows, `stride` apart, from modes k to k_end: (registers, l, count, re and im). What lies
-// `ahead` is asked for.
+// The panel of `count` rows, `stride` apart, from modes k to k_end: (registers, l, count, re and im). What
+// lies `ahead` is asked for.
 template <class T>
 void pack(const std::complex<T>* from, Index stride, Index count, Index l, Index l_stride, Index k,
           Index k_end, bool conj, T* to, Index group, Index ahead = 0) {

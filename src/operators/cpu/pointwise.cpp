@@ -58,6 +58,14 @@ void to_panels(const T* from, Index rows, Index stride, Index n, T* to, Index hi
     }
 }
 
+// Asks for the points of a panel, of rows that lie `stride` apart.
+template <class T>
+void ask_for(const T* from, Index rows, Index stride) {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+  for (Index r = 0; r < rows; ++r)
+    for (Index i = 0; i < panel_points<T>; i += line) __builtin_prefetch(from + r * stride + i, 0, 2);
+}
+
 // gelu of the first n numbers of rows that lie `stride` apart.
 template <class T>
 void gelu_rows(T* h, Index rows, Index n, Index stride) {
@@ -99,6 +107,11 @@ void forward(const PointwiseParts& parts, const Views<T>& x, T* y, T* sum) {
         const Index w = std::min(width, n - q);
         const T* v = vs.data() + q * x.in;
         T* h = hs.data() + q * between;
+        // where fields are large, of the next tile
+        if (const Index next = p + n_tile + q; past && next + width <= x.points) {
+          ask_for(x.v + sample * x.in * x.points + next, x.in, x.points);
+          if (parts.spectral) ask_for(x.u + sample * x.middle * x.points + next, x.middle, x.points);
+        }
         if (parts.skip && !sum) add_skip(q);
         if (parts.gelu_inside) gelu_rows(h, x.middle, w, width);
         multiply<T>(x.hidden, w, x.middle, {x.w1, x.middle, 1}, parts.spectral ? h : v, width, a.data(),
