@@ -253,13 +253,13 @@ void streamed_sums(const Product<T>& p, const T* a, Index j_begin, Index j_end) 
 
 template <class T>
 void multiply(const Product<T>& p) {
-  // blocks of modes whose panels stay in the second-level cache; where the modes are few, columns are shared
-  // out
   // long sums are for few rows, and where b stays in a cache; otherwise sums stay in registers all along
   const bool fits = p.l * p.j * p.k * static_cast<Index>(sizeof(std::complex<T>)) <= 1 << 20;
   const bool long_ones = p.l > 4 && (fits || p.i < 2 * tile_rows);
   const Index bytes = p.i * p.k * static_cast<Index>(sizeof(std::complex<T>));
   const bool streamed = long_ones && p.bj == p.k && bytes <= 1 << 16;
+  // blocks of modes whose panels stay in the second-level cache; where the modes are few, columns are shared
+  // out
   const Index fit =
       (Index{1} << 19) / (p.i * std::max<Index>(1, p.l) * static_cast<Index>(sizeof(std::complex<T>)));
   const Index block = streamed ? p.k : std::clamp<Index>(fit / 64 * 64, 64, 512),
