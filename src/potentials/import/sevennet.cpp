@@ -141,6 +141,10 @@ void SevenNet::read_config() {
   made_.dtype = DType::f64;
   made_.cutoff = config_["cutoff"].number();
   made_.layers = config_["num_convolution_layer"].integer();
+  const std::string last = text(made_.layers - 1, "_convolution.denominator");
+  if (made_.layers < 1 || !state_.has(last))  // before anything is made for that many
+    throw FormatError(file_.path(), "config.num_convolution_layer",
+                      text("is ", made_.layers, ", but there is no ", last));
   made_.parity = config_["is_parity"].boolean();
   made_.train_radial = true;
   made_.bias = flag("use_modality") || flag("use_bias_in_linear");
@@ -233,6 +237,8 @@ void SevenNet::choose_task(const std::string& task) {
     }
   }
   tasks_ = static_cast<Index>(names.size());
+  if (task_ < 0 || task_ >= std::max<Index>(tasks_, 1))
+    throw FormatError(file_.path(), "config._modal_map", text("has row ", task_, " of ", tasks_));
   std::string all;
   for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
   require(!task_name_.empty(), "[import] ", file_.path(), " was trained for the tasks ", all,
