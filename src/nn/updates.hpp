@@ -4,6 +4,7 @@
 // reals.
 
 #include "cartan/autodiff/update.hpp"
+#include "cartan/nn/layers.hpp"
 
 namespace cartan::nn {
 
@@ -35,6 +36,21 @@ class SgdUpdate : public Update {
   const char* name() const override { return "Sgd"; }
   void run_cpu(const std::vector<Array*>& written, const Arrays& read) const override;
   void run_cuda(const std::vector<Array*>& written, const Arrays& read) const override;
+};
+
+// written: parameters p, then m; read: gradients g. p and g are made of the `maps`; nothing else is written.
+class MuonUpdate : public Update {
+ public:
+  struct Tensor {
+    double rate, keep;  // l; 1 - l weight_decay
+    std::vector<Matrix> maps;
+  };
+  double scale, momentum, size;  // scale of g; root mean square of a step for l = 1
+  bool nesterov;
+  std::vector<Tensor> tensors;
+
+  const char* name() const override { return "Muon"; }
+  void run_cpu(const std::vector<Array*>& written, const Arrays& read) const override;
 };
 
 // written: averages e; read: p. e += weight (p - e)

@@ -104,7 +104,7 @@ expect 2 'training.max_steps' "$cartan" potential train run.toml --out c --train
 expect 2 'training.batch_size must be at least 1 and at most 1000000, not -3' "$cartan" potential train run.toml --out c --training.batch_size -3
 expect 2 'training.seed must be at least 0, not -1' "$cartan" potential train --training.seed -1 run.toml --out c
 expect 2 'training.learning_rate must be above 0, not nan' "$cartan" potential train run.toml --out c --training.learning_rate nan
-expect 2 'training.optimizer must be adamw or sgd, not "adam"' "$cartan" potential train run.toml --out c --training.optimizer adam
+expect 2 'training.optimizer must be adamw, sgd or muon, not "adam"' "$cartan" potential train run.toml --out c --training.optimizer adam
 expect 2 'training.momentum: unknown key; it goes with training.optimizer = "sgd"' "$cartan" potential train run.toml --out c --training.momentum 0.5
 
 # the same in a file, with its line

@@ -236,7 +236,8 @@ TEST(Sgd, AgainstTheScalarFormula) {
 }
 
 TEST(Optimizers, EveryKindResumesBitForBitOnAnyNumberOfThreads) {
-  for (const OptimizerOptions& kind : {OptimizerOptions(AdamWOptions{}), OptimizerOptions(SgdOptions{})}) {
+  for (const OptimizerOptions& kind :
+       {OptimizerOptions(AdamWOptions{}), OptimizerOptions(SgdOptions{}), OptimizerOptions(MuonOptions{})}) {
     Weights a(DType::f32), b(DType::f32);
     set_threads(1);
     auto straight = make_optimizer(kind, a.refs());

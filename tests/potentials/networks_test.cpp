@@ -42,6 +42,23 @@ class Networks : public ::testing::TestWithParam<std::string> {};
 
 }  // namespace
 
+TEST_P(Networks, MapsOfAParameterAreAllOfIt) {
+  nn::Init init;
+  const std::unique_ptr<Network> network = small::config(GetParam())->make(init);
+  for (const nn::NamedParameter& p : network->parameters()) {
+    Index end = 0;
+    for (const nn::Matrix& map : p.maps) {
+      EXPECT_EQ(map.offset, end) << p.name;
+      end += map.rows * map.columns;
+    }
+    EXPECT_EQ(end, p.maps.empty() ? 0 : p.value->size()) << p.name;
+    // shared weights of many channels that are no map would be trained number by number
+    if (p.value->ndim() == 1 && p.name.find("weight") != std::string::npos && p.maps.empty()) {
+      EXPECT_LT(p.value->size(), 200) << p.name;
+    }
+  }
+}
+
 TEST_P(Networks, WhatDoesNotFitIsRefusedBeforeItIsMade) {
   const std::unique_ptr<NetworkConfig> config = small::config(GetParam());
   for (config::Field& f : config::fields_of(*config)) {

@@ -14,9 +14,15 @@
 
 namespace cartan::nn {
 
+/// A linear map among the elements of an array: rows x columns, row-major, from `offset` on.
+struct Matrix {
+  Index offset, rows, columns;
+};
+
 struct NamedParameter {
   std::string name;
   Array* value;
+  std::vector<Matrix> maps = {};  ///< that it is made of; empty: itself, where it has rank 2
 };
 /// The parameters of a model, in a fixed order. The pointers stay good as long as the model is not moved.
 using ParameterRefs = std::vector<NamedParameter>;

@@ -6,11 +6,12 @@
 #include <variant>
 
 #include <cartan/nn/adamw.hpp>
+#include <cartan/nn/muon.hpp>
 #include <cartan/nn/sgd.hpp>
 
 namespace cartan::nn {
 
-using OptimizerOptions = std::variant<AdamWOptions, SgdOptions>;
+using OptimizerOptions = std::variant<AdamWOptions, SgdOptions, MuonOptions>;
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, const ParameterRefs& parameters,
                                           const ParameterGroups& groups = {});

@@ -7,6 +7,7 @@
 #include "cartan/core/error.hpp"
 #include "cartan/so3/gaunt.hpp"
 #include "cartan/so3/wigner.hpp"
+#include "potentials/networks/message_passing.hpp"
 #include "potentials/networks/root_mean_square.hpp"
 
 namespace cartan::potentials {
@@ -95,7 +96,7 @@ DegreeLinear::DegreeLinear(const so3::Irreps& in, const so3::Irreps& out, bool b
 }
 
 void DegreeLinear::collect(const std::string& prefix, nn::ParameterRefs& out) {
-  out.push_back({prefix + ".weight", &weight_});
+  out.push_back({prefix + ".weight", &weight_, matrices_of(map_)});
   if (!bias_.empty()) out.push_back({prefix + ".bias", &bias_});
 }
 
@@ -153,6 +154,14 @@ void EdgeNetwork::collect(const std::string& prefix, nn::ParameterRefs& out) {
   norm_0_.collect(prefix + ".1", out);
   middle_.collect(prefix + ".3", out);
   norm_1_.collect(prefix + ".4", out);
+}
+
+std::vector<nn::Matrix> matrices_of(const so3::SO2Convolution& convolution) {
+  std::vector<nn::Matrix> out;
+  for (const auto& b : convolution.blocks()) out.push_back({b.offset, b.rows, b.columns});
+  std::sort(out.begin(), out.end(),
+            [](const nn::Matrix& a, const nn::Matrix& b) { return a.offset < b.offset; });
+  return out;
 }
 
 Array draw_so2_weights(const so3::SO2Convolution& convolution, int sides, DType dtype, nn::Init& init) {
@@ -249,8 +258,8 @@ Array PairConvolution::operator()(const EdgeNodes& nodes, const Array& senders, 
 }
 
 void PairConvolution::collect(const std::string& prefix, nn::ParameterRefs& out) {
-  out.push_back({prefix + ".source.weight", &of_source_.weight});
-  out.push_back({prefix + ".target.weight", &of_target_.weight});
+  out.push_back({prefix + ".source.weight", &of_source_.weight, matrices_of(source_)});
+  out.push_back({prefix + ".target.weight", &of_target_.weight, matrices_of(target_)});
   of_source_.radial.collect(prefix + ".source.radial", out);
   of_target_.radial.collect(prefix + ".target.radial", out);
 }

@@ -91,6 +91,9 @@ class EdgeNetwork {
   Array source_, target_;
 };
 
+/// The matrices of a convolution's weights, for nn::NamedParameter.
+std::vector<nn::Matrix> matrices_of(const so3::SO2Convolution& convolution);
+
 /// Uniform weights of a convolution as torch draws those of fairchem's: by 1/sqrt(number of inputs), those
 /// with m > 0 that have a sine part by 1/sqrt(2) less. @param sides  inputs that are as large as this one
 /// together with it

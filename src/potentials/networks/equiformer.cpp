@@ -24,7 +24,7 @@ struct Equiformer::Attention {
   void collect(const std::string& prefix, nn::ParameterRefs& to) {
     edge.collect(prefix + "edge", to);
     first.collect(prefix + "first", to);
-    to.push_back({prefix + "second.weight", &second_weight});
+    to.push_back({prefix + "second.weight", &second_weight, matrices_of(second)});
     to.push_back({prefix + "second.bias", &second_bias});
     alpha_norm.collect(prefix + "alpha_norm", to);
     to.push_back({prefix + "alpha_dot", &alpha_dot});

@@ -21,7 +21,7 @@ struct Message {
   void collect(const std::string& prefix, nn::ParameterRefs& out) {
     edge.collect(prefix + "edge", out);
     first.collect(prefix + "first", out);
-    out.push_back({prefix + "second.weight", &weight});
+    out.push_back({prefix + "second.weight", &weight, matrices_of(second)});
     out.push_back({prefix + "second.bias", &bias});
   }
 };

@@ -187,16 +187,16 @@ void Mace::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
   for (std::size_t t = 0; t < layers_.size(); ++t) {
     const std::string p = text("layers.", t, ".");
     Layer& layer = layers_[t];
-    out.push_back({p + "up.weight", &layer.up_weight});
+    out.push_back({p + "up.weight", &layer.up_weight, matrices_of(layer.up)});
     for (std::size_t k = 0; k < layer.radial.size(); ++k)
       out.push_back({text(p, "radial.", k, ".weight"), &layer.radial[k]});
     if (!layer.density.empty()) out.push_back({p + "density.weight", &layer.density});
-    out.push_back({p + "mix.weight", &layer.mix_weight});
-    out.push_back({p + "skip.weight", &layer.skip_weight});
+    out.push_back({p + "mix.weight", &layer.mix_weight, matrices_of(layer.mix)});
+    out.push_back({p + "skip.weight", &layer.skip_weight, matrices_of(layer.skip, layer.skip_weight.dim(0))});
     const std::vector<ManyBody::Weight> weights = layer.product->weights();
     for (std::size_t k = 0; k < weights.size(); ++k)
       out.push_back({text(p, "product.", weights[k].name), &layer.product_weights[k]});
-    out.push_back({p + "out.weight", &layer.out_weight});
+    out.push_back({p + "out.weight", &layer.out_weight, matrices_of(layer.out)});
     if (!layer.readout.empty()) out.push_back({p + "readout.weight", &layer.readout});
   }
   if (config_.readout > 0) out.push_back({"readout.0.weight", &hidden_});

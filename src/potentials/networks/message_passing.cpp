@@ -99,6 +99,15 @@ Species species_of(const Graph& graph, const std::vector<int>& numbers, const ch
   return species;
 }
 
+std::vector<nn::Matrix> matrices_of(const so3::Linear& map, Index count) {
+  std::vector<nn::Matrix> out;
+  for (Index n = 0; n < count; ++n)
+    for (const so3::Linear::Path& p : map.paths())
+      out.push_back(
+          {n * map.weight_numel() + p.offset, map.irreps_in()[p.in].mul, map.irreps_out()[p.out].mul});
+  return out;
+}
+
 Array by_species(const so3::Linear& map, const Array& x, const Array& weights, const Species& species) {
   Arrays parts;
   for (const auto& [k, rows] : species.rows)

@@ -41,6 +41,9 @@ Species species_of(const Graph& graph, const std::vector<int>& numbers, const ch
 /// A linear map with weights (elements, map.weight_numel()), those of each atom's element.
 Array by_species(const so3::Linear& map, const Array& x, const Array& weights, const Species& species);
 
+/// The matrices of a linear map's weights, for nn::NamedParameter; `count` maps one after another.
+std::vector<nn::Matrix> matrices_of(const so3::Linear& map, Index count = 1);
+
 /// The rows of those of `all` that are among `wanted`.
 std::vector<std::int32_t> rows_of(const std::vector<int>& all, const std::vector<int>& wanted);
 /// Copies parameters from one network into the same of fewer elements: where shapes differ the first axis is

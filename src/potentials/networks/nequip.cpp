@@ -196,13 +196,16 @@ void Nequip::collect(nn::ParameterRefs& out, nn::ParameterRefs& constants) {
   out.push_back({"embedding.weight", &embedding_});
   for (std::size_t t = 0; t < layers_.size(); ++t) {
     const std::string p = "layers." + std::to_string(t) + ".";
-    out.push_back({p + "self_connection.weight", &layers_[t].self_connection_weight});
-    out.push_back({p + "self_interaction_1.weight", &layers_[t].in_weight});
-    if (config_.bias) out.push_back({p + "self_interaction_1.bias", &layers_[t].in_bias});
-    for (std::size_t k = 0; k < layers_[t].radial.size(); ++k)
-      out.push_back({p + "radial." + std::to_string(k) + ".weight", &layers_[t].radial[k]});
-    out.push_back({p + "self_interaction_2.weight", &layers_[t].out_weight});
-    if (config_.bias) out.push_back({p + "self_interaction_2.bias", &layers_[t].out_bias});
+    Layer& layer = layers_[t];
+    Array& connection = layer.self_connection_weight;
+    out.push_back(
+        {p + "self_connection.weight", &connection, matrices_of(layer.self_connection, connection.dim(0))});
+    out.push_back({p + "self_interaction_1.weight", &layer.in_weight, matrices_of(layer.in)});
+    if (config_.bias) out.push_back({p + "self_interaction_1.bias", &layer.in_bias});
+    for (std::size_t k = 0; k < layer.radial.size(); ++k)
+      out.push_back({p + "radial." + std::to_string(k) + ".weight", &layer.radial[k]});
+    out.push_back({p + "self_interaction_2.weight", &layer.out_weight, matrices_of(layer.out)});
+    if (config_.bias) out.push_back({p + "self_interaction_2.bias", &layer.out_bias});
   }
   out.push_back({"readout.0.weight", &hidden_});
   if (config_.bias) out.push_back({"readout.0.bias", &hidden_bias_});
