@@ -26,7 +26,7 @@ void describe(config::Fields& f, MuonOptions& options);
 ///   X <- a X + b (X X^T) X + c (X X^T)^2 X,  (a, b, c) = (3.4445, -4.7750, 2.0315),  from d/|d|:
 /// the root mean square of a step is about l size, as that of AdamW is with size 0.2. All other parameters
 /// take AdamW's step (without amsgrad), with the same learning rate. State is in the parameter's type.
-/// Networks with weights of variance 1 (mace, nequip) take learning rates of 0.03 to 0.05.
+/// Networks with weights of variance 1 (mace, nequip) take learning rates of 0.01 to 0.05.
 class Muon final : public Optimizer {
  public:
   Muon(const ParameterRefs& parameters, const MuonOptions& options = {}, const ParameterGroups& groups = {});
