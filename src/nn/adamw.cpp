@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "cartan/nn/adamw.hpp"
 #include "nn/updates.hpp"
 
@@ -34,19 +32,12 @@ void AdamW::update(const Step& step) {
   for (const std::size_t part : {first, second, largest})
     if (part != largest || options_.amsgrad)
       for (Array& a : state(part)) written.push_back(&a);
-  const double t = static_cast<double>(step.number), bias1 = 1 - std::pow(options_.beta1, t);
-  AdamWUpdate update;
-  update.scale = step.gradient_scale;
-  update.beta1 = options_.beta1;
-  update.beta2 = options_.beta2;
-  update.bias2 = std::sqrt(1 - std::pow(options_.beta2, t));
-  update.eps = options_.eps;
-  update.amsgrad = options_.amsgrad;
+  AdamWUpdate update(options_, options_.amsgrad, step.number, step.gradient_scale);
   for (std::size_t k = 0; k < step.gradients.size(); ++k) {
     const double learning_rate = step.learning_rate * rate_factor(k);
     const bool decayed = options_.decay_vectors || step.gradients[k].ndim() >= 2;
-    update.tensors.push_back(
-        {learning_rate / bias1, decayed ? 1 - learning_rate * weight_decay(k, options_.weight_decay) : 1.0});
+    update.tensors.push_back({learning_rate / update.bias1,
+                              decayed ? 1 - learning_rate * weight_decay(k, options_.weight_decay) : 1.0});
   }
   apply(update, written, step.gradients);
 }

@@ -1,7 +1,6 @@
 #include "cartan/nn/muon.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "cartan/core/error.hpp"
 #include "nn/updates.hpp"
@@ -81,14 +80,7 @@ void Muon::update_matrices(const Step& step) {
 void Muon::update_others(const Step& step) {
   std::vector<Array*> weights, means, squares;
   Arrays gradients;
-  const double t = static_cast<double>(step.number), bias1 = 1 - std::pow(options_.beta1, t);
-  AdamWUpdate update;
-  update.scale = step.gradient_scale;
-  update.beta1 = options_.beta1;
-  update.beta2 = options_.beta2;
-  update.bias2 = std::sqrt(1 - std::pow(options_.beta2, t));
-  update.eps = options_.eps;
-  update.amsgrad = false;
+  AdamWUpdate update(options_, false, step.number, step.gradient_scale);
   for (std::size_t k = 0; k < maps_.size(); ++k) {
     if (!maps_[k].empty()) continue;
     weights.push_back(step.parameters[k].value);
@@ -96,7 +88,7 @@ void Muon::update_others(const Step& step) {
     squares.push_back(&state(second)[k]);
     gradients.push_back(step.gradients[k]);
     const double rate = step.learning_rate * rate_factor(k);
-    update.tensors.push_back({rate / bias1, 1 - rate * weight_decay(k, options_.weight_decay)});
+    update.tensors.push_back({rate / update.bias1, 1 - rate * weight_decay(k, options_.weight_decay)});
   }
   if (weights.empty()) return;
   weights.insert(weights.end(), means.begin(), means.end());

@@ -3,6 +3,9 @@
 // CUDA device in cuda/updates.cu. Real and complex arrays of either precision; a complex element is two
 // reals.
 
+#include <cmath>
+#include <cstdint>
+
 #include "cartan/autodiff/update.hpp"
 #include "cartan/nn/layers.hpp"
 
@@ -14,9 +17,20 @@ class AdamWUpdate : public Update {
   struct Tensor {
     double rate, keep;  // l/(1 - b1^t); 1 - l weight_decay
   };
-  double scale, beta1, beta2, bias2, eps;  // scale of g; bias2 = sqrt(1 - b2^t)
+  double scale, beta1, beta2, bias1, bias2, eps;  // scale of g; 1 - b1^t, sqrt(1 - b2^t)
   bool amsgrad;
   std::vector<Tensor> tensors;
+
+  // Step t from 1, without tensors. Options: AdamWOptions, or others with beta1, beta2 and eps.
+  template <class Options>
+  AdamWUpdate(const Options& o, bool with_amsgrad, std::int64_t t, double gradient_scale)
+      : scale(gradient_scale),
+        beta1(o.beta1),
+        beta2(o.beta2),
+        bias1(1 - std::pow(o.beta1, static_cast<double>(t))),
+        bias2(std::sqrt(1 - std::pow(o.beta2, static_cast<double>(t)))),
+        eps(o.eps),
+        amsgrad(with_amsgrad) {}
 
   const char* name() const override { return "AdamW"; }
   void run_cpu(const std::vector<Array*>& written, const Arrays& read) const override;

@@ -90,14 +90,25 @@ TEST(Muon, AgainstKnownSingularVectors) {
     }
 }
 
+// s1^2 + s2^2 and s1 s2 are the squared norm and the determinant.
 TEST(Muon, SingularValuesOfAStepAreAboutOne) {
   for (double s = 0.02; s < 1; s += 0.01) {
-    const double other = std::sqrt(1 - s * s);
-    for (const double x : orthogonal({s, other})) EXPECT_TRUE(x > 0.5 && x < 1.3) << s << ' ' << x;
+    MuonOptions o;
+    o.size = 1 / std::sqrt(2.0);  // a step is O(d) for a learning rate of 1
+    Array p = Array::zeros({2, 2}, DType::f64);
+    const ParameterRefs refs{{"p", &p}};
+    Muon muon(refs, o);
+    muon.step(refs, {Array::from(of_values({s, std::sqrt(1 - s * s)}, 2, 2), {2, 2})}, 1);
+    const double* x = p.data<double>();
+    const double squares = x[0] * x[0] + x[1] * x[1] + x[2] * x[2] + x[3] * x[3],
+                 product = std::abs(x[0] * x[3] - x[1] * x[2]), sum = std::sqrt(squares + 2 * product),
+                 difference = std::sqrt(std::max(0.0, squares - 2 * product));
+    EXPECT_GT((sum - difference) / 2, 0.5) << s;
+    EXPECT_LT((sum + difference) / 2, 1.3) << s;
   }
 }
 
-// A parameter made of three maps is trained as three parameters are, in both precisions.
+// Maps of one parameter are trained as parameters of their own are, in both precisions.
 TEST(Muon, MapsOfOneParameterAreMatricesOfTheirOwn) {
   for (const DType dtype : {DType::f64, DType::f32}) {
     const std::vector<Shape> shapes{{3, 4}, {5, 2}, {1, 3}};

@@ -22,11 +22,11 @@ void describe(config::Fields& f, MuonOptions& options);
 ///   p *= 1 - l weight_decay
 ///   m = b m + (1-b) g,  d = m,  with nesterov b m + (1-b) g
 ///   p -= l size sqrt(max(rows, columns)) O(d),
-/// where O(U S V^T) = U S' V^T with the singular values S' about 1 (0.7 to 1.2), by five steps of
+/// where O(U S V^T) = U S' V^T with singular values S' of 0.5 to 1.3 unless S is tiny, by five steps of
 ///   X <- a X + b (X X^T) X + c (X X^T)^2 X,  (a, b, c) = (3.4445, -4.7750, 2.0315),  from d/|d|:
 /// the root mean square of a step is about l size, as that of AdamW is with size 0.2. All other parameters
-/// take AdamW's step (without amsgrad), with the same learning rate. State is in the parameter's type.
-/// Networks with weights of variance 1 (mace, nequip) take learning rates of 0.01 to 0.05.
+/// take AdamW's step (without amsgrad), with the same learning rate. State is in the parameter's type; no
+/// CUDA. Networks with weights of variance 1 (mace, nequip) take learning rates of 0.01 to 0.05.
 class Muon final : public Optimizer {
  public:
   Muon(const ParameterRefs& parameters, const MuonOptions& options = {}, const ParameterGroups& groups = {});

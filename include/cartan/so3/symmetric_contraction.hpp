@@ -33,9 +33,9 @@ class SymmetricContraction {
   };
 
   /// @param in, out  every term with the same number of channels: "128x0e+128x1o+128x2e"
-  /// @param correlation  highest degree nu >= 1; throws std::invalid_argument where that makes more
-  /// polynomials
-  ///                     than a minute or two are enough for
+  /// @param correlation  highest degree nu >= 1
+  /// Throws std::invalid_argument where the polynomials would take minutes to make (degrees to 8 with nu =
+  /// 6), before it makes any.
   SymmetricContraction(const Irreps& in, const Irreps& out, int correlation);
 
   Index channels() const;
