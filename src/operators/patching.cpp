@@ -69,44 +69,47 @@ Shape Patching::patch_grid() const {
 }
 
 Array Patching::patch(const Array& x) const {
+  Arrays views;
+  for (Index level = 0; level <= options_.levels; ++level) views.push_back(view(x, level));
+  return views.size() == 1 ? views[0] : concatenate(views, 1);
+}
+
+Array Patching::view(const Array& x, Index level) const {
   const int d = static_cast<int>(grid_.size());
   require(x.ndim() == d + 2 && std::equal(grid_.begin(), grid_.end(), x.shape().begin() + 2),
           "[Patching] fields ", x.shape(), " are not (samples, channels, ", grid_, ")");
-  const Index n = Index{1} << options_.levels;
+  require(level >= 0 && level <= options_.levels, "[Patching] view ", level, " of ", options_.levels,
+          " levels");
+  const Index n = Index{1} << options_.levels, step = Index{1} << level;
   const Shape window = patch_grid();
-  Arrays views;
-  for (Index level = 0; level <= options_.levels; ++level) {
-    const Index step = Index{1} << level;
-    Array v = x;
-    Shape split{x.dim(0), x.dim(1)};
-    for (int a = 0; a < d; ++a) {
-      const Index size = size_[a], points = (grid_[a] + step - 1) / step, stride = size / step;
-      // where the first window begins, in points of the view
-      Index before = padding_[a];
-      if (level > 0) {
-        const Index room = size + (n - 1) * stride - points;
-        before += room >= 0 ? (room + 1) / 2 : -(-room / 2);
-      }
-      std::vector<std::int32_t> rows;
-      for (Index q = 0; q < n; ++q)
-        for (Index t = 0; t < window[a]; ++t) {
-          const Index j = q * stride + t - before;
-          const Index inside =
-              options_.periodic ? ((j % points) + points) % points : std::clamp<Index>(j, 0, points - 1);
-          rows.push_back(static_cast<std::int32_t>(inside * step));
-        }
-      v = take(v, a + 2, Indices(std::move(rows), grid_[a]));
-      split.insert(split.end(), {n, window[a]});
+  Array v = x;
+  Shape split{x.dim(0), x.dim(1)};
+  for (int a = 0; a < d; ++a) {
+    const Index size = size_[a], points = (grid_[a] + step - 1) / step, stride = size / step;
+    // where the first window begins, in points of the view
+    Index before = padding_[a];
+    if (level > 0) {
+      const Index room = size + (n - 1) * stride - points;
+      before += room >= 0 ? (room + 1) / 2 : -(-room / 2);
     }
-    std::vector<int> order{0};
-    for (int a = 0; a < d; ++a) order.push_back(2 + 2 * a);
-    order.push_back(1);
-    for (int a = 0; a < d; ++a) order.push_back(3 + 2 * a);
-    Shape shape = window;
-    shape.insert(shape.begin(), {x.dim(0) * patches(), x.dim(1)});
-    views.push_back(reshape(permute(reshape(v, split), order), shape));
+    std::vector<std::int32_t> rows;
+    for (Index q = 0; q < n; ++q)
+      for (Index t = 0; t < window[a]; ++t) {
+        const Index j = q * stride + t - before;
+        const Index inside =
+            options_.periodic ? ((j % points) + points) % points : std::clamp<Index>(j, 0, points - 1);
+        rows.push_back(static_cast<std::int32_t>(inside * step));
+      }
+    v = take(v, a + 2, Indices(std::move(rows), grid_[a]));
+    split.insert(split.end(), {n, window[a]});
   }
-  return views.size() == 1 ? views[0] : concatenate(views, 1);
+  std::vector<int> order{0};
+  for (int a = 0; a < d; ++a) order.push_back(2 + 2 * a);
+  order.push_back(1);
+  for (int a = 0; a < d; ++a) order.push_back(3 + 2 * a);
+  Shape shape = window;
+  shape.insert(shape.begin(), {x.dim(0) * patches(), x.dim(1)});
+  return reshape(permute(reshape(v, split), order), shape);
 }
 
 Array Patching::unpad(const Array& y) const {

@@ -1,6 +1,7 @@
 #include "cartan/operators/patching.hpp"
 
 #include <cmath>
+#include <map>
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/autodiff/transforms.hpp"
@@ -8,6 +9,7 @@
 #include "cartan/operators/compress.hpp"
 #include "cartan/operators/model.hpp"
 #include "cartan/operators/multigrid.hpp"
+#include "cartan/operators/spectral.hpp"
 #include "neuralop.hpp"
 #include "worst.hpp"
 
@@ -119,14 +121,18 @@ TEST(Multigrid, WithoutLevelsAndPaddingIsTfno) {
   MultigridConfig c = small_multigrid();
   c.patching.levels = 0, c.patching.padding = {0.0};
   const Array x = random_normal({2, 2, 8, 12}, DType::f32, Random(1, 2));
-  const Model whole(static_cast<const TfnoConfig&>(c), 1), patches(c, 1);
+  const TfnoConfig tfno = c;
+  const Model whole(tfno, 1), patches(c, 1);
+  EXPECT_EQ(whole.network().kind(), std::string("tfno"));
   EXPECT_LE(distance(patches.predict(x), whole.predict(x)), 0);
 }
 
 TEST(Multigrid, APatchSeesWhatIsAroundItAndFilesKeepIt) {
-  for (const char* norm : {"none", "batch"}) {
+  for (const auto& [coarse, norm] :
+       {std::pair{"views", "none"}, {"views", "batch"}, {"solution", "none"}, {"solution", "batch"}}) {
+    SCOPED_TRACE(std::string(coarse) + ", norm " + norm);
     MultigridConfig c = small_multigrid();
-    c.norm = norm;
+    c.coarse = coarse, c.norm = norm;
     Model model(c, 1);
     const Array x = random_normal({3, 2, 16, 24}, DType::f32, Random(1, 2));
     model.input = Normalizer::of(x);
@@ -151,12 +157,83 @@ TEST(Multigrid, APatchSeesWhatIsAroundItAndFilesKeepIt) {
 }
 
 TEST(Multigrid, Gradient) {
+  for (const char* coarse : {"views", "solution"}) {
+    MultigridConfig c = small_multigrid();
+    c.dtype = DType::f64, c.coarse = coarse;
+    const Model model(c, 1);
+    const auto f = [&](const Arrays& a) { return sum(square(model(a[0]))); };
+    EXPECT_LE(check_gradients(f, {random_normal({1, 2, 8, 8}, DType::f64, Random(1, 2))}, 1e-3, 20).max_error,
+              1e-7)
+        << coarse;
+  }
+}
+
+// Sets the parameters whose names `chosen` takes to zero.
+template <class Chosen>
+void clear_parameters(Model& model, const Chosen& chosen) {
+  for (const nn::NamedParameter& p : model.network().parameters())
+    if (chosen(p.name)) *p.value = Array::zeros(p.value->shape(), p.value->dtype());
+}
+
+TEST(Multigrid, SolutionIsThatOfTheCoarseGridAndACorrection) {
   MultigridConfig c = small_multigrid();
-  c.dtype = DType::f64;
-  const Model model(c, 1);
-  const auto f = [&](const Arrays& a) { return sum(square(model(a[0]))); };
-  EXPECT_LE(check_gradients(f, {random_normal({1, 2, 8, 8}, DType::f64, Random(1, 2))}, 1e-3, 20).max_error,
-            1e-7);
+  c.dtype = DType::f64, c.coarse = "solution";
+  const auto is_coarse = [](const std::string& name) { return name.rfind("coarse.", 0) == 0; };
+  // without the patches: a TFNO on every second point of fields that have no higher frequencies
+  Model model(c, 1);
+  clear_parameters(model, [&](const std::string& name) { return !is_coarse(name); });
+  const TfnoConfig tfno = c;
+  const Model alone(tfno, 2);
+  std::map<std::string, Array> values;
+  for (const nn::NamedParameter& p : model.network().parameters()) values[p.name] = *p.value;
+  Model coarse(tfno, 2);
+  for (const nn::NamedParameter& p : coarse.network().parameters()) *p.value = values.at("coarse." + p.name);
+  KeptModes kept{{16, 24}, {{0, 1, 2, 3, 13, 14, 15}, {0, 1, 2, 3, 4}}, true};
+  const Array x =
+      field_of(modes_of(random_normal({2, 2, 16, 24}, DType::f64, Random(1, 2)), kept), kept, 1e-2);
+  const auto halved = [](const Array& a) {
+    Array out = Array::uninitialized({a.dim(0), a.dim(1), a.dim(2) / 2, a.dim(3) / 2}, a.dtype());
+    double* to = out.mutable_data<double>();
+    for (Index s = 0; s < a.dim(0); ++s)
+      for (Index k = 0; k < a.dim(1); ++k)
+        for (Index i = 0; i < a.dim(2); i += 2)
+          for (Index j = 0; j < a.dim(3); j += 2) *to++ = a(s, k, i, j);
+    return out;
+  };
+  const Array y = model.predict(x);
+  EXPECT_LE(distance(halved(y), coarse.predict(halved(x))), 1e-12);
+  EXPECT_GT(distance(halved(y), alone.predict(halved(x))), 1e-3);
+  // without the coarse grid: patches that see nothing but their padding
+  clear_parameters(model, is_coarse);
+  EXPECT_EQ(distance(model.predict(x), Array::zeros(y.shape(), DType::f64)), 0);
+}
+
+TEST(Multigrid, SomePatchesAtATimeAreAllOfThem) {
+  for (const char* coarse : {"views", "solution"})
+    for (const bool periodic : {true, false}) {
+      MultigridConfig c = small_multigrid();
+      c.dtype = DType::f64, c.coarse = coarse, c.patching.periodic = periodic;
+      Model all(c, 1);
+      c.patches_at_once = 3;  // does not divide 2 * 4
+      Model some(c, 1);
+      const Array x = random_normal({2, 2, 16, 24}, DType::f64, Random(1, 2)),
+                  cotangent = random_normal({2, 1, 16, 24}, DType::f64, Random(1, 3));
+      EXPECT_LE(distance(some.predict(x), all.predict(x)), 1e-13);
+      Arrays slopes[2];
+      for (Model* m : {&all, &some}) {
+        const nn::ParameterRefs p = m->network().parameters();
+        nn::track_parameters(p);
+        nn::StateUpdate update;
+        slopes[m == &some] = gradients({m->train(x, update)}, nn::values_of(p), {cotangent});
+      }
+      ASSERT_EQ(slopes[0].size(), slopes[1].size());
+      for (std::size_t k = 0; k < slopes[0].size(); ++k) {
+        const auto flat = [](const Array& a) {
+          return is_complex(a.dtype()) ? concatenate({real(a), imag(a)}, 0) : a;
+        };
+        EXPECT_LE(distance(flat(slopes[0][k]), flat(slopes[1][k])), 1e-10);
+      }
+    }
 }
 
 TEST(Multigrid, RefusesWhatDoesNotFit) {
@@ -164,6 +241,12 @@ TEST(Multigrid, RefusesWhatDoesNotFit) {
                std::invalid_argument);
   MultigridConfig c = small_multigrid();
   c.patching.padding = {0.1, 0.1, 0.1};
+  EXPECT_THROW(Model(c, 1), std::invalid_argument);
+  c = small_multigrid();
+  c.patches_at_once = 1, c.norm = "batch";
+  EXPECT_THROW(Model(c, 1), std::invalid_argument);
+  c = small_multigrid();
+  c.coarse = "half";
   EXPECT_THROW(Model(c, 1), std::invalid_argument);
   c = small_multigrid();
   c.resolution_scaling = {2};

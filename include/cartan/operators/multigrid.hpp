@@ -2,6 +2,7 @@
 /// MG-TFNO (Kossaifi et al. 2024, arXiv:2310.00120): a TFNO that sees a large domain patch by patch, so that
 /// its memory is that of the patches.
 
+#include <optional>
 #include <string>
 
 #include <cartan/operators/fno.hpp>
@@ -9,11 +10,16 @@
 
 namespace cartan::operators {
 
-/// The options of the TFNO on the patches, and how the domain is cut. in_channels are those of the fields;
-/// the TFNO takes the levels + 1 views of them. Its coordinates and modes are those of a patch with its
-/// padding.
+/// The options of the TFNO on the patches, and how the domain is cut. in_channels are those of the fields.
+/// Its coordinates and modes are those of a patch with its padding.
 struct MultigridConfig : TfnoConfig {
   PatchingOptions patching{1, {0.1}, true};
+  /// How a patch learns of what is far from it: "views", the TFNO takes the levels + 1 views of the fields;
+  /// "solution", a second TFNO of the same options solves the whole domain on the coarse grid, n / 2^levels.
+  std::string coarse = "views";
+  /// Patches that are worked on at a time, of all samples; 0: all. In training each pass is made again, so
+  /// that only their tape is held.
+  Index patches_at_once = 0;
 
   const char* kind() const override { return "mg-tfno"; }
   void describe(config::Fields& fields) override;
@@ -23,7 +29,11 @@ struct MultigridConfig : TfnoConfig {
   std::unique_ptr<Operator> make(nn::Init& init) const override;
 };
 
-/// y = stitch(TFNO(patch(x))). Parameters have the names of the TFNO's.
+/// y = stitch(TFNO(patch(x))) with the views, and with the coarse solution as in a two-grid method
+///   u = P C(R x),  y = u + stitch(TFNO(window(x, u))),
+/// R and P to the coarse grid and back (the trigonometric polynomials of periodic fields, interpolation of
+/// others), window: the patch with its padding. Parameters have the names of the TFNO's; those of the coarse
+/// one C begin with "coarse.".
 class Multigrid : public Operator {
  public:
   Multigrid(const MultigridConfig& config, nn::Init& init);
@@ -35,9 +45,12 @@ class Multigrid : public Operator {
  private:
   Array apply(const Array& x, nn::StateUpdate* training) const override;
   void collect(nn::ParameterRefs& parameters, nn::ParameterRefs& constants) override;
+  Array on_patches(const Array& patches, nn::StateUpdate* training) const;
+  Array coarse_solution(const Array& x, nn::StateUpdate* training) const;
 
   MultigridConfig config_;
   Fno fno_;
+  std::optional<Fno> coarse_;
 };
 
 }  // namespace cartan::operators

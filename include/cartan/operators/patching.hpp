@@ -28,9 +28,11 @@ class Patching {
   /// less than 2 points a patch, naming the extent.
   Patching(const PatchingOptions& options, const Shape& grid);
 
-  /// (samples * patches, channels * (L + 1), s1 + 2 p1, ..); patches of a sample follow each other,
-  /// row-major.
+  /// All views as channels: (samples * patches, channels * (L + 1), s1 + 2 p1, ..); patches of a sample
+  /// follow each other, row-major.
   Array patch(const Array& fields) const;
+  /// One of the views, (samples * patches, channels, s1 + 2 p1, ..); 0: the patches themselves.
+  Array view(const Array& fields, Index level) const;
   /// The whole fields (samples, channels, grid) from patches (samples * patches, channels, s1 + 2 p1, ..),
   /// the padding cut off; stitch(patch(x)) of the first channels is x, bit for bit.
   Array stitch(const Array& patches) const;
