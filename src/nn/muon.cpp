@@ -15,7 +15,7 @@ std::vector<Matrix> matrices_of(const NamedParameter& p) {
   const Array& a = *p.value;
   if (!is_real(a.dtype())) return {};
   std::vector<Matrix> maps = p.maps;
-  if (maps.empty() && a.ndim() == 2) maps = {{0, a.dim(0), a.dim(1)}};
+  if (maps.empty() && a.ndim() >= 2 && a.size() == a.dim(0) * a.dim(1)) maps = {{0, a.dim(0), a.dim(1)}};
   Index covered = 0;
   for (const Matrix& m : maps) {
     require(m.offset == covered && m.rows >= 0 && m.columns >= 0, "[Muon] the matrices of '", p.name,

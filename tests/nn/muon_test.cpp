@@ -141,6 +141,17 @@ TEST(Muon, MapsOfOneParameterAreMatricesOfTheirOwn) {
   }
 }
 
+TEST(Muon, FurtherExtentsOfOneDoNotMatter) {  // weights of channels, (out, in, 1)
+  Array flat = random_normal({3, 4}, DType::f64, Random(7, 1)), deep = reshape(flat, {3, 4, 1, 1});
+  deep = deep + 0.0;  // memory of its own
+  const ParameterRefs one{{"flat", &flat}}, other{{"deep", &deep}};
+  Muon first(one), second(other);
+  const Array g = random_normal({3, 4}, DType::f64, Random(8, 1));
+  first.step(one, {g}, 0.1);
+  second.step(other, {reshape(g, {3, 4, 1, 1})}, 0.1);
+  EXPECT_TRUE(identical(reshape(deep, {3, 4}), flat));
+}
+
 TEST(Muon, AllElseIsTrainedAsByAdamW) {
   AdamWOptions plain;
   plain.amsgrad = false;

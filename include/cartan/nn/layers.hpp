@@ -22,7 +22,7 @@ struct Matrix {
 struct NamedParameter {
   std::string name;
   Array* value;
-  std::vector<Matrix> maps = {};  ///< that it is made of; empty: itself, where it has rank 2
+  std::vector<Matrix> maps = {};  ///< that it is made of; empty: itself, if it is one; (m, n, 1) is
 };
 /// The parameters of a model, in a fixed order. The pointers stay good as long as the model is not moved.
 using ParameterRefs = std::vector<NamedParameter>;
