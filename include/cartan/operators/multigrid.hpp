@@ -1,6 +1,6 @@
 #pragma once
 /// MG-TFNO (Kossaifi et al. 2024, arXiv:2310.00120): a TFNO that sees a large domain patch by patch, so that
-/// its memory is that of the patches.
+/// its memory can be that of a few patches.
 
 #include <optional>
 #include <string>
@@ -31,9 +31,10 @@ struct MultigridConfig : TfnoConfig {
 
 /// y = stitch(TFNO(patch(x))) with the views, and with the coarse solution as in a two-grid method
 ///   u = P C(R x),  y = u + stitch(TFNO(window(x, u))),
-/// R and P to the coarse grid and back (the trigonometric polynomials of periodic fields, interpolation of
-/// others), window: the patch with its padding. Parameters have the names of the TFNO's; those of the coarse
-/// one C begin with "coarse.".
+/// R and P to the coarse grid and back (the trigonometric polynomials of periodic fields; of others linear
+/// interpolation in 1D, bicubic in 2D, but truncated spectra in 3D, as if they were periodic), window: the
+/// patch with its padding. Parameters have the names of the TFNO's; those of the coarse one C begin with
+/// "coarse.".
 class Multigrid : public Operator {
  public:
   Multigrid(const MultigridConfig& config, nn::Init& init);
