@@ -70,6 +70,56 @@ TEST(Gaunt, WeightsByDegreeChannelSampleAndRank) {
   }
 }
 
+// Weights of kinds of samples are those that gather gives every sample: values and derivatives, also by
+// weights that one axis shares, and with as many kinds as samples.
+TEST(Gaunt, WeightsOfKindsOfSamples) {
+  const int l1 = 2, l2 = 3, l3 = 2;
+  const Index rank = 2;
+  for (const Index c : {1, 3, 40})
+    for (const auto& kinds : {std::vector<std::int32_t>{1, 1, 0, 3, 1}, {4, 3, 2, 0, 1}, {0, 0, 0, 0, 0}}) {
+      const Indices kind(kinds, 5);
+      const auto samples = static_cast<Index>(kinds.size());
+      const Array u = features(samples, l3, c, 9);
+      const Arrays at{features(samples, l1, c, 1), features(samples, l2, c, 2),
+                      normal({5, rank, l1 + 1, c}, 3), normal({5, rank, l2 + 1, 1}, 4),
+                      normal({1, 1, l3 + 1, c}, 5)};
+      for (const char* e : engines) {
+        const GauntProduct product(l1, l2, l3, by(e));
+        const auto value = [&](const Arrays& a, bool gathered) {
+          const GauntWeights w = gathered ? GauntWeights{gather(a[2], kind), gather(a[3], kind), a[4]}
+                                          : GauntWeights{a[2], a[3], a[4], kind};
+          return sum(square(product(a[0], a[1], w)) * u);
+        };
+        // values and the gradient of a function of the gradient
+        const auto found = [&](bool gathered) {
+          Arrays x;
+          for (const Array& a : at) x.push_back(track(a));
+          const Array v = value(x, gathered);
+          const Arrays g = gradients(v, x, {}, true);
+          Array size = v;
+          for (const Array& a : g) size = size + sum(square(a));
+          Arrays out{v};
+          for (const Array& a : gradients(size, x)) out.push_back(a);
+          return out;
+        };
+        const Arrays p = found(false), q = found(true);
+        for (std::size_t k = 0; k < p.size(); ++k)
+          EXPECT_LE(difference(p[k], q[k]), 1e-12) << e << " channels " << c << " " << k;
+        if (c == 3) check_twice([&](const Arrays& a) { return value(a, false); }, at, 2e-8);
+      }
+    }
+  const Indices kind({0, 2, 1}, 3);
+  const Array x = features(3, 2, 4, 1), w = normal({3, 2, 3, 4}, 2), one = normal({3, 3, 4}, 3);
+  for (const char* e : engines)
+    EXPECT_LE(difference(ManyBodyProduct(2, 2, 2, by(e))(x, w, kind),
+                         ManyBodyProduct(2, 2, 2, by(e))(x, gather(w, kind))),
+              1e-14);
+  EXPECT_EQ(difference(scale_degrees(x, 2, one, kind), scale_degrees(x, 2, gather(one, kind))), 0);
+  EXPECT_THROW(ManyBodyProduct(2, 2, 2)(x, w, Indices({0, 1}, 3)), std::invalid_argument);
+  EXPECT_THROW(ManyBodyProduct(2, 2, 2)(x, w, Indices({0, 1, 1}, 4)), std::invalid_argument);
+  EXPECT_EQ(scale_degrees(features(0, 2, 4, 1), 2, one, Indices({}, 3)).dim(0), 0);
+}
+
 TEST(Gaunt, DerivativesOfAllArgumentsTwice) {
   const int l1 = 2, l2 = 1, l3 = 2;
   const Array u = features(2, l3, 3, 9);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <cartan/autodiff/edge_list.hpp>
+#include <cartan/autodiff/indices.hpp>
 #include <cartan/autodiff/primitive.hpp>
 #include <cartan/core/plan.hpp>
 
@@ -19,9 +20,12 @@ namespace cartan::so3 {
 
 /// Weights by degree, w o x: the coefficients of degree l times w[l]. Shapes (l + 1), (R, l + 1),
 /// (R, l + 1, C) or (samples, R, l + 1, C), where samples and C may be 1 and R is the number of summed
-/// products (the rank); empty: ones.
+/// products (the rank); empty: ones. With `kind` the first axis are kinds of samples (the species of atoms),
+/// (kinds, R, l + 1, C), and sample s takes the weights of kind[s]: what gather(w, kind) gives, without a
+/// copy for every sample.
 struct GauntWeights {
   Array first, second, out;
+  Indices kind = {};
 };
 
 /// Feature interaction: z = sum over r of P( w3[r] o ((w1[r] o x) (w2[r] o y)) ), P the part of degrees
@@ -48,8 +52,9 @@ class ManyBodyProduct {
   ManyBodyProduct(int l, int nu, int l_out, const PlanOptions& options = {});
 
   /// x (..., (l + 1)^2 C), weights (nu, l_out + 1) or (nu, l_out + 1, C) or (samples, nu, l_out + 1, C);
-  /// empty: ones. The rows of weights are the orders. -> (..., (l_out + 1)^2 C)
-  Array operator()(const Array& x, const Array& weights = {}) const;
+  /// empty: ones; with kinds of samples (kinds, nu, l_out + 1, C). The rows of weights are the orders.
+  /// -> (..., (l_out + 1)^2 C)
+  Array operator()(const Array& x, const Array& weights = {}, const Indices& kind = {}) const;
   /// P of the product of different functions, each of degree l. -> (..., (l_out + 1)^2 C)
   Array product(const Arrays& factors) const;
   const Plan& plan() const { return plan_; }
@@ -89,7 +94,8 @@ class GauntConvolution {
   Plan plan_;
 };
 
-/// w o x, w (l + 1) or (l + 1, C) or (samples, l + 1, C): multiples by degree. Differentiable.
-Array scale_degrees(const Array& x, int l, const Array& w);
+/// w o x, w (l + 1) or (l + 1, C) or (samples, l + 1, C), with kinds of samples (kinds, l + 1, C): multiples
+/// by degree. Differentiable.
+Array scale_degrees(const Array& x, int l, const Array& w, const Indices& kind = {});
 
 }  // namespace cartan::so3

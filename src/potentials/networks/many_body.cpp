@@ -51,7 +51,7 @@ class Powers : public ManyBody {
     return {{"powers", shape_, deviation}};
   }
   Array operator()(const Array& a, const Species& species, const std::vector<Array>& weights) const override {
-    return product_(a, gather(weights[0], species.kind));
+    return product_(a, weights[0], species.kind);
   }
 
  private:
@@ -80,7 +80,8 @@ class RankProducts : public ManyBody {
         product_(c.harmonics, c.harmonics, c.harmonics, {}, c.rank),
         bracket_(c.harmonics, c.harmonics, c.harmonics),
         last_product_(c.harmonics, c.harmonics, l_out, {}, c.rank),
-        last_bracket_(c.harmonics, c.harmonics, l_out) {}
+        last_bracket_(c.harmonics, c.harmonics, l_out),
+        low_degrees_(c.harmonics, 1, l_out) {}
 
   std::vector<Weight> weights() const override {
     std::vector<Weight> out;
@@ -97,16 +98,13 @@ class RankProducts : public ManyBody {
   }
 
   Array operator()(const Array& a, const Species& species, const std::vector<Array>& weights) const override {
-    const Array orders = gather(weights.back(), species.kind);
-    Array y = a, z, out = part(y, orders, 0);
+    Array y = a, z, out = part(y, species, weights.back(), 0);
     std::size_t next = 0;
     for (int k = 2; k <= order_; ++k) {
       Array new_y, new_z;
       for (const Step& s : steps()) {
         if (s.order != k) continue;
-        so3::GauntWeights w;
-        w.first = gather(weights[next], species.kind);
-        w.second = gather(weights[next + 1], species.kind);
+        const so3::GauntWeights w{weights[next], weights[next + 1], {}, species.kind};
         next += 2;
         const Array& from = s.from_functions ? y : z;
         const bool last = k == order_;
@@ -117,7 +115,7 @@ class RankProducts : public ManyBody {
       }
       y = new_y;
       z = new_z;
-      out = out + part(y, orders, k - 1);
+      out = out + part(y, species, weights.back(), k - 1);
     }
     return out;
   }
@@ -144,9 +142,11 @@ class RankProducts : public ManyBody {
     }
     return out;
   }
-  Array part(const Array& y, const Array& orders, int k) const {
-    const Array w = reshape(slice(orders, 1, k, k + 1), {-1, l_out_ + 1, channels_});
-    return so3::scale_degrees(slice(y, 1, 0, rows(l_out_) * channels_), l_out_, w);
+  // The degrees of y that are asked for, weighted.
+  Array part(const Array& y, const Species& species, const Array& orders, int k) const {
+    const Array w = slice(orders, 1, k, k + 1);
+    if (y.dim(1) > rows(l_out_) * channels_) return low_degrees_(y, w, species.kind);
+    return so3::scale_degrees(y, l_out_, reshape(w, {-1, l_out_ + 1, channels_}), species.kind);
   }
 
   Index species_, channels_, rank_;
@@ -155,6 +155,7 @@ class RankProducts : public ManyBody {
   so3::BracketProduct bracket_;
   so3::GauntProduct last_product_;  // the last order, to the degree asked for
   so3::BracketProduct last_bracket_;
+  so3::ManyBodyProduct low_degrees_;
 };
 
 }  // namespace

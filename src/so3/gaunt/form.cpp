@@ -14,8 +14,9 @@ namespace {
 template <class T>
 class SlotReader {
  public:
-  // rows: of an array; weights know theirs
-  SlotReader(const Array& a, bool weight, Index rows, Index samples, Index channels) : data_(a.data<T>()) {
+  // rows: of an array; weights know theirs; kind: the row of the first axis that a sample takes, or nullptr
+  SlotReader(const Array& a, bool weight, Index rows, Index samples, Index channels, const std::int32_t* kind)
+      : data_(a.data<T>()), kind_(kind) {
     if (!weight) {
       rows_ = rows;
       if (a.size() == samples * rows * channels) {
@@ -28,7 +29,7 @@ class SlotReader {
       return;
     }
     rows_ = a.dim(1) * a.dim(2);
-    if (a.dim(0) == samples && a.dim(3) == channels) {
+    if (kind == nullptr && a.dim(0) == samples && a.dim(3) == channels) {
       full_ = LaneView<const T>(data_, samples, rows_, channels);
       return;
     }
@@ -46,15 +47,26 @@ class SlotReader {
     if (row_stride_ == 0) return full_.load_block(first, out);
     const bool constant = sample_stride_ == 0 && channel_stride_ == 0;
     if (constant && !first_time) return;
-    for (Index lane = 0; lane < w; ++lane) {
-      const Index t = std::min(first + lane, lanes - 1);
-      const T* p = data_ + t / channels_ * sample_stride_ + t % channels_ * channel_stride_;
-      for (Index r = 0; r < rows_; ++r) out[r * w + lane] = p[r * row_stride_];
+    const Index count = std::min(w, lanes - first);
+    if (count < w) std::fill(out, out + rows_ * w, T(0));
+    for (Index lane = 0; lane < count;) {  // run after run of lanes of one sample
+      const Index s = (first + lane) / channels_, c = (first + lane) % channels_;
+      const Index run = std::min(count - lane, channels_ - c);
+      const T* p = data_ + (kind_ == nullptr ? s : Index{kind_[s]}) * sample_stride_ + c * channel_stride_;
+      for (Index r = 0; r < rows_; ++r, p += row_stride_) {
+        T* to = out + r * w + lane;
+        if (channel_stride_ == 0)
+          std::fill(to, to + run, *p);
+        else
+          std::copy(p, p + run, to);
+      }
+      lane += run;
     }
   }
 
  private:
   const T* data_;
+  const std::int32_t* kind_;
   LaneView<const T> full_;
   Index rows_ = 0, channels_ = 1, sample_stride_ = 0, row_stride_ = 0, channel_stride_ = 0;
 };
@@ -139,7 +151,8 @@ std::vector<SphereDerivative> derivatives_of(const SphereForm& form, const std::
 namespace {
 
 // full[s] may be empty where slot s is read by none of the derivatives by `outs`.
-Arrays evaluate(const SphereForm& form, const std::vector<int>& outs, Engine engine, const Arrays& full) {
+Arrays evaluate(const SphereForm& form, const std::vector<int>& outs, Engine engine, const SampleKinds& kinds,
+                const Arrays& full) {
   const int slots = form.slots(), arrays = form.arrays();
   const auto all = derivatives_of(form, outs);
   std::vector<bool> used(slots, false);
@@ -194,9 +207,11 @@ Arrays evaluate(const SphereForm& form, const std::vector<int>& outs, Engine eng
     Index size = 0;
     for (int s = 0; s < slots; ++s) {
       if (!used[s]) continue;
-      readers.push_back(
-          {s, SlotReader<T>(full[s], s >= arrays, s < arrays ? form.rows_of(s) : 0, samples, channels),
-           size});
+      const bool weight = s >= arrays, by_kind = weight && kinds.has(full[s], s - arrays);
+      readers.push_back({s,
+                         SlotReader<T>(full[s], weight, weight ? 0 : form.rows_of(s), samples, channels,
+                                       by_kind ? kinds.kind.data() : nullptr),
+                         size});
       size += readers.back().reader.rows() * w;
     }
     for (std::size_t k = 0; k < outs.size(); ++k) {
@@ -228,26 +243,31 @@ Arrays evaluate(const SphereForm& form, const std::vector<int>& outs, Engine eng
 }  // namespace
 
 Arrays FormDerivative::eval_cpu(const Arrays& inputs) const {
-  return evaluate(form_, {out_}, engine_, filled(inputs, {}));
+  return evaluate(form_, {out_}, engine_, kinds_, filled(inputs, {}));
 }
 
 Arrays FormDerivatives::eval_cpu(const Arrays& inputs) const {
-  return evaluate(form_, outs_, engine_, inputs);
+  return evaluate(form_, outs_, engine_, kinds_, inputs);
 }
 
 namespace {
 
 // The derivatives by the slots that are wanted, of the shapes of those slots.
-Arrays differentiate(const SphereForm& form, Engine engine, const Arrays& full,
+Arrays differentiate(const SphereForm& form, Engine engine, const SampleKinds& kinds, const Arrays& full,
                      const std::vector<bool>& wanted) {
   std::vector<int> outs;
   for (std::size_t s = 0; s < wanted.size(); ++s)
     if (wanted[s]) outs.push_back(static_cast<int>(s));
   Arrays g(wanted.size());
   if (outs.empty()) return g;
-  const Arrays found = run_all(std::make_shared<FormDerivatives>(form, outs, engine), full);
-  for (std::size_t k = 0; k < outs.size(); ++k)
-    g[outs[k]] = outs[k] < form.arrays() ? found[k] : sum_to(found[k], full[outs[k]].shape());
+  const Arrays found = run_all(std::make_shared<FormDerivatives>(form, outs, engine, kinds), full);
+  for (std::size_t k = 0; k < outs.size(); ++k) {
+    const int out = outs[k], weight = out - form.arrays();
+    g[out] = found[k];
+    if (weight < 0) continue;
+    if (kinds.has(full[out], weight)) g[out] = scatter_add(g[out], kinds.kind);
+    g[out] = sum_to(g[out], full[out].shape());
+  }
   return g;
 }
 
@@ -256,11 +276,11 @@ Arrays differentiate(const SphereForm& form, Engine engine, const Arrays& full,
 Array FormDerivative::derivative(int k, const Arrays& full) const {
   std::vector<bool> wanted(full.size(), false);
   wanted[k] = true;
-  return differentiate(form_, engine_, full, wanted)[k];
+  return differentiate(form_, engine_, kinds_, full, wanted)[k];
 }
 
 Arrays FormDerivative::derivatives(const Arrays& full, const std::vector<bool>& wanted, const Arrays&) const {
-  return differentiate(form_, engine_, full, wanted);
+  return differentiate(form_, engine_, kinds_, full, wanted);
 }
 
 // Of the sum of the results times their cotangents, which is a form with the cotangents as new slots.
@@ -297,7 +317,7 @@ Arrays FormDerivatives::vjp(const Arrays& in, const Arrays&, const Arrays& cotan
   targets.resize(sum.slots(), false);
   Arrays full = arrays;
   full.insert(full.end(), weights.begin(), weights.end());
-  const Arrays found = differentiate(sum, engine_, full, targets);
+  const Arrays found = differentiate(sum, engine_, kinds_, full, targets);
   Arrays g(found.begin(), found.begin() + form_.arrays());
   g.insert(g.end(), found.begin() + sum.arrays(), found.begin() + sum.arrays() + form_.weights);
   return g;

@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "autodiff/multilinear.hpp"
+#include "cartan/autodiff/indices.hpp"
 #include "so3/gaunt/engine.hpp"
 
 namespace cartan::so3 {
@@ -52,14 +53,28 @@ struct SphereForm {
 // is appended to the arrays or to the weights.
 SphereForm linearise(const SphereForm& form, int slot);
 
+// The first `weights` arrays of weights are of kinds of samples, (kinds or 1, rows, l + 1, channels or 1);
+// the others, cotangents of theirs among them, of samples.
+struct SampleKinds {
+  Indices kind;  // of every sample
+  int weights = 0;
+  bool has(const Array& w, int weight) const {
+    return kind.extent() > 0 && weight < weights && w.dim(0) != 1;
+  }
+};
+
 // The derivative by slot `out`, which occurs once in every term. Inputs: the other slots in their order;
 // arrays (samples, (l + 1)^2 channels), or of one channel that serves all (then without vjp), and weights
-// (samples or 1, rows, l + 1, channels or 1), without axes of size 1 broadcast. The result has the shape of
-// its slot, weights with all axes in full.
+// (samples or 1, rows, l + 1, channels or 1), without axes of size 1 broadcast, or of kinds. The result has
+// the shape of its slot, weights with all axes in full.
 class FormDerivative : public Multilinear {
  public:
-  FormDerivative(SphereForm form, int out, Engine engine)
-      : Multilinear(form.slots(), out), form_(std::move(form)), out_(out), engine_(engine) {}
+  FormDerivative(SphereForm form, int out, Engine engine, SampleKinds kinds = {})
+      : Multilinear(form.slots(), out),
+        form_(std::move(form)),
+        out_(out),
+        engine_(engine),
+        kinds_(std::move(kinds)) {}
   const char* name() const override { return "sphere_product"; }
   Arrays eval_cpu(const Arrays& inputs) const override;
 
@@ -72,14 +87,15 @@ class FormDerivative : public Multilinear {
   SphereForm form_;
   int out_;
   Engine engine_;
+  SampleKinds kinds_;
 };
 
 // The derivatives by several slots, in their order, from the arrays of all slots. Derivatives by weights
-// come with all axes in full; sums over axes of length 1 are the caller's.
+// come with all axes in full; sums over kinds and axes of length 1 are the caller's.
 class FormDerivatives : public Primitive, public ReadsInputs {
  public:
-  FormDerivatives(SphereForm form, std::vector<int> outs, Engine engine)
-      : form_(std::move(form)), outs_(std::move(outs)), engine_(engine) {}
+  FormDerivatives(SphereForm form, std::vector<int> outs, Engine engine, SampleKinds kinds)
+      : form_(std::move(form)), outs_(std::move(outs)), engine_(engine), kinds_(std::move(kinds)) {}
   const char* name() const override { return "sphere_product"; }
   Arrays eval_cpu(const Arrays& inputs) const override;
   Arrays vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents,
@@ -89,6 +105,7 @@ class FormDerivatives : public Primitive, public ReadsInputs {
   SphereForm form_;
   std::vector<int> outs_;
   Engine engine_;
+  SampleKinds kinds_;
 };
 
 // A term of the derivative by slot `out`: what the factors' product, projected, is multiplied by.

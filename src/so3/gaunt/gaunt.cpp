@@ -44,17 +44,21 @@ Index channels_of(const char* op, const Array& x, int l) {
   return x.dim(-1) / rows;
 }
 
-Array form_weights(const char* op, const Array& w, int l, Index samples, Index channels, DType dtype) {
+Array form_weights(const char* op, const Array& w, int l, Index samples, Index channels, DType dtype,
+                   const Indices& kind) {
   if (w.empty()) return w;
+  const bool by_kind = kind.extent() > 0;
+  require(!by_kind || kind.size() == samples, "[", op, "] kinds of ", kind.size(), " samples for ", samples);
+  const Index first = by_kind ? kind.extent() : samples;
   require(w.dtype() == dtype, "[", op, "] weights of ", w.dtype(), " for features of ", dtype);
   Shape s = w.shape();
   if (s.size() == 1) s.insert(s.begin(), 1);
   if (s.size() == 2) s.push_back(1);
   if (s.size() == 3) s.insert(s.begin(), 1);
-  require(s.size() == 4 && s[2] == l + 1 && (s[3] == 1 || s[3] == channels) && (s[0] == 1 || s[0] == samples),
-          "[", op, "] weights ", w.shape(), " for ", samples, " samples, degree ", l, ", ", channels,
-          " channels: they must be (", l + 1, "), (R, ", l + 1, "), (R, ", l + 1, ", ", channels, ") or (",
-          samples, ", R, ", l + 1, ", ", channels, ")");
+  require(s.size() == 4 && s[2] == l + 1 && (s[3] == 1 || s[3] == channels) && (s[0] == 1 || s[0] == first),
+          "[", op, "] weights ", w.shape(), " for ", first, by_kind ? " kinds of samples" : " samples",
+          ", degree ", l, ", ", channels, " channels: they must be (", l + 1, "), (R, ", l + 1, "), (R, ",
+          l + 1, ", ", channels, ") or (", first, ", R, ", l + 1, ", ", channels, ")");
   return s == w.shape() ? w : reshape(w, s);
 }
 
@@ -66,9 +70,11 @@ Array evaluate_gaunt(const char* op, int l1, int l2, int l3, bool bracket, Engin
           "[", op, "] x ", x.shape(), " of degree ", l1, " and y ", y.shape(), " of degree ", l2,
           " must have the same leading axes, channels and type");
   const Index samples = x.size() / std::max<Index>(x.dim(-1), 1);
-  const std::array<Array, 3> w{form_weights(op, weights.first, l1, samples, channels, x.dtype()),
-                               form_weights(op, weights.second, l2, samples, channels, x.dtype()),
-                               form_weights(op, weights.out, l3, samples, channels, x.dtype())};
+  const auto weights_of = [&](const Array& w, int l) {
+    return form_weights(op, w, l, samples, channels, x.dtype(), weights.kind);
+  };
+  const std::array<Array, 3> w{weights_of(weights.first, l1), weights_of(weights.second, l2),
+                               weights_of(weights.out, l3)};
   Arrays inputs{x, y};
   FormWeights given{};
   Index rank = 1;
@@ -81,7 +87,8 @@ Array evaluate_gaunt(const char* op, int l1, int l2, int l3, bool bracket, Engin
       given[k] = &w[k];
       inputs.push_back(w[k]);
     }
-  return run(std::make_shared<FormDerivative>(gaunt_form(l1, l2, l3, given, bracket), 2, engine),
+  const SphereForm form = gaunt_form(l1, l2, l3, given, bracket);
+  return run(std::make_shared<FormDerivative>(form, 2, engine, SampleKinds{weights.kind, form.weights}),
              std::move(inputs));
 }
 
@@ -122,15 +129,15 @@ ManyBodyProduct::ManyBodyProduct(int l, int nu, int l_out, const PlanOptions& op
   plan_ = plan_form(many_body_form(l, nu, l_out, true), 1, options);
 }
 
-Array ManyBodyProduct::operator()(const Array& x, const Array& weights) const {
+Array ManyBodyProduct::operator()(const Array& x, const Array& weights, const Indices& kind) const {
   const Index channels = channels_of("many_body", x, l_), samples = x.size() / std::max<Index>(x.dim(-1), 1);
-  const Array w = form_weights("many_body", weights, l_out_, samples, channels, x.dtype());
+  const Array w = form_weights("many_body", weights, l_out_, samples, channels, x.dtype(), kind);
   require(w.empty() || w.dim(1) == nu_, "[many_body] weights ", weights.shape(), ": there must be ", nu_,
           " rows, one an order");
   Arrays inputs{x};
   if (!w.empty()) inputs.push_back(w);
-  return run(std::make_shared<FormDerivative>(many_body_form(l_, nu_, l_out_, !w.empty()), 1,
-                                              engine_of(plan_.engine)),
+  const SphereForm form = many_body_form(l_, nu_, l_out_, !w.empty());
+  return run(std::make_shared<FormDerivative>(form, 1, engine_of(plan_.engine), SampleKinds{kind, form.weights}),
              inputs);
 }
 

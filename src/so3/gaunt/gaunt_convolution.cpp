@@ -180,7 +180,7 @@ Array GauntConvolution::operator()(const EdgeList& list, const Array& x, const A
   return scatter_add(messages, list.receivers());
 }
 
-Array scale_degrees(const Array& x, int l, const Array& w) {
+Array scale_degrees(const Array& x, int l, const Array& w, const Indices& kind) {
   const Index channels = channels_of("scale_degrees", x, l),
               samples = x.size() / std::max<Index>(x.dim(-1), 1);
   Shape s = w.shape();
@@ -189,9 +189,9 @@ Array scale_degrees(const Array& x, int l, const Array& w) {
   if (s.size() == 1) s.push_back(1);
   if (s.size() == 2) s.insert(s.begin(), 1);
   s.insert(s.begin() + 1, 1);
-  const Array weights = form_weights("scale_degrees", reshape(w, s), l, samples, channels, x.dtype());
+  const Array weights = form_weights("scale_degrees", reshape(w, s), l, samples, channels, x.dtype(), kind);
   const SphereForm form{{l, l}, 1, {1}, {l}, {{1, {{0, 0, 0, 1}, {1, -1, 0, 1}}, false}}};
-  return run(std::make_shared<FormDerivative>(form, 1, Engine::cg), {x, weights});
+  return run(std::make_shared<FormDerivative>(form, 1, Engine::cg, SampleKinds{kind, 1}), {x, weights});
 }
 
 }  // namespace cartan::so3

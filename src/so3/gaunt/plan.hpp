@@ -16,8 +16,9 @@ SphereForm gaunt_form(int l1, int l2, int l3, const FormWeights& weights, bool b
 
 // Channels of features (..., (l + 1)^2 C); throws where they do not fit.
 Index channels_of(const char* op, const Array& x, int l);
-// Weights by degree as (samples or 1, R, l + 1, channels or 1); throws where they do not fit.
-Array form_weights(const char* op, const Array& w, int l, Index samples, Index channels, DType dtype);
+// Weights by degree as (samples or 1, R, l + 1, channels or 1), or of kinds; throws where they do not fit.
+Array form_weights(const char* op, const Array& w, int l, Index samples, Index channels, DType dtype,
+                   const Indices& kind = {});
 Array evaluate_gaunt(const char* op, int l1, int l2, int l3, bool bracket, Engine engine, const Array& x,
                      const Array& y, const GauntWeights& weights);
 
