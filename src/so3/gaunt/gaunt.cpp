@@ -137,8 +137,9 @@ Array ManyBodyProduct::operator()(const Array& x, const Array& weights, const In
   Arrays inputs{x};
   if (!w.empty()) inputs.push_back(w);
   const SphereForm form = many_body_form(l_, nu_, l_out_, !w.empty());
-  return run(std::make_shared<FormDerivative>(form, 1, engine_of(plan_.engine), SampleKinds{kind, form.weights}),
-             inputs);
+  return run(
+      std::make_shared<FormDerivative>(form, 1, engine_of(plan_.engine), SampleKinds{kind, form.weights}),
+      inputs);
 }
 
 Array ManyBodyProduct::product(const Arrays& factors) const {
