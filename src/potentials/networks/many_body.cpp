@@ -66,8 +66,9 @@ class Powers : public ManyBody {
 };
 
 // One factor after another: y_k = y_(k-1) a + {z_(k-1), a} and z_k = {y_(k-1), a} + z_(k-1) a, every product
-// a sum of `rank` with weights by degree. y are functions, z pseudo-functions (odd under reflections): two
-// brackets give a function again, so odd paths take part.
+// a sum of `rank` with weights by degree, which all elements share; elements weigh the orders. y are
+// functions, z pseudo-functions (odd under reflections): two brackets give a function again, so odd paths
+// take part.
 class RankProducts : public ManyBody {
  public:
   RankProducts(const MaceConfig& c, int l_out)
@@ -89,7 +90,7 @@ class RankProducts : public ManyBody {
     for (const Step& s : steps())
       for (const char* side : {".first", ".second"})
         out.push_back({s.name() + side,
-                       {species_, rank_, degree_ + 1, channels_},
+                       {1, rank_, degree_ + 1, channels_},
                        std::vector<double>(rank_, side[1] == 'f' ? deviation : 1.0)});
     out.push_back({"orders",
                    {species_, order_, l_out_ + 1, channels_},
@@ -104,7 +105,7 @@ class RankProducts : public ManyBody {
       Array new_y, new_z;
       for (const Step& s : steps()) {
         if (s.order != k) continue;
-        const so3::GauntWeights w{weights[next], weights[next + 1], {}, species.kind};
+        const so3::GauntWeights w{weights[next], weights[next + 1], {}};
         next += 2;
         const Array& from = s.from_functions ? y : z;
         const bool last = k == order_;

@@ -14,7 +14,7 @@ class ManyBody {
  public:
   struct Weight {
     std::string name;
-    Shape shape;                    ///< the first axis is of elements
+    Shape shape;                    ///< the first axis is of elements, or 1: all share it
     std::vector<double> deviation;  ///< of the initial values, one for every entry of the second axis
   };
 

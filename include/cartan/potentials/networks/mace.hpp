@@ -27,7 +27,7 @@ struct MaceConfig : NetworkConfig {
   /// How the polynomials are made. "contraction": all of them, by coupling coefficients (MACE's own).
   /// "gaunt_grid", "gaunt_fourier": powers of functions on the sphere, weights by order and degree (Luo et
   /// al., ICLR 2024). "gaunt_rank": products and brackets of such functions, each a sum of `rank` with
-  /// weights by degree.
+  /// weights by degree, which all elements share; elements weigh the orders.
   std::string product = "contraction";
   int rank = 2;
   bool first_residual = true;  ///< the first layer too adds its input (mace-torch: RealAgnosticResidual...)
