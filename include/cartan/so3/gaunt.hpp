@@ -20,7 +20,7 @@ namespace cartan::so3 {
 
 /// Weights by degree, w o x: the coefficients of degree l times w[l]. Shapes (l + 1), (R, l + 1),
 /// (R, l + 1, C) or (samples, R, l + 1, C), where samples and C may be 1 and R is the number of summed
-/// products (the rank); empty: ones. With `kind` the first axis are kinds of samples (the species of atoms),
+/// products (the rank); empty: ones. With `kind` the first axis is of kinds of samples (species of atoms),
 /// (kinds, R, l + 1, C), and sample s takes the weights of kind[s]: what gather(w, kind) gives, without a
 /// copy for every sample.
 struct GauntWeights {

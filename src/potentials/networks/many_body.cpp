@@ -105,7 +105,7 @@ class RankProducts : public ManyBody {
       Array new_y, new_z;
       for (const Step& s : steps()) {
         if (s.order != k) continue;
-        const so3::GauntWeights w{weights[next], weights[next + 1], {}};
+        const so3::GauntWeights w{weights[next], weights[next + 1], {}};  // of all elements
         next += 2;
         const Array& from = s.from_functions ? y : z;
         const bool last = k == order_;
