@@ -6,6 +6,7 @@
 #include <cmath>
 #include <complex>
 
+#include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
 #include "cartan/nn/adamw.hpp"
 
@@ -58,7 +59,8 @@ std::vector<double> orthogonal(std::vector<double> s) {
 // Gradients with the same singular vectors: the mean's values, and those of a step, follow from numbers
 // alone.
 TEST(Muon, AgainstKnownSingularVectors) {
-  for (const auto& [rows, columns] : std::vector<std::pair<std::size_t, std::size_t>>{{4, 3}, {3, 5}, {2, 2}})
+  for (const auto& [rows, columns] :
+       std::vector<std::pair<std::size_t, std::size_t>>{{4, 3}, {3, 4}, {2, 2}, {3, 7}, {9, 2}})
     for (const bool nesterov : {false, true}) {
       MuonOptions o;
       o.nesterov = nesterov;
@@ -88,6 +90,22 @@ TEST(Muon, AgainstKnownSingularVectors) {
         }
       }
     }
+}
+
+// Values down to 1e-7 of the largest, in float32: those that are noise in X X^T too, and zeros.
+TEST(Muon, SmallSingularValuesOfWideMatricesInFloat32) {
+  const std::size_t rows = 8, columns = 40;
+  const std::vector<double> values{1, 0.3, 1e-2, 1e-3, 1e-4, 1e-5, 1e-7, 0};
+  const std::vector<double> g = of_values(values, rows, columns);
+  MuonOptions o;
+  o.momentum = 0;
+  o.size = 1 / std::sqrt(static_cast<double>(columns));
+  Array p = Array::zeros({8, 40}, DType::f32);
+  const ParameterRefs refs{{"p", &p}};
+  Muon muon(refs, o);
+  muon.step(refs, {cast(Array::from(g, {8, 40}), DType::f32)}, 1);
+  const std::vector<double> expected = of_values(orthogonal(values), rows, columns);
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(p.data<float>()[i], -expected[i], 4e-5) << i;
 }
 
 // s1^2 + s2^2 and s1 s2 are the squared norm and the determinant.

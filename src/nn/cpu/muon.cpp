@@ -12,6 +12,55 @@
 namespace cartan::nn {
 namespace {
 
+constexpr int steps = 5;
+constexpr double first = 3.4445, third = -4.7750, fifth = 2.0315;  // the polynomial's coefficients
+
+// c = a b of rows x rows matrices
+template <class T>
+void product(Index rows, const Scratch<T>& a, const Scratch<T>& b, Scratch<T>& c) {
+  gemm_serial<T>(rows, rows, rows, {a.data(), rows}, {b.data(), rows}, c.data(), rows);
+}
+
+// X <- a X + b G X + c G^2 X with G = X X^T
+template <class T>
+void iterate(Scratch<T>& x, Index rows, Index columns) {
+  Scratch<T> g(rows * rows), b(rows * rows), next(rows * columns);
+  for (int step = 0; step < steps; ++step) {
+    const MatrixView<T> view{x.data(), columns}, gram{g.data(), rows};
+    gemm_serial<T>(rows, rows, columns, view, transposed(view), g.data(), rows);
+    std::copy(g.begin(), g.end(), b.begin());
+    gemm_serial<T>(rows, rows, rows, gram, gram, b.data(), rows, T(fifth), T(third));
+    std::copy(x.begin(), x.end(), next.begin());
+    gemm_serial<T>(rows, columns, rows, {b.data(), rows}, view, next.data(), columns, T(1), T(first));
+    std::swap(x, next);
+  }
+}
+
+// The same with steps of G alone: S = a + b G + c G^2, G <- S G S, Q <- S Q, and Q X at the end.
+template <class T>
+void iterate_gram(Scratch<T>& x, Index rows, Index columns) {
+  Scratch<T> g(rows * rows), s(rows * rows), q(rows * rows), other(rows * rows);
+  const MatrixView<T> view{x.data(), columns};
+  gemm_serial<T>(rows, rows, columns, view, transposed(view), g.data(), rows);
+  for (int step = 0; step < steps; ++step) {
+    std::copy(g.begin(), g.end(), s.begin());
+    gemm_serial<T>(rows, rows, rows, {g.data(), rows}, {g.data(), rows}, s.data(), rows, T(fifth), T(third));
+    for (Index i = 0; i < rows; ++i) s[i * rows + i] += T(first);
+    if (step == 0) {
+      std::copy(s.begin(), s.end(), q.begin());
+    } else {
+      product(rows, s, q, other);
+      std::swap(q, other);
+    }
+    if (step + 1 == steps) break;
+    product(rows, s, g, other);
+    product(rows, other, s, g);
+  }
+  Scratch<T> result(rows * columns);
+  gemm_serial<T>(rows, columns, rows, {q.data(), rows}, view, result.data(), columns);
+  std::swap(x, result);
+}
+
 // x (rows x columns, rows <= columns) is replaced by U S' V^T of x = U S V^T, all of S' about 1. Zero stays.
 template <class T>
 void orthogonalize(Scratch<T>& x, Index rows, Index columns) {
@@ -20,16 +69,11 @@ void orthogonalize(Scratch<T>& x, Index rows, Index columns) {
   norm = std::sqrt(norm);
   if (norm == 0) return;
   for (T& value : x) value = static_cast<T>(static_cast<double>(value) / norm);
-  Scratch<T> a(rows * rows), b(rows * rows), next(rows * columns);
-  for (int step = 0; step < 5; ++step) {
-    const MatrixView<T> view{x.data(), columns}, gram{a.data(), rows};
-    gemm_serial<T>(rows, rows, columns, view, transposed(view), a.data(), rows);
-    std::copy(a.begin(), a.end(), b.begin());
-    gemm_serial<T>(rows, rows, rows, gram, gram, b.data(), rows, T(2.0315), T(-4.7750));
-    std::copy(x.begin(), x.end(), next.begin());
-    gemm_serial<T>(rows, columns, rows, {b.data(), rows}, view, next.data(), columns, T(1), T(3.4445));
-    std::swap(x, next);
-  }
+  // 20 rows^2 (columns + rows / 2) multiplications, or 4 rows^2 (columns + 8.5 rows)
+  if (2 * columns > 3 * rows)
+    iterate_gram(x, rows, columns);
+  else
+    iterate(x, rows, columns);
 }
 
 template <class T>
