@@ -15,65 +15,105 @@ namespace {
 constexpr int steps = 5;
 constexpr double first = 3.4445, third = -4.7750, fifth = 2.0315;  // the polynomial's coefficients
 
-// c = a b of rows x rows matrices
+// A matrix of rows x columns, and polynomials of its smaller Gram matrix, G = X X^T or X^T X, on that side.
 template <class T>
-void product(Index rows, const Scratch<T>& a, const Scratch<T>& b, Scratch<T>& c) {
-  gemm_serial<T>(rows, rows, rows, {a.data(), rows}, {b.data(), rows}, c.data(), rows);
-}
+struct Sides {
+  Index rows, columns;
+  bool wide() const { return columns >= rows; }
+  Index few() const { return std::min(rows, columns); }
+  Index many() const { return std::max(rows, columns); }
+  void gram(const Scratch<T>& x, Scratch<T>& g) const {
+    const MatrixView<T> view{x.data(), columns};
+    if (wide())
+      gemm_serial<T>(rows, rows, columns, view, transposed(view), g.data(), rows);
+    else
+      gemm_serial<T>(columns, columns, rows, transposed(view), view, g.data(), columns);
+  }
+  // to = p x + beta to, or x p
+  void apply(const Scratch<T>& p, const Scratch<T>& x, Scratch<T>& to, T beta) const {
+    const MatrixView<T> view{x.data(), columns}, polynomial{p.data(), few()};
+    if (wide())
+      gemm_serial<T>(rows, columns, rows, polynomial, view, to.data(), columns, T(1), beta);
+    else
+      gemm_serial<T>(rows, columns, columns, view, polynomial, to.data(), columns, T(1), beta);
+  }
+  // c = a b of Gram matrices and their polynomials
+  void product(const Scratch<T>& a, const Scratch<T>& b, Scratch<T>& c, T alpha = T(1), T beta = T(0)) const {
+    const Index n = few();
+    gemm_serial<T>(n, n, n, {a.data(), n}, {b.data(), n}, c.data(), n, alpha, beta);
+  }
+};
 
-// X <- a X + b G X + c G^2 X with G = X X^T
+// X <- a X + (b G + c G^2) X
 template <class T>
-void iterate(Scratch<T>& x, Index rows, Index columns) {
-  Scratch<T> g(rows * rows), b(rows * rows), next(rows * columns);
+void iterate(Scratch<T>& x, const Sides<T>& sides) {
+  const Index n = sides.few();
+  Scratch<T> g(n * n), p(n * n), next(n * sides.many());
   for (int step = 0; step < steps; ++step) {
-    const MatrixView<T> view{x.data(), columns}, gram{g.data(), rows};
-    gemm_serial<T>(rows, rows, columns, view, transposed(view), g.data(), rows);
-    std::copy(g.begin(), g.end(), b.begin());
-    gemm_serial<T>(rows, rows, rows, gram, gram, b.data(), rows, T(fifth), T(third));
+    sides.gram(x, g);
+    std::copy(g.begin(), g.end(), p.begin());
+    sides.product(g, g, p, T(fifth), T(third));
     std::copy(x.begin(), x.end(), next.begin());
-    gemm_serial<T>(rows, columns, rows, {b.data(), rows}, view, next.data(), columns, T(1), T(first));
+    sides.apply(p, x, next, T(first));
     std::swap(x, next);
   }
 }
 
-// The same with steps of G alone: S = a + b G + c G^2, G <- S G S, Q <- S Q, and Q X at the end.
+// The same by steps of G alone: S = a + b G + c G^2, Q <- S Q, G <- S G S, and Q X at the end.
 template <class T>
-void iterate_gram(Scratch<T>& x, Index rows, Index columns) {
-  Scratch<T> g(rows * rows), s(rows * rows), q(rows * rows), other(rows * rows);
-  const MatrixView<T> view{x.data(), columns};
-  gemm_serial<T>(rows, rows, columns, view, transposed(view), g.data(), rows);
+void iterate_gram(Scratch<T>& x, const Sides<T>& sides) {
+  const Index n = sides.few();
+  Scratch<T> g(n * n), s(n * n), q(n * n), other(n * n);
+  sides.gram(x, g);
   for (int step = 0; step < steps; ++step) {
     std::copy(g.begin(), g.end(), s.begin());
-    gemm_serial<T>(rows, rows, rows, {g.data(), rows}, {g.data(), rows}, s.data(), rows, T(fifth), T(third));
-    for (Index i = 0; i < rows; ++i) s[i * rows + i] += T(first);
+    sides.product(g, g, s, T(fifth), T(third));
+    for (Index i = 0; i < n; ++i) s[i * n + i] += T(first);
     if (step == 0) {
       std::copy(s.begin(), s.end(), q.begin());
     } else {
-      product(rows, s, q, other);
+      sides.product(s, q, other);
       std::swap(q, other);
     }
     if (step + 1 == steps) break;
-    product(rows, s, g, other);
-    product(rows, other, s, g);
+    sides.product(s, g, other);
+    sides.product(other, s, g);
   }
-  Scratch<T> result(rows * columns);
-  gemm_serial<T>(rows, columns, rows, {q.data(), rows}, view, result.data(), columns);
+  Scratch<T> result(n * sides.many());
+  sides.apply(q, x, result, T(0));
   std::swap(x, result);
 }
 
-// x (rows x columns, rows <= columns) is replaced by U S' V^T of x = U S V^T, all of S' about 1. Zero stays.
+// sum of squares in float64, whatever the size of the values
+template <class T>
+double squares(const Scratch<T>& x) {
+  constexpr Index lanes = 16;  // sums side by side, which the compiler keeps in vectors
+  double part[lanes] = {};
+  const Index whole = x.size() / lanes * lanes;
+  for (Index i = 0; i < whole; i += lanes)
+    for (Index k = 0; k < lanes; ++k) {
+      const double value = x[i + k];
+      part[k] += value * value;
+    }
+  double sum = 0;
+  for (Index i = whole; i < x.size(); ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  for (const double value : part) sum += value;
+  return sum;
+}
+
+// x (rows x columns) is replaced by U S' V^T of x = U S V^T, all of S' about 1. Zero stays.
 template <class T>
 void orthogonalize(Scratch<T>& x, Index rows, Index columns) {
-  double norm = 0;
-  for (const T value : x) norm += static_cast<double>(value) * static_cast<double>(value);
-  norm = std::sqrt(norm);
+  const double norm = std::sqrt(squares(x));
   if (norm == 0) return;
-  for (T& value : x) value = static_cast<T>(static_cast<double>(value) / norm);
-  // 20 rows^2 (columns + rows / 2) multiplications, or 4 rows^2 (columns + 8.5 rows)
-  if (2 * columns > 3 * rows)
-    iterate_gram(x, rows, columns);
+  const double inverse = 1 / norm;
+  for (T& value : x) value = static_cast<T>(static_cast<double>(value) * inverse);
+  const Sides<T> sides{rows, columns};
+  // 20 few^2 (many + few / 2) multiplications, or 4 few^2 (many + 8.5 few)
+  if (2 * sides.many() > 3 * sides.few())
+    iterate_gram(x, sides);
   else
-    iterate(x, rows, columns);
+    iterate(x, sides);
 }
 
 template <class T>
@@ -84,23 +124,15 @@ struct Factors {
 
 template <class T>
 void step(const Factors<T>& f, const Matrix& map, const T* g, T* p, T* m) {
-  const bool wide = map.columns >= map.rows;
-  const Index rows = std::min(map.rows, map.columns), columns = std::max(map.rows, map.columns);
-  const Index down = wide ? columns : 1, along = wide ? 1 : rows;  // of rows x columns in memory
-  Scratch<T> x(rows * columns);
-  for (Index i = 0; i < rows; ++i)
-    for (Index j = 0; j < columns; ++j) {
-      const Index at = i * down + j * along;
-      const T gradient = (1 - f.momentum) * f.scale * g[at];
-      m[at] = f.momentum * m[at] + gradient;
-      x[i * columns + j] = f.nesterov ? f.momentum * m[at] + gradient : m[at];
-    }
-  orthogonalize(x, rows, columns);
-  for (Index i = 0; i < rows; ++i)
-    for (Index j = 0; j < columns; ++j) {
-      const Index at = i * down + j * along;
-      p[at] = f.keep * p[at] - f.rate * x[i * columns + j];
-    }
+  const Index size = map.rows * map.columns;
+  Scratch<T> x(size);
+  for (Index i = 0; i < size; ++i) {
+    const T gradient = (1 - f.momentum) * f.scale * g[i];
+    m[i] = f.momentum * m[i] + gradient;
+    x[i] = f.nesterov ? f.momentum * m[i] + gradient : m[i];
+  }
+  orthogonalize(x, map.rows, map.columns);
+  for (Index i = 0; i < size; ++i) p[i] = f.keep * p[i] - f.rate * x[i];
 }
 
 }  // namespace
