@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 namespace cartan::app {
 
@@ -42,6 +43,17 @@ void refuse_existing(const std::vector<std::string>& paths, bool force) {
   for (const std::string& path : paths) {
     std::error_code ignored;
     require(force || !std::filesystem::exists(path, ignored), path, " exists; --force replaces it");
+  }
+}
+
+void refuse_same(const std::vector<std::pair<std::string, std::string>>& files) {
+  std::map<std::string, std::string> seen;
+  for (const auto& [name, path] : files) {
+    if (path.empty()) continue;
+    std::error_code ignored;
+    const auto full = std::filesystem::weakly_canonical(std::filesystem::absolute(path), ignored).string();
+    const auto [other, fresh] = seen.emplace(full.empty() ? path : full, name);
+    require(fresh, other->second, " and ", name, " are both ", path);
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cartan::app {
@@ -48,6 +49,9 @@ void add_example(CLI::App* verb, const std::string& command);
 
 /// Throws std::invalid_argument when one of the files exists and may not be replaced.
 void refuse_existing(const std::vector<std::string>& paths, bool force);
+/// Throws std::invalid_argument where two of the files that a command writes are the same; (name, path),
+/// empty paths are none.
+void refuse_same(const std::vector<std::pair<std::string, std::string>>& files);
 
 /// Shows how a task goes on standard error: a bar that moves on a terminal, no wider than that, otherwise a
 /// line of at most 80 characters every ten seconds. Units done, rate, time left and the message of the task.

@@ -96,7 +96,12 @@ void MdOptions::complete() {
   if (!out.empty() && checkpoint.empty()) checkpoint = beside(".restart.h5");
   if (!out.empty()) uncertain = beside(".uncertain.extxyz");
   require(!resume || !checkpoint.empty(), "--resume needs --out or --checkpoint: where the run was saved");
-  require(out != checkpoint || out.empty(), "--out and --checkpoint are both ", out);
+  require(plot.empty() || std::filesystem::path(plot).extension() == ".svg", "--energy-plot ", plot,
+          ": the picture is an SVG, and its name must end in .svg");
+  refuse_same({{"--out", out},
+               {"--checkpoint", checkpoint},
+               {"--energy-plot", plot},
+               {"uncertain frames", uncertain}});
 }
 
 MdRun::MdRun(const MdOptions& o)
@@ -113,8 +118,9 @@ MdRun::MdRun(const MdOptions& o)
     return;
   }
   if (o.resume) std::cerr << o.checkpoint << " is not there yet: the run starts at its first step\n";
-  if (!o.out.empty()) refuse_existing({o.out, o.out + ".part"}, o.force);
-  if (!o.checkpoint.empty()) refuse_existing({o.checkpoint}, o.force);
+  if (!o.out.empty()) refuse_existing({o.out, o.out + ".part", o.uncertain}, o.force);
+  for (const std::string* file : {&o.checkpoint, &o.plot})
+    if (!file->empty()) refuse_existing({*file}, o.force);
   begin();
 }
 

@@ -92,7 +92,11 @@ Apart how_far_apart(const potentials::Predictions& p) {
 }
 
 void eval(const Options& o) {
-  if (!o.out.empty()) refuse_existing({o.out}, o.force);
+  if (!o.out.empty()) {
+    data::check_written(o.out);
+    refuse_existing({o.out}, o.force);
+  }
+  if (!o.parity.empty()) refuse_existing({o.parity + "_energy.svg", o.parity + "_forces.svg"}, o.force);
   const std::vector<potentials::Model> models = open_models(o.model);
   const potentials::Model& model = models[0];
   const potentials::FrameSet set{o.frames, data::read_frames(o.frames, o.range, o.read)};

@@ -85,6 +85,7 @@ void run(Options& o) {
   o.relax.pressure = o.pressure_gpa * units::gigapascal;
   require(o.pressure_gpa == 0 || o.relax.cell != CellFreedom::fixed,
           "--pressure needs a cell that moves: --cell isotropic or full");
+  data::check_written(o.out);
   refuse_existing({o.out}, o.force);
 
   CommitteePotential potential(open_models(o.model));

@@ -43,7 +43,8 @@ void describe(config::Fields& f, Run& r) {
   f("from", r.from, "a model whose parameters, scale and reference energies the run starts from")
       .optional("new parameters");
   f("keep_elements", r.keep_elements, "keep the elements of that model which the frames do not have");
-  f("scale", r.scale, "eV per unit of the network: forces (their root mean square) or a number").or_number();
+  f("scale", r.scale, "eV per unit of a new network: forces (their root mean square) or a number")
+      .or_number();
   f.section("loss");
   describe(f, r.loss);
   f.section("training");
@@ -66,6 +67,9 @@ config::Values values_of(potentials::NetworkConfig& config) {
 void take_network(Run& r) {
   const potentials::Model model = potentials::Model::open(r.from);
   std::shared_ptr<potentials::NetworkConfig> network = model.config().clone();
+  const std::string kind = network->kind(), given_kind = r.model->kind();
+  require(given_kind == kind || given_kind == Run().model->kind(), "[run] model.kind is ", given_kind,
+          ", but model.from ", r.from, " is ", kind, ": leave the key out");
   const std::unique_ptr<potentials::NetworkConfig> defaults = potentials::network_config(r.model->kind());
   const auto given = values_of(*r.model), usual = values_of(*defaults);
   for (const config::Difference& d : config::differences(usual, given)) {
@@ -73,12 +77,16 @@ void take_network(Run& r) {
       network->dtype = r.model->dtype;
       continue;
     }
+    require(given_kind == kind, "[run] model.", d.name, " is of ", given_kind, ", but model.from ", r.from,
+            " is ", kind, ": leave out the keys of [model] that tell the network");
     std::string own = "nothing";
     for (const auto& [name, value] : values_of(*network))
-      if (name == d.name && r.model->kind() == std::string(network->kind())) own = config::to_text(value);
+      if (name == d.name) own = config::to_text(value);
     require(own == d.now, "[run] model.", d.name, " is ", d.now, ", but model.from takes the network of ",
             r.from, ", where it is ", own, "; leave the key out");
   }
+  require(r.scale == "forces", "[run] model.scale is ", r.scale,
+          ", but model.from has a scale of its own: leave the key out");
   require(r.data.reference == "fit" || r.data.reference == "none",
           "[run] data.reference must be fit or none with model.from, which has energies of atoms, not '",
           r.data.reference, "'");

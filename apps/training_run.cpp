@@ -6,6 +6,7 @@
 #include <cartan/data/readers.hpp>
 #include <cartan/nn/run_folder.hpp>
 #include <cartan/potentials/model_card.hpp>
+#include <cartan/potentials/neighbor_list.hpp>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -88,6 +89,14 @@ std::map<int, double> references(const Run& run, const FrameSet& train) {
   return potentials::shifted_reference_energies(train, given);
 }
 
+// What of the frames is not as in most sets.
+void say_lonely(const FrameSet& train, double cutoff, const std::function<void(const std::string&)>& say) {
+  if (std::all_of(train.frames.begin(), train.frames.end(),
+                  [&](const data::Frame& f) { return potentials::neighbor_list(f, cutoff).size() == 0; }))
+    say(text("warning: no atom of ", train.name, " has a neighbour within the cutoff of ", cutoff,
+             " A: all forces of the model are 0"));
+}
+
 // What of the labels is not as in most sets.
 void say_labels(const FrameSet& train, const potentials::LossOptions& loss,
                 const std::function<void(const std::string&)>& say) {
@@ -111,7 +120,11 @@ double number_of(const std::string& scale) {
 
 potentials::Model new_model(const Run& run, const FrameSet& train, const StopFlag* stop) {
   const std::unique_ptr<potentials::NetworkConfig> config = run.model->clone();
-  config->adapt(train.frames);
+  try {
+    config->adapt(train.frames);
+  } catch (const std::invalid_argument& error) {
+    throw FormatError(train.name, "", error.what());
+  }
   // Weights, gradients, two arrays of the optimiser, averages, the best weights.
   constexpr double copies = 6;
   potentials::Model model(potentials::draw_network(*config, run.training.seed, copies, stop));
@@ -121,11 +134,25 @@ potentials::Model new_model(const Run& run, const FrameSet& train, const StopFla
   return model;
 }
 
+// Energies of atoms that no training frame tells would stay where the model had them, eV off.
+void check_fitted(const FrameSet& validation, const potentials::EnergyShift& shift,
+                  const std::string& train) {
+  for (std::size_t k = 0; k < validation.frames.size(); ++k)
+    for (const int z : validation.frames[k].numbers)
+      if (validation.frames[k].energy && shift.by_element.count(z) == 0)
+        throw FormatError(validation.name, text("frame ", potentials::place(validation, k)),
+                          text("has ", data::element_symbol(z), ", which no frame of ", train,
+                               " with an energy has: its energy cannot be fitted"));
+}
+
 // A model to fine-tune: its elements as asked, its energies of atoms moved to where the energies of the
 // frames are.
 potentials::Model started_model(const Run& run, const FrameSet& train, const FrameSet& validation,
                                 const std::function<void(const std::string&)>& say) {
   potentials::Model model = potentials::Model::open(run.from, run.model->dtype);
+  std::error_code none;
+  require(!std::filesystem::equivalent(run.from, nn::RunFolder(run.out).model(), none),
+          "[run] model.from is ", run.from, ", which this run would replace: name another output.folder");
   std::set<int> present;
   for (const FrameSet* set : {&train, &validation})
     for (std::size_t k = 0; k < set->frames.size(); ++k) {
@@ -139,9 +166,9 @@ potentials::Model started_model(const Run& run, const FrameSet& train, const Fra
     }
   if (!run.keep_elements) model = model.with_elements({present.begin(), present.end()});
   model.card["started_from"] = std::filesystem::path(run.from).filename().string();
-  if (run.scale != "forces") model.energy_scale = number_of(run.scale);
   const potentials::EnergyShift shift = potentials::fit_shift(model, train);
   if (shift.frames == 0) return model;
+  if (run.data.reference == "fit") check_fitted(validation, shift, train.name);
   std::string by_element;
   for (const auto& [z, energy] : shift.by_element) {
     by_element += text(" ", data::element_symbol(z), " ", std::round(1e4 * energy) / 1e4);
@@ -163,6 +190,8 @@ TrainingResult train_potential(const Run& run, bool resume,
   data::ReadOptions read;
   read.labels = data.labels;
   FrameSet train{data.train, data::read_frames(data.train, data.train_range, read)};
+  require(!train.frames.empty(), data.train, ": has no frames",
+          data.train_range.empty() ? "" : " in the range " + data.train_range);
   warn_unused(data.train, train.frames, *run.model);
   FrameSet validation;
   if (!data.validation.empty())
@@ -182,6 +211,7 @@ TrainingResult train_potential(const Run& run, bool resume,
   for (const auto& [z, e] : model.reference) elements += " " + data::element_symbol(z);
   say(text("training on ", result.train_frames, " frames of ", data.train, ", validation on ",
            result.validation_frames, "; elements", elements));
+  say_lonely(train, model.cutoff(), say);
   say_labels(train, run.loss, say);
   say(text(model.config().summary(), ": ", result.parameters, " parameters; ", threads(), " threads"));
   for (const auto& [name, line] : model.config().plan()) say(text("  ", name, ": ", line));

@@ -139,7 +139,9 @@ std::vector<Frame> read_frames(const std::string& path, const std::string& range
   return frames;
 }
 
-std::vector<std::string> write_frames(const std::string& path, const std::vector<Frame>& frames) {
+namespace {
+
+const Format& written_format(const std::string& path) {
   require(without_gz(path) == path, "[write_frames] ", path,
           ": compressed files are read, not written; leave .gz away and gzip the file");
   const Format* format = format_named(path);
@@ -147,8 +149,19 @@ std::vector<std::string> write_frames(const std::string& path, const std::vector
           ": the kind of file follows from the name, which must end in one of ", frame_format_names(true));
   require(format->write, "[write_frames] ", path, ": ", format->title, " files are read, not written; write ",
           frame_format_names(true));
-  format->write(path, frames);
-  return not_kept(*format, frames);
+  return *format;
+}
+
+}  // namespace
+
+void check_written(const std::string& path) {
+  written_format(path);
+}
+
+std::vector<std::string> write_frames(const std::string& path, const std::vector<Frame>& frames) {
+  const Format& format = written_format(path);
+  format.write(path, frames);
+  return not_kept(format, frames);
 }
 
 }  // namespace cartan::data

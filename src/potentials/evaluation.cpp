@@ -1,7 +1,9 @@
 // Fits of reference energies, and errors of a model on labelled frames.
 #include <Eigen/Dense>
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "cartan/core/error.hpp"
 #include "cartan/potentials/training.hpp"
@@ -90,15 +92,36 @@ std::map<int, double> fit_reference_energies(const FrameSet& set) {
   return reference;
 }
 
-EnergyShift fit_shift(const Model& model, const FrameSet& set) {
-  constexpr Index most = 200;
-  FrameSet some{set.name, {}};
-  Index labelled = 0;
-  for (const Frame& f : set.frames) labelled += f.energy && f.size() > 0;
-  const Index step = std::max<Index>(1, (labelled + most - 1) / most);
-  Index k = 0;
+namespace {
+
+// Frames with an energy: about `most` of them at equal distances, and of every element as many more as bring
+// it to `enough` frames, or all it has.
+std::vector<Frame> sample(const FrameSet& set, std::size_t most, int enough) {
+  std::vector<const Frame*> labelled, rest;
   for (const Frame& f : set.frames)
-    if (f.energy && f.size() > 0 && k++ % step == 0) some.frames.push_back(f);
+    if (f.energy && f.size() > 0) labelled.push_back(&f);
+  const std::size_t step = std::max<std::size_t>(1, (labelled.size() + most - 1) / most);
+  std::vector<Frame> out;
+  std::map<int, int> frames_with;
+  const auto take = [&](const Frame& f) {
+    for (const int z : std::set<int>(f.numbers.begin(), f.numbers.end())) ++frames_with[z];
+    out.push_back(f);
+  };
+  for (std::size_t k = 0; k < labelled.size(); ++k)
+    if (k % step == 0)
+      take(*labelled[k]);
+    else
+      rest.push_back(labelled[k]);
+  for (const Frame* f : rest)
+    if (std::any_of(f->numbers.begin(), f->numbers.end(), [&](int z) { return frames_with[z] < enough; }))
+      take(*f);
+  return out;
+}
+
+}  // namespace
+
+EnergyShift fit_shift(const Model& model, const FrameSet& set) {
+  FrameSet some{set.name, sample(set, 200, 20)};
   EnergyShift out;
   out.frames = static_cast<Index>(some.frames.size());
   if (some.frames.empty()) return out;

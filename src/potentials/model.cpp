@@ -56,6 +56,9 @@ void Model::check_elements(const std::vector<int>& numbers) const {
   for (int z : numbers)
     require(reference.count(z) > 0, "[Model] the frame has ", data::element_symbol(z),
             ", the model was trained for ", elements_of(*this));
+  for (int z : numbers)
+    require(config().takes(z), "[Model] the frame has ", data::element_symbol(z),
+            ", for which the network has no parameters");
 }
 
 Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) const {

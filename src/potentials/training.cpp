@@ -38,9 +38,12 @@ void check_labels(const FrameSet& set, const LossOptions& loss, const Model& mod
   for (std::size_t k = 0; k < set.frames.size(); ++k) {
     const Frame& f = set.frames[k];
     demand(f.size() > 0, set, k, "has no atoms");
-    for (int z : f.numbers)
-      demand(model.reference.count(z) > 0, set, k,
-             "has " + data::element_symbol(z) + ", which the model does not know");
+    for (int z : f.numbers) {
+      const std::string has = "has " + data::element_symbol(z);
+      demand(model.reference.count(z) > 0, set, k, has + ", which the model does not know");
+      demand(model.config().takes(z), set, k,
+             has + ", for which the network has no parameters (model.species)");
+    }
     if (loss.energy > 0) {
       demand(f.energy.has_value(), set, k, "has no energy" + instead(f, "energy_key"));
       demand(std::isfinite(*f.energy), set, k, "the energy is not finite");

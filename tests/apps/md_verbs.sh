@@ -296,6 +296,19 @@ expect 5 . short ethanol.xyz --ensemble nve --steps 3 --device cuda
 expect 5 . short ethanol.xyz --ensemble nve --steps 3 --device cuda:7
 expect 2 "there is no device 'gpu'" short ethanol.xyz --ensemble nve --steps 3 --device gpu
 
+# files of a run never take each other's place, or that of others
+expect 2 '.--out and --energy-plot are both\|must end in .svg' md ethanol.xyz --ensemble nve --steps 2 --out own.h5 --energy-plot own.h5
+expect 2 'out and .*checkpoint are both' md ethanol.xyz --ensemble nve --steps 2 --out own.h5 --checkpoint ./own.h5
+expect 2 'must end in .svg' md ethanol.xyz --ensemble nve --steps 2 --out own.h5 --energy-plot own.restart.h5
+absent own.h5
+echo kept > own.svg
+expect 2 'own.svg exists' md ethanol.xyz --ensemble nve --steps 2 --out own.h5
+expect 0 kept cat own.svg
+expect 0 . md ethanol.xyz --ensemble nve --steps 2 --out own.h5 --force
+cp own.h5 whole.h5
+expect 2 'must end in .svg' md ethanol.xyz --ensemble nve --steps 3 --out own.h5 --resume --energy-plot whole.h5
+same own.h5 whole.h5
+
 # relaxation
 relax() { "$cartan" potential relax model.h5 "$@" --threads 1; }
 expect 0 'largest force' relax ethanol.xyz
@@ -307,6 +320,7 @@ for key in steps evaluations seconds; do [ -n "$(value $key)" ] || complain "rel
 expect 0 '"steps": 0' relax relaxed.extxyz --out again.extxyz --fmax 0.02 --json
 holds "($(value energy_ev) - $fire)^2 < 1e-18"
 expect 2 'exists' relax ethanol.xyz
+expect 2 'must end in one of' relax ethanol.xyz --out relaxed.abc
 expect 1 'not converged' relax ethanol.xyz --steps 1 --out one.extxyz --fmax 1e-6
 expect 0 'forces:R:3' cat one.extxyz
 expect 1 '"status": "step_limit"' relax bad.xyz --frame 4 --cell full --pressure 0.5 --out cell.extxyz --json --steps 3

@@ -54,6 +54,8 @@ for key in n_frames energy_rmse_ev energy_mae_ev forces_rmse_ev_per_ang forces_m
   checks=$((checks + 1))
   grep -q "\"$key\"" stdout.txt || complain "eval --json has no $key"
 done
+expect 2 'parity_energy.svg exists' "$cartan" potential eval out/model.h5 frames.xyz --parity parity
+expect 2 'must end in one of' "$cartan" potential eval out/model.h5 frames.xyz --out predicted.abc
 expect 0 ' 0.000 *0.000 *meV/A$' "$cartan" potential eval out/model.h5 predicted.xyz
 
 # the error of a stress that has no weight is that of the model, not the mean of the labels (12.472)
@@ -282,6 +284,13 @@ expect 2 'nosuch' "$cartan" potential train run.toml --out c --model.kind nosuch
 expect 5 . "$cartan" potential eval n/model.h5 frames.xyz --device cuda:99
 [ -d c ] && [ -e c/model.h5 ] && complain "a failed run left a model"
 
+# data that a network cannot take is named before the first step
+expect 3 'frames.xyz: frame [0-9]*: has N, for which the network has no parameters' "$cartan" potential train run.toml --out c --model.kind nequip --model.species H,C,O
+printf '3\nProperties=species:S:1:pos:R:3:forces:R:3 energy=1\nO 0 0 0 0 0 0\nH 0 0 0 0 0 0\nH 0 1 0 0 0 0\n' > overlap.xyz
+expect 3 'overlap.xyz: frame 0: .*apart' "$cartan" potential train run.toml --data overlap.xyz --data.validation_frames 0 --data.validation_fraction 0 --out c --model.kind nequip
+expect 2 'frames.xyz: has no frames in the range 900000:' "$cartan" potential train run.toml --out c --data.train_range 900000:
+expect 0 'no atom of .*frames.xyz has a neighbour within the cutoff' "$cartan" potential train run.toml --out lonely --model.cutoff 0.3 --training.max_steps 1
+
 # fine-tuning: energies on another scale are said and moved, an element that the model lacks is named
 awk '{ if (match($0, / energy=[-+0-9.eE]*/)) {
          e = substr($0, RSTART + 8, RLENGTH - 8) + 100
@@ -292,6 +301,12 @@ expect 0 'started_from: straight.h5' "$cartan" data info tuned/model.h5
 grep -v '^from' tune.toml > fresh.toml
 expect 0 'lie [0-9.]* eV/atom above those of .*straight.h5' "$cartan" potential train fresh.toml --from straight.h5 --out flag
 expect 0 'started_from: straight.h5' "$cartan" data info flag/model.h5
+sed 's/^N /O /' shifted.xyz > without.xyz
+expect 3 'shifted.xyz: frame [0-9]*: has N, which no frame of .*without.xyz with an energy has' "$cartan" potential train tune.toml --data without.xyz --data.validation shifted.xyz --out x
+expect 2 'which this run would replace' "$cartan" potential train tune.toml --from tuned/model.h5 --out tuned --force
+expect 2 'has a scale of its own' "$cartan" potential train tune.toml --model.scale 0.5 --out x
+expect 2 'model.kind is nequip, but model.from .*straight.h5 is tensornet' "$cartan" potential train tune.toml --model.kind nequip --out x
+expect 2 'model.channels is of tensornet, but model.from .*n/model.h5 is nequip' "$cartan" potential train tune.toml --from n/model.h5 --model.channels 16 --out x
 sed 's/^C /Si /' frames.xyz > silicon.xyz
 expect 3 'silicon.xyz: frame [0-9]*: .*Si, the model was trained for H C N O' "$cartan" potential train tune.toml --data silicon.xyz --out silicon
 expect 3 'silicon.xyz: frame 0: .*Si' "$cartan" potential eval straight.h5 silicon.xyz

@@ -297,4 +297,11 @@ TEST(FineTuning, TheShiftOfAnotherEnergyScaleIsFound) {
   EXPECT_EQ(shift.frames, 6);
   for (const auto& [z, energy] : moved) EXPECT_LE(std::abs(shift.by_element.at(z) - energy), 1e-9) << z;
   EXPECT_LE(shift.left_per_atom, 1e-9);
+
+  // an element that two of a thousand frames have is among those looked at
+  FrameSet large{"large", {}};
+  for (int k = 0; k < 1000; ++k) large.frames.push_back(set.frames[k == 1 || k == 998 ? 3 : k % 3]);
+  const EnergyShift rare = fit_shift(model, large);
+  EXPECT_LE(rare.frames, 202);
+  EXPECT_LE(std::abs(rare.by_element.at(7) - 0.75), 1e-9);
 }

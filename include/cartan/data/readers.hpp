@@ -57,6 +57,8 @@ std::vector<Frame> read_frames(const std::string& path, const std::string& range
 /// pieces). Stops when `receive` returns false. The range must not step backwards.
 void for_each_frame(const std::string& path, const std::function<bool(Frame&&)>& receive,
                     const std::string& range = "", const ReadOptions& options = {});
+/// Throws what write_frames() throws for such a name: before the work that it is for.
+void check_written(const std::string& path);
 /// Writes frames; the kind follows from the name, a name ending in '/' is a deepmd folder. Throws
 /// std::invalid_argument for a name of no kind that is written, and for frames that a kind cannot hold.
 /// Returns what the kind has no place for and the file lacks, one text each ("charge (3 of 10 frames)", "info

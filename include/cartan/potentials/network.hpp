@@ -30,6 +30,8 @@ class NetworkConfig : public nn::NetworkConfig {
   /// How it is computed, why so, at what cost, and how exact that is: names and lines for logs and model
   /// cards. Empty where there is nothing to choose.
   virtual std::vector<std::pair<std::string, std::string>> plan() const { return {}; }
+  /// Whether the network has parameters for this element. Where elements are left to the data: true.
+  virtual bool takes(int /*atomic_number*/) const { return true; }
   /// Fills what was left to the data: elements, mean numbers of neighbours.
   virtual void adapt(const std::vector<Frame>& frames);
   virtual std::unique_ptr<NetworkConfig> clone() const = 0;

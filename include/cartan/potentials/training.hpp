@@ -52,7 +52,7 @@ std::map<int, double> shifted_reference_energies(const FrameSet& set, const std:
 double fit_scale(const FrameSet& set, const std::map<int, double>& reference);
 
 /// How the energies of frames differ from those of a model: by element, the least-squares fit on composition
-/// (of minimal norm), on up to 200 frames with energies.
+/// (of minimal norm), on some 200 frames with energies, and more where elements are rare (20 frames of each).
 struct EnergyShift {
   Index frames = 0;                  ///< that were looked at
   std::map<int, double> by_element;  ///< eV

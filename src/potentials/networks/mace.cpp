@@ -121,6 +121,10 @@ std::string MaceConfig::summary() const {
               product, "), ", layers, " layers, cutoff ", cutoff, " A, ", dtype);
 }
 
+bool MaceConfig::takes(int atomic_number) const {
+  return is_among(species, atomic_number);
+}
+
 void MaceConfig::adapt(const std::vector<Frame>& frames) {
   adapt_to(frames, cutoff, species, neighbors);
 }

@@ -47,10 +47,21 @@ void adapt_to(const std::vector<Frame>& frames, double cutoff, std::vector<std::
   const std::size_t step = std::max<std::size_t>(1, frames.size() / 100);
   double edges = 0, atoms = 0;
   for (std::size_t k = 0; k < frames.size(); k += step) {
-    edges += 2 * static_cast<double>(neighbor_list(frames[k], cutoff).size());
+    try {
+      edges += 2 * static_cast<double>(neighbor_list(frames[k], cutoff).size());
+    } catch (const std::invalid_argument& error) {
+      const Index index = frames[k].index;
+      throw std::invalid_argument(
+          text("frame ", index >= 0 ? index : static_cast<Index>(k), ": ", error.what()));
+    }
     atoms += static_cast<double>(frames[k].size());
   }
   neighbors = edges > 0 ? edges / atoms : 1;
+}
+
+bool is_among(const std::vector<std::string>& species, int atomic_number) {
+  return species.empty() ||
+         std::find(species.begin(), species.end(), data::element_symbol(atomic_number)) != species.end();
 }
 
 std::vector<int> element_numbers(const std::vector<std::string>& species) {

@@ -24,6 +24,8 @@ void check_species(const char* network, const std::vector<std::string>& species)
 /// Fills what is left empty: the elements of the frames, and the mean number of neighbours (0: to be found).
 void adapt_to(const std::vector<Frame>& frames, double cutoff, std::vector<std::string>& species,
               double& neighbors);
+/// Whether the element is among those, or they are left to the data.
+bool is_among(const std::vector<std::string>& species, int atomic_number);
 std::vector<int> element_numbers(const std::vector<std::string>& species);
 /// element_numbers() of a network that is made; throws std::invalid_argument for what adapt_to() should have
 /// filled.

@@ -77,7 +77,9 @@ void NequipConfig::describe(config::Fields& f) {
   f("species_scale", species_scale, "a factor of the energy for every element").added_later();
   f("cutoff", cutoff, "distance beyond which atoms do not see each other").above(0).unit("Angstrom");
   f("species", species, "elements; empty: those of the training frames");
-  f("neighbors", neighbors, "mean number of neighbours of an atom; 0: that of the training frames").from(0);
+  f("neighbors", neighbors,
+    "sums over neighbours are divided by its root; 0: their mean number in the training frames")
+      .from(0);
   f("precision", dtype, "of parameters and arithmetic").stored_as("dtype");
 }
 
@@ -121,6 +123,10 @@ void NequipConfig::validate() const {
 std::string NequipConfig::summary() const {
   return text("NequIP ", irreps.empty() ? features(0).text() : irreps, ", ", layers, " layers, cutoff ",
               cutoff, " A, ", dtype);
+}
+
+bool NequipConfig::takes(int atomic_number) const {
+  return is_among(species, atomic_number);
 }
 
 void NequipConfig::adapt(const std::vector<Frame>& frames) {

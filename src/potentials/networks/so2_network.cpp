@@ -62,6 +62,10 @@ void SO2NetworkConfig::validate() const {
   check_species(kind(), species);
 }
 
+bool SO2NetworkConfig::takes(int atomic_number) const {
+  return is_among(species, atomic_number);
+}
+
 void SO2NetworkConfig::adapt(const std::vector<Frame>& frames) {
   adapt_to(frames, cutoff, species, neighbors);
 }

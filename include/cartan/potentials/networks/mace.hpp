@@ -54,6 +54,7 @@ struct MaceConfig : NetworkConfig {
   void describe(config::Fields& fields) override;
   void validate() const override;
   std::string summary() const override;
+  bool takes(int atomic_number) const override;
   void adapt(const std::vector<Frame>& frames) override;
   std::unique_ptr<NetworkConfig> clone() const override;
   std::unique_ptr<Network> make(nn::Init& init) const override;

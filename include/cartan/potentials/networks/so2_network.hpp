@@ -36,6 +36,7 @@ struct SO2NetworkConfig : NetworkConfig {
   /// The fields above; networks add theirs.
   void describe(config::Fields& fields) override;
   void validate() const override;
+  bool takes(int atomic_number) const override;
   void adapt(const std::vector<Frame>& frames) override;
   virtual Index hidden_channels() const = 0;
   Index channels_of_edges() const { return edge_channels > 0 ? edge_channels : channels; }

@@ -23,6 +23,7 @@ struct TensorNetConfig : NetworkConfig {
 
   const char* kind() const override { return "tensornet"; }
   bool uses_charge() const override { return true; }
+  bool takes(int atomic_number) const override { return atomic_number < max_number; }
   void describe(config::Fields& fields) override;
   void validate() const override;
   std::string summary() const override;
