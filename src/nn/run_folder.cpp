@@ -71,15 +71,6 @@ void RunFolder::create() const {
   if (error) throw IoError(path_, "cannot be made: " + error.message());
 }
 
-void RunFolder::clear() const {
-  std::error_code error;
-  for (const std::string& path :
-       {model(), checkpoint(), checkpoint() + ".previous", history(), learning_curve()}) {
-    fs::remove(path, error);
-    if (error) throw IoError(path, "cannot be removed: " + error.message());
-  }
-}
-
 void RunFolder::write_description(const std::string& toml) const {
   write(description(), std::string(mark) + "\n" + toml);
 }
@@ -156,16 +147,12 @@ std::string shown(const Metric& m, double value) {
 
 Summary train(Task& task, TrainerOptions options, const RunFolder& folder, bool resume,
               const ProgressCallback& progress, const StopFlag* stop) {
-  static_cast<void>(Trainer(task, options));  // refuses options before anything is touched
   folder.create();
   const auto describe_run = [&] {
     if (!options.config.empty()) folder.write_description(options.config);
   };
   const bool goes_on = resume && folder.has_checkpoint();
-  if (!goes_on) {
-    folder.clear();
-    describe_run();
-  }
+  if (!goes_on) describe_run();
   options.checkpoint_path = folder.checkpoint();
   const Summary summary = train(task, options, resume, progress, stop);
   if (goes_on) describe_run();  // not before: the checkpoint may refuse the run

@@ -61,23 +61,6 @@ TEST_F(RunFolderFiles, ATrainingLeavesItsFiles) {
   EXPECT_EQ(first, 9);
 }
 
-TEST_F(RunFolderFiles, ANewRunLeavesNothingOfTheOneBefore) {
-  const RunFolder folder(path.string());
-  Toy task;
-  train(task, basic(8), folder);
-  std::ofstream(folder.model()) << "of the run before\n";
-  Toy again;
-  train(again, basic(8), folder, true);
-  EXPECT_TRUE(fs::exists(folder.model()));
-  TrainerOptions o = basic(8);
-  o.max_steps = -1;
-  EXPECT_THROW(train(again, o, folder), std::invalid_argument);
-  EXPECT_TRUE(fs::exists(folder.model()) && fs::exists(folder.checkpoint()));
-  const StopFlag stop{true};
-  train(again, basic(8), folder, false, {}, &stop);
-  EXPECT_FALSE(fs::exists(folder.model()));
-}
-
 TEST_F(RunFolderFiles, WhatAPersonWroteIsInTheWay) {
   fs::create_directories(path);
   const RunFolder folder(path.string());

@@ -33,8 +33,6 @@ class RunFolder {
 
   /// Makes the folder; throws IoError.
   void create() const;
-  /// Removes what an earlier run left: model, checkpoints, history, learning curve; throws IoError.
-  void clear() const;
   /// All three are written whole or not at all; they throw IoError.
   void write_description(const std::string& toml) const;
   void write_history(const Summary& summary) const;
