@@ -99,6 +99,7 @@ void MdOptions::complete() {
   require(plot.empty() || std::filesystem::path(plot).extension() == ".svg", "--energy-plot ", plot,
           ": the picture is an SVG, and its name must end in .svg");
   refuse_same({{"--out", out},
+               {"the trajectory that is being written", out.empty() ? "" : out + ".part"},
                {"--checkpoint", checkpoint},
                {"--energy-plot", plot},
                {"uncertain frames", uncertain}});

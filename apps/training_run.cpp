@@ -89,7 +89,7 @@ std::map<int, double> references(const Run& run, const FrameSet& train) {
   return potentials::shifted_reference_energies(train, given);
 }
 
-// What of the frames is not as in most sets.
+// Frames whose atoms do not see each other teach nothing about forces.
 void say_lonely(const FrameSet& train, double cutoff, const std::function<void(const std::string&)>& say) {
   if (std::all_of(train.frames.begin(), train.frames.end(),
                   [&](const data::Frame& f) { return potentials::neighbor_list(f, cutoff).size() == 0; }))

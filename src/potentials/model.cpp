@@ -1,6 +1,7 @@
 #include "cartan/potentials/model.hpp"
 
 #include <cmath>
+#include <set>
 
 #include "autodiff/last_gradients.hpp"
 #include "cartan/autodiff/ops.hpp"
@@ -53,12 +54,12 @@ std::string elements_of(const Model& model) {
 }
 
 void Model::check_elements(const std::vector<int>& numbers) const {
-  for (int z : numbers)
+  for (const int z : std::set<int>(numbers.begin(), numbers.end())) {
     require(reference.count(z) > 0, "[Model] the frame has ", data::element_symbol(z),
             ", the model was trained for ", elements_of(*this));
-  for (int z : numbers)
     require(config().takes(z), "[Model] the frame has ", data::element_symbol(z),
             ", for which the network has no parameters");
+  }
 }
 
 Prediction Model::predict(const Graph& graph, const Derivatives& derivatives) const {

@@ -1,6 +1,7 @@
 #include "cartan/potentials/training.hpp"
 
 #include <cmath>
+#include <set>
 
 #include "cartan/autodiff/ops.hpp"
 #include "cartan/core/error.hpp"
@@ -38,7 +39,7 @@ void check_labels(const FrameSet& set, const LossOptions& loss, const Model& mod
   for (std::size_t k = 0; k < set.frames.size(); ++k) {
     const Frame& f = set.frames[k];
     demand(f.size() > 0, set, k, "has no atoms");
-    for (int z : f.numbers) {
+    for (const int z : std::set<int>(f.numbers.begin(), f.numbers.end())) {
       const std::string has = "has " + data::element_symbol(z);
       demand(model.reference.count(z) > 0, set, k, has + ", which the model does not know");
       demand(model.config().takes(z), set, k,

@@ -297,7 +297,10 @@ expect 5 . short ethanol.xyz --ensemble nve --steps 3 --device cuda:7
 expect 2 "there is no device 'gpu'" short ethanol.xyz --ensemble nve --steps 3 --device gpu
 
 # files of a run never take each other's place, or that of others
-expect 2 '.--out and --energy-plot are both\|must end in .svg' md ethanol.xyz --ensemble nve --steps 2 --out own.h5 --energy-plot own.h5
+expect 2 'must end in .svg' md ethanol.xyz --ensemble nve --steps 2 --out own.h5 --energy-plot own.h5
+expect 2 'out and --energy-plot are both' md ethanol.xyz --ensemble nve --steps 2 --out own.svg
+expect 2 'trajectory that is being written and --checkpoint are both' md ethanol.xyz --ensemble nve --steps 2 --out own.h5 --checkpoint own.h5.part
+absent own.svg
 expect 2 'out and .*checkpoint are both' md ethanol.xyz --ensemble nve --steps 2 --out own.h5 --checkpoint ./own.h5
 expect 2 'must end in .svg' md ethanol.xyz --ensemble nve --steps 2 --out own.h5 --energy-plot own.restart.h5
 absent own.h5
